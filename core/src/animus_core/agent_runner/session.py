@@ -1,0 +1,229 @@
+"""One provider session: a plugin process of its own, and a spool that says everything it did.
+
+Called by `server.py`; below it lie the host's plugin session, the journal format (the spool) and the kernel-held
+attempt lock, which the provider's process inherits: once it is free, that process is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from animus_core.errors import AnimusError, PluginFailed
+from animus_core.host.discover import Plugin
+from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.journal.reader import read_from
+from animus_core.journal.record import Record
+from animus_core.journal.writer import JournalWriter
+from animus_core.store.json_files import write_json_atomic
+from animus_core.store.locks import HeldLock
+from animus_protocol.connection import Notification
+from animus_protocol.crash_points import declare, reach
+from animus_protocol.errors import CallTimeout, Cancelled, PeerGone, RpcError
+from animus_protocol.models import provider as wire
+from animus_protocol.models.agent_session import CLOSED, SessionClosed, SessionEnd, SessionOpen
+
+__all__ = ["OPENED", "WRITTEN", "LiveSession", "SessionFiles", "read_spool"]
+
+_log = logging.getLogger("animus.agent_runner")
+OPENED: Final = "opened"
+WRITTEN: Final = "written"
+_DEFAULT_TIMEOUT_S: Final = 24 * 3600.0
+_TIMEOUT_GRACE_S: Final = 5.0
+_CANCEL_S: Final = 5.0
+
+_BEFORE_WRITE: Final = declare("agent_runner.before_write", "the request is about to be written to the provider")
+_AFTER_WRITE: Final = declare("agent_runner.written", "the intent is on disk and the provider is being asked")
+_ANSWERED: Final = declare("agent_runner.answered", "the provider has answered and the spool does not say so yet")
+_CLOSED: Final = declare("agent_runner.closed", "the end of the session is in the spool and nobody was told")
+
+
+class SessionFiles(NamedTuple):
+    """Where one session lives on disk."""
+
+    spool: Path
+    summary: Path
+
+
+class LiveSession:
+    """A session whose process may be running. `run` does all of it; `follow` reads what it did and waits for more."""
+
+    def __init__(
+        self, opened: SessionOpen, plugin: Plugin, project: Project, files: SessionFiles, held: HeldLock
+    ) -> None:
+        self.opened = opened
+        self.session_id = str(opened.request.session_id)
+        self.done = False
+        self._plugin = plugin
+        self._project = project
+        self._files = files
+        self._held = held
+        self._spool = JournalWriter.open(files.spool, opened.session.run, opened.epoch, held=held)
+        self._grown = asyncio.Condition()
+        self._provider: PluginSession | None = None
+        self._call: asyncio.Task[wire.AgentRunResponse] | None = None
+        self._written = False
+        self._cancelled = False
+        self._wakeup: asyncio.Task[None] | None = None
+
+    async def run(self, *, resume: bool) -> None:
+        """Open the spool, start the provider, ask it, spool what it does, close. Never raises but on cancellation."""
+        first = {"tool": self.opened.tool, "plugin": self._plugin.name, "session_id": self.session_id}
+        try:
+            self._append(OPENED, {**first, "resume": resume}, sync=True)
+            self._summarize("running")
+            closed = await self._serve(resume=resume)
+            self._append(CLOSED, closed.model_dump(mode="json", exclude_none=True), sync=True)
+            reach(_CLOSED)
+            self._summarize(str(closed.end))
+        except AnimusError as error:  # the spool has no room or is broken: whoever follows sees an interrupted session
+            _log.error("session %s: %s", self.session_id, error)
+        finally:
+            self.done = True
+            if self._provider is not None:
+                await self._provider.close()
+            self._spool.close()
+            self._held.close()
+            async with self._grown:
+                self._grown.notify_all()
+
+    async def follow(self, after_seq: int) -> AsyncIterator[Record]:
+        """Every record after `after_seq`, as it comes; ends after the closing one, or when the session broke."""
+        offset, seq = 0, after_seq
+        while True:
+            finished = self.done
+            batch = read_from(self._files.spool, offset)
+            for record in batch.records:
+                if record.seq > seq:
+                    seq = record.seq
+                    yield record
+                    if record.kind == CLOSED:
+                        return
+            offset = batch.next_offset
+            if batch.records:
+                continue
+            if finished:
+                return
+            async with self._grown:
+                while self._spool.position.seq <= seq and not self.done:
+                    await self._grown.wait()
+
+    async def cancel(self) -> None:
+        """`agent/cancel`, 5 s, `$/cancelRequest`, then signals; returns when the provider's answer is settled."""
+        self._cancelled = True
+        provider, call = self._provider, self._call
+        if provider is None or call is None or call.done():
+            return
+        if "agent/cancel" in provider.methods:
+            try:
+                request = wire.AgentCancelRequest(session_id=self.session_id)
+                await provider.call(wire.AGENT_CANCEL, request, timeout_s=_CANCEL_S)
+            except (RpcError, PluginFailed) as error:
+                _log.info("session %s: agent/cancel: %s", self.session_id, error)
+            await asyncio.wait([call], timeout=_CANCEL_S)
+        if not call.done():
+            call.cancel()  # sends $/cancelRequest; what does not stop by itself is ended with its process
+
+    async def _serve(self, *, resume: bool) -> SessionClosed:
+        try:
+            provider = await open_session(
+                self._plugin,
+                self._project,
+                cookie=f"run:{self.opened.session.run}",
+                pass_fds=(self._held.inheritable_fd(),),
+            )
+        except AnimusError as error:
+            return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
+        self._provider = provider
+        provider.on_notification = self._heard
+        if self._cancelled:
+            return SessionClosed(end=SessionEnd.CANCELLED, written=False, message="cancelled before it began")
+        reach(_BEFORE_WRITE)
+        self._append(WRITTEN, {}, sync=True)
+        self._written = True
+        reach(_AFTER_WRITE)
+        method = wire.AGENT_RESUME if resume else wire.AGENT_RUN
+        limit = self.opened.request.timeout_secs
+        timeout_s = _DEFAULT_TIMEOUT_S if limit is None else limit + _TIMEOUT_GRACE_S
+        self._call = asyncio.ensure_future(provider.peer.call(method, self.opened.request, timeout_s=timeout_s))
+        closed = await self._settled(self._call, provider)
+        reach(_ANSWERED)
+        return closed
+
+    async def _settled(self, call: asyncio.Task[wire.AgentRunResponse], provider: PluginSession) -> SessionClosed:
+        resumable = "agent/resume" in provider.methods
+        try:
+            response = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                call.cancel()
+                raise
+            return SessionClosed(end=SessionEnd.CANCELLED, written=True, message="cancelled")
+        except Cancelled as error:
+            return SessionClosed(end=SessionEnd.CANCELLED, written=True, message=error.message)
+        except RpcError as error:
+            return SessionClosed(end=SessionEnd.REFUSED, written=True, message=str(error))
+        except CallTimeout as error:
+            return SessionClosed(end=SessionEnd.TIMED_OUT, written=True, resumable=resumable, message=str(error))
+        except PeerGone:
+            await provider.child.wait_within(_CANCEL_S)
+            why = f"provider {self._plugin.name} ended with code {provider.child.returncode}"
+            tail = provider.child.stderr_tail
+            message = f"{why}; it wrote to stderr:\n{tail}" if tail else why
+            return SessionClosed(end=SessionEnd.DIED, written=True, resumable=resumable, message=message)
+        except Exception as error:  # noqa: BLE001 - the boundary: an answer that does not fit ends this session alone
+            return SessionClosed(end=SessionEnd.REFUSED, written=True, message=f"{type(error).__name__}: {error}")
+        if self._cancelled:
+            return SessionClosed(end=SessionEnd.CANCELLED, written=True, response=response, message="cancelled")
+        return SessionClosed(end=SessionEnd.ANSWERED, written=True, response=response)
+
+    def _heard(self, notification: Notification) -> None:
+        kind = notification.method.removeprefix("agent/")
+        if kind == notification.method or not isinstance(notification.params, dict):
+            return
+        data = {key: value for key, value in notification.params.items() if key != "session_id"}
+        try:
+            self._append(kind, data, sync=False)
+        except AnimusError as error:
+            _log.error("session %s: %s", self.session_id, error)
+            if self._call is not None:
+                self._call.cancel()
+
+    def _append(self, kind: str, data: dict[str, Any], *, sync: bool) -> None:
+        self._spool.append(kind, data, sync=sync)
+        if self._wakeup is None or self._wakeup.done():
+            self._wakeup = asyncio.get_running_loop().create_task(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._grown:
+            self._grown.notify_all()
+
+    def _summarize(self, status: str) -> None:
+        key = self.opened.session
+        told = {
+            "provider": self.opened.tool,
+            "plugin": self._plugin.name,
+            "session_id": self.session_id,
+            "phase": key.phase,
+            "attempt": key.attempt,
+            "status": status,
+        }
+        write_json_atomic(self._files.summary, told)
+
+
+def read_spool(path: Path) -> tuple[dict[str, Any] | None, bool, SessionClosed | None]:
+    """What a spool says: its first record's data, whether the provider may have been asked, and how it closed."""
+    opened, written, closed, offset = None, False, None, 0
+    while (batch := read_from(path, offset)).records:
+        for record in batch.records:
+            if record.kind == OPENED:
+                opened = record.data
+            elif record.kind == WRITTEN:
+                written = True
+            elif record.kind == CLOSED:
+                closed = SessionClosed.model_validate(record.data)
+        offset = batch.next_offset
+    return opened, written, closed

@@ -1,0 +1,92 @@
+"""A runner's line to the daemon: hello, doorbell, orders; dialled again whenever the daemon comes back.
+
+Called by `app/runner.py`; below it lie sockets and the peer. Losing it never stops a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from animus_core.app.sockets import connect
+from animus_core.errors import AnimusError
+from animus_protocol.dispatcher import Asker, Dispatcher
+from animus_protocol.errors import ProtocolError
+from animus_protocol.models import runner as wire
+from animus_protocol.models.base import Empty
+from animus_protocol.peer import Peer
+
+__all__ = ["DaemonLink"]
+
+_log = logging.getLogger("animus.runner")
+_HELLO_S: Final = 5.0
+_REDIAL_S: Final = 0.5
+
+
+class DaemonLink:
+    """An async context: inside it the runner is reachable while there is a daemon."""
+
+    def __init__(self, socket: Path, hello: wire.RunnerHello) -> None:
+        self.on_cancel: Callable[[str], None] = lambda _: None
+        self.on_stop: Callable[[], object] = lambda: None
+        self._socket = socket
+        self._hello = hello
+        self._offset = hello.offset
+        self._peer: Peer | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._table = Dispatcher()
+        self._table.answer(wire.RUNNER_CANCEL, self._cancel)
+        self._table.answer(wire.RUNNER_STOP, self._stop)
+
+    def ring(self, offset: int) -> None:
+        """Tell the daemon that the journal has grown; without one the next hello says it."""
+        self._offset = offset
+        if self._peer is not None:
+            told = wire.RunnerDoorbell(run=self._hello.run, epoch=self._hello.epoch, offset=offset)
+            self._peer.notify(wire.RUNNER_DOORBELL, told)
+
+    async def __aenter__(self) -> DaemonLink:
+        self._dialling = asyncio.get_running_loop().create_task(self._dial())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._dialling is not None:
+            self._dialling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._dialling
+
+    async def _dial(self) -> None:
+        while True:
+            try:
+                peer = await connect(self._socket, self._table, name="daemon")
+            except AnimusError as error:
+                _log.debug("no daemon: %s", error)
+            else:
+                await self._stay(peer)
+            await asyncio.sleep(_REDIAL_S)  # redialling is periodic: a daemon that comes back sends no event
+
+    async def _stay(self, peer: Peer) -> None:
+        try:
+            hello = self._hello.model_copy(update={"offset": self._offset})
+            await peer.call(wire.RUNNER_HELLO, hello, timeout_s=_HELLO_S)
+            self._peer = peer
+            self.ring(self._offset)
+            await asyncio.wait([peer.ended])
+        except ProtocolError as error:
+            _log.warning("the daemon did not take the hello: %s", error)
+        finally:
+            self._peer = None
+            await peer.aclose()
+
+    async def _cancel(self, order: wire.RunnerCancel, asker: Asker) -> Empty:
+        if order.run == self._hello.run:
+            self.on_cancel(order.reason)
+        return Empty()
+
+    async def _stop(self, params: Empty, asker: Asker) -> Empty:
+        self.on_stop()
+        return Empty()

@@ -1,0 +1,108 @@
+"""The workflow-runner's `main()`: one a run, started by the daemon with the run's lock.
+
+Run as `python -m animus_core.app.runner`; below it lie `runner/` and the journal. It dials in to the daemon and goes on
+without one; the journal is the truth either way. Exit codes: 0 the run is over or waits for a person, 5 the journal
+could not be written, anything else is a crash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from animus_core.app.daemon_link import DaemonLink
+from animus_core.app.logs import log_to_stderr
+from animus_core.app.spawn import link_agent_runner
+from animus_core.errors import AnimusError, Unavailable
+from animus_core.journal import kinds
+from animus_core.journal.writer import JournalWriter
+from animus_core.runner.agent_phase import AgentEffect, RecordSink
+from animus_core.runner.command_phase import CommandEffect
+from animus_core.runner.execute import Execution, fold
+from animus_core.runner.files import read_run_files
+from animus_core.store.locks import from_inherited
+from animus_core.store.paths import Scope
+from animus_core.store.process_identity import own_identity
+from animus_core.version import VERSION
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.models import agent_session
+from animus_protocol.models import runner as wire
+from animus_protocol.peer import Peer
+
+__all__ = ["main"]
+
+_log = logging.getLogger("animus.runner")
+
+
+def main() -> None:
+    """Parse the arguments, take over the lock, execute."""
+    parser = argparse.ArgumentParser(prog="animus workflow-runner")
+    parser.add_argument("--project-root", type=Path, required=True)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--epoch", type=int, required=True)
+    parser.add_argument("--order", choices=[order.value for order in kinds.Order])
+    parser.add_argument("--feedback")
+    parser.add_argument("--lock-fd", type=int, required=True)
+    args = parser.parse_args()
+    log_to_stderr(args.run)
+    order = kinds.OperatorOrder(order=kinds.Order(args.order), feedback=args.feedback) if args.order else None
+    try:
+        asyncio.run(_execute(args.project_root, args.run, args.epoch, args.lock_fd, order))
+    except Unavailable as error:
+        _log.error("%s", error)
+        sys.exit(error.exit_code)
+    except AnimusError as error:
+        _log.error("%s", error)
+        sys.exit(error.exit_code)
+
+
+async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kinds.OperatorOrder | None) -> None:
+    scope = Scope.of(root, os.environ)
+    paths = scope.run_dir(run_id)
+    held = from_inherited(lock_fd, paths.lock)
+    held.describe(epoch=epoch)
+    dispatch, plan = read_run_files(paths)
+    journal = JournalWriter.open(paths.journal, run_id, epoch, held=held)
+    state = fold(paths.journal)
+    me = own_identity()
+    hello = wire.RunnerHello(
+        run=run_id,
+        epoch=epoch,
+        pid=me.pid,
+        starttime=me.starttime,
+        boot_id=me.boot_id,
+        version=VERSION,
+        offset=journal.position.offset_end,
+    )
+
+    async def link(sink: RecordSink) -> Peer:
+        table = Dispatcher()
+        table.hear(agent_session.SESSION_RECORD, lambda record, _: sink(record))
+        return await link_agent_runner(scope, table)
+
+    daemon = DaemonLink(scope.control_socket, hello)
+    agent = AgentEffect(plan, dispatch, run_id, epoch, root, link)
+    command = CommandEffect(plan, dispatch, run_id, root, paths)
+    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, daemon.ring)
+    daemon.on_cancel = execution.cancel
+    started = kinds.RunnerStarted(pid=me.pid, starttime=me.starttime, boot_id=me.boot_id, version=VERSION)
+    task = asyncio.ensure_future(execution.run(state, started, order))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    daemon.on_stop = task.cancel
+    try:
+        async with daemon:
+            status = await task
+            _log.info("%s", status)
+    except asyncio.CancelledError:
+        _log.info("stopped in the middle; the next runner goes on from the journal")
+    finally:
+        journal.close()
+
+
+if __name__ == "__main__":
+    main()

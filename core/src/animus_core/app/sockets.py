@@ -1,0 +1,101 @@
+"""Unix sockets of a scope: bound with mode 0600, connected to, and handed to peers as descriptors.
+
+Called by every process of the core; below it lie the kernel and the protocol's peer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from animus_core.errors import Unavailable
+from animus_core.store.paths import check_socket_path
+from animus_protocol.peer import Handler, Peer
+
+__all__ = ["Listener", "connect", "listen"]
+
+_BACKLOG: Final = 128
+
+
+class Listener:
+    """A bound socket that makes a peer of every connection; owns the peers."""
+
+    def __init__(self, path: Path, sock: socket.socket, handler: Handler, name: str) -> None:
+        self._path = path
+        self._sock = sock
+        self._handler = handler
+        self._name = name
+        self._peers: set[Peer] = set()
+        self._on_left: list[Callable[[Peer], None]] = []
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._accept)
+
+    def on_left(self, call: Callable[[Peer], None]) -> None:
+        """`call` is told of every peer whose connection ended."""
+        self._on_left.append(call)
+
+    async def close(self) -> None:
+        """Stop listening, remove the socket's file, close every connection."""
+        asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        self._sock.close()
+        await asyncio.gather(*(peer.aclose() for peer in list(self._peers)))
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        fd = connection.detach()
+        peer = Peer(fd, fd, self._handler, name=self._name)
+        self._peers.add(peer)
+        peer.ended.add_done_callback(lambda _: self._left(peer))
+
+    def _left(self, peer: Peer) -> None:
+        self._peers.discard(peer)
+        for call in self._on_left:
+            call(peer)
+        task = asyncio.ensure_future(peer.aclose())
+        task.add_done_callback(lambda _: None)
+
+
+def listen(path: Path, handler: Handler, name: str) -> Listener:
+    """Bind `path` with mode 0600, whoever was there before: the caller holds the lock that makes it the only one.
+
+    Raises InvalidInput when the path is too long for a socket, Unavailable when it cannot be bound.
+    """
+    check_socket_path(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise Unavailable(f"{path}: the socket cannot be bound: {error.strerror}") from error
+    finally:
+        os.umask(before)
+    return Listener(path, sock, handler, name)
+
+
+async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float = 2.0) -> Peer:
+    """Connect to `path`. Raises Unavailable when nobody listens there."""
+    check_socket_path(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.get_running_loop().sock_connect(sock, str(path))
+    except (OSError, TimeoutError) as error:
+        sock.close()
+        raise Unavailable(f"{path}: nobody answers there") from error
+    fd = sock.detach()
+    return Peer(fd, fd, handler, name=name)

@@ -1,0 +1,86 @@
+"""Starts the core's own processes: detached from the terminal, with a lock that the kernel holds for them.
+
+Called by the CLI (daemon), the daemon (runners) and runners (the agent-runner); below it lie locks and paths. A child
+inherits the descriptor of its lock: while it lives, the lock is held, and nobody ever unlocks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from animus_core.app.sockets import connect
+from animus_core.errors import Unavailable
+from animus_core.host.environment import child_environment
+from animus_core.store.locks import HeldLock, acquire
+from animus_core.store.paths import Scope, check_socket_path
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.peer import Handler, Peer
+
+__all__ = ["core_environment", "link_agent_runner", "start_core_process"]
+
+_ANSWER_S: Final = 20.0
+_LOOK_S: Final = 0.02
+
+
+def core_environment() -> dict[str, str]:
+    """What a process of the core gets: the base names, ours, and every `ANIMUS_` variable of the operator.
+
+    A provider's credentials are the operator's too: the agent-runner needs the whole environment to hand declared
+    names on, so it is started with it.
+    """
+    extra = {name: value for name, value in os.environ.items() if name.startswith("ANIMUS_")}
+    return child_environment(os.environ, extra=extra)
+
+
+async def start_core_process(
+    module: str, arguments: list[str], *, log: Path, env: dict[str, str], held: HeldLock | None = None
+) -> asyncio.subprocess.Process:
+    """`python -m MODULE ARGUMENTS` in a session of its own, its output appended to `log`, `held` inherited."""
+    fds = () if held is None else (held.inheritable_fd(),)
+    lock = [] if held is None else ["--lock-fd", str(held.inheritable_fd())]
+    with log.open("ab") as sink:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            *arguments,
+            *lock,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            env=env,
+            pass_fds=fds,
+            start_new_session=True,
+        )
+
+
+async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Peer:
+    """A connection to the scope's agent-runner, which is started when its lock is free.
+
+    Raises Unavailable when it does not answer in 20 s, naming its log.
+    """
+    path = check_socket_path(scope.agent_runner_socket)
+    log = scope.daemon_dir / "agent-runner.log"
+    deadline = asyncio.get_running_loop().time() + _ANSWER_S
+    process: asyncio.subprocess.Process | None = None
+    while True:
+        held = acquire(scope.agent_runner_lock)
+        if held is not None:
+            try:
+                arguments = ["--project-root", str(scope.project_root)]
+                process = await start_core_process(
+                    "animus_core.app.agent_runner", arguments, log=log, env=dict(os.environ), held=held
+                )
+            finally:
+                held.close()
+        try:
+            return await connect(path, handler or Dispatcher(), name="agent-runner")
+        except Unavailable:
+            ended = process is not None and process.returncode is not None
+            if ended or asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"the agent-runner does not answer at {path}", hint=f"Read {log}.") from None
+        await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for; the lock says that somebody is coming

@@ -1,0 +1,66 @@
+"""The errors of the core: a class says what the caller can do, and carries the CLI's code and exit code.
+
+Raised everywhere in the core and turned into the `animus.cli.v1` envelope (or a JSON-RPC error) in one place each;
+nothing lies below. A message says what is wrong and where; `hint` says what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = ["AnimusError", "Conflict", "Internal", "InvalidInput", "NotFound", "PluginFailed", "Unavailable"]
+
+
+class AnimusError(Exception):
+    """Base: `message` says what and where, `hint` what to do next, `details` is JSON for programs."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, details: Any = None) -> None:
+        super().__init__(message if hint is None else f"{message}\n{hint}")
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+
+class Internal(AnimusError):
+    """A fault of ours or of the machine: report it."""
+
+
+class InvalidInput(AnimusError):
+    """What was given is wrong: fix it and call again."""
+
+    code = "invalid_input"
+    exit_code = 2
+
+
+class NotFound(AnimusError):
+    """The named thing does not exist: name another one."""
+
+    code = "not_found"
+    exit_code = 3
+
+
+class Conflict(AnimusError):
+    """The state forbids it now: look at the state, then decide."""
+
+    code = "conflict"
+    exit_code = 4
+
+
+class Unavailable(AnimusError):
+    """Something that is needed does not answer or has no room: mend it, then retry."""
+
+    code = "unavailable"
+    exit_code = 5
+
+
+class PluginFailed(Unavailable):
+    """A plugin died, hung, or answered nonsense: read the tail of its stderr."""
+
+    def __init__(self, plugin: str, why: str, stderr_tail: str) -> None:
+        tail = "\n".join(f"  | {line}" for line in stderr_tail.splitlines()[-10:])
+        said = f"It wrote to stderr:\n{tail}" if tail else "It wrote nothing to stderr."
+        super().__init__(f"plugin {plugin}: {why}", hint=said, details={"plugin": plugin, "stderr": stderr_tail})
+        self.plugin = plugin

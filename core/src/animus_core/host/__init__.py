@@ -1,0 +1,1 @@
+"""Plugins from the outside: found, probed, started, spoken with, ended. Read `session.py` first."""

@@ -1,0 +1,1 @@
+"""The workflow-runner: one process executes one run. Read `execute.py` first, then `decide.py`."""

@@ -1,0 +1,207 @@
+"""An agent phase: a session at the agent-runner, followed until it closes, across the death of either side.
+
+Called by `execute.py`; below it lies the connection to the agent-runner, which `app` provides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from animus_core.errors import Unavailable
+from animus_core.journal import kinds
+from animus_core.journal.kinds import OutcomeKind
+from animus_core.runner.prompt import build_prompt, run_variables
+from animus_core.workflow.plan import Plan, PlannedPhase
+from animus_core.workflow.run_state import RunState
+from animus_protocol.errors import CallTimeout, PeerGone, RpcError
+from animus_protocol.models import agent_session as wire
+from animus_protocol.models.dispatch import SubjectDispatch
+from animus_protocol.models.provider import AgentRunRequest
+from animus_protocol.peer import Peer
+
+__all__ = ["AgentEffect", "AgentLink", "RecordSink"]
+
+_log = logging.getLogger("animus.runner")
+_OPEN_S: Final = 30.0
+_CANCEL_S: Final = 20.0
+_RECONNECTS: Final = 5
+
+RecordSink = Callable[[wire.SessionRecord], None]
+AgentLink = Callable[[RecordSink], Awaitable[Peer]]
+"""Connects to the project's agent-runner (starting it when there is none) and gives every record to the sink."""
+
+
+class AgentEffect:
+    """Runs agent phases of one run. An agent-runner that dies is asked again, and says what became of the session."""
+
+    def __init__(
+        self, plan: Plan, dispatch: SubjectDispatch, run_id: str, epoch: int, root: Path, link: AgentLink
+    ) -> None:
+        self._plan = plan
+        self._dispatch = dispatch
+        self._run_id = run_id
+        self._epoch = epoch
+        self._root = root
+        self._link = link
+
+    async def perform(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """Open the session and follow it to its end."""
+        return await self._follow(phase, state, note)
+
+    async def settle(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """Attach to what an earlier runner opened: a session that was never opened is simply opened now."""
+        return await self._follow(phase, state, note)
+
+    async def _follow(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        seen = state.session_seq
+        for _ in range(_RECONNECTS):
+            following = _Following(phase, state, note, seen)
+            peer = await self._link(following.take)
+            try:
+                return await self._once(peer, following, phase, state)
+            except (PeerGone, CallTimeout) as error:
+                _log.warning("the agent-runner is gone (%s); asking the next one", error)
+            finally:
+                seen = following.seen
+                await peer.aclose()
+        raise Unavailable(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
+
+    async def _once(
+        self, peer: Peer, following: _Following, phase: PlannedPhase, state: RunState
+    ) -> kinds.PhaseOutcome:
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        key = wire.SessionKey(run=self._run_id, phase=phase.id, attempt=state.intent.attempt)
+        params = wire.SessionOpen(
+            session=key,
+            epoch=self._epoch,
+            tool=phase.tool or "",
+            request=self._request(phase, state),
+            after_seq=following.seen,
+        )
+        method = wire.SESSION_RESUME if state.intent.mode == "resume" else wire.SESSION_OPEN
+        try:
+            opened = await peer.call(method, params, timeout_s=_OPEN_S)
+        except RpcError as error:
+            return following.outcome(OutcomeKind.ERROR, str(error), written=False)
+        if opened.state is wire.SessionState.INTERRUPTED:
+            outcome = following.outcome(OutcomeKind.LOST, "its agent-runner died", written=opened.written)
+            return outcome.model_copy(update={"resumable": opened.resumable, "session_id": opened.session_id})
+        try:
+            closed = await self._until_closed(peer, following)
+        except asyncio.CancelledError:
+            await self._cancel(peer, key)
+            raise
+        return _outcome(following, closed, opened.session_id)
+
+    async def _until_closed(self, peer: Peer, following: _Following) -> wire.SessionClosed:
+        ends: list[asyncio.Future[Any]] = [following.closed, peer.ended]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if following.closed.done():
+            return following.closed.result()
+        raise PeerGone(f"the agent-runner is gone: {peer.ended.result()}")
+
+    async def _cancel(self, peer: Peer, key: wire.SessionKey) -> None:
+        try:
+            await peer.call(
+                wire.SESSION_CANCEL, wire.SessionCancel(session=key, epoch=self._epoch), timeout_s=_CANCEL_S
+            )
+        except (RpcError, PeerGone, CallTimeout) as error:
+            _log.warning("cancelling the session failed: %s", error)
+
+    def _request(self, phase: PlannedPhase, state: RunState) -> AgentRunRequest:
+        assert state.phase is not None  # noqa: S101 - effects begin inside a phase
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        variables = run_variables(self._plan, self._dispatch, self._run_id, state.phase)
+        subject = self._dispatch.subject
+        return AgentRunRequest(
+            prompt=build_prompt(phase, self._dispatch, variables, state.phase.context),
+            cwd=str(self._root),
+            project_root=str(self._root),
+            model=phase.model,
+            system_prompt=phase.system_prompt,
+            session_id=state.intent.session_id or f"{self._run_id}.{phase.id}.{state.intent.attempt}",
+            timeout_secs=phase.timeout_s,
+            runtime_contract={
+                "workflow_id": self._run_id,
+                "phase_id": phase.id,
+                "attempt": state.phase.attempt,
+                "subject_id": subject.id,
+                "subject_kind": subject.kind,
+            },
+        )
+
+
+class _Following:
+    """What one connection has brought of a session so far."""
+
+    def __init__(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None], seen: int
+    ) -> None:
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        self._phase = phase
+        self._attempt = state.intent.attempt
+        self._note = note
+        self.seen = seen
+        self.closed: asyncio.Future[wire.SessionClosed] = asyncio.get_running_loop().create_future()
+
+    def take(self, record: wire.SessionRecord) -> None:
+        """Journal one record; the closing one ends the wait instead. Repeated ones are passed over."""
+        if record.seq <= self.seen or self.closed.done():
+            return
+        try:
+            if record.kind == wire.CLOSED:
+                self.closed.set_result(wire.SessionClosed.model_validate(record.data))
+                return
+            self._note(
+                kinds.AgentRecord(
+                    phase=self._phase.id,
+                    attempt=self._attempt,
+                    session_seq=record.seq,
+                    kind=record.kind,
+                    data=record.data,
+                )
+            )
+            self.seen = record.seq
+        except Exception as error:  # noqa: BLE001 - a journal without room ends the phase, not the connection's reader
+            self.closed.set_exception(error)
+
+    def outcome(self, result: OutcomeKind, text: str, *, written: bool = True) -> kinds.PhaseOutcome:
+        """An outcome of this attempt."""
+        return kinds.PhaseOutcome(
+            phase=self._phase.id, attempt=self._attempt, result=result, text=text, written=written
+        )
+
+
+def _outcome(following: _Following, closed: wire.SessionClosed, session_id: str) -> kinds.PhaseOutcome:
+    response = closed.response
+    match closed.end:
+        case wire.SessionEnd.ANSWERED if response is not None:
+            usage = response.tokens_used
+            facts: dict[str, Any] = {
+                "exit_code": response.exit_code,
+                "verdict": response.decision_verdict,
+                "duration_ms": response.duration_ms,
+                "tokens": usage.model_dump(exclude_none=True) if usage else None,
+                "session_id": response.session_id,
+            }
+            return following.outcome(OutcomeKind.FINISHED, response.output).model_copy(update=facts)
+        case wire.SessionEnd.DIED:
+            facts = {"resumable": closed.resumable, "session_id": session_id}
+            text = closed.message or "the provider died"
+            return following.outcome(OutcomeKind.LOST, text, written=closed.written).model_copy(update=facts)
+        case wire.SessionEnd.TIMED_OUT:
+            return following.outcome(OutcomeKind.TIMED_OUT, closed.message or "timed out")
+        case wire.SessionEnd.CANCELLED:
+            return following.outcome(OutcomeKind.CANCELLED, closed.message or "cancelled")
+        case _:
+            return following.outcome(OutcomeKind.ERROR, closed.message or "the provider refused")

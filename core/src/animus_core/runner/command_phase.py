@@ -1,0 +1,171 @@
+"""A command phase: a program in its own session, tied to the runner's life, with its output in a file.
+
+Called by `execute.py`; below it lie the host's launcher and the kernel-held attempt lock, which the program inherits:
+once it is free, nothing of that attempt runs any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from animus_core.errors import Conflict, Unavailable
+from animus_core.host.environment import child_environment
+from animus_core.host.process import launcher_command
+from animus_core.journal import kinds
+from animus_core.journal.kinds import OutcomeKind
+from animus_core.runner.prompt import run_variables
+from animus_core.store.locks import HeldLock, acquire_within
+from animus_core.store.paths import RunPaths
+from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.workflow.definitions import CwdMode
+from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
+from animus_core.workflow.run_state import RunState
+from animus_core.workflow.template import render
+from animus_protocol.crash_points import declare, reach
+from animus_protocol.models.dispatch import SubjectDispatch
+
+__all__ = ["CommandEffect"]
+
+_DEAD_S: Final = 10.0
+_TERM_S: Final = 3.0
+_DEFAULT_TIMEOUT_S: Final = 24 * 3600
+_EXCERPT_CHARS: Final = 4000
+_SPAWNED: Final = declare("runner.command_spawned", "the command of a phase runs")
+
+
+class CommandEffect:
+    """Runs command phases of one run in `root`."""
+
+    def __init__(self, plan: Plan, dispatch: SubjectDispatch, run_id: str, root: Path, files: RunPaths) -> None:
+        self._plan = plan
+        self._dispatch = dispatch
+        self._run_id = run_id
+        self._root = root
+        self._files = files
+
+    async def perform(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """Run the program to its end, or to its timeout."""
+        assert phase.command is not None  # noqa: S101 - a command phase has one
+        assert state.phase is not None  # noqa: S101 - effects begin inside a phase
+        variables = run_variables(self._plan, self._dispatch, self._run_id, state.phase)
+        attempt = state.phase.attempt
+        held = await self._proved_dead(phase, attempt)
+        output = self._files.root / f"{self._files.session(phase.id).name.removesuffix('.session.json')}.{attempt}.log"
+        began = time.monotonic()
+        try:
+            process = await self._spawn(phase.command, variables, held, self._cookie(phase, attempt), output)
+        except OSError as error:
+            program = phase.command.program
+            text = f"cannot start {program!r}: {error.strerror}"
+            return self._outcome(phase, attempt, OutcomeKind.ERROR, text, written=False)
+        finally:
+            held.close()
+        reach(_SPAWNED)
+        timed_out = False
+        try:
+            async with asyncio.timeout(phase.timeout_s or _DEFAULT_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            timed_out = True
+        finally:
+            await asyncio.shield(_end(process))
+        duration_ms = int((time.monotonic() - began) * 1000)
+        excerpt = _tail(output, phase.command.excerpt_max_chars)
+        if timed_out:
+            text = f"{phase.command.program} did not end within {phase.timeout_s} s\n{excerpt}"
+            return self._outcome(phase, attempt, OutcomeKind.TIMED_OUT, text, duration_ms=duration_ms)
+        outcome = self._outcome(phase, attempt, OutcomeKind.FINISHED, excerpt, duration_ms=duration_ms)
+        return outcome.model_copy(update={"exit_code": process.returncode})
+
+    async def settle(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """The program died with its runner, or is ended now; how far it came is unknown."""
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        (await self._proved_dead(phase, state.intent.attempt)).close()
+        text = "its runner died while the command may have been running"
+        return self._outcome(phase, state.intent.attempt, OutcomeKind.LOST, text)
+
+    async def _proved_dead(self, phase: PlannedPhase, attempt: int) -> HeldLock:
+        """End whatever is left of this attempt, then hold its lock: nothing of it runs, and nothing else can begin."""
+        path = self._files.attempt_lock(phase.id, attempt)
+        cookie = self._cookie(phase, attempt)
+        for _ in range(2):
+            await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", cookie, grace_s=_TERM_S)
+            try:
+                return await asyncio.to_thread(acquire_within, path, _DEAD_S)
+            except Conflict:
+                continue
+        raise Unavailable(f"{path}: an earlier attempt of {phase.id} cannot be ended")
+
+    def _cookie(self, phase: PlannedPhase, attempt: int) -> str:
+        return f"command:{self._run_id}:{phase.id}:{attempt}"
+
+    async def _spawn(
+        self, command: PlannedCommand, variables: dict[str, str], held: HeldLock, cookie: str, output: Path
+    ) -> asyncio.subprocess.Process:
+        extra = {name: render(value, variables) for name, value in command.env.items()}
+        cwd = self._root / render(command.cwd_path or "", variables) if command.cwd_mode is CwdMode.PATH else self._root
+        with output.open("wb") as sink:
+            return await asyncio.create_subprocess_exec(
+                *launcher_command([render(part, variables) for part in (command.program, *command.args)]),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=asyncio.subprocess.STDOUT,
+                env=child_environment(os.environ, extra=extra, cookie=cookie),
+                cwd=cwd,
+                pass_fds=(held.inheritable_fd(),),
+                start_new_session=True,
+            )
+
+    def _outcome(
+        self,
+        phase: PlannedPhase,
+        attempt: int,
+        result: OutcomeKind,
+        text: str,
+        *,
+        written: bool = True,
+        duration_ms: int = 0,
+    ) -> kinds.PhaseOutcome:
+        return kinds.PhaseOutcome(
+            phase=phase.id, attempt=attempt, result=result, text=text, written=written, duration_ms=duration_ms
+        )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the program's whole group, also what it left behind."""
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_TERM_S):
+                await process.wait()
+        except TimeoutError:
+            pass
+    _signal(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _tail(path: Path, max_chars: int | None) -> str:
+    limit = _EXCERPT_CHARS if max_chars is None else max_chars
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4 * limit))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return text[-limit:].strip() if limit else ""

@@ -1,0 +1,171 @@
+"""The loop of a run: ask what comes next, do it, journal it, fold it; until the run is over or waits.
+
+Called by `app/runner.py`; below it lie `decide.py` (what comes next), the two kinds of effect, and the journal. The
+loop has no state of its own: whoever holds the run's lock can begin it anew from the journal at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from animus_core.journal import kinds
+from animus_core.journal.kinds import Kind, RecordData, read_data
+from animus_core.journal.reader import iterate
+from animus_core.journal.writer import JournalFull, JournalWriter
+from animus_core.runner.decide import Perform, Record, Settle, Stop, next_step
+from animus_core.workflow.plan import Plan, PlannedPhase
+from animus_core.workflow.run_state import RunState, RunStatus, Stage, apply
+from animus_protocol.crash_points import declare, reach
+
+__all__ = ["Effect", "Execution", "fold"]
+
+_log = logging.getLogger("animus.runner")
+_ROOM_TRIES: Final = 10
+_ROOM_WAIT_S: Final = 1.0
+_UNSYNCED: Final = frozenset({Kind.AGENT_RECORD})
+
+_INTENDED: Final = declare("runner.intended", "the intent is on disk, the effect has not begun")
+_PERFORMED: Final = declare("runner.performed", "the effect is over, its outcome is not on disk")
+_CONCLUDED: Final = declare("runner.concluded", "the outcome is on disk, nothing was decided from it")
+_DECIDED: Final = declare("runner.decided", "the decision is on disk, the next phase has not begun")
+_STARTED: Final = declare("runner.started", "the runner owns the run and has journaled nothing but that")
+_ENDED: Final = declare("runner.ended", "the end of the run is on disk, the runner has not left")
+_POINTS: Final = {
+    Kind.RUNNER_STARTED: _STARTED,
+    Kind.PHASE_INTENT: _INTENDED,
+    Kind.PHASE_OUTCOME: _CONCLUDED,
+    Kind.PHASE_DECISION: _DECIDED,
+    Kind.WORKFLOW_COMPLETED: _ENDED,
+}
+
+
+class Effect(Protocol):
+    """One way to do the work of a phase. Every wait in it has a deadline, and cancelling it ends what it started."""
+
+    async def perform(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """Do it; `note` journals what happens meanwhile."""
+        ...
+
+    async def settle(
+        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+    ) -> kinds.PhaseOutcome:
+        """Find out what became of it, done by a runner that is dead; the outcome may be `lost`."""
+        ...
+
+
+def fold(path: Path) -> RunState:
+    """The state that a journal amounts to; a missing one is a run that has not begun."""
+    state = RunState()
+    for record in iterate(path):
+        state = apply(state, record.kind, read_data(record.kind, record.data), record.epoch)
+    return state
+
+
+class Execution:
+    """One runner's hold of one run. `cancel_reason` ends the run as cancelled at the next possible moment."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        run_id: str,
+        epoch: int,
+        journal: JournalWriter,
+        effects: dict[str, Effect],
+        doorbell: Callable[[int], None],
+    ) -> None:
+        self.state = RunState()
+        self._plan = plan
+        self._run_id = run_id
+        self._epoch = epoch
+        self._journal = journal
+        self._effects = effects
+        self._doorbell = doorbell
+        self._cancel_reason: str | None = None
+        self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
+
+    async def run(self, state: RunState, started: RecordData, order: kinds.OperatorOrder | None) -> RunStatus:
+        """From `state` to the end of the run, or to where it must wait. Raises JournalFull, JournalBroken."""
+        self.state = state
+        if state.stage is Stage.ENDED:
+            return state.status
+        await self._journalize(Kind.RUNNER_STARTED, started)
+        if order is not None and state.stage is Stage.BLOCKED:
+            await self._journalize(Kind.OPERATOR_ORDER, order)
+        while True:
+            step = self._cancelled_step() or next_step(self._plan, self.state, self._epoch, self._run_id)
+            match step:
+                case Stop():
+                    return self.state.status
+                case Record(kind, data, wait_s):
+                    if wait_s > 0:
+                        await asyncio.sleep(wait_s)  # the backoff that the workflow asks for
+                    await self._journalize(kind, data)
+                case Perform(phase):
+                    outcome = await self._do(self._effects[phase.mode].perform, phase)
+                    reach(_PERFORMED)
+                    await self._journalize(Kind.PHASE_OUTCOME, outcome)
+                case Settle(phase):
+                    outcome = await self._do(self._effects[phase.mode].settle, phase)
+                    await self._journalize(Kind.PHASE_OUTCOME, outcome)
+
+    def cancel(self, reason: str) -> None:
+        """End the run as cancelled: the effect that is going on is ended first."""
+        self._cancel_reason = reason
+        if self._effect_task is not None:
+            self._effect_task.cancel()
+
+    def _cancelled_step(self) -> Record | None:
+        if self._cancel_reason is None or self.state.stage not in (Stage.NEW, Stage.READY, Stage.STARTED):
+            return None
+        return Record(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
+
+    async def _do(
+        self,
+        effect: Callable[[PlannedPhase, RunState, Callable[[kinds.AgentRecord], None]], Awaitable[kinds.PhaseOutcome]],
+        phase: PlannedPhase,
+    ) -> kinds.PhaseOutcome:
+        self._effect_task = asyncio.ensure_future(effect(phase, self.state, self._note))
+        try:
+            if self._cancel_reason is not None:
+                self._effect_task.cancel()
+            return await self._effect_task
+        except asyncio.CancelledError:
+            if self._cancel_reason is None:
+                raise
+            intent = self.state.intent
+            attempt = intent.attempt if intent else 0
+            result = kinds.OutcomeKind.CANCELLED
+            return kinds.PhaseOutcome(phase=phase.id, attempt=attempt, result=result, text=self._cancel_reason)
+        finally:
+            self._effect_task = None
+
+    def _note(self, record: kinds.AgentRecord) -> None:
+        self._append(Kind.AGENT_RECORD, record)
+
+    async def _journalize(self, kind: Kind, data: RecordData) -> None:
+        """Append durably. A full disk is waited for (10 s), because an outcome must not be thrown away for it."""
+        for left in reversed(range(_ROOM_TRIES)):
+            try:
+                self._append(kind, data)
+                break
+            except JournalFull as error:
+                if not left:
+                    raise
+                _log.warning("%s (trying again)", error.message)
+                await asyncio.sleep(_ROOM_WAIT_S)
+        point = _POINTS.get(kind)
+        if point is not None:
+            reach(point)
+
+    def _append(self, kind: Kind, data: RecordData) -> None:
+        told = data.model_dump(mode="json", exclude_none=True)
+        following = apply(self.state, kind, data, self._epoch)
+        position = self._journal.append(kind, told, sync=kind not in _UNSYNCED)
+        self.state = following
+        self._doorbell(position.offset_end)

@@ -1,0 +1,238 @@
+"""Ownership as a lock that the kernel holds: held means alive, free means dead.
+
+Used for the daemon's singleton, each run, each command attempt and the agent-runner; below it lies `flock`. The lock
+belongs to the open file description, which a child inherits: it is free once the last descriptor of it is closed, by
+whatever means, and nobody ever unlocks. The file is never deleted; what stands in it is for people.
+
+Asking must not disturb taking. `is_held` tries a *shared* lock and drops it at once, so askers never disturb each
+other, and `acquire` can tell an asker from an owner: where the exclusive lock is refused but a shared one is granted,
+no owner exists, and it tries again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from animus_core.errors import Conflict, Unavailable
+from animus_core.store.clock import utc_now_text
+from animus_core.store.process_identity import own_identity
+
+__all__ = ["HeldLock", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
+
+_PATIENCE_WITH_ASKERS_S: Final = 2.0
+_FIRST_LOOK_S: Final = 0.001
+_LONGEST_LOOK_S: Final = 0.05
+_HOLDER_BYTES: Final = 4096
+
+
+class HeldLock:
+    """A lock that this process holds, from `acquire` or `from_inherited`; `close` gives up this process's copy."""
+
+    def __init__(self, fd: int, path: Path) -> None:
+        self._fd = fd
+        self.path: Final = path
+
+    @property
+    def fd(self) -> int:
+        """The descriptor; raises Conflict once this copy is closed."""
+        if self._fd < 0:
+            raise Conflict(f"{self.path}: this process has given the lock up", hint="Acquire it again.")
+        return self._fd
+
+    @property
+    def closed(self) -> bool:
+        """Whether this process has given its copy up."""
+        return self._fd < 0
+
+    def inheritable_fd(self) -> int:
+        """The descriptor to hand to a child, through `pass_fds` of subprocess or SCM_RIGHTS.
+
+        It stays close-on-exec in this process: the two ways lift that for the one child only, so that no other child
+        that is started at the same moment keeps the lock by accident.
+        """
+        return self.fd
+
+    def describe(self, *, epoch: int | None = None) -> None:
+        """Write who holds the lock into the file: `{pid, boot_id, starttime, epoch?, at}`."""
+        told: dict[str, Any] = asdict(own_identity())
+        if epoch is not None:
+            told["epoch"] = epoch
+        told["at"] = utc_now_text()
+        line = json.dumps(told, separators=(",", ":")).encode() + b"\n"
+        try:
+            os.pwrite(self.fd, line, 0)
+            os.ftruncate(self.fd, len(line))
+        except OSError:
+            # The line informs people only: a full disk must not keep anybody from holding a lock.
+            return
+
+    def close(self) -> None:
+        """Close this process's copy; the lock is free when no inherited copy is left. Closing twice is fine."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> HeldLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
+    """Take the lock at `path` without waiting for its owner; None means that somebody owns it.
+
+    Makes the file (0600) where it is missing, in a directory that exists. Raises Unavailable if the file cannot be
+    opened or locked, or if askers keep it busy for 2 s without pause.
+    """
+    deadline = time.monotonic() + _PATIENCE_WITH_ASKERS_S
+    while True:
+        fd = _open(path, os.O_RDWR | os.O_CREAT)
+        try:
+            if not _lock(fd, fcntl.LOCK_EX, path):
+                if not _lock(fd, fcntl.LOCK_SH, path):
+                    return None
+            elif _is_file_at(fd, path):
+                held = HeldLock(fd, path)
+                fd = -1
+                held.describe(epoch=epoch)
+                return held
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        if time.monotonic() >= deadline:
+            raise Unavailable(
+                f"{path}: nobody owns this lock, but it is being looked at without pause",
+                hint="Find the process that keeps the file open (lsof, fuser) and end it.",
+            )
+        # Between 0 and 2 ms, so that two who try at the same time do not meet again and again.
+        threading.Event().wait(os.urandom(1)[0] / 128_000)
+
+
+def acquire_within(path: Path, timeout_s: float, *, epoch: int | None = None) -> HeldLock:
+    """Take the lock at `path`, waiting up to `timeout_s` seconds for its owner; raises Conflict after that."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        held = acquire(path, epoch=epoch)
+        if held is not None:
+            return held
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not wait_free(path, left_s):
+            raise Conflict(
+                f"{path}: still held by {_holder_text(path)} after {timeout_s:g} s",
+                hint="Wait for that process to finish, or end it.",
+                details=read_holder(path),
+            )
+
+
+def from_inherited(fd: int, path: Path) -> HeldLock:
+    """The lock that a parent took and handed over as descriptor `fd`; it is kept from this process's own children.
+
+    Raises Conflict unless `fd` is the file at `path` and really owns its lock.
+    """
+    try:
+        same = _is_file_at(fd, path)
+    except OSError as error:
+        raise Conflict(f"{path}: inherited descriptor {fd} is not usable: {error.strerror}") from error
+    if not same:
+        raise Conflict(f"{path}: inherited descriptor {fd} is another file", hint="Pass the lock's own descriptor.")
+    # Somebody owns it, and locking through this descriptor again is granted: so it is this one that owns it.
+    if not is_held(path) or not _lock(fd, fcntl.LOCK_EX, path):
+        raise Conflict(
+            f"{path}: inherited descriptor {fd} does not own the lock ({_holder_text(path)})",
+            hint="The parent must acquire the lock and pass that very descriptor on.",
+        )
+    os.set_inheritable(fd, False)
+    return HeldLock(fd, path)
+
+
+def is_held(path: Path) -> bool:
+    """Whether anybody owns the lock at `path` now; a missing file is a free lock."""
+    try:
+        fd = _open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(fd, fcntl.LOCK_SH, path)
+    finally:
+        os.close(fd)
+
+
+def wait_free(path: Path, timeout_s: float, *, stop: threading.Event | None = None) -> bool:
+    """Whether the lock at `path` becomes free within `timeout_s` seconds; False too once `stop` is set.
+
+    Blocks its thread and looks at growing intervals of 1 to 50 ms: a blocking flock could not be called off. `stop`
+    lets an async caller that runs this in a thread end it early.
+    """
+    wakeup = stop or threading.Event()
+    deadline = time.monotonic() + timeout_s
+    look_s = _FIRST_LOOK_S
+    while is_held(path):
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or wakeup.wait(min(look_s, left_s)):
+            return False
+        look_s = min(look_s * 2, _LONGEST_LOOK_S)
+    return True
+
+
+def read_holder(path: Path) -> dict[str, Any] | None:
+    """What the last holder wrote about itself, for display; None where nothing readable stands there."""
+    try:
+        fd = _open(path, os.O_RDONLY)
+    except (FileNotFoundError, Unavailable):
+        return None
+    try:
+        told = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(fd)
+    return told if isinstance(told, dict) else None
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unavailable(
+            f"{path}: the lock file cannot be opened: {error.strerror}",
+            hint="It must be a plain file of yours in a directory that you may write to.",
+        ) from error
+
+
+def _lock(fd: int, kind: int, path: Path) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+            return False
+        raise Unavailable(
+            f"{path}: the file system refuses to lock: {error.strerror}",
+            hint="Set ANIMUS_CONFIG_DIR to a directory on a local file system.",
+        ) from error
+    return True
+
+
+def _is_file_at(fd: int, path: Path) -> bool:
+    """Whether `fd` is the file that stands at `path` now, and not one that was moved or deleted."""
+    mine = os.fstat(fd)
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _holder_text(path: Path) -> str:
+    holder = read_holder(path)
+    return f"pid {holder['pid']}" if holder and "pid" in holder else "an unknown process"

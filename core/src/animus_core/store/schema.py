@@ -1,0 +1,208 @@
+"""Opening `workflow.db`: made from nothing, brought up to date, or refused without touching it.
+
+Used by `database`, for the writer and for readers; below it lie sqlite3 and the `.sql` files beside this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from animus_core.errors import AnimusError, Conflict, Internal, NotFound, Unavailable
+from animus_core.store.durability import sync_directory
+
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect_reader", "connect_writer", "failure", "fault_hint", "parse_migrations"]
+
+SCHEMA_VERSION: Final = 1
+"""What `schema.sql` is; stored as `PRAGMA user_version`."""
+
+APPLICATION_ID: Final = 0x414E494D
+"""Marks the file as ours (`PRAGMA application_id`, "ANIM")."""
+
+_MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_STATEMENTS_KEPT: Final = 256
+
+_FAULTS_OF_THE_FILE: Final = {
+    sqlite3.SQLITE_BUSY: "Another process writes to it, and only the daemon may: find it (lsof, fuser) and end it.",
+    sqlite3.SQLITE_CANTOPEN: "Check that its directory exists, is yours and has room.",
+    sqlite3.SQLITE_CORRUPT: "Keep a copy for a report, then move the file away or restore a backup.",
+    sqlite3.SQLITE_FULL: "Make room on that file system (or raise the quota), then try again.",
+    sqlite3.SQLITE_IOERR: "Check the disk and its free space (or the quota and file size limit), then try again.",
+    sqlite3.SQLITE_NOMEM: "Give the process more memory, then try again.",
+    sqlite3.SQLITE_NOTADB: "Move the file away or restore a backup; nothing was changed in it.",
+    sqlite3.SQLITE_READONLY: "Make the file and its directory writable for this user.",
+}
+
+
+def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """The writing connection, in autocommit mode; the file is made (0600) or brought up to date as needed.
+
+    Raises Conflict for a file of a newer version or of another program, Unavailable for one that cannot be used; in
+    both cases its content stays as it is.
+    """
+    connection = None
+    try:
+        if not _make_file(path):
+            with _Closing(_connect(path, "ro", busy_timeout_s)) as looking:
+                _version(path, looking)
+        connection = _connect(path, "rw", busy_timeout_s)
+        # FULL: an acknowledged transaction survives a power loss. fullfsync is what that takes on macOS.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        _bring_up_to_date(path, connection, SCHEMA_VERSION, _packaged_migrations())
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise failure(path, error) from error
+    except AnimusError:
+        if connection is not None:
+            connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """A reading connection (`mode=ro`) for a process that is not the daemon.
+
+    Raises NotFound if there is no database, Conflict if it is of another version, Unavailable if it cannot be read.
+    """
+    if not path.exists():
+        raise NotFound(f"{path}: there is no database yet", hint="Start the daemon once: it makes the database.")
+    try:
+        connection = _connect(path, "ro", busy_timeout_s)
+        try:
+            version = _version(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise failure(path, error) from error
+    if version < SCHEMA_VERSION:
+        connection.close()
+        raise Conflict(
+            f"{path}: schema version {version}, this Animus reads {SCHEMA_VERSION}",
+            hint="Start the daemon once: it brings the database up to date.",
+        )
+    return connection
+
+
+def failure(path: Path, error: sqlite3.Error) -> AnimusError:
+    """What a caller is told of an error that the file or the machine has: Unavailable, with what to do."""
+    hint = fault_hint(error)
+    if hint is None:
+        return Internal(f"{path}: {error}", hint="Report this: it is a fault of Animus.")
+    return Unavailable(f"{path}: {error}", hint=hint, details={"path": str(path), "sqlite": error.sqlite_errorname})
+
+
+def fault_hint(error: sqlite3.Error) -> str | None:
+    """What to do, if the file or the machine is at fault; None for a fault of the statement or its caller."""
+    # Errors that the module raises by itself carry no code.
+    return _FAULTS_OF_THE_FILE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+
+
+def parse_migrations(files: Mapping[str, str]) -> dict[int, str]:
+    """Version -> SQL that leads to it, from file names and contents; raises Internal for a gap or a strange name."""
+    found: dict[int, str] = {}
+    for name, content in sorted(files.items()):
+        match = _MIGRATION.fullmatch(name)
+        if match is None:
+            raise Internal(f"migrations/{name}: not named NNNN_what_it_does.sql")
+        version = int(match[1])
+        if version != len(found) + 2:
+            raise Internal(f"migrations/{name}: {len(found) + 2:04} must come next")
+        found[version] = content
+    return found
+
+
+def _bring_up_to_date(path: Path, connection: sqlite3.Connection, target: int, migrations: Mapping[int, str]) -> None:
+    version = _version(path, connection, target)
+    if version == 0:
+        schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        _apply(connection, schema, target)
+        return
+    for step in range(version + 1, target + 1):
+        _apply(connection, migrations[step], step)
+
+
+def _apply(connection: sqlite3.Connection, script: str, version: int) -> None:
+    """Run a script and set the version, all or nothing."""
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\n"
+            f"PRAGMA user_version = {version};\nCOMMIT;"
+        )
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(path: Path, connection: sqlite3.Connection, newest: int = SCHEMA_VERSION) -> int:
+    """The file's schema version, 0 if it is empty; raises Conflict for a newer one and for a file not ours."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if owner != APPLICATION_ID and (owner or version or tables):
+        raise Conflict(
+            f"{path}: this database was not made by Animus",
+            hint="Move it away; Animus makes a database of its own there.",
+        )
+    if version > newest:
+        raise Conflict(
+            f"{path}: made by a newer Animus (schema version {version}, this one knows {newest})",
+            hint="Use that version of Animus; nothing was changed in the file.",
+            details={"found": version, "known": newest},
+        )
+    return version
+
+
+@functools.cache
+def _packaged_migrations() -> Mapping[int, str]:
+    folder = resources.files(__package__).joinpath("migrations")
+    return parse_migrations(
+        {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".sql")}
+    )
+
+
+def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(os.fsencode(path))}?mode={mode}",
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        cached_statements=_STATEMENTS_KEPT,
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _make_file(path: Path) -> bool:
+    """Make an empty file of ours where there is none (SQLite gives its side files the same mode)."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise Unavailable(
+            f"{path}: the database cannot be made: {error.strerror}",
+            hint="Check that its directory exists, is yours and has room.",
+        ) from error
+    return True
+
+
+class _Closing:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()

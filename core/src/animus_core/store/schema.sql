@@ -1,0 +1,115 @@
+-- The schema of workflow.db, version 1: what a database is made of that does not exist yet.
+-- Times are RFC 3339 in UTC with milliseconds and a Z, so they sort as texts. `data` and `dispatch` are JSON.
+
+-- == queue ==
+
+CREATE TABLE queue_entry (
+    entry_id     TEXT PRIMARY KEY,
+    subject_kind TEXT NOT NULL,
+    subject_id   TEXT NOT NULL,
+    workflow_ref TEXT NOT NULL,
+    title        TEXT,
+    status       TEXT NOT NULL CHECK (status IN ('pending', 'held', 'assigned', 'done', 'dropped')),
+    priority     INTEGER NOT NULL CHECK (priority BETWEEN 1 AND 4),
+    requested_at TEXT NOT NULL,
+    enqueued_at  TEXT NOT NULL,
+    run_at       TEXT,              -- not before this moment; set to NULL once it has come, see queue_ready
+    hold_reason  TEXT,
+    run_id       TEXT,
+    dispatch     TEXT NOT NULL CHECK (json_valid(dispatch)),
+    ended_at     TEXT
+) STRICT;
+
+-- One active entry a subject.
+CREATE UNIQUE INDEX queue_active ON queue_entry (subject_kind, subject_id)
+    WHERE status IN ('pending', 'held', 'assigned');
+
+-- What may start now, in order. Deferred entries are not in it, so that taking the next one costs the same however many
+-- of them are waiting; queue_promote_due moves each over once, when its moment has come.
+CREATE INDEX queue_ready ON queue_entry (priority, requested_at, entry_id)
+    WHERE status = 'pending' AND run_at IS NULL;
+CREATE INDEX queue_deferred ON queue_entry (run_at)
+    WHERE status = 'pending' AND run_at IS NOT NULL;
+
+-- == runs: a projection of their journals ==
+
+CREATE TABLE run (
+    run_id         TEXT PRIMARY KEY,
+    entry_id       TEXT REFERENCES queue_entry (entry_id) ON DELETE SET NULL,
+    subject_kind   TEXT NOT NULL,
+    subject_id     TEXT NOT NULL,
+    workflow_ref   TEXT NOT NULL,
+    status         TEXT NOT NULL CHECK (
+        status IN ('pending', 'running', 'paused', 'blocked', 'completed', 'failed', 'cancelled')
+    ),
+    epoch          INTEGER NOT NULL,
+    created_at     TEXT NOT NULL,
+    started_at     TEXT,
+    finished_at    TEXT,
+    current_phase  TEXT,
+    attempt        INTEGER,
+    reason         TEXT,
+    hint           TEXT,
+    journal_offset INTEGER NOT NULL DEFAULT 0,
+    journal_seq    INTEGER NOT NULL DEFAULT 0,
+    pid            INTEGER,
+    starttime      TEXT,
+    boot_id        TEXT
+) STRICT;
+
+CREATE INDEX run_status ON run (status);
+CREATE INDEX run_entry ON run (entry_id) WHERE entry_id IS NOT NULL;
+
+CREATE TABLE phase (
+    run_id      TEXT NOT NULL REFERENCES run (run_id) ON DELETE CASCADE,
+    ordinal     INTEGER NOT NULL,
+    phase_id    TEXT NOT NULL,
+    attempt     INTEGER NOT NULL,
+    status      TEXT NOT NULL,
+    verdict     TEXT,
+    reason      TEXT,
+    started_at  TEXT NOT NULL,
+    finished_at TEXT,
+    PRIMARY KEY (run_id, phase_id, attempt)
+) STRICT;
+
+-- == events and facts: append-only, and they outlive a run that is pruned, so they refer to it without a foreign key ==
+
+CREATE TABLE event (
+    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id   TEXT,
+    seq      INTEGER,
+    kind     TEXT NOT NULL,
+    at       TEXT NOT NULL,
+    data     TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+
+CREATE UNIQUE INDEX event_of_run ON event (run_id, seq) WHERE run_id IS NOT NULL;
+
+CREATE TABLE fact (
+    fact_seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    fact_id      TEXT NOT NULL UNIQUE,
+    run_id       TEXT NOT NULL,
+    subject_kind TEXT NOT NULL,
+    subject_id   TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    at           TEXT NOT NULL,
+    data         TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+
+-- == projectors ==
+
+CREATE TABLE projector_cursor (
+    projector TEXT PRIMARY KEY,
+    fact_seq  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE parked (
+    projector    TEXT NOT NULL,
+    subject_kind TEXT NOT NULL,
+    subject_id   TEXT NOT NULL,
+    fact_seq     INTEGER NOT NULL,
+    error        TEXT NOT NULL,
+    parked_at    TEXT NOT NULL,
+    PRIMARY KEY (projector, subject_kind, subject_id)
+) STRICT;

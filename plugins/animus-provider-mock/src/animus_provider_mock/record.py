@@ -1,0 +1,113 @@
+"""What a session has done so far, and how it survives the process: one small JSON file a session.
+
+`Record` becomes the result of a run (`plugin.py`); `Progress` adds where in the script the session is; `Store` keeps
+it. Written after each step by `steps.py`, read by `runner.py`; below it lies the file system alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from animus_sdk import InvalidInput
+
+__all__ = ["Progress", "Record", "Store", "default_state_dir"]
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FORMAT: Final = 1
+
+
+@dataclass
+class Record:
+    """What the result will say, gathered step by step."""
+
+    output: str = ""
+    thinking: list[str] = field(default_factory=list)
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    tool_results: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    metadata: list[Any] = field(default_factory=list)
+    tokens: dict[str, int] = field(default_factory=dict)
+    verdict: Any = None
+    exit_code: int = 0
+
+
+@dataclass
+class Progress:
+    """A session: its first request's facts, how many steps it has completed, which `once` blocks it has begun."""
+
+    session_id: str
+    facts: dict[str, Any]
+    completed: int = 0
+    finished: bool = False
+    once: list[str] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+
+
+class Store:
+    """The sessions of a project, in one directory. Survives the end of any process, not the loss of power."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._dir = state_dir
+
+    def load(self, session_id: str) -> Progress | None:
+        """The session, or None when nobody has begun it. Raises InvalidInput for a file that is not ours."""
+        path = self._path(session_id)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data.pop("format") != _FORMAT:
+                raise ValueError("another format")
+            return Progress(**(data | {"record": Record(**data["record"])}))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InvalidInput(f"{path}: not the state of a session: {error} — remove the file") from error
+
+    def save(self, progress: Progress) -> None:
+        """Replace what is kept of this session, all or nothing."""
+        self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(progress.session_id)
+        text = json.dumps({"format": _FORMAT, **asdict(progress)})
+        write_atomic(path, text.encode())
+
+    def _path(self, session_id: str) -> Path:
+        if _PLAIN_ID.fullmatch(session_id):
+            return self._dir / f"{session_id}.json"
+        return self._dir / f"sha256-{hashlib.sha256(session_id.encode()).hexdigest()}.json"
+
+
+def default_state_dir(project_root: Path) -> Path:
+    """`<tempdir>/animus-mock-<uid>/<hash of the project root>`, the upper part made for this user alone.
+
+    Raises InvalidInput when somebody else owns that name: their files are not to be trusted.
+    """
+    uid = os.getuid()
+    private = Path(tempfile.gettempdir()) / f"animus-mock-{uid}"
+    with suppress(FileExistsError):
+        private.mkdir(mode=0o700)
+    status = private.lstat()
+    if not private.is_dir() or private.is_symlink() or status.st_uid != uid:
+        raise InvalidInput(f"{private}: not a directory of this user — remove it, or set ANIMUS_MOCK_STATE_DIR")
+    return private / hashlib.sha256(str(project_root.resolve()).encode()).hexdigest()[:16]
+
+
+def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Make `path` hold `data`: readers see the old file or the new one. `mode` sets permission bits."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        if mode is not None:
+            Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise

@@ -1,0 +1,59 @@
+"""Two people's changes to the same text, joined line by line; called by `write.py`, nothing lies below."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+__all__ = ["merge"]
+
+
+class _Hunk(NamedTuple):
+    """Lines `low` to `high` of the base become `lines`."""
+
+    low: int
+    high: int
+    lines: list[bytes]
+
+
+def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Both changes of `base` in one text, or None when they change the same lines differently.
+
+    Lines that both added at the same place are kept, ours first.
+    """
+    old = base.splitlines(keepends=True)
+    left, right = _hunks(old, ours), _hunks(old, theirs)
+    merged: list[bytes] = []
+    at = 0
+    while left or right:
+        hunk = _next_hunk(left, right)
+        if hunk is None:
+            return None
+        merged += old[at : hunk.low] + hunk.lines
+        at = hunk.high
+    return b"".join(merged + old[at:])
+
+
+def _hunks(old: list[bytes], text: bytes) -> list[_Hunk]:
+    new = text.splitlines(keepends=True)
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [_Hunk(low, high, new[start:end]) for tag, low, high, start, end in codes if tag != "equal"]
+
+
+def _next_hunk(left: list[_Hunk], right: list[_Hunk]) -> _Hunk | None:
+    """Takes the hunk that comes first off its list (off both when they are one), or None when they collide."""
+    if not left or not right:
+        return (left or right).pop(0)
+    one, two = left[0], right[0]
+    if one == two:
+        left.pop(0)
+        return right.pop(0)
+    if one.low == one.high == two.low == two.high:
+        left.pop(0)
+        right.pop(0)
+        return _Hunk(one.low, one.high, one.lines + two.lines)
+    if one.high <= two.low:
+        return left.pop(0)
+    if two.high <= one.low:
+        return right.pop(0)
+    return None

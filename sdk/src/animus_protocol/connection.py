@@ -1,0 +1,222 @@
+"""One side of a JSON-RPC connection without I/O: who asked what, who still waits, what the bytes mean.
+
+Called by `peer.py` (and by tests, without any loop); below it lies `framing.py`. Both directions are symmetric: each
+side may send requests, notifications and replies. A reply is paired once: late, repeated and unknown ones are
+reported as dropped. A request is answered once: a second answer is refused (protocol §1-3).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from animus_protocol.errors import Code, FrameTooLarge, RpcError
+from animus_protocol.framing import MAX_FRAME_BYTES, BadFrame, Framer
+from animus_protocol.models.base import encode
+
+__all__ = ["Cancel", "Connection", "Dropped", "Incoming", "Notification", "Reply", "Request"]
+
+Waiter = TypeVar("Waiter")
+RequestId = int | str
+
+_CANCEL: Final = "$/cancelRequest"
+_NULL_RESULT: Final = b"null"
+
+
+class Request(NamedTuple):
+    """The other side asks; exactly one of `Connection.result` and `Connection.error` answers."""
+
+    id: RequestId
+    method: str
+    params: Any
+
+
+class Notification(NamedTuple):
+    """The other side tells."""
+
+    method: str
+    params: Any
+
+
+class Cancel(NamedTuple):
+    """The other side no longer wants the answer to a request, or the stream that a request opened."""
+
+    id: RequestId
+
+
+class Reply(NamedTuple, Generic[Waiter]):
+    """The answer to a request of ours: `error` or else `result`."""
+
+    waiter: Waiter
+    result: Any
+    error: RpcError | None
+
+
+class Dropped(NamedTuple):
+    """Input that means nothing here: why, and how it began. The connection goes on."""
+
+    reason: str
+    excerpt: bytes
+
+
+Incoming = Request | Notification | Cancel | Reply[Waiter] | Dropped
+
+
+class Connection(Generic[Waiter]):
+    """Correlation and tolerance for one connection.
+
+    `Waiter` is whatever the caller wants back with the reply (a future, a test's marker). Frames that the methods
+    return are complete lines, ready to be written in the order of the calls.
+    """
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._framer = Framer(max_frame_bytes)
+        self._max_frame_bytes = max_frame_bytes
+        self._waiters: dict[int, Waiter] = {}
+        self._open: set[RequestId] = set()
+        self._next_id = 1
+        self.dropped_frames = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many of our requests have no answer yet."""
+        return len(self._waiters)
+
+    @property
+    def open_requests(self) -> int:
+        """How many requests of the other side wait for our answer."""
+        return len(self._open)
+
+    def request(self, method: str, params: bytes, waiter: Waiter) -> tuple[int, bytes]:
+        """The id and frame of a new request; ids are small positive integers, counted from 1 (protocol §1).
+
+        Raises FrameTooLarge, and then remembers nothing.
+        """
+        number = self._next_id
+        frame = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}\n' % (number, _quoted(method), params)
+        self._fits(frame)
+        self._next_id = number + 1
+        self._waiters[number] = waiter
+        return number, frame
+
+    def notification(self, method: str, params: bytes) -> bytes:
+        """The frame of a notification. Raises FrameTooLarge."""
+        frame = b'{"jsonrpc":"2.0","method":%b,"params":%b}\n' % (_quoted(method), params)
+        self._fits(frame)
+        return frame
+
+    def cancel(self, number: int) -> bytes | None:
+        """Stop waiting for `number` and tell the other side; None when it was answered meanwhile."""
+        if self._waiters.pop(number, None) is None:
+            return None
+        return self.notification(_CANCEL, b'{"id":%d}' % number)
+
+    def result(self, request_id: RequestId, result: bytes) -> bytes | None:
+        """The frame that answers a request; None when it is no longer open. Raises FrameTooLarge."""
+        if request_id not in self._open:
+            return None
+        frame = b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (encode(request_id), result or _NULL_RESULT)
+        self._fits(frame)
+        self._open.discard(request_id)
+        return frame
+
+    def error(self, request_id: RequestId, error: RpcError) -> bytes | None:
+        """The frame that refuses a request; None when it is no longer open."""
+        if request_id not in self._open:
+            return None
+        self._open.discard(request_id)
+        body: dict[str, Any] = {"code": int(error.code), "message": error.message}
+        if error.data is not None:
+            body["data"] = error.data
+        return encode({"jsonrpc": "2.0", "id": request_id, "error": body}) + b"\n"
+
+    def receive(self, chunk: bytes) -> list[Incoming[Waiter]]:
+        """What `chunk` completes, in the order of arrival. Never raises on anything a peer can send."""
+        return [self._classify(value) for value in self._framer.feed(chunk)]
+
+    def end(self) -> list[Incoming[Waiter]]:
+        """The end of input: what was left in the buffer. Our open requests stay with `abandon`."""
+        return [self._classify(value) for value in self._framer.end()]
+
+    def abandon(self) -> list[Waiter]:
+        """Everyone who still waits, when no answer can come any more; nobody waits afterwards."""
+        waiters = list(self._waiters.values())
+        self._waiters.clear()
+        self._open.clear()
+        return waiters
+
+    def _fits(self, frame: bytes) -> None:
+        if len(frame) > self._max_frame_bytes:
+            raise FrameTooLarge(f"a frame of {len(frame)} bytes is over the limit of {self._max_frame_bytes}")
+
+    def _classify(self, value: Any) -> Incoming[Waiter]:
+        if isinstance(value, BadFrame):
+            return self._drop(value.reason, value.excerpt)
+        if not isinstance(value, dict):
+            return self._drop("not a JSON-RPC message", encode(value)[:200])
+        method = value.get("method")
+        if isinstance(method, str):
+            return self._asked_or_told(method, value)
+        if "result" in value or "error" in value:
+            return self._answered(value)
+        return self._drop("neither a request nor a reply", encode(value)[:200])
+
+    def _asked_or_told(self, method: str, value: dict[str, Any]) -> Incoming[Waiter]:
+        params = value.get("params")
+        request_id = value.get("id")
+        if request_id is None:
+            if method == _CANCEL:
+                return self._cancelled(params)
+            return Notification(method, {} if params is None else params)
+        if isinstance(request_id, bool) or not isinstance(request_id, int | str):
+            return self._drop("a request id that is neither an integer nor a string", encode(value)[:200])
+        if request_id in self._open:
+            return self._drop("a request id that is still in use", encode(value)[:200])
+        self._open.add(request_id)
+        return Request(request_id, method, {} if params is None else params)
+
+    def _cancelled(self, params: Any) -> Incoming[Waiter]:
+        request_id = params.get("id") if isinstance(params, dict) else None
+        if isinstance(request_id, int | str) and not isinstance(request_id, bool):
+            return Cancel(request_id)
+        return self._drop("a cancellation without a usable id", encode(params)[:200])
+
+    def _answered(self, value: dict[str, Any]) -> Incoming[Waiter]:
+        number = value.get("id")
+        if isinstance(number, bool) or not isinstance(number, int):
+            return self._drop("a reply without a usable id", encode(value)[:200])
+        if number not in self._waiters:
+            known = 0 < number < self._next_id
+            reason = "a late or repeated reply" if known else "a reply to an unknown id"
+            return self._drop(reason, encode(value)[:200])
+        waiter = self._waiters.pop(number)
+        error = value.get("error")
+        if error is None:
+            return Reply(waiter, value.get("result"), None)
+        return Reply(waiter, None, _error_of(error))
+
+    def _drop(self, reason: str, excerpt: bytes) -> Dropped:
+        self.dropped_frames += 1
+        return Dropped(reason, excerpt)
+
+
+def _error_of(error: Any) -> RpcError:
+    if not isinstance(error, dict):
+        return RpcError.received(Code.INTERNAL_ERROR, f"malformed error object: {error!r:.200}")
+    code, message = error.get("code"), error.get("message")
+    return RpcError.received(
+        code if isinstance(code, int) and not isinstance(code, bool) else Code.INTERNAL_ERROR,
+        message if isinstance(message, str) else "",
+        error.get("data"),
+    )
+
+
+_method_names: dict[str, bytes] = {}
+
+
+def _quoted(method: str) -> bytes:
+    quoted = _method_names.get(method)
+    if quoted is None:
+        quoted = encode(method)
+        if len(_method_names) < 1024:
+            _method_names[method] = quoted
+    return quoted

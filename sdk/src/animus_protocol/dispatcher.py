@@ -1,0 +1,82 @@
+"""A handler made of a table: method name to typed function.
+
+Used by the control server, the agent-runner and the runner, which all answer on sockets; below it lies `peer.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from animus_protocol.connection import Notification, Request
+from animus_protocol.errors import MethodNotFound, RpcError
+from animus_protocol.models.base import Method, Params, Result
+from animus_protocol.peer import Peer, read_params
+
+__all__ = ["Asker", "Dispatcher"]
+
+
+class Asker(NamedTuple):
+    """Who asked: the connection, and the request's id (a stream's notifications carry it)."""
+
+    peer: Peer
+    request_id: int | str
+
+
+class Dispatcher:
+    """Register typed functions, then hand it to a `Peer` as its handler.
+
+    `translate` turns an application's error into the reply; what it returns None for stays an internal error.
+    """
+
+    def __init__(self, translate: Callable[[Exception], RpcError | None] = lambda _: None) -> None:
+        self._answers: dict[str, tuple[Method[Any, Any], Callable[[Any, Asker], Awaitable[object]]]] = {}
+        self._hears: dict[str, tuple[Method[Any, Any], Callable[[Any, Peer], None]]] = {}
+        self._translate = translate
+        self.on_cancelled: Callable[[Peer, int | str], None] | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of all methods that are answered."""
+        return tuple(self._answers)
+
+    def answer(self, method: Method[Params, Result], function: Callable[[Params, Asker], Awaitable[Result]]) -> None:
+        """Answer requests of `method` with what `function` returns."""
+        self._answers[method.name] = (method, function)
+
+    def hear(self, method: Method[Params, None], function: Callable[[Params, Peer], None]) -> None:
+        """Give notifications of `method` to `function`."""
+        self._hears[method.name] = (method, function)
+
+    async def request(self, peer: Peer, request: Request) -> object:
+        """Answer one request. Raises RpcError."""
+        found = self._answers.get(request.method)
+        if found is None:
+            raise MethodNotFound(request.method)
+        method, function = found
+        params = read_params(method, request.params)
+        try:
+            return await function(params, Asker(peer, request.id))
+        except RpcError:
+            raise
+        except Exception as error:
+            translated = self._translate(error)
+            if translated is None:
+                raise
+            raise translated from error
+
+    def notification(self, peer: Peer, notification: Notification) -> None:
+        """Hear one notification; unknown ones and ones that do not fit mean nothing."""
+        found = self._hears.get(notification.method)
+        if found is not None:
+            method, function = found
+            try:
+                params = read_params(method, notification.params)
+            except RpcError:
+                return
+            function(params, peer)
+
+    def cancelled(self, peer: Peer, request_id: int | str) -> None:
+        """The other side ends a stream."""
+        if self.on_cancelled is not None:
+            self.on_cancelled(peer, request_id)

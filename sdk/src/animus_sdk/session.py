@@ -1,0 +1,212 @@
+"""One host's connection to one plugin: the life cycle as a table, and every request on its way to a handler.
+
+Driven by `serve.py` (a process) and `testing` harnesses; below it lie the peer and the author's plugin object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from animus_protocol.connection import Notification, Request
+from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
+from animus_protocol.models import lifecycle
+from animus_protocol.models.base import Empty, Method, WireModel
+from animus_protocol.peer import Peer, read_params
+from animus_protocol.version import PROTOCOL_VERSION, is_compatible
+from animus_sdk.errors import PluginError, to_rpc_error
+from animus_sdk.plugin import Plugin, Route
+
+__all__ = ["Call", "Session", "State"]
+
+_log = logging.getLogger("animus.plugin")
+_DRAIN_S: Final = 1.5
+
+
+class State(StrEnum):
+    """Where a session is in the life cycle of protocol §2."""
+
+    CREATED = "created"
+    READY = "ready"
+    DRAINING = "draining"
+    ENDED = "ended"
+
+
+_NEXT: Final[dict[tuple[State, str], State]] = {
+    (State.CREATED, "initialize"): State.READY,
+    (State.READY, "shutdown"): State.DRAINING,
+    (State.CREATED, "shutdown"): State.DRAINING,
+    (State.CREATED, "exit"): State.ENDED,
+    (State.READY, "exit"): State.ENDED,
+    (State.DRAINING, "exit"): State.ENDED,
+}
+
+
+class Call:
+    """What a handler may know of the request beside its params: the way back to the asker."""
+
+    def __init__(self, session: Session, peer: Peer, request_id: int | str) -> None:
+        self._session = session
+        self._peer = peer
+        self.request_id = request_id
+
+    async def notify(self, method: Method[Any, None], params: WireModel) -> None:
+        """Send a notification and wait until there is room for the next one."""
+        self._peer.notify(method, params)
+        await self._peer.drained()
+
+    async def stream(
+        self, items: AsyncIterator[Any], send: Callable[[Any], WireModel], method: Method[Any, None]
+    ) -> None:
+        """Send every item from now on, beside the reply; ends with the items, a cancellation, or the connection.
+
+        The iterator has run to its first real wait when this returns, so a source that subscribes before it waits
+        misses nothing. An error before the first item is raised here and becomes the error reply.
+        """
+
+        async def forward() -> None:
+            async for item in items:
+                await self.notify(method, send(item))
+
+        task = asyncio.get_running_loop().create_task(forward())
+        await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
+        if task.done() and (error := task.exception()) is not None:
+            raise error
+        self._session.keep_stream(str(self.request_id), task)
+
+
+class Session:
+    """Answers one host for one plugin object. `ended` is set when the process may leave."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+        self.state = State.CREATED
+        self.ended = asyncio.Event()
+        self._routes: dict[str, Route] = {route.method.name: route for route in plugin.routes()}
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._started_at = time.monotonic()
+        self._stopped = False
+
+    async def request(self, peer: Peer, request: Request) -> object:
+        """The answer to one request. Raises RpcError."""
+        match request.method:
+            case "initialize":
+                return await self._initialize(read_params(lifecycle.INITIALIZE, request.params))
+            case "$/ping":
+                return Empty()
+            case "health/check":
+                return await self._guard(self._health())
+            case "shutdown":
+                return await self._shutdown(peer)
+            case "subject/unwatch":
+                watch_id = request.params.get("watch_id") if isinstance(request.params, dict) else None
+                return {"ok": self._end_stream(str(watch_id))}
+        return await self._domain(peer, request)
+
+    def notification(self, peer: Peer, notification: Notification) -> None:
+        """Take a notification: only `initialized` and `exit` mean something to a plugin of these kinds."""
+        if notification.method == "exit":
+            if self.state is not State.ENDED:
+                self._move("exit")
+            self.ended.set()
+        elif not notification.method.startswith(("initialized", "$/")):
+            _log.debug("ignored notification %s", notification.method)
+
+    def cancelled(self, peer: Peer, request_id: int | str) -> None:
+        """A `$/cancelRequest` for a request that was answered: ends its stream."""
+        self._end_stream(str(request_id))
+
+    def keep_stream(self, stream_id: str, task: asyncio.Task[None]) -> None:
+        """Own a running stream until it ends."""
+        self._streams[stream_id] = task
+        task.add_done_callback(lambda done: self._stream_done(stream_id, done))
+
+    async def close(self) -> None:
+        """End the streams and stop the plugin; whatever `stop` raises is logged."""
+        tasks = list(self._streams.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_DRAIN_S)
+        if not self._stopped:
+            self._stopped = True
+            try:
+                await self.plugin.stop()
+            except Exception:  # noqa: BLE001 - the boundary: an author's stop() must not keep the process alive
+                _log.error("stop() failed\n%s", traceback.format_exc())
+
+    async def _initialize(self, params: lifecycle.InitializeParams) -> lifecycle.InitializeResult:
+        if not is_compatible(params.protocol_version):
+            raise RpcError(
+                Code.INVALID_REQUEST,
+                f"protocol {params.protocol_version} asked, {PROTOCOL_VERSION} spoken here: the majors differ",
+            )
+        if self.state is not State.CREATED:
+            raise RpcError(Code.INVALID_REQUEST, f"initialize in state {self.state}")
+        try:
+            project = params.project_binding() or lifecycle.ProjectBinding(project_root=os.getcwd())
+        except ValidationError as error:
+            raise InvalidParams("init_extensions.project_binding: project_root is missing or no text") from error
+        await self._guard(self.plugin.start(project))
+        self._move("initialize")
+        return lifecycle.InitializeResult(
+            protocol_version=PROTOCOL_VERSION,
+            plugin_info=self.plugin.info(),
+            capabilities=self.plugin.capabilities(),
+        )
+
+    async def _domain(self, peer: Peer, request: Request) -> object:
+        route = self._routes.get(request.method)
+        if route is None:
+            if request.method in self.plugin.known_methods():
+                raise NotSupported(request.method)
+            raise MethodNotFound(request.method)
+        if self.state is State.CREATED:
+            raise RpcError(Code.NOT_INITIALIZED, f"{request.method} before initialize")
+        if self.state is not State.READY:
+            raise RpcError(Code.INVALID_REQUEST, f"{request.method} after shutdown")
+        params = read_params(route.method, request.params)
+        return await self._guard(route.handler(params, Call(self, peer, request.id)))
+
+    async def _guard(self, answer: Any) -> object:
+        try:
+            return await answer
+        except PluginError as error:
+            raise to_rpc_error(error) from error
+
+    async def _health(self) -> lifecycle.HealthCheckResult:
+        health = await self.plugin.health()
+        if health.uptime_ms is None:
+            uptime_ms = int((time.monotonic() - self._started_at) * 1000)
+            health = health.model_copy(update={"uptime_ms": uptime_ms})
+        return health
+
+    async def _shutdown(self, peer: Peer) -> Empty:
+        self._move("shutdown")
+        deadline = asyncio.get_running_loop().time() + _DRAIN_S
+        await peer.idle(deadline)
+        await self.close()
+        return Empty()
+
+    def _move(self, event: str) -> None:
+        following = _NEXT.get((self.state, event))
+        if following is None:
+            raise RpcError(Code.INVALID_REQUEST, f"{event} in state {self.state}")
+        self.state = following
+
+    def _end_stream(self, stream_id: str) -> bool:
+        task = self._streams.get(stream_id)
+        return task is not None and task.cancel()
+
+    def _stream_done(self, stream_id: str, task: asyncio.Task[None]) -> None:
+        self._streams.pop(stream_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("stream %s failed: %s", stream_id, error, exc_info=error)
