@@ -32,11 +32,11 @@ def test_an_example_of_the_readme_does_what_the_readme_says(
     assert "\n".join(told) + "\n" == expected
 
 
-def test_the_shell_example_of_the_readme_runs(project: Any) -> None:
-    [shell] = re.findall(r"```sh\n(\{.*?)```", README, re.DOTALL)
+def test_the_python_example_of_the_readme_runs(project: Any) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["sh", "-c", shell],
+        [sys.executable, "-c", example],
         cwd=project.root,
         env={"PATH": path, **project.env},
         capture_output=True,
@@ -44,10 +44,10 @@ def test_the_shell_example_of_the_readme_runs(project: Any) -> None:
         timeout=20,
         check=True,
     )
-    third = json.loads(done.stdout.splitlines()[2])
-    assert (third["id"], third["result"]["session_id"]) == (2, "s1")
-    assert third["result"]["output"] == "Nothing is scripted, so there is nothing to do."
-    assert third["result"]["decision_verdict"]["verdict"] == "advance"
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["id"], last["result"]["session_id"]) == (2, "s1")
+    assert last["result"]["output"] == "Nothing is scripted, so there is nothing to do."
+    assert last["result"]["decision_verdict"]["verdict"] == "advance"
 
 
 def _transcript(project: Any, plugin: Any, method: str) -> list[str]:

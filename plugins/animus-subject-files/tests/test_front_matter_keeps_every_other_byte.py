@@ -6,10 +6,10 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from animus_protocol.models.subject import SubjectPatch, SubjectStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from animus_protocol.models.subject import SubjectPatch, SubjectStatus
 from animus_subject_files.front_matter import parse
 from animus_subject_files.patch import patching
 from animus_subject_files.task import read_task

@@ -7,6 +7,7 @@ reported as dropped. A request is answered once: a second answer is refused (pro
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from animus_protocol.errors import Code, FrameTooLarge, RpcError
@@ -20,6 +21,7 @@ RequestId = int | str
 
 _CANCEL: Final = "$/cancelRequest"
 _NULL_RESULT: Final = b"null"
+_CUT_CHARACTERS: Final = 1000
 
 
 class Request(NamedTuple):
@@ -106,8 +108,9 @@ class Connection(Generic[Waiter]):
 
     def cancel(self, number: int) -> bytes | None:
         """Stop waiting for `number` and tell the other side; None when it was answered meanwhile."""
-        if self._waiters.pop(number, None) is None:
+        if number not in self._waiters:
             return None
+        del self._waiters[number]
         return self.notification(_CANCEL, b'{"id":%d}' % number)
 
     def result(self, request_id: RequestId, result: bytes) -> bytes | None:
@@ -120,14 +123,24 @@ class Connection(Generic[Waiter]):
         return frame
 
     def error(self, request_id: RequestId, error: RpcError) -> bytes | None:
-        """The frame that refuses a request; None when it is no longer open."""
+        """The frame that refuses a request; None when it is no longer open.
+
+        Never raises: `data` that is no JSON is left out, and what makes the frame too large is cut.
+        """
         if request_id not in self._open:
             return None
         self._open.discard(request_id)
-        body: dict[str, Any] = {"code": int(error.code), "message": error.message}
+        text = error.message.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
+        plain: dict[str, Any] = {"code": int(error.code), "message": text}
         if error.data is not None:
-            body["data"] = error.data
-        return encode({"jsonrpc": "2.0", "id": request_id, "error": body}) + b"\n"
+            with contextlib.suppress(ValueError):
+                frame = _refusal(request_id, {**plain, "data": error.data})
+                if len(frame) <= self._max_frame_bytes:
+                    return frame
+        frame = _refusal(request_id, plain)
+        if len(frame) > self._max_frame_bytes:
+            frame = _refusal(request_id, {**plain, "message": text[:_CUT_CHARACTERS]})
+        return frame
 
     def receive(self, chunk: bytes) -> list[Incoming[Waiter]]:
         """What `chunk` completes, in the order of arrival. Never raises on anything a peer can send."""
@@ -138,10 +151,12 @@ class Connection(Generic[Waiter]):
         return [self._classify(value) for value in self._framer.end()]
 
     def abandon(self) -> list[Waiter]:
-        """Everyone who still waits, when no answer can come any more; nobody waits afterwards."""
+        """Everyone who still waits, when no answer can come any more; nobody waits afterwards.
+
+        Requests of the other side stay open: one that only ended its own half of the connection may still read.
+        """
         waiters = list(self._waiters.values())
         self._waiters.clear()
-        self._open.clear()
         return waiters
 
     def _fits(self, frame: bytes) -> None:
@@ -197,6 +212,10 @@ class Connection(Generic[Waiter]):
     def _drop(self, reason: str, excerpt: bytes) -> Dropped:
         self.dropped_frames += 1
         return Dropped(reason, excerpt)
+
+
+def _refusal(request_id: RequestId, error: dict[str, Any]) -> bytes:
+    return encode({"jsonrpc": "2.0", "id": request_id, "error": error}) + b"\n"
 
 
 def _error_of(error: Any) -> RpcError:

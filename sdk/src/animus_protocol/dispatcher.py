@@ -6,21 +6,31 @@ Used by the control server, the agent-runner and the runner, which all answer on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from animus_protocol.connection import Notification, Request
-from animus_protocol.errors import MethodNotFound, RpcError
+from animus_protocol.errors import MethodNotFound, NotSupported, RpcError
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer, read_params
 
 __all__ = ["Asker", "Dispatcher"]
 
 
-class Asker(NamedTuple):
+class Asker:
     """Who asked: the connection, and the request's id (a stream's notifications carry it)."""
 
-    peer: Peer
-    request_id: int | str
+    __slots__ = ("_peer", "request_id")
+
+    def __init__(self, peer: Peer | None, request_id: int | str) -> None:
+        self._peer = peer
+        self.request_id = request_id
+
+    @property
+    def peer(self) -> Peer:
+        """The connection. Raises NotSupported for a call inside the process, which can open no stream."""
+        if self._peer is None:
+            raise NotSupported("a stream without a connection")
+        return self._peer
 
 
 class Dispatcher:
@@ -64,6 +74,15 @@ class Dispatcher:
             if translated is None:
                 raise
             raise translated from error
+
+    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+        """Ask in-process what a connection would be answered; exceptions come as they are, not translated."""
+        found = self._answers.get(method.name)
+        if found is None:
+            raise MethodNotFound(method.name)
+        answer: Any = await found[1](params, Asker(None, 0))
+        result: Result = answer
+        return result
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """Hear one notification; unknown ones and ones that do not fit mean nothing."""

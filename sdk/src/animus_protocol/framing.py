@@ -2,7 +2,8 @@
 
 Called by `connection.py`; below it lies pydantic-core's JSON parser. Follows protocol §1: blank lines, CRLF, a BOM
 and pretty-printed values over several lines are read; a line that is no JSON is given back as a `BadFrame`, and the
-next line is read as if nothing had happened.
+next line is read as if nothing had happened. Escapes of half a surrogate pair, which some peers write where they cut
+a text, are read as U+FFFD.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 """Frames over 16 MiB may be refused (protocol §1)."""
 
 _EXCERPT_BYTES: Final = 200
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BOM: Final = b"\xef\xbb\xbf"
+# A string and, at the end of a broken line, the rest of a line after a lone quote; possessive, so the time is linear.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
 
 
 class BadFrame(NamedTuple):
@@ -30,24 +37,30 @@ class BadFrame(NamedTuple):
 
 def parse(line: bytes) -> object:
     """The JSON value of one line. Raises ValueError for anything else, NaN and infinities included."""
-    value: object = from_json(line, allow_inf_nan=False)
+    try:
+        value: object = from_json(line, allow_inf_nan=False)
+    except ValueError:
+        if _SURROGATE.search(line) is None:
+            raise
+        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], line)
+        value = from_json(whole, allow_inf_nan=False)
     return value
 
 
 class Framer:
     """Collects chunks and gives back the JSON values in them; holds at most one incomplete frame.
 
-    A value may be spread over several lines. Lines are then kept until the brackets balance; a line that is a
-    JSON-RPC message by itself ends a value that never came to its end, so that one broken frame costs no other.
+    A value may be spread over several lines. Lines are then kept until the brackets balance; a JSON-RPC message that
+    begins at the start of a line ends a value that never came to its end, so that one broken frame costs no other.
     """
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max = max_frame_bytes
         self._tail = bytearray()
         self._skipping = False
-        self._lines: list[bytes] = []
-        self._lines_bytes = 0
+        self._kept = bytearray()  # the lines of a value that is not complete
         self._depth = 0
+        self._inner: tuple[int, int] | None = None  # where in it a message may begin, and the depth before
 
     def feed(self, chunk: bytes) -> list[object]:
         """The values (or `BadFrame`s) that `chunk` completes, in the order of arrival."""
@@ -68,7 +81,7 @@ class Framer:
             self._line(line, found)
         tail += rest
         if len(tail) > self._max and not self._skipping:
-            found.append(BadFrame(f"frame longer than {self._max} bytes", bytes(tail[:_EXCERPT_BYTES])))
+            self._too_long(bytes(tail[:_EXCERPT_BYTES]), found)
             self._skipping = True
         if self._skipping:
             tail.clear()
@@ -80,6 +93,7 @@ class Framer:
         if self._tail and not self._skipping:
             self._line(bytes(self._tail), found)
         self._tail.clear()
+        self._skipping = False
         self._give_up(found, "input ended inside a value")
         return found
 
@@ -88,58 +102,90 @@ class Framer:
             self._skipping = False
             return
         if len(line) > self._max:
-            found.append(BadFrame(f"frame longer than {self._max} bytes", line[:_EXCERPT_BYTES]))
+            self._too_long(line, found)
             return
-        if self._lines:
+        if self._kept:
             self._continue(line, found)
             return
         try:
             found.append(from_json(line, allow_inf_nan=False))
-        except ValueError as error:
-            self._unusual(line, error, found)
+        except ValueError:
+            self._unusual(line, found)
 
-    def _unusual(self, line: bytes, error: ValueError, found: list[object]) -> None:
-        line = line.removeprefix(b"\xef\xbb\xbf").strip()
+    def _unusual(self, line: bytes, found: list[object]) -> None:
+        line = line.removeprefix(_BOM).strip()
         if not line:
             return
         try:
             found.append(parse(line))
-            return
-        except ValueError as second:
-            error = second
-        depth = _depth(line)
-        if line[:1] in (b"{", b"[") and depth > 0 and "EOF while parsing" in str(error):
-            self._lines, self._lines_bytes, self._depth = [line], len(line), depth
-        else:
-            found.append(BadFrame(f"not JSON: {error}", line[:_EXCERPT_BYTES]))
+        except ValueError as error:
+            if line[:1] in (b"{", b"[") and _may_go_on(error) and (depth := _depth(line)) > 0:
+                self._kept += line
+                self._depth = depth
+            else:
+                found.append(BadFrame(f"not JSON: {error}", line[:_EXCERPT_BYTES]))
 
     def _continue(self, line: bytes, found: list[object]) -> None:
-        if line[:1] == b"{" and b'"jsonrpc"' in line:
-            try:
-                value = parse(line)
-            except ValueError:
-                pass
-            else:
-                self._give_up(found, "value was never completed")
-                found.append(value)
-                return
-        self._lines.append(line)
-        self._lines_bytes += len(line) + 1
+        if (message := _message(line)) is not None:
+            self._give_up(found, "value was never completed")
+            found.append(message)
+            return
+        self._kept += b"\n"
+        if line.removeprefix(_BOM)[:1] == b"{":
+            self._inner = (len(self._kept), self._depth)
+        self._kept += line
         self._depth += _depth(line)
-        if self._lines_bytes > self._max:
+        if len(self._kept) > self._max:
             self._give_up(found, f"frame longer than {self._max} bytes")
         elif self._depth <= 0:
-            whole = b"\n".join(self._lines)
-            self._lines, self._lines_bytes, self._depth = [], 0, 0
+            whole = bytes(self._kept)
+            self._forget()
             try:
                 found.append(parse(whole))
             except ValueError as error:
                 found.append(BadFrame(f"not JSON: {error}", whole[:_EXCERPT_BYTES]))
+        elif self._inner is not None and self._depth <= self._inner[1]:
+            self._end_inner(self._inner[0], found)
+
+    def _end_inner(self, start: int, found: list[object]) -> None:
+        """Brackets that opened at the start of a line are closed: were they a whole message, after a cut value?"""
+        self._inner = None
+        message = _message(bytes(self._kept[start:]))
+        if message is not None:
+            del self._kept[start:]
+            self._give_up(found, "value was never completed")
+            found.append(message)
+
+    def _too_long(self, excerpt: bytes, found: list[object]) -> None:
+        self._give_up(found, "value was never completed")
+        size = min(self._max, _EXCERPT_BYTES)  # the same, however the input was cut into chunks
+        found.append(BadFrame(f"frame longer than {self._max} bytes", excerpt[:size]))
 
     def _give_up(self, found: list[object], reason: str) -> None:
-        if self._lines:
-            found.append(BadFrame(reason, b"\n".join(self._lines)[:_EXCERPT_BYTES]))
-            self._lines, self._lines_bytes, self._depth = [], 0, 0
+        if self._kept:
+            found.append(BadFrame(reason, bytes(self._kept[:_EXCERPT_BYTES])))
+            self._forget()
+
+    def _forget(self) -> None:
+        self._kept, self._depth, self._inner = bytearray(), 0, None
+
+
+def _may_go_on(error: ValueError) -> bool:
+    """Whether the next line may complete what `error` was raised for; a string never goes on in the next line."""
+    text = str(error)
+    return "EOF while parsing" in text and "EOF while parsing a string" not in text
+
+
+def _message(text: bytes) -> object:
+    """The JSON-RPC message that `text` is, or None; only what begins at the very start of a line can be one."""
+    text = text.removeprefix(_BOM)
+    if text[:1] != b"{" or b'"jsonrpc"' not in text:
+        return None
+    try:
+        value = parse(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and "jsonrpc" in value else None
 
 
 def _depth(line: bytes) -> int:

@@ -79,6 +79,7 @@ class Peer:
         self._connection: Connection[asyncio.Future[Any]] = Connection(max_frame_bytes)
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[int | str, asyncio.Task[None]] = {}
+        self._closing = False
         self._pump = Pump(read_fd, write_fd, self._received, self._ended)
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._pump.start()
@@ -99,9 +100,9 @@ class Peer:
         Raises RpcError (the peer refused; the subclass says how), CallTimeout (no answer in `timeout_s`; the peer was
         told to cancel), PeerGone, BadReply, FrameTooLarge. Cancelling the caller sends `$/cancelRequest`.
         """
-        raw = await self.call_raw(method.name, encode(params), timeout_s=timeout_s)
         if method.result is None:
             raise TypeError(f"{method.name} is a notification")
+        raw = await self.call_raw(method.name, encode(params), timeout_s=timeout_s)
         try:
             return read_value(method.result, raw)
         except ValidationError as error:
@@ -138,19 +139,23 @@ class Peer:
 
     async def idle(self, deadline: float) -> bool:
         """Wait until every other request is answered, at most until `deadline` (the loop's clock); tell whether."""
-        others = [task for task in self._tasks.values() if task is not asyncio.current_task()]
+        others = self._others()
         if others:
             await asyncio.wait(others, timeout=max(0.0, deadline - self._loop.time()))
         return all(task.done() for task in others)
 
-    async def aclose(self) -> None:
-        """Cancel what is being answered, send what was written (2 s at most), close. Safe to call again."""
-        tasks = [task for task in self._tasks.values() if task is not asyncio.current_task()]
-        for task in tasks:
+    async def cancel_requests(self, deadline: float) -> bool:
+        """Cancel every other request that is being answered, then as `idle`; each is answered with `-32002`."""
+        for task in self._others():
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_FLUSH_S)
+        return await self.idle(deadline)
+
+    async def aclose(self) -> None:
+        """Cancel what is being answered, send what was written (2 s at most each), close. Safe to call again."""
+        self._closing = True
         try:
+            if not await self.cancel_requests(self._loop.time() + _FLUSH_S):
+                _log.warning("%s: %d requests go on after their cancellation", self.name, len(self._others()))
             async with asyncio.timeout(_FLUSH_S):
                 await self._pump.flushed()
         except TimeoutError:
@@ -172,17 +177,25 @@ class Peer:
                     future.set_exception(error)
             case Request():
                 self._start(incoming)
-            case Notification():
-                self._handler.notification(self, incoming)
+            case Notification(method):
+                self._tell(method, self._handler.notification, incoming)
             case Cancel(request_id):
-                if task := self._tasks.get(request_id):
-                    task.cancel()
-                else:
-                    self._handler.cancelled(self, request_id)
+                task = self._tasks.get(request_id)
+                if task is None or not task.cancel():
+                    self._tell("$/cancelRequest", self._handler.cancelled, request_id)
             case Dropped(reason, excerpt):
                 _log.warning("%s: dropped input: %s: %r", self.name, reason, excerpt)
 
+    def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:
+        try:
+            listener(self, told)
+        except Exception:  # noqa: BLE001 - the boundary: a handler's mistake must not cost the frames behind this one
+            _log.exception("%s: the notification %s failed", self.name, what)
+
     def _start(self, request: Request) -> None:
+        if self._closing:
+            self._send(self._connection.error(request.id, Cancelled("the connection is being closed")))
+            return
         if len(self._tasks) >= _MAX_OPEN_REQUESTS:
             busy = RpcError(Code.INTERNAL_ERROR, "too many open requests", {"category": "unavailable"})
             self._send(self._connection.error(request.id, busy))
@@ -192,7 +205,8 @@ class Peer:
         task.add_done_callback(lambda done: self._finished(request.id, done))
 
     def _finished(self, request_id: int | str, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(request_id, None)
+        if self._tasks.get(request_id) is task:  # a quick peer may use the id again before this is called
+            del self._tasks[request_id]
         if task.cancelled():  # before its first step, so nothing in it could answer
             self._send(self._connection.error(request_id, Cancelled()))
 
@@ -211,6 +225,9 @@ class Peer:
             hidden = RpcError(Code.INTERNAL_ERROR, "internal error", {"category": "internal"})
             frame = self._connection.error(request.id, hidden)
         self._send(frame)
+
+    def _others(self) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks.values() if task is not asyncio.current_task()]
 
     def _send(self, frame: bytes | None) -> None:
         if frame is not None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from animus_protocol.errors import PeerGone
@@ -17,13 +19,16 @@ __all__ = ["Pump"]
 
 _READ_BYTES: Final = 64 * 1024
 _READS_A_TURN: Final = 16
+_PIECES_A_WRITE: Final = 256
 
 
 class Pump:
     """Reads from `read_fd` until its end and writes to `write_fd`; both may be the same socket.
 
     `on_data(chunk)` and `on_end(reason)` are called on the loop; `on_end` exactly once. What cannot be written at
-    once is kept; `drained` waits while more than `high_water_bytes` are kept.
+    once is kept; `drained` waits while more than `high_water_bytes` are kept. The directions end apart: after the end
+    of input writing goes on, because who has said all may still listen; and when a write fails, what the other side
+    sent before is still read.
     """
 
     def __init__(
@@ -39,13 +44,14 @@ class Pump:
         self._on_data = on_data
         self._on_end = on_end
         self._high_water = high_water_bytes
-        self._kept: list[bytes] = []
+        self._kept: deque[bytes | memoryview] = deque()
         self._kept_bytes = 0
         self._flush_planned = False
         self._writer_armed = False
         self._ended = False
+        self._mute = False
         self._closed = False
-        self._drain_waiters: list[asyncio.Future[None]] = []
+        self._drain_waiters: dict[asyncio.Future[None], None] = {}
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -65,118 +71,143 @@ class Pump:
     def write(self, frame: bytes, *, at_once: bool) -> None:
         """Send `frame` after all earlier ones. `at_once` skips waiting for company until the end of the loop's turn.
 
-        A frame for a peer that is gone is discarded: `on_end` has told, or will tell.
+        A frame for a peer that takes no more is discarded: `on_end` has told, or will tell.
         """
-        if self._ended:
+        if self._mute:
             return
+        left: bytes | memoryview = frame
         if at_once and not self._kept:
-            frame = self._push(frame)
-            if not frame:
+            written = self._push([frame])
+            if written is None or written == len(frame):
                 return
-        self._kept.append(frame)
-        self._kept_bytes += len(frame)
+            left = memoryview(frame)[written:]
+        self._kept.append(left)
+        self._kept_bytes += len(left)
         if not self._flush_planned and not self._writer_armed:
             self._flush_planned = True
             self._loop.call_soon(self._flush)
 
     async def drained(self) -> None:
         """Wait until there is room for more. Raises PeerGone when there will never be."""
-        while self._kept_bytes > self._high_water:
-            if self._ended:
-                break
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._drain_waiters.append(waiter)
-            await waiter
-        if self._ended:
+        while self._kept_bytes > self._high_water and not self._mute:
+            await self._some_left()
+        if self._mute:
             raise PeerGone("the connection is closed")
 
     async def flushed(self) -> None:
-        """Wait until everything has left, or the other side is gone."""
-        while self._kept_bytes and not self._ended:
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._drain_waiters.append(waiter)
-            await waiter
+        """Wait until everything has left, or the other side takes no more."""
+        while self._kept_bytes and not self._mute:
+            await self._some_left()
 
     def close(self, reason: str = "closed here") -> None:
         """Stop, forget what was not sent, close the descriptors. Calling it again does nothing."""
-        self._end(reason)
         if self._closed:
             return
         self._closed = True
-        os.close(self._read_fd)
-        if self._write_fd != self._read_fd:
-            os.close(self._write_fd)
+        self._stop_writing()
+        try:
+            self._end(reason)
+        finally:
+            os.close(self._read_fd)
+            if self._write_fd != self._read_fd:
+                os.close(self._write_fd)
 
     def _readable(self) -> None:
         for _ in range(_READS_A_TURN):
-            if not self._read_once():
+            if self._read_once() < _READ_BYTES:
                 return
 
-    def _read_once(self) -> bool:
-        """Read one chunk; True when there may be more right now."""
+    def _read_once(self) -> int:
+        """Read one chunk; how many bytes there were, 0 for nothing now or never."""
         if self._ended:
-            return False
+            return 0
         try:
             chunk = os.read(self._read_fd, _READ_BYTES)
         except (BlockingIOError, InterruptedError):
-            return False
+            return 0
         except OSError as error:
             self._end(f"read failed: {error.strerror}")
-            return False
+            return 0
         if not chunk:
             self._end("end of input")
-            return False
+            return 0
         self._on_data(chunk)
-        return len(chunk) == _READ_BYTES
+        return len(chunk)
 
     def _read_file(self) -> None:
-        if self._ended:
-            return
-        self._read_once()
-        self._loop.call_soon(self._read_file)
+        if not self._ended:
+            self._read_once()
+            self._loop.call_soon(self._read_file)
 
-    def _push(self, data: bytes) -> bytes:
-        """Write what fits now; what did not fit comes back."""
+    def _read_last(self, reason: str) -> None:
+        for _ in range(_READS_A_TURN):
+            if not self._read_once():
+                break
+        self._end(reason)
+
+    def _push(self, pieces: list[bytes | memoryview]) -> int | None:
+        """Write what fits now; how many bytes that were, or None when the other side takes no more."""
         try:
-            written = os.write(self._write_fd, data)
+            return os.writev(self._write_fd, pieces)
         except (BlockingIOError, InterruptedError):
-            return data
+            return 0
         except OSError as error:
-            self._end(f"write failed: {error.strerror}")
-            return b""
-        return data[written:]
+            self._stop_writing()
+            self._loop.call_soon(self._read_last, f"write failed: {error.strerror}")
+            return None
 
     def _flush(self) -> None:
         self._flush_planned = False
-        if self._ended or not self._kept:
-            return
-        data = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
-        rest = self._push(data)
-        self._kept = [rest] if rest else []
-        self._kept_bytes = len(rest)
-        if rest and not self._writer_armed:
+        while self._kept:
+            pieces = list(islice(self._kept, _PIECES_A_WRITE))
+            written = self._push(pieces)
+            if written is None:
+                return
+            self._forget(written)
+            if written < sum(map(len, pieces)):
+                break
+        if self._kept and not self._writer_armed:
             self._loop.add_writer(self._write_fd, self._flush)
             self._writer_armed = True
-        elif not rest and self._writer_armed:
+        elif not self._kept and self._writer_armed:
             self._loop.remove_writer(self._write_fd)
             self._writer_armed = False
-        self._wake_drained()
+        self._wake()
 
-    def _wake_drained(self) -> None:
-        if self._drain_waiters and (self._ended or self._kept_bytes <= self._high_water):
-            waiters, self._drain_waiters = self._drain_waiters, []
-            for waiter in waiters:
+    def _forget(self, written: int) -> None:
+        self._kept_bytes -= written
+        while written:
+            piece = self._kept.popleft()
+            if len(piece) > written:
+                self._kept.appendleft(memoryview(piece)[written:])
+                return
+            written -= len(piece)
+
+    async def _some_left(self) -> None:
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._drain_waiters[waiter] = None
+        try:
+            await waiter
+        finally:
+            del self._drain_waiters[waiter]
+
+    def _wake(self) -> None:
+        if self._mute or self._kept_bytes <= self._high_water:
+            for waiter in self._drain_waiters:
                 if not waiter.done():
                     waiter.set_result(None)
 
+    def _stop_writing(self) -> None:
+        if not self._mute:
+            self._mute = True
+            self._loop.remove_writer(self._write_fd)
+            self._writer_armed = False
+            self._kept.clear()
+            self._kept_bytes = 0
+            self._wake()
+
     def _end(self, reason: str) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        self._loop.remove_reader(self._read_fd)
-        self._loop.remove_writer(self._write_fd)
-        self._writer_armed = False
-        self._kept.clear()
-        self._kept_bytes = 0
-        self._wake_drained()
-        self._on_end(reason)
+        if not self._ended:
+            self._ended = True
+            self._loop.remove_reader(self._read_fd)
+            self._on_end(reason)

@@ -60,6 +60,10 @@ class Plugin:
         """The methods that this object answers beside the life cycle. Role classes implement it."""
         return ()
 
+    def find(self, method: str) -> Route | None:
+        """The route of a method that cannot be listed in `routes`, such as the verbs of a kind claimed as `issue.*`."""
+        return None
+
     @classmethod
     def known_methods(cls) -> frozenset[str]:
         """Methods that belong to this kind: asked for one that is not served, the answer is `-32001`."""

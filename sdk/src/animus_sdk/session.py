@@ -10,14 +10,14 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from animus_protocol.connection import Notification, Request
-from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
+from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, PeerGone, RpcError
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, WireModel
 from animus_protocol.peer import Peer, read_params
@@ -28,23 +28,30 @@ from animus_sdk.plugin import Plugin, Route
 __all__ = ["Call", "Session", "State"]
 
 _log = logging.getLogger("animus.plugin")
-_DRAIN_S: Final = 1.5
+_T = TypeVar("_T")
+_DRAIN_S: Final = 1.2
+_CANCEL_S: Final = 0.4
 
 
 class State(StrEnum):
     """Where a session is in the life cycle of protocol §2."""
 
     CREATED = "created"
+    STARTING = "starting"
     READY = "ready"
     DRAINING = "draining"
     ENDED = "ended"
 
 
 _NEXT: Final[dict[tuple[State, str], State]] = {
-    (State.CREATED, "initialize"): State.READY,
-    (State.READY, "shutdown"): State.DRAINING,
+    (State.CREATED, "initialize"): State.STARTING,
+    (State.STARTING, "started"): State.READY,
+    (State.STARTING, "failed"): State.CREATED,
     (State.CREATED, "shutdown"): State.DRAINING,
+    (State.STARTING, "shutdown"): State.DRAINING,
+    (State.READY, "shutdown"): State.DRAINING,
     (State.CREATED, "exit"): State.ENDED,
+    (State.STARTING, "exit"): State.ENDED,
     (State.READY, "exit"): State.ENDED,
     (State.DRAINING, "exit"): State.ENDED,
 }
@@ -73,14 +80,26 @@ class Call:
         """
 
         async def forward() -> None:
-            async for item in items:
-                await self.notify(method, send(item))
+            try:
+                async for item in items:
+                    await self.notify(method, send(item))
+            finally:
+                if isinstance(items, AsyncGenerator):
+                    await items.aclose()  # a cancellation may have met the notification and not the generator
 
-        task = asyncio.get_running_loop().create_task(forward())
-        await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
+        task = asyncio.get_running_loop().create_task(_unless_exit(forward()))
+        try:
+            await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
         if task.done() and (error := task.exception()) is not None:
             raise error
-        self._session.keep_stream(str(self.request_id), task)
+        self._session.keep_stream(self.request_id, task)
+
+    def end_stream(self, stream_id: int | str) -> bool:
+        """End the stream that the request `stream_id` opened; whether there was one."""
+        return self._session.end_stream(stream_id)
 
 
 class Session:
@@ -91,7 +110,7 @@ class Session:
         self.state = State.CREATED
         self.ended = asyncio.Event()
         self._routes: dict[str, Route] = {route.method.name: route for route in plugin.routes()}
-        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._streams: dict[int | str, asyncio.Task[None]] = {}
         self._started_at = time.monotonic()
         self._stopped = False
 
@@ -106,9 +125,6 @@ class Session:
                 return await self._guard(self._health())
             case "shutdown":
                 return await self._shutdown(peer)
-            case "subject/unwatch":
-                watch_id = request.params.get("watch_id") if isinstance(request.params, dict) else None
-                return {"ok": self._end_stream(str(watch_id))}
         return await self._domain(peer, request)
 
     def notification(self, peer: Peer, notification: Notification) -> None:
@@ -122,12 +138,18 @@ class Session:
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """A `$/cancelRequest` for a request that was answered: ends its stream."""
-        self._end_stream(str(request_id))
+        self.end_stream(request_id)
 
-    def keep_stream(self, stream_id: str, task: asyncio.Task[None]) -> None:
-        """Own a running stream until it ends."""
+    def keep_stream(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
+        """Own a running stream until it ends; an older one of the same id ends now."""
+        self.end_stream(stream_id)
         self._streams[stream_id] = task
         task.add_done_callback(lambda done: self._stream_done(stream_id, done))
+
+    def end_stream(self, stream_id: int | str) -> bool:
+        """Cancel a stream; whether there was one."""
+        task = self._streams.get(stream_id)
+        return task is not None and task.cancel()
 
     async def close(self) -> None:
         """End the streams and stop the plugin; whatever `stop` raises is logged."""
@@ -149,14 +171,18 @@ class Session:
                 Code.INVALID_REQUEST,
                 f"protocol {params.protocol_version} asked, {PROTOCOL_VERSION} spoken here: the majors differ",
             )
-        if self.state is not State.CREATED:
-            raise RpcError(Code.INVALID_REQUEST, f"initialize in state {self.state}")
         try:
             project = params.project_binding() or lifecycle.ProjectBinding(project_root=os.getcwd())
         except ValidationError as error:
             raise InvalidParams("init_extensions.project_binding: project_root is missing or no text") from error
-        await self._guard(self.plugin.start(project))
         self._move("initialize")
+        event = "failed"
+        try:
+            await self._guard(self.plugin.start(project))
+            event = "started"
+        finally:
+            if self.state is State.STARTING:
+                self._move(event)
         return lifecycle.InitializeResult(
             protocol_version=PROTOCOL_VERSION,
             plugin_info=self.plugin.info(),
@@ -164,21 +190,21 @@ class Session:
         )
 
     async def _domain(self, peer: Peer, request: Request) -> object:
-        route = self._routes.get(request.method)
+        route = self._routes.get(request.method) or self.plugin.find(request.method)
         if route is None:
             if request.method in self.plugin.known_methods():
                 raise NotSupported(request.method)
             raise MethodNotFound(request.method)
-        if self.state is State.CREATED:
+        if self.state in (State.CREATED, State.STARTING):
             raise RpcError(Code.NOT_INITIALIZED, f"{request.method} before initialize")
         if self.state is not State.READY:
             raise RpcError(Code.INVALID_REQUEST, f"{request.method} after shutdown")
         params = read_params(route.method, request.params)
         return await self._guard(route.handler(params, Call(self, peer, request.id)))
 
-    async def _guard(self, answer: Any) -> object:
+    async def _guard(self, answer: Awaitable[object]) -> object:
         try:
-            return await answer
+            return await _unless_exit(answer)
         except PluginError as error:
             raise to_rpc_error(error) from error
 
@@ -192,7 +218,8 @@ class Session:
     async def _shutdown(self, peer: Peer) -> Empty:
         self._move("shutdown")
         deadline = asyncio.get_running_loop().time() + _DRAIN_S
-        await peer.idle(deadline)
+        if not await peer.idle(deadline):
+            await peer.cancel_requests(deadline + _CANCEL_S)
         await self.close()
         return Empty()
 
@@ -202,11 +229,19 @@ class Session:
             raise RpcError(Code.INVALID_REQUEST, f"{event} in state {self.state}")
         self.state = following
 
-    def _end_stream(self, stream_id: str) -> bool:
-        task = self._streams.get(stream_id)
-        return task is not None and task.cancel()
-
-    def _stream_done(self, stream_id: str, task: asyncio.Task[None]) -> None:
-        self._streams.pop(stream_id, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _stream_done(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
+        if self._streams.get(stream_id) is task:
+            del self._streams[stream_id]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, PeerGone):
             _log.error("stream %s failed: %s", stream_id, error, exc_info=error)
+
+
+async def _unless_exit(answer: Awaitable[_T]) -> _T:
+    """`answer`, except that the author's code (or a library below it) cannot end the process from inside a call."""
+    try:
+        return await answer
+    except SystemExit as error:
+        raise RuntimeError(f"the plugin's code called sys.exit({error.code!r})") from error

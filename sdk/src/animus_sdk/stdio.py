@@ -5,6 +5,8 @@ Called by `serve.py` before any author's code runs.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from typing import NamedTuple
@@ -22,12 +24,24 @@ class Wire(NamedTuple):
 def take_stdio() -> Wire:
     """Move stdin and stdout to private descriptors; fd 0 becomes empty and fd 1 points at stderr.
 
-    Children inherit neither of the private ones, so a grandchild cannot hold the wire open.
+    Children inherit neither of the private ones, forked ones (multiprocessing) included, so a grandchild cannot hold
+    the wire open. What is printed appears on stderr line by line.
     """
     sys.stdout.flush()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     read_fd, write_fd = os.dup(0), os.dup(1)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
     os.dup2(2, 1)
-    return Wire(read_fd, write_fd)
+    wire = Wire(read_fd, write_fd)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: _drop(wire))
+    return wire
+
+
+def _drop(wire: Wire) -> None:
+    for fd in wire:
+        with contextlib.suppress(OSError):
+            os.close(fd)

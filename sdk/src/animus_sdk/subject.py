@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final
 
+from animus_protocol.errors import NotSupported
 from animus_protocol.models import subject as wire
-from animus_protocol.models.base import Method
-from animus_protocol.models.common import Watching
+from animus_protocol.models.base import Method, WireModel
+from animus_protocol.models.common import Acknowledged, RequestId, Watching
 from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.errors import Unsupported
 from animus_sdk.plugin import Plugin, Route, overrides
@@ -30,6 +31,15 @@ _METHODS: Final[dict[str, Method[Any, Any]]] = {
     "watch": wire.SUBJECT_WATCH,
     "schema": wire.SUBJECT_SCHEMA,
 }
+
+
+class _Unwatch(WireModel):
+    """As `SubjectUnwatchRequest`; a host that keeps its ids as numbers is understood too."""
+
+    watch_id: RequestId
+
+
+_UNWATCH: Final = Method(wire.SUBJECT_UNWATCH.name, _Unwatch, Acknowledged, wire.SUBJECT_UNWATCH.doc)
 
 
 class SubjectBackend(Plugin):
@@ -84,34 +94,34 @@ class SubjectBackend(Plugin):
 
     def routes(self) -> Sequence[Route]:
         """Every overridden verb, under `subject/` and under each kind's own name."""
-        handlers: dict[str, Callable[[Any, Call], Awaitable[object]]] = {
-            "list": lambda params, _: self.list(params),
-            "get": lambda params, _: self.get(params.id),
-            "create": lambda params, _: self.create(params),
-            "update": lambda params, _: self.update(params.id, params.patch),
-            "next": lambda params, _: self.next(params.kind),
-            "status": lambda params, _: self.status(params.id, params.status),
-            "delete": self._delete,
-            "watch": self._watch,
-            "schema": lambda params, _: self.schema(),
-        }
-        return [
-            Route(_METHODS[verb].named(f"{prefix}/{verb}"), handlers[verb])
-            for verb in self._served()
-            for prefix in dict.fromkeys(("subject", *self._plain_kinds()))
-        ]
+        routes = [self._route(prefix, verb) for verb in self._served() for prefix in self._prefixes()]
+        if "watch" in self._served():
+            routes.append(Route(_UNWATCH, self._unwatch))
+        return routes
+
+    def find(self, method: str) -> Route | None:
+        """The verbs of kinds that are claimed as `issue.*`."""
+        kind, _, verb = method.rpartition("/")
+        claimed = any(kind.startswith(claim[:-1]) for claim in self.subject_kinds if claim.endswith("*"))
+        if not claimed or verb not in _METHODS:
+            return None
+        if verb not in self._served():
+            raise NotSupported(method)
+        return self._route(kind, verb)
 
     @classmethod
     def known_methods(cls) -> frozenset[str]:
         """All verbs under every name of this backend (protocol §4)."""
-        return frozenset(f"{prefix}/{verb}" for prefix in ("subject", *cls._plain_kinds()) for verb in _METHODS)
+        verbs = {f"{prefix}/{verb}" for prefix in cls._prefixes() for verb in _METHODS}
+        return frozenset({*verbs, _UNWATCH.name})
 
     @classmethod
     def capabilities(cls) -> PluginCapabilities:
-        """The overridden verbs under each kind's own name, and the kinds."""
-        methods = [f"{kind}/{verb}" for kind in cls._plain_kinds() or ("subject",) for verb in cls._served()]
+        """The kinds, and the overridden verbs under each kind's own name, or `subject/` for claims like `issue.*`."""
+        kinds = cls._plain_kinds()
+        prefixes = kinds if len(kinds) == len(cls.subject_kinds) > 0 else [*kinds, "subject"]
         return PluginCapabilities(
-            methods=[*methods, "health/check"],
+            methods=[*(f"{prefix}/{verb}" for prefix in prefixes for verb in cls._served()), "health/check"],
             streaming="watch" in cls._served(),
             cancellation=True,
             subject_kinds=[*cls.subject_kinds],
@@ -125,12 +135,44 @@ class SubjectBackend(Plugin):
     def _plain_kinds(cls) -> Sequence[str]:
         return [kind for kind in cls.subject_kinds if not kind.endswith("*")]
 
-    async def _delete(self, params: wire.DeleteSubjectRequest, call: Call) -> wire.DeleteSubjectResponse:
-        return wire.DeleteSubjectResponse(ok=await self.delete(params.id))
+    @classmethod
+    def _prefixes(cls) -> Sequence[str]:
+        return [*dict.fromkeys(("subject", *cls._plain_kinds()))]
 
-    async def _watch(self, params: wire.SubjectFilter, call: Call) -> Watching:
+    def _route(self, prefix: str, verb: str) -> Route:
+        """What answers `prefix/verb`; the kind in a method's name narrows params that name none."""
+        kind = None if prefix == "subject" else prefix
+
+        def narrowed(filter: wire.SubjectFilter) -> wire.SubjectFilter:  # noqa: A002 - the protocol's word
+            return filter if filter.kind or kind is None else filter.model_copy(update={"kind": [kind]})
+
+        handlers: dict[str, Callable[[Any, Call], Awaitable[object]]] = {
+            "list": lambda params, _: self.list(narrowed(params)),
+            "get": lambda params, _: self.get(params.id),
+            "create": lambda params, _: self.create(params),
+            "update": lambda params, _: self.update(params.id, params.patch),
+            "next": lambda params, _: self.next(params.kind or kind),
+            "status": lambda params, _: self.status(params.id, params.status),
+            "delete": lambda params, _: self._delete(params.id),
+            "watch": lambda params, call: self._watch(narrowed(params), call),
+            "schema": lambda params, _: self.schema(),
+        }
+        return Route(_METHODS[verb].named(f"{prefix}/{verb}"), handlers[verb])
+
+    async def _delete(self, id: str) -> wire.DeleteSubjectResponse:  # noqa: A002 - the protocol's word
+        return wire.DeleteSubjectResponse(ok=await self.delete(id))
+
+    async def _watch(self, filter: wire.SubjectFilter, call: Call) -> Watching:  # noqa: A002 - the protocol's word
         def numbered(event: wire.SubjectChangedEvent) -> wire.SubjectChangedParams:
             return wire.SubjectChangedParams.of(call.request_id, event)
 
-        await call.stream(self.watch(params), numbered, wire.SUBJECT_CHANGED)
+        await call.stream(self.watch(filter), numbered, wire.SUBJECT_CHANGED)
         return Watching()
+
+    async def _unwatch(self, params: _Unwatch, call: Call) -> dict[str, bool]:
+        """`{"ok": whether there was such a stream}`; the id is the watch request's, which may have been a number."""
+        watch_id = params.watch_id
+        ended = call.end_stream(watch_id)
+        if not ended and isinstance(watch_id, str) and watch_id.isdecimal():
+            ended = call.end_stream(int(watch_id))
+        return {"ok": ended}

@@ -16,7 +16,7 @@ from typing import Final
 
 from animus_core.agent_runner.server import AgentRunner
 from animus_core.app.logs import log_to_stderr
-from animus_core.app.sockets import listen
+from animus_core.control.sockets import listen
 from animus_core.host.discover import discover
 from animus_core.host.session import Project
 from animus_core.store.locks import from_inherited

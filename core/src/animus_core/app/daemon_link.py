@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from animus_core.app.sockets import connect
+from animus_core.control.sockets import connect
 from animus_core.errors import AnimusError
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.errors import ProtocolError

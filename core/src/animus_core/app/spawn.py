@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from animus_core.app.sockets import connect
+from animus_core.control.sockets import connect
 from animus_core.errors import Unavailable
 from animus_core.host.environment import child_environment
 from animus_core.store.locks import HeldLock, acquire

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,17 @@ from urllib.parse import quote
 from animus_core.errors import AnimusError, Conflict, Internal, NotFound, Unavailable
 from animus_core.store.durability import sync_directory
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect_reader", "connect_writer", "failure", "fault_hint", "parse_migrations"]
+__all__ = [
+    "APPLICATION_ID",
+    "SCHEMA_VERSION",
+    "bring_up_to_date",
+    "connect_reader",
+    "connect_writer",
+    "failure",
+    "fault_hint",
+    "packaged_migrations",
+    "parse_migrations",
+]
 
 SCHEMA_VERSION: Final = 1
 """What `schema.sql` is; stored as `PRAGMA user_version`."""
@@ -47,24 +58,20 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     Raises Conflict for a file of a newer version or of another program, Unavailable for one that cannot be used; in
     both cases its content stays as it is.
     """
-    connection = None
     try:
         if not _make_file(path):
-            with _Closing(_connect(path, "ro", busy_timeout_s)) as looking:
+            # A look that changes nothing comes first: switching to WAL already writes into the file.
+            with closing(_connect(path, "ro", busy_timeout_s)) as looking:
                 _version(path, looking)
-        connection = _connect(path, "rw", busy_timeout_s)
-        # FULL: an acknowledged transaction survives a power loss. fullfsync is what that takes on macOS.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        _bring_up_to_date(path, connection, SCHEMA_VERSION, _packaged_migrations())
+        with ExitStack() as undo:
+            connection = undo.enter_context(closing(_connect(path, "rw", busy_timeout_s)))
+            # FULL: an acknowledged transaction survives a power loss. fullfsync is what that takes on macOS.
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            bring_up_to_date(path, connection, SCHEMA_VERSION, packaged_migrations())
+            undo.pop_all()
     except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
         raise failure(path, error) from error
-    except AnimusError:
-        if connection is not None:
-            connection.close()
-        raise
     return connection
 
 
@@ -76,20 +83,17 @@ def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     if not path.exists():
         raise NotFound(f"{path}: there is no database yet", hint="Start the daemon once: it makes the database.")
     try:
-        connection = _connect(path, "ro", busy_timeout_s)
-        try:
+        with ExitStack() as undo:
+            connection = undo.enter_context(closing(_connect(path, "ro", busy_timeout_s)))
             version = _version(path, connection)
-        except BaseException:
-            connection.close()
-            raise
+            if version < SCHEMA_VERSION:
+                raise Conflict(
+                    f"{path}: schema version {version}, this Animus reads {SCHEMA_VERSION}",
+                    hint="Start the daemon once: it brings the database up to date.",
+                )
+            undo.pop_all()
     except sqlite3.Error as error:
         raise failure(path, error) from error
-    if version < SCHEMA_VERSION:
-        connection.close()
-        raise Conflict(
-            f"{path}: schema version {version}, this Animus reads {SCHEMA_VERSION}",
-            hint="Start the daemon once: it brings the database up to date.",
-        )
     return connection
 
 
@@ -121,7 +125,8 @@ def parse_migrations(files: Mapping[str, str]) -> dict[int, str]:
     return found
 
 
-def _bring_up_to_date(path: Path, connection: sqlite3.Connection, target: int, migrations: Mapping[int, str]) -> None:
+def bring_up_to_date(path: Path, connection: sqlite3.Connection, target: int, migrations: Mapping[int, str]) -> None:
+    """Take the database to version `target`, from nothing or step by step, each step in a transaction of its own."""
     version = _version(path, connection, target)
     if version == 0:
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
@@ -163,7 +168,8 @@ def _version(path: Path, connection: sqlite3.Connection, newest: int = SCHEMA_VE
 
 
 @functools.cache
-def _packaged_migrations() -> Mapping[int, str]:
+def packaged_migrations() -> Mapping[int, str]:
+    """The steps in `migrations/`, by the version that each leads to."""
     folder = resources.files(__package__).joinpath("migrations")
     return parse_migrations(
         {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".sql")}
@@ -195,14 +201,3 @@ def _make_file(path: Path) -> bool:
             hint="Check that its directory exists, is yours and has room.",
         ) from error
     return True
-
-
-class _Closing:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()

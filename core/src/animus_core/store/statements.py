@@ -10,6 +10,7 @@ import functools
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from importlib import resources
 from typing import Any, Final
 
@@ -60,24 +61,23 @@ class Tx:
 
     def execute(self, name: str, /, **parameters: SqlValue) -> int:
         """Run a statement; returns how many rows it changed."""
-        with _closing(self._run(name, parameters)) as cursor:
+        with closing(self._run(name, parameters)) as cursor:
+            cursor.fetchall()  # what RETURNING gives: the count is complete only after it
             return cursor.rowcount
 
     def execute_many(self, name: str, rows: Iterable[Mapping[str, SqlValue]], /) -> int:
         """Run a statement once a row of parameters; returns how many rows it changed in all."""
-        self._check_open(name)
-        with _closing(self._connection.executemany(self._statement(name), rows)) as cursor:
-            return cursor.rowcount
+        return sum(self.execute(name, **row) for row in rows)
 
     def one(self, name: str, /, **parameters: SqlValue) -> sqlite3.Row | None:
         """The first row, or None."""
-        with _closing(self._run(name, parameters)) as cursor:
+        with closing(self._run(name, parameters)) as cursor:
             row: sqlite3.Row | None = cursor.fetchone()
             return row
 
     def all(self, name: str, /, **parameters: SqlValue) -> list[sqlite3.Row]:
         """Every row."""
-        with _closing(self._run(name, parameters)) as cursor:
+        with closing(self._run(name, parameters)) as cursor:
             return cursor.fetchall()
 
     def scalar(self, name: str, /, **parameters: SqlValue) -> Any:
@@ -99,18 +99,3 @@ class Tx:
             return self._statements[name]
         except KeyError:
             raise Internal(f"no statement is named {name!r}", hint="Add it to queries.sql.") from None
-
-
-class _closing:
-    """Closes a cursor, so that no half-read statement keeps the transaction's snapshot open."""
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor = cursor
-
-    def __enter__(self) -> sqlite3.Cursor:
-        return self._cursor
-
-    def __exit__(self, *_: object) -> None:
-        self._cursor.close()

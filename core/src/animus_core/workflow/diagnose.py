@@ -61,8 +61,9 @@ def build(model: type[T], located: Located) -> tuple[T | None, list[Issue]]:
             return model.model_validate(located.plain()), issues
         except ValidationError as error:
             details = error.errors(include_url=False)
-        issues += [_issue(model, located, detail) for detail in details[:MAX_DETAILS]]
-        if len(details) > MAX_DETAILS or any(detail["type"] != "extra_forbidden" for detail in details):
+        told = [detail for detail in details if not _is_consequence(detail, details, located)]
+        issues += [_issue(model, located, detail) for detail in told[:MAX_DETAILS]]
+        if len(told) > MAX_DETAILS or any(detail["type"] != "extra_forbidden" for detail in details):
             return None, issues
         for detail in details:
             located = located.without(detail["loc"])
@@ -84,6 +85,14 @@ def key_issue(located: Located, key: str, model_keys: Mapping[str, bool]) -> Iss
     return Issue.at(located.place, f"unknown key {shown(key)}", hint)
 
 
+def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails], root: Located) -> bool:
+    """What follows from a mistake that is told anyway: a refused value, a list that is short of its faulty items."""
+    path = detail["loc"]
+    if detail["type"] == "too_short":
+        return any(other is not detail and other["loc"][: len(path)] == path for other in details)
+    return root.find(*path).refused and detail["type"] != "missing"
+
+
 def _issue(model: type[Definition], root: Located, detail: ErrorDetails) -> Issue:
     path: Path = tuple(step for step in detail["loc"] if step != "[key]")
     here = root.find(*path)
@@ -101,6 +110,10 @@ def _issue(model: type[Definition], root: Located, detail: ErrorDetails) -> Issu
             hint = A_BOOLEAN if isinstance(given, bool) else "put it in quotes"
             hint = "write text here" if isinstance(given, dict | list) else hint
         return Issue.at(here.place, f"{name}: expected {EXPECTED[kind]}, found {_kind_of(given)}", hint)
+    if kind == "too_short" or (kind == "string_too_short" and not given):
+        return Issue.at(
+            here.place, f"{name} is empty", "add at least one" if kind == "too_short" else "write text here"
+        )
     if kind == "enum":
         return _enum_issue(model, here, path, str(given))
     if kind == "string_pattern_mismatch":

@@ -15,7 +15,7 @@ __all__ = ["normalise_entries"]
 
 
 def normalise_entries(workflow: Located) -> tuple[Located, list[Issue]]:
-    """The workflow with every entry in the same form; entries that have none are reported and left out."""
+    """The workflow with every entry in the same form; those that have none are reported."""
     phases = (workflow.fields or {}).get("phases")
     if workflow.fields is None or phases is None or phases.items is None:
         return workflow, []
@@ -25,6 +25,7 @@ def normalise_entries(workflow: Located) -> tuple[Located, list[Issue]]:
         result = _entry(item)
         if isinstance(result, Issue):
             issues.append(result)
+            entries.append(Located(item.place, refused=True))
         else:
             entries.append(result)
     return replace(workflow, fields={**workflow.fields, "phases": replace(phases, items=entries)}), issues

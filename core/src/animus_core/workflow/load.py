@@ -181,11 +181,9 @@ class _Reader:
         name = written.value if written is not None and isinstance(written.value, str) else None
         item, issues = normalise_entries(item)
         self.add(*issues)
-        self.define("workflows", name, item, WorkflowDefinition, sound=not issues)
+        self.define("workflows", name, item, WorkflowDefinition)
 
-    def define(
-        self, section: str, name: str | None, located: Located, model: type[Definition], *, sound: bool = True
-    ) -> None:
+    def define(self, section: str, name: str | None, located: Located, model: type[Definition]) -> None:
         """Check one definition and keep it; a second one of the same id is refused, wherever it is."""
         if self.errors >= MAX_ISSUES:
             return
@@ -203,7 +201,7 @@ class _Reader:
             self.refuse(located.place, message, "keep one, or rename one")
             return
         self.places[key] = located.place
-        if value is None or not sound:
+        if value is None:
             self.broken.add(key)
         else:
             self.defined[section][name.lower()] = Defined(name, value, located)

@@ -30,13 +30,15 @@ class Source(BaseModel):
 class Located:
     """A value at a place: a scalar, or a mapping or list of located values.
 
-    `place` is the key's position for a value in a mapping and the item's own for one in a list.
+    `place` is the key's position for a value in a mapping and the item's own for one in a list. `refused`: what stood
+    here was told as a mistake already, and a null stands in for it.
     """
 
     place: Place
     value: Scalar = None
     fields: dict[str, Located] | None = field(default=None)
     items: list[Located] | None = field(default=None)
+    refused: bool = False
 
     @property
     def is_null(self) -> bool:

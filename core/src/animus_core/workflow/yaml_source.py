@@ -171,9 +171,9 @@ class _Converter:
         if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
             return Located(place, items=[self.convert(item, self.place(item), depth + 1) for item in node.value])
         if isinstance(node, yaml.ScalarNode) and (node.tag in SCALAR_TAGS or node.tag == TAG + "merge"):
-            return Located(place, value=self.scalar(node))
+            return self.scalar(node, place)
         self.refuse(node, f"the tag {shown(node.tag.removeprefix(TAG))} is not allowed", "remove the tag")
-        return Located(place)
+        return Located(place, refused=True)
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Located]:
         fields: dict[str, Located] = {}
@@ -208,16 +208,18 @@ class _Converter:
             self.refuse(node, f"the key {shown(node.value)} is read as {article}", hint)
         return None
 
-    def scalar(self, node: yaml.ScalarNode) -> Scalar:
+    def scalar(self, node: yaml.ScalarNode, place: Place) -> Located:
+        kind = SCALAR_TAGS.get(node.tag, "str")
         try:
-            value = self.loader.scalar(node, SCALAR_TAGS.get(node.tag, "str"))
+            value = self.loader.scalar(node, kind)
         except (ValueError, KeyError, OverflowError, IndexError):
-            self.refuse(node, f"{shown(node.value)} cannot be read as a number", "correct it, or put it in quotes")
-            return None
+            what = "true or false" if kind == "bool" else "a number"
+            self.refuse(node, f"{shown(node.value)} cannot be read as {what}", "correct it, or put it in quotes")
+            return Located(place, refused=True)
         if isinstance(value, str) and UNTOLD.search(value):
             self.refuse(node, "holds a character that cannot be stored (NUL or half of a pair)", "remove it")
-            return None
-        return value
+            return Located(place, refused=True)
+        return Located(place, value=value)
 
     def refuse(self, node: yaml.Node, message: str, hint: str) -> None:
         self.issues.append(Issue.at(self.place(node), message, hint))

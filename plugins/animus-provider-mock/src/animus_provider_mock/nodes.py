@@ -67,7 +67,7 @@ class Field:
     def text(self) -> str:
         """A text. Raises ScriptError for anything else, so that `say: yes` is not silently `true`."""
         if isinstance(self.node, yaml.ScalarNode) and self.kind == "text":
-            return str(self.node.value)
+            return self._characters(self.node.value)
         if self.kind == "nothing":
             raise self.problem(f"{self.name} is empty", "write a text")
         remedy = "put the text in quotes" if self.kind in {"number", "flag", "mapping"} else "write a text"
@@ -159,12 +159,19 @@ class Field:
         if not isinstance(self.node, yaml.ScalarNode):
             return None
         if self.kind == "text":  # dates too: JSON has no type for them
-            return str(self.node.value)
+            return self._characters(self.node.value)
         try:
             value: str | int | float | bool | None = yaml.constructor.SafeConstructor().construct_object(self.node)
         except ValueError:
             raise self.problem(f"{self.name} is not what its tag says", "remove the tag") from None
         return value
+
+    def _characters(self, value: str) -> str:
+        """`value` with pairs of escaped surrogates joined, as JSON writes them; half of one cannot be sent."""
+        try:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self.problem(f"{self.name} holds half of a surrogate pair", "write the whole character") from None
 
     def _shown(self) -> str:
         if self.kind == "nothing":

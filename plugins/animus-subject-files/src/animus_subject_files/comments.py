@@ -18,10 +18,13 @@ _CODE: Final = re.compile(r" {0,3}(```+|~~~+)")
 def append_comment(body: str, comment: str, when: str, newline: str) -> str:
     """`body` with a list item `- <when>: <comment>` at the end of its comments section, which is made if missing.
 
-    A body without a line break at its end stays so. `newline` is the file's line ending.
+    A body that has this very item already is left alone. A body without a line break at its end stays so. `newline` is
+    the file's line ending.
     """
     first, *more = comment.strip().splitlines()
     item = newline.join([f"- {when}: {first}", *(f"  {line}".rstrip() for line in more)])
+    if item in body:
+        return body
     lines = body.splitlines(keepends=True)
     end = _section_end(lines)
     if end is None:

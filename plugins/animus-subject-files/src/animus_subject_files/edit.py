@@ -20,6 +20,7 @@ from animus_subject_files.yaml_nodes import iso_text
 
 __all__ = ["add_item", "clear_value", "remove_item", "remove_key", "set_time", "set_value"]
 
+_BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)+")
 _DASH: Final = re.compile(r"[ ]*-[ ]+")
 
 
@@ -164,8 +165,11 @@ def _removals(doc: Document, entry: Entry) -> Iterator[_Splice]:
     if doc.root.flow_style:
         yield from _without_comma(matter, start, end)
         return
-    line_start = matter.rfind("\n", 0, start) + 1
-    yield line_start, _line_end(matter, max(end, start)), ""
+    line_start, after = matter.rfind("\n", 0, start) + 1, _line_end(matter, max(end, start))
+    yield line_start, after, ""
+    blank = _BLANK_LINES.match(matter, after)
+    if blank:  # they would become part of a text above that keeps its blank lines
+        yield line_start, blank.end(), ""
 
 
 def _without_comma(matter: str, start: int, end: int) -> Iterator[_Splice]:

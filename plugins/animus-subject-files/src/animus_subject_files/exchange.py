@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["StillOpen", "exchange", "rename_new", "settled", "sync_folder"]
+__all__ = ["OpenFile", "StillOpen", "exchange", "opened", "rename_new", "sync_folder"]
 
 _AT_FDCWD: Final = -100
 _RENAME_NOREPLACE: Final = 1
@@ -27,6 +27,9 @@ _RENAME_EXCHANGE: Final = 2
 _NOT_OFFERED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 _FIRST_PAUSE_S: Final = 0.001
 _LONGEST_PAUSE_S: Final = 0.02
+
+
+_RENAMEAT2: Final = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
 
 
 class StillOpen(Exception):
@@ -58,32 +61,62 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-@contextlib.contextmanager
-def settled(path: Path, timeout_s: float) -> Iterator[bytes]:
-    """The bytes of `path`, read while nobody has it open for writing; who opens it now waits until the block ends.
+class OpenFile:
+    """A file opened for reading: it stays the same file whatever becomes of its name. `opened` makes it."""
 
-    Raises StillOpen after `timeout_s`, and OSError. Where the system cannot tell, reads at once.
-    """
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._leased = False
+        self._content = b""
+
+    def settle(self, timeout_s: float) -> bytes:
+        """The bytes while nobody has the file open for writing; from now on, who opens it for writing is kept waiting.
+
+        Raises StillOpen after `timeout_s`. Where the system cannot tell, reads at once and keeps nobody waiting.
+        """
+        deadline = time.monotonic() + timeout_s
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            leased = _take_lease(self._fd)
+            if leased is not False:
+                self._leased = bool(leased)
+                self._content = _read_all(self._fd)
+                if self.undisturbed():
+                    return self._content
+                self.let_go()
+            if time.monotonic() >= deadline:
+                raise StillOpen
+            time.sleep(pause_s)  # the kernel tells nobody when the last writer closes: ask again
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def undisturbed(self) -> bool:
+        """Whether since `settle` nobody changed it or began to open it for writing (who began waits until `let_go`)."""
+        if self._leased:
+            return _lease_is_ours(self._fd)
+        return _read_all(self._fd) == self._content
+
+    def let_go(self) -> None:
+        """Keep nobody waiting any more."""
+        if self._leased and sys.platform == "linux":
+            fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        self._leased = False
+
+    def is_at(self, path: Path) -> bool:
+        """Whether `path` names this very file now."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(path, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[OpenFile]:
+    """`path`, open until the block ends; a symbolic link is refused. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        yield _read_alone(fd, time.monotonic() + timeout_s)
+        yield OpenFile(fd)
     finally:
         os.close(fd)  # gives the lease back
-
-
-def _read_alone(fd: int, deadline: float) -> bytes:
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        leased = _take_lease(fd)
-        if leased is not False:
-            content = _read_all(fd)
-            if leased is None or _lease_is_ours(fd):
-                return content
-            _give_lease_back(fd)
-        if time.monotonic() >= deadline:
-            raise StillOpen
-        time.sleep(pause_s)  # the kernel tells nobody when the last writer closes: ask again
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
 def _read_all(fd: int) -> bytes:
@@ -115,17 +148,11 @@ def _lease_is_ours(fd: int) -> bool:
     return fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_RDLCK
 
 
-def _give_lease_back(fd: int) -> None:
-    if sys.platform == "linux":
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-
-
 def _renameat2(source: Path, target: Path, flag: int) -> bool:
     """Whether the system carried it out; False where it does not offer the call. Raises OSError."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
-    if call is None:
+    if _RENAMEAT2 is None:
         return False
-    if call(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flag) == 0:
+    if _RENAMEAT2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flag) == 0:
         return True
     number = ctypes.get_errno()
     if number in _NOT_OFFERED:

@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from animus_subject_files.exchange import StillOpen, rename_new, settled, sync_folder
+from animus_subject_files.exchange import StillOpen, opened, rename_new, sync_folder
 
 __all__ = ["being_written", "clean_up", "deleted_name", "rescue", "swap_name"]
 
@@ -75,8 +75,8 @@ def _is_spare(temporary: Path, path: Path, found: re.Match[str]) -> bool:
     if found["base"] is None:
         return True
     try:
-        with settled(temporary, _WAIT_FOR_WRITER_S) as content:
-            pass
+        with opened(temporary) as file:
+            content = file.settle(_WAIT_FOR_WRITER_S)
     except StillOpen:
         return False
     if _digest(content) in (found["base"], found["new"]):

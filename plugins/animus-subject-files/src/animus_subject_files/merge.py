@@ -19,7 +19,8 @@ class _Hunk(NamedTuple):
 def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """Both changes of `base` in one text, or None when they change the same lines differently.
 
-    Lines that both added at the same place are kept, ours first.
+    Of what both put in the same place, the one that has all of the other is taken; lines that both added are kept,
+    ours first.
     """
     old = base.splitlines(keepends=True)
     left, right = _hunks(old, ours), _hunks(old, theirs)
@@ -45,15 +46,20 @@ def _next_hunk(left: list[_Hunk], right: list[_Hunk]) -> _Hunk | None:
     if not left or not right:
         return (left or right).pop(0)
     one, two = left[0], right[0]
-    if one == two:
-        left.pop(0)
-        return right.pop(0)
-    if one.low == one.high == two.low == two.high:
+    if one[:2] == two[:2]:
+        lines = _joined(one.lines, two.lines) or (one.lines + two.lines if one.low == one.high else None)
         left.pop(0)
         right.pop(0)
-        return _Hunk(one.low, one.high, one.lines + two.lines)
+        return None if lines is None else _Hunk(one.low, one.high, lines)
     if one.high <= two.low:
         return left.pop(0)
     if two.high <= one.low:
         return right.pop(0)
     return None
+
+
+def _joined(one: list[bytes], two: list[bytes]) -> list[bytes] | None:
+    """The one of both that has all lines of the other, in their order."""
+    short, long = sorted((one, two), key=len)
+    rest = iter(long)
+    return long if all(line in rest for line in short) else None

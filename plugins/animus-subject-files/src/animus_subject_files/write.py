@@ -1,9 +1,9 @@
 """Changing files under people's hands without losing a byte of theirs. The folder's lock is held by the caller.
 
 Called by `folder.py`; below lie `exchange.py` (the kernel's means), `merge.py` and `leftovers.py` (names of temporary
-files). The new version is written beside the file and swapped with it; what comes out of the swap must be what was
-read, else somebody saved in between and their version is worked in and swapped again. Whoever still has the version
-that came out open for writing is waited for.
+files). A round: read; write the new version beside the file; hold the file, so that writers in place wait; swap the
+two; what came out must be the file that is held, and nobody may be waiting for it. Otherwise somebody saved at that
+very moment: swap back at once and begin the next round with their version.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import Final
 
 from animus_sdk import InvalidInput, Unavailable
-from animus_subject_files.exchange import StillOpen, exchange, rename_new, settled, sync_folder
+from animus_subject_files.exchange import OpenFile, StillOpen, exchange, opened, rename_new, sync_folder
 from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.leftovers import being_written, deleted_name, rescue, swap_name
 from animus_subject_files.merge import merge
+from animus_subject_files.patch import Change
 
 __all__ = ["create", "read_settled", "remove", "replace"]
 
 _WAIT_FOR_WRITER_S: Final = 3.0
 _WAIT_FOR_RETURN_S: Final = 0.3
-_ROUNDS: Final = 100
-_TRIES_WHILE_AWAY: Final = 5
+_GIVE_UP_S: Final = 10.0
+_GRACE_S: Final = 0.5
 
 _log = logging.getLogger("animus_subject_files")
 
@@ -40,8 +41,8 @@ def read_settled(path: Path) -> bytes:
     deadline = time.monotonic() + _WAIT_FOR_RETURN_S
     while True:
         try:
-            with settled(path, _WAIT_FOR_WRITER_S) as content:
-                return content
+            with opened(path) as file:
+                return file.settle(_WAIT_FOR_WRITER_S)
         except StillOpen:
             raise _still_open(path) from None
         except FileNotFoundError:
@@ -50,20 +51,13 @@ def read_settled(path: Path) -> bytes:
             time.sleep(_WAIT_FOR_RETURN_S / 20)
 
 
-def replace(path: Path, change: Callable[[bytes], bytes], check: Callable[[bytes], object]) -> bytes:
+def replace(path: Path, change: Change, check: Callable[[bytes], object]) -> bytes:
     """Apply `change` to the file and return its bytes afterwards; nothing is written if nothing changes.
 
     `check` raises FrontMatterError for bytes that are no task. Raises what `change` raises, FileNotFoundError, and
     Unavailable when others keep writing; the file then holds their version and nothing of it is lost.
     """
-    for _ in range(_TRIES_WHILE_AWAY):
-        base = read_settled(path)
-        placed = change(base)
-        if placed == base:
-            return base
-        with contextlib.suppress(FileNotFoundError):  # an editor is just replacing it, or it was deleted: look again
-            return _Swap(path, change, check).run(base, placed)
-    raise Unavailable(f"{path}: it keeps disappearing - nothing was changed; retry")
+    return _Replacement(path, change, check).run()
 
 
 def create(path: Path, content: bytes) -> None:
@@ -85,94 +79,150 @@ def remove(path: Path) -> None:
     sync_folder(path.parent)
 
 
-class _Swap:
-    """One change of one file: versions go in, what comes out is accounted for."""
+class _Replacement:
+    """One change of one file: versions go in, and every version that comes out is accounted for.
 
-    def __init__(self, path: Path, change: Callable[[bytes], bytes], check: Callable[[bytes], object]) -> None:
+    `_change` grows by what others saved on top of a version of ours; their files stay in `_kept` until it is written.
+    `_stale` are versions of ours that could be seen for a moment although they lacked somebody's save.
+    """
+
+    def __init__(self, path: Path, change: Change, check: Callable[[bytes], object]) -> None:
         self._path = path
         self._change = change
         self._check = check
+        self._kept: list[Path] = []
+        self._stale: list[bytes] = []
 
-    def run(self, base: bytes, placed: bytes) -> bytes:
-        out: list[tuple[Path, bytes]] = [(self._place(base, placed), base)]
-        for number in range(_ROUNDS):
-            displaced, included = out.pop()
-            try:
-                theirs = self._retire(displaced, included)
-                if theirs is None:
-                    if not out:
-                        sync_folder(self._path.parent)
-                        return placed
-                    continue
-                first = number == 0
-                merged = self._change(theirs) if first else self._combined(included, placed, theirs)
-            except (StillOpen, FrontMatterError, InvalidInput) as error:
-                self._put_back(displaced, None if number else placed)
-                self._rescue_all(out)
-                raise _still_open(self._path) if isinstance(error, StillOpen) else error from None
-            out.append((displaced, theirs))
-            try:
-                out.append((self._place(placed, merged), placed))
-            except FileNotFoundError:
-                self._rescue_all(out)
-                raise
-            placed = merged
-        self._rescue_all(out)
-        raise Unavailable(f"{self._path}: others kept saving it, {_ROUNDS} times in a row - retry")
+    def run(self) -> bytes:
+        try:
+            placed = self._until_placed()
+            while self._stale:
+                placed = self._restored(placed)
+        except BaseException:
+            for kept in self._kept:
+                self._rescue(kept)
+            raise
+        for kept in self._kept:
+            kept.unlink(missing_ok=True)
+        return placed
 
-    def _place(self, included: bytes, content: bytes) -> Path:
-        """Put `content` in the file's place; the path of what was there. Raises FileNotFoundError."""
+    def _until_placed(self) -> bytes:
+        deadline = time.monotonic() + _GIVE_UP_S
+        while time.monotonic() < deadline:
+            base = read_settled(self._path)
+            placed = self._change(base)
+            if placed == base:
+                return base
+            with contextlib.suppress(FileNotFoundError):  # it is being replaced, or was deleted: look again
+                if self._swap(self._beside(base, placed), base, placed):
+                    return placed
+        raise Unavailable(f"{self._path}: others kept saving it for {_GIVE_UP_S:g} s - retry")
+
+    def _restored(self, placed: bytes) -> bytes:
+        """Wait for saves on top of stale versions, and put back what they lack of `placed`."""
+        stale, self._stale = self._stale, []
+
+        def restore(content: bytes) -> bytes:
+            for seen in stale if content != placed else []:
+                content = self._combined(seen, placed, content)
+            return content
+
+        self._change = restore
+        time.sleep(_GRACE_S)  # a program that read a stale version has saved by then
+        try:
+            return self._until_placed()
+        except Unavailable:
+            self._rescue_copy(placed)
+            return placed
+
+    def _beside(self, base: bytes, content: bytes) -> Path:
         temporary = being_written(self._path)
-        swapped = swap_name(self._path, included, content)
         try:
             _write(temporary, content, os.stat(self._path, follow_symlinks=False))
-            temporary.rename(swapped)
-            exchange(swapped, self._path)
+            return temporary.rename(swap_name(self._path, base, content))
         except OSError:
             temporary.unlink(missing_ok=True)
-            swapped.unlink(missing_ok=True)
             raise
-        sync_folder(self._path.parent)
-        return swapped
 
-    @staticmethod
-    def _retire(displaced: Path, included: bytes) -> bytes | None:
-        """Delete `displaced` if the file has all of it, else return what it holds. Raises StillOpen."""
-        with contextlib.suppress(FileNotFoundError), settled(displaced, _WAIT_FOR_WRITER_S) as content:
-            if content != included:
-                return content
-            displaced.unlink()
-        return None
+    def _swap(self, beside: Path, base: bytes, placed: bytes) -> bool:
+        """Whether `placed` is in the file's place and nobody's save was displaced; if not, theirs is there again.
 
-    def _combined(self, included: bytes, placed: bytes, theirs: bytes) -> bytes:
-        merged = merge(included, placed, theirs)
+        Raises FileNotFoundError and Unavailable. `beside` is deleted only once it is known to hold nothing of theirs.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(opened(self._path))
+                if file.settle(_WAIT_FOR_WRITER_S) != base or not file.is_at(self._path):
+                    beside.unlink()
+                    return False
+                exchange(beside, self._path)
+            except (StillOpen, FileNotFoundError) as error:
+                beside.unlink()
+                raise _still_open(self._path) if isinstance(error, StillOpen) else error from None
+            if file.is_at(beside) and file.undisturbed():
+                sync_folder(self._path.parent)
+                if file.undisturbed():
+                    beside.unlink()
+                    return True
+            displaced = stack.enter_context(opened(beside))
+            self._swap_back(beside)
+            file.let_go()
+            self._work_in_save_on_ours(beside, placed)
+            self._work_in_save_before_ours(displaced, placed)
+            return False
+
+    def _swap_back(self, beside: Path) -> None:
+        try:
+            exchange(beside, self._path)
+        except FileNotFoundError:  # deleted meanwhile: what came out of the first swap is all there is
+            self._rescue(beside)
+            raise
+
+    def _work_in_save_on_ours(self, ours: Path, placed: bytes) -> None:
+        """Account for what came out when ours was swapped back: usually ours, else a save on top of it."""
+        try:
+            with opened(ours) as file:
+                theirs = file.settle(_WAIT_FOR_WRITER_S)
+        except StillOpen:
+            self._rescue(ours)
+            return
+        if theirs == placed:
+            ours.unlink()
+            return
+        earlier = self._change
+        self._kept.append(ours)
+        self._change = lambda content: self._combined(placed, earlier(content), theirs)
+
+    def _work_in_save_before_ours(self, displaced: OpenFile, placed: bytes) -> None:
+        """Keep what was displaced for a moment: a save on top of ours may replace it before it is read again."""
+        earlier = self._change
+        self._stale.append(placed)
+        try:
+            theirs = displaced.settle(_WAIT_FOR_WRITER_S)
+            whole = earlier(theirs)
+        except StillOpen:
+            raise _still_open(self._path) from None
+        except (FrontMatterError, InvalidInput):
+            return  # theirs is no task: the next round says so, if it is still there
+        self._change = lambda content: whole if content == theirs else self._combined(placed, whole, earlier(content))
+
+    def _combined(self, base: bytes, ours: bytes, theirs: bytes) -> bytes:
+        merged = merge(base, ours, theirs)
         if merged is not None:
             with contextlib.suppress(FrontMatterError):
                 self._check(merged)
                 return merged
-        spare = being_written(self._path)
-        _write(spare, placed, None)
-        kept = rescue(spare, self._path)
-        _log.warning("%s: two people changed the same lines; the older version is kept in %s", self._path, kept.name)
+        self._rescue_copy(ours)
         return theirs
 
-    def _put_back(self, displaced: Path, ours: bytes | None) -> None:
-        """Give the file its displaced version again; what is then left is deleted if it is `ours`, else kept."""
-        try:
-            exchange(displaced, self._path)
-        except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):
-                rename_new(displaced, self._path)
-                return
-        with contextlib.suppress(StillOpen):
-            if ours is not None and self._retire(displaced, ours) is None:
-                return
-        self._rescue_all([(displaced, b"")])
+    def _rescue_copy(self, content: bytes) -> None:
+        copy = being_written(self._path)
+        _write(copy, content, None)
+        self._rescue(copy)
 
-    def _rescue_all(self, out: list[tuple[Path, bytes]]) -> None:
-        for displaced, _ in out:
-            kept = rescue(displaced, self._path)
-            _log.warning("%s: a version that could not be worked in is kept in %s", self._path, kept.name)
+    def _rescue(self, version: Path) -> None:
+        kept = rescue(version, self._path)
+        _log.warning("%s: two saves at once; the one that is not in it is kept in %s", self._path, kept.name)
 
 
 def _still_open(path: Path) -> Unavailable:

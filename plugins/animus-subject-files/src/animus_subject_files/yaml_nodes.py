@@ -81,6 +81,8 @@ def compose(text: str) -> yaml.MappingNode | None:
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if error.context_mark and "end of stream" in (error.problem or ""):
+            raise FrontMatterError(error.context_mark.line + 1, "what opens here does not end - close it") from None
         raise FrontMatterError(mark.line + 1 if mark else 1, _explain(error, text)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

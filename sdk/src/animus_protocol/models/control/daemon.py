@@ -38,6 +38,7 @@ __all__ = [
     "DaemonHealthStatus",
     "DaemonLogsParams",
     "DaemonStatus",
+    "DaemonStopParams",
     "PluginHealth",
 ]
 
@@ -107,6 +108,12 @@ class DaemonAgentsResult(WireModel):
     agents: list[DaemonAgent]
 
 
+class DaemonStopParams(WireModel):
+    """Params of `daemon/stop`; `drain_secs`, this project's addition: how long runs may still finish, in seconds."""
+
+    drain_secs: Uint32 | None = None
+
+
 class DaemonEventsParams(WireModel):
     """Params of `daemon/events`; `since` is an opaque cursor: the id of the last event that was seen."""
 
@@ -136,7 +143,7 @@ class DaemonLogsParams(WireModel):
 DAEMON_STATUS = Method("daemon/status", Empty, DaemonStatus, "protocol §5")
 DAEMON_HEALTH = Method("daemon/health", Empty, DaemonHealth, "protocol §5")
 DAEMON_START = Method("daemon/start", Empty, Acknowledged, "protocol §5")
-DAEMON_STOP = Method("daemon/stop", Empty, Acknowledged, "protocol §5")
+DAEMON_STOP = Method("daemon/stop", DaemonStopParams, Acknowledged, "protocol §5")
 DAEMON_RESTART = Method("daemon/restart", Empty, Acknowledged, "protocol §5")
 DAEMON_NUDGE = Method("daemon/nudge", Empty, Acknowledged, "protocol §5")
 DAEMON_PAUSE = Method("daemon/pause", Empty, Acknowledged, "this project's addition")

@@ -1,0 +1,1 @@
+"""A few small functions that one always needs."""

@@ -1,0 +1,231 @@
+"""The daemon's `main()`: take the lock, check what must be there, open everything, run the loop, close everything.
+
+Run as `python -m animus_core.app.daemon` by `animus daemon run` and `start`; below lie all rooms of the core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from animus_core.app.logs import log_to_stderr
+from animus_core.app.spawn import start_core_process
+from animus_core.control.local import open_project
+from animus_core.control.sockets import connect, listen
+from animus_core.control.table import control_table
+from animus_core.daemon.loop import Loop
+from animus_core.daemon.runs import Launch, Runs
+from animus_core.daemon.state import read_settings
+from animus_core.errors import AnimusError, Conflict
+from animus_core.host.discover import discover
+from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
+from animus_core.projectors.hooks import load_projectors
+from animus_core.services import preflight
+from animus_core.services.project import Project
+from animus_core.store.locks import HeldLock, acquire, is_held, read_holder
+from animus_core.store.paths import Scope, check_socket_path, config_dir
+from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.version import VERSION
+from animus_core.workflow.load import load_workflows
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.errors import ProtocolError
+from animus_protocol.models.agent_session import SHUTDOWN_IDLE, ShutdownIdle
+from animus_protocol.models.control.daemon import DaemonStatus
+
+__all__ = ["main"]
+
+_log = logging.getLogger("animus.daemon")
+DEFAULT_DRAIN_S: Final = 60.0
+_CATCH_UP_S: Final = 10.0
+
+
+def main() -> None:
+    """Parse, run, and turn an error into the exit code and, for `daemon start`, one JSON line on `--ready-fd`."""
+    parser = argparse.ArgumentParser(prog="animus daemon run")
+    parser.add_argument("--project-root", type=Path, required=True)
+    parser.add_argument("--skip-preflight", action="store_true")
+    parser.add_argument("--ready-fd", type=int)
+    args = parser.parse_args()
+    log_to_stderr("daemon")
+    ready = _Ready(args.ready_fd)
+    try:
+        asyncio.run(_serve(args.project_root, ready, skip_preflight=args.skip_preflight))
+    except AnimusError as error:
+        ready.failed(error)
+        _log.error("%s", error)
+        sys.exit(error.exit_code)
+
+
+class _Ready:
+    """Tells the starter, once, that the daemon serves or why it does not."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+
+    def serving(self) -> None:
+        """It serves."""
+        self._tell({"ok": True, "pid": os.getpid()})
+
+    def failed(self, error: AnimusError) -> None:
+        """It will not serve."""
+        told = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+        self._tell({"ok": False, "error": told})
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(fd, json.dumps(told).encode() + b"\n")
+            os.close(fd)
+
+
+async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
+    scope = Scope.of(root, os.environ)
+    check_socket_path(scope.control_socket)
+    check_socket_path(scope.agent_runner_socket)
+    scope.create()
+    held = acquire(scope.daemon_lock)
+    if held is None:
+        holder = read_holder(scope.daemon_lock) or {}
+        raise Conflict(
+            f"a daemon of {root} is running already (pid {holder.get('pid', 'unknown')})",
+            hint="Look at it: animus daemon status",
+        )
+    with held:
+        discovery = await discover(config_dir(os.environ))
+        if not skip_preflight:
+            await asyncio.to_thread(preflight.require, root, discovery)
+        await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", f"plugin:{scope.root.name}", grace_s=1.0)
+        async with open_project(scope, discovery) as project:
+            await _Daemon(project).run(ready)
+        scope.daemon_pid.unlink(missing_ok=True)
+    _log.info("stopped")
+
+
+class _Daemon:
+    """Everything that lives while the daemon serves."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._scope = project.scope
+        self._began = time.monotonic()
+        self._stopping = asyncio.Event()
+        self._drain_s = DEFAULT_DRAIN_S
+        self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, self.nudge)
+        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, project.plan_for)
+        project.changed = self._loop.nudge
+        self._pool_size: int | None = None
+
+    async def run(self, ready: _Ready) -> None:
+        """Serve until told to stop; then drain and close in order."""
+        workflows = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
+        self._pool_size = workflows.daemon.pool_size
+        self._settings()
+        listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
+        listener.on_left(self._runs.left)
+        self._scope.daemon_pid.write_text(f"{os.getpid()}\n")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop, None)
+        await self._runs.adopt()
+        tasks = [asyncio.ensure_future(self._loop.run())]
+        projectors = self._projectors()
+        tasks += [asyncio.ensure_future(projector.run(0)) for projector in projectors]
+        _log.info("serving %s (pid %d)", self._scope.project_root, os.getpid())
+        ready.serving()
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        self._loop.stop()
+        stopped = await self._runs.close(drain_s=self._drain_s)
+        if stopped:
+            _log.warning("%d runs were stopped in the middle; the next daemon goes on with them", stopped)
+        await self._settle(projectors)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await _dismiss_agent_runner(self._scope)
+        await listener.close()
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def status(self) -> DaemonStatus:
+        """How the daemon is (protocol §5)."""
+        counts = await self._project.queue.counts()
+        return DaemonStatus(
+            running=True,
+            pid=os.getpid(),
+            uptime_seconds=int(time.monotonic() - self._began),
+            version=VERSION,
+            project_root=str(self._scope.project_root),
+            log_path=str(self._scope.daemon_log),
+            paused=self._project.state.paused,
+            active_runs=self._runs.active,
+            queued=next(number for status, number in counts.items() if status == "pending"),
+        )
+
+    def stop(self, drain_s: float | None) -> None:
+        """Start nothing more, let runs finish for `drain_s` seconds (60), then leave."""
+        if drain_s is not None:
+            self._drain_s = drain_s
+        self._stopping.set()
+
+    def nudge(self) -> None:
+        """Tick soon."""
+        self._loop.nudge()
+
+    def _settings(self) -> Any:
+        return read_settings(self._scope, self._pool_size)
+
+    def _projectors(self) -> list[ProjectorTask]:
+        subjects = RoutedSubjects(self._project.router)
+        wait = self._project.bus.wait_beyond
+        return [ProjectorTask(one, self._project.database, subjects, wait) for one in load_projectors()]
+
+    async def _settle(self, projectors: list[ProjectorTask]) -> None:
+        """Let the projectors see the last facts, within a bound; the rest is seen by the next daemon."""
+        self._project.bus.publish()
+        try:
+            async with asyncio.timeout(_CATCH_UP_S):
+                for projector in projectors:
+                    await projector.caught_up()
+        except TimeoutError:
+            _log.warning("facts are left to project; the next daemon does it")
+
+    async def _start_runner(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+        arguments = ["--project-root", str(self._scope.project_root), "--run", launch.run_id]
+        arguments += ["--epoch", str(launch.epoch)]
+        if launch.order is not None:
+            arguments += ["--order", launch.order.value]
+        if launch.feedback is not None:
+            arguments += ["--feedback", launch.feedback]
+        return await start_core_process(
+            "animus_core.app.runner", arguments, log=launch.log, env=dict(os.environ), held=held
+        )
+
+
+async def _dismiss_agent_runner(scope: Scope) -> None:
+    """Ask the agent-runner to leave, if there is one."""
+    if not is_held(scope.agent_runner_lock):
+        return
+    try:
+        peer = await connect(scope.agent_runner_socket, Dispatcher(), name="agent-runner")
+        try:
+            await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=5.0)
+            await asyncio.wait([peer.ended], timeout=15.0)
+        finally:
+            await peer.aclose()
+    except (AnimusError, ProtocolError) as error:
+        _log.warning("the agent-runner does not leave: %s", error)
+
+
+if __name__ == "__main__":
+    main()

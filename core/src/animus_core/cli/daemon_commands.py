@@ -1,0 +1,189 @@
+"""`animus daemon …`: start, run, stop, status, pause, resume, preflight, events.
+
+Called by `main.py`; below lie the control client and the daemon's module, which is started as a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from typing import Any, Final
+
+from animus_core.cli.output import Output
+from animus_core.cli.session import scope_of, with_control, with_daemon
+from animus_core.control.client import connect_control, daemon_is_running
+from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
+from animus_core.store.locks import read_holder, wait_free
+from animus_core.store.paths import Scope, check_socket_path
+from animus_protocol.connection import Notification
+from animus_protocol.models.base import Empty
+from animus_protocol.models.control import daemon as wire
+
+__all__ = ["events", "pause", "preflight", "resume", "run", "start", "status", "stop"]
+
+_MODULE: Final = "animus_core.app.daemon"
+_START_S: Final = 60.0
+_DRAIN_S: Final = 60
+_CLOSE_S: Final = 60.0
+_ERRORS: Final = {cls.code: cls for cls in (Internal, InvalidInput, NotFound, Conflict, Unavailable)}
+
+
+def run(args: argparse.Namespace, output: Output) -> int:
+    """Become the daemon."""
+    scope = scope_of(args)
+    _check_root(scope)
+    command = [sys.executable, "-m", _MODULE, "--project-root", str(scope.project_root)]
+    if args.skip_preflight:
+        command.append("--skip-preflight")
+    os.execv(sys.executable, command)
+
+
+def start(args: argparse.Namespace, output: Output) -> int:
+    """Start it in the background and wait until it serves; one that runs already is fine."""
+    scope = scope_of(args)
+    _check_root(scope)
+    check_socket_path(scope.control_socket)
+    scope.create()
+    if daemon_is_running(scope):
+        told = with_daemon(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty()))
+        data = {"pid": told.pid, "started": False, "log_path": str(scope.daemon_log)}
+        output.result(data, f"the daemon runs already (pid {told.pid})")
+        return 0
+    pid = _start(scope, skip_preflight=args.skip_preflight)
+    data = {"pid": pid, "started": True, "log_path": str(scope.daemon_log)}
+    output.result(data, f"the daemon runs (pid {pid})\nlog: {scope.daemon_log}")
+    return 0
+
+
+def stop(args: argparse.Namespace, output: Output) -> int:
+    """Ask it to stop and wait until it has gone."""
+    scope = scope_of(args)
+    if not daemon_is_running(scope):
+        output.result({"stopped": False}, "no daemon is running")
+        return 0
+    params = wire.DaemonStopParams(drain_secs=args.drain_secs)
+    with_daemon(scope, lambda control: control.call(wire.DAEMON_STOP, params))
+    drain_s = _DRAIN_S if args.drain_secs is None else args.drain_secs
+    if not wait_free(scope.daemon_lock, drain_s + _CLOSE_S):
+        holder = read_holder(scope.daemon_lock) or {}
+        raise Unavailable(f"the daemon (pid {holder.get('pid')}) has not stopped", hint=f"Read {scope.daemon_log}.")
+    output.result({"stopped": True}, "the daemon has stopped")
+    return 0
+
+
+def status(args: argparse.Namespace, output: Output) -> int:
+    """Say whether it runs and what it does."""
+    scope = scope_of(args)
+    told = with_control(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty()))
+    data = told.model_dump(mode="json", exclude_none=True)
+
+    def human() -> str:
+        head = f"running (pid {told.pid}, {told.uptime_seconds} s)" if told.running else "not running"
+        if told.paused:
+            head += ", paused"
+        lines = [f"daemon: {head}", f"project: {told.project_root}", f"queued: {told.queued}"]
+        if told.running:
+            lines.append(f"runs: {told.active_runs}")
+        return "\n".join([*lines, f"log: {told.log_path}"])
+
+    output.result(data, human)
+    return 0
+
+
+def pause(args: argparse.Namespace, output: Output) -> int:
+    """Start no new work; kept across restarts."""
+    with_control(scope_of(args), lambda control: control.call(wire.DAEMON_PAUSE, Empty()))
+    output.result({"paused": True}, "paused: running work goes on, nothing new is started")
+    return 0
+
+
+def resume(args: argparse.Namespace, output: Output) -> int:
+    """Start new work again."""
+    with_control(scope_of(args), lambda control: control.call(wire.DAEMON_RESUME, Empty()))
+    output.result({"paused": False}, "resumed")
+    return 0
+
+
+def preflight(args: argparse.Namespace, output: Output) -> int:
+    """Say what is missing; exit 2 when something is."""
+    from animus_core.host.discover import discover
+    from animus_core.services.preflight import require
+    from animus_core.store.paths import config_dir
+
+    scope = scope_of(args)
+    require(scope.project_root, asyncio.run(discover(config_dir(os.environ))))
+    output.result({"schema": "animus.daemon.preflight.v1", "ok": True, "missing": []}, "everything is there")
+    return 0
+
+
+def events(args: argparse.Namespace, output: Output) -> int:
+    """Print events as JSON lines until interrupted: a stream, so without the envelope."""
+    scope = scope_of(args)
+
+    def show(notification: Notification) -> None:
+        if notification.method == wire.DAEMON_EVENT.name:
+            sys.stdout.write(json.dumps(notification.params["data"], ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    async def follow() -> None:
+        async with connect_control(scope, show) as control:
+            await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=args.since))
+            await control.ended()
+
+    asyncio.run(follow())
+    return 0
+
+
+def _check_root(scope: Scope) -> None:
+    if not (scope.project_root / ".animus").is_dir():
+        raise InvalidInput(f"{scope.project_root} has no .animus folder", hint="Make one: animus init")
+
+
+def _start(scope: Scope, *, skip_preflight: bool) -> int:
+    read_fd, write_fd = os.pipe()
+    command = [sys.executable, "-m", _MODULE, "--project-root", str(scope.project_root), "--ready-fd", str(write_fd)]
+    if skip_preflight:
+        command.append("--skip-preflight")
+    with scope.daemon_log.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(write_fd,),
+            start_new_session=True,
+            cwd=str(scope.project_root),
+        )
+    os.close(write_fd)
+    try:
+        told = _read_line(read_fd)
+    finally:
+        os.close(read_fd)
+    if told is None:
+        code = process.poll()
+        how = f"ended with code {code}" if code is not None else f"does not serve after {_START_S:g} s"
+        raise Unavailable(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
+    if told["ok"]:
+        return int(told["pid"])
+    error = told["error"]
+    cls: type[AnimusError] = _ERRORS.get(error["code"], Internal)
+    raise cls(error["message"], hint=error["hint"], details=error["details"])
+
+
+def _read_line(fd: int) -> dict[str, Any] | None:
+    """The one line that the daemon writes; None when it ends or takes too long without one."""
+    deadline, line = time.monotonic() + _START_S, b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        chunk = os.read(fd, 65536) if ready else b""
+        if not chunk:
+            return None
+        line += chunk
+    told: dict[str, Any] = json.loads(line)
+    return told

@@ -1,0 +1,166 @@
+"""The entry point of `animus`: the tree of commands, the project's root, errors to exit codes.
+
+Called by the console script; below lie the command modules, which are imported only when their command runs, so that
+`--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+__all__ = ["build_parser", "main"]
+
+_INTERRUPTED: Final = 130
+
+if TYPE_CHECKING:
+    _Group = argparse._SubParsersAction[argparse.ArgumentParser]  # generic in the type stubs alone
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 ok, 1 internal, 2 invalid input, 3 not found, 4 conflict, 5 unavailable."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if getattr(args, "run", None) is None:
+        args.usage.print_help()
+        return 2
+    from animus_core.cli.output import Output
+    from animus_core.errors import AnimusError
+
+    output = Output(json_mode=getattr(args, "json", False))
+    try:
+        module, function = args.run.split(":")
+        command = getattr(importlib.import_module(f"animus_core.cli.{module}"), function)
+        code: int = command(args, output)
+    except AnimusError as error:
+        return output.failure(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output left: nobody to tell
+        return 0
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON envelope")
+    common.add_argument(
+        "--project-root", type=Path, default=argparse.SUPPRESS, help="the project (default: Git's root, else here)"
+    )
+    parser = argparse.ArgumentParser(
+        prog="animus", description="Autonomous work: subjects through workflows, worked by providers.", parents=[common]
+    )
+    parser.set_defaults(usage=parser)
+    groups = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _Tree(groups, common).build()
+    return parser
+
+
+class _Tree:
+    """Adds commands to the parser, each with the common options."""
+
+    def __init__(
+        self, groups: _Group, common: argparse.ArgumentParser
+    ) -> None:
+        self._groups = groups
+        self._common = common
+
+    def build(self) -> None:
+        """The whole tree."""
+        self._command(self._groups, "init", "project_commands:init", "write .animus/ with a starter workflow")
+        self._daemon()
+        self._queue()
+        self._workflow()
+        self._subject()
+        plugin = self._group("plugin", "plugins that are found")
+        self._command(plugin, "list", "plugin_commands:list_plugins", "plugins, and why some cannot be used")
+        watch = self._command(self._groups, "watch", "watch:watch", "see every run, its phase and what its agent says")
+        watch.add_argument("--until-idle", action="store_true", help="leave when nothing is queued or running")
+        self._command(self._groups, "version", "project_commands:version", "the installed version")
+
+    def _daemon(self) -> None:
+        group = self._group("daemon", "the process that works the queue off")
+        start = self._command(group, "start", "daemon_commands:start", "start it in the background")
+        run = self._command(group, "run", "daemon_commands:run", "run it in the foreground")
+        for one in (start, run):
+            one.add_argument("--skip-preflight", action="store_true", help="do not check providers and backends first")
+        stop = self._command(group, "stop", "daemon_commands:stop", "let runs finish, then stop it")
+        stop.add_argument("--drain-secs", type=int, metavar="S", help="how long runs may still finish (60)")
+        self._command(group, "status", "daemon_commands:status", "whether it runs, and what it does")
+        self._command(group, "pause", "daemon_commands:pause", "start no new work; running work goes on")
+        self._command(group, "resume", "daemon_commands:resume", "start new work again")
+        self._command(group, "preflight", "daemon_commands:preflight", "what is missing, and the fix")
+        events = self._command(group, "events", "daemon_commands:events", "events as JSON lines, until interrupted")
+        events.add_argument("--since", metavar="ID", help="the id of the last event you saw (0: from the beginning)")
+
+    def _queue(self) -> None:
+        group = self._group("queue", "accepted work in its order")
+        enqueue = self._command(group, "enqueue", "queue_commands:enqueue", "work on a subject")
+        enqueue.add_argument("subject", nargs="+", help="ids of subjects, for example TASK-001")
+        enqueue.add_argument("--kind", default="task", help="the subjects' kind (task)")
+        enqueue.add_argument("--workflow", metavar="REF", help="the workflow (the project's default)")
+        enqueue.add_argument("--priority", metavar="P", help="critical, high, medium or low")
+        enqueue.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="a workflow variable")
+        listing = self._command(group, "list", "queue_commands:list_entries", "what waits and what is worked on")
+        listing.add_argument("--status", choices=["ready", "held", "in-flight", "done", "dropped"])
+        self._command(group, "stats", "queue_commands:stats", "how many entries in which status")
+        for verb, what in (("hold", "keep it from starting"), ("release", "let it start again"), ("drop", "remove it")):
+            one = self._command(group, verb, f"queue_commands:{verb}", what)
+            one.add_argument("entry", nargs="+", help="ids of entries, or of their subjects")
+            if verb == "hold":
+                one.add_argument("--reason")
+
+    def _workflow(self) -> None:
+        group = self._group("workflow", "runs, and the files that define them")
+        self._command(group, "validate", "workflow_commands:validate", "check .animus/workflows.yaml and workflows/")
+        listing = self._command(group, "list", "workflow_commands:list_runs", "runs, the newest first")
+        listing.add_argument("--status", choices=["pending", "running", "paused", "completed", "failed", "cancelled"])
+        for verb, what in (
+            ("get", "one run with its phases"),
+            ("resume", "repeat the phase of a blocked run"),
+            ("cancel", "end a run"),
+        ):
+            one = self._command(group, verb, f"workflow_commands:{verb}", what)
+            one.add_argument("run_id", metavar="RUN")
+            if verb == "resume":
+                one.add_argument("--feedback", help="what to tell the run")
+            if verb == "cancel":
+                one.add_argument("--reason")
+
+    def _subject(self) -> None:
+        group = self._group("subject", "work items, wherever they live")
+        listing = self._command(group, "list", "subject_commands:list_subjects", "subjects and their status")
+        listing.add_argument("--kind", action="append", help="only this kind (may be repeated)")
+        listing.add_argument("--status", action="append", help="only this status (may be repeated)")
+        self._command(group, "get", "subject_commands:get", "one subject").add_argument("subject")
+        status = self._command(group, "status", "subject_commands:status", "set a subject's status")
+        status.add_argument("subject")
+        status.add_argument("status", choices=["ready", "in-progress", "blocked", "done", "cancelled"])
+        create = self._command(group, "create", "subject_commands:create", "a new subject")
+        create.add_argument("title")
+        create.add_argument("--kind", default="task")
+        create.add_argument("--body")
+        create.add_argument("--priority", choices=["critical", "high", "medium", "low"])
+
+    def _group(self, name: str, text: str) -> _Group:
+        parser = self._groups.add_parser(name, help=text, description=text, parents=[self._common])
+        parser.set_defaults(usage=parser)
+        return parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def _command(
+        self, group: _Group, name: str, run: str, text: str
+    ) -> argparse.ArgumentParser:
+        parser = group.add_parser(name, help=text, description=text, parents=[self._common])
+        parser.set_defaults(run=run)
+        return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

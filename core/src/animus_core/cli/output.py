@@ -1,0 +1,64 @@
+"""How a command's end looks: for people, or as the `animus.cli.v1` envelope, and the exit code.
+
+Called by `main.py` and the commands; nothing lies below. Success goes to stdout, failure to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from animus_core.errors import AnimusError
+
+__all__ = ["SCHEMA", "Output", "table"]
+
+SCHEMA: Final = "animus.cli.v1"
+
+
+class Output:
+    """Where results go: `json_mode` decides which of the two forms is printed."""
+
+    def __init__(self, *, json_mode: bool) -> None:
+        self.json_mode = json_mode
+
+    def result(self, data: Any, human: str | Callable[[], str]) -> None:
+        """A success: `data` in the envelope, or the text for people."""
+        if self.json_mode:
+            self._line(sys.stdout, {"schema": SCHEMA, "ok": True, "data": data})
+        else:
+            text = human if isinstance(human, str) else human()
+            if text:
+                sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def failure(self, error: AnimusError) -> int:
+        """A failure; the exit code to leave with."""
+        if self.json_mode:
+            told: dict[str, Any] = {"code": error.code, "message": error.message, "exit_code": error.exit_code}
+            if error.hint is not None:
+                told["hint"] = error.hint
+            if error.details is not None:
+                told["details"] = error.details
+            self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": told})
+        else:
+            sys.stderr.write(f"animus: {error.message}\n")
+            if error.hint:
+                sys.stderr.write(f"{error.hint}\n")
+        sys.stderr.flush()
+        return error.exit_code
+
+    def _line(self, stream: Any, value: Any) -> None:
+        stream.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns; an empty table says so."""
+    if not rows:
+        return "nothing"
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

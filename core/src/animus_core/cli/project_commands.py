@@ -1,0 +1,59 @@
+"""`animus init` and `animus version`.
+
+Called by `main.py`; below lie the starter workflow and plain files. What exists is never overwritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Final
+
+from animus_core.cli.output import Output
+from animus_core.cli.session import scope_of
+from animus_core.errors import Unavailable
+from animus_core.version import VERSION
+from animus_core.workflow.scaffold import starter_workflows
+
+__all__ = ["init", "version"]
+
+_CONFIG: Final = {"default_subject_kind": "task"}
+
+
+def init(args: argparse.Namespace, output: Output) -> int:
+    """Make `.animus/` with what is missing of it, and the project's state folder."""
+    scope = scope_of(args)
+    folder = scope.project_root / ".animus"
+    scope.create()
+    written = []
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / "tasks").mkdir(exist_ok=True)
+        own_workflows = (folder / "workflows").is_dir() and any((folder / "workflows").glob("*.yaml"))
+        if not own_workflows and _write_if_missing(folder / "workflows.yaml", starter_workflows()):
+            written.append(".animus/workflows.yaml")
+        if _write_if_missing(folder / "config.json", json.dumps(_CONFIG, indent=2) + "\n"):
+            written.append(".animus/config.json")
+    except OSError as error:
+        raise Unavailable(f"{folder}: cannot be written: {error.strerror}") from error
+    data = {"project_root": str(scope.project_root), "repo_scope": scope.root.name, "created": bool(written)}
+    told = "wrote " + ", ".join(written) if written else "everything was there already"
+    text = f"{scope.project_root}: {told}\nNext: animus daemon start, then animus queue enqueue TASK-ID"
+    output.result(data, text)
+    return 0
+
+
+def version(args: argparse.Namespace, output: Output) -> int:
+    """Print the version."""
+    output.result({"version": VERSION}, f"animus {VERSION}")
+    return 0
+
+
+def _write_if_missing(path: Path, text: str) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True

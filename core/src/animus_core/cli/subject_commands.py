@@ -1,0 +1,64 @@
+"""`animus subject …`: list, get, status, create.
+
+Called by `main.py`; below lies the control client.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final
+
+from animus_core.cli.output import Output, table
+from animus_core.cli.session import scope_of, with_control
+from animus_core.errors import InvalidInput
+from animus_protocol.models import subject as wire
+from animus_protocol.models.control import subject as control_wire
+
+__all__ = ["create", "get", "list_subjects", "status"]
+
+_PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
+
+
+def list_subjects(args: argparse.Namespace, output: Output) -> int:
+    """Print subjects."""
+    try:
+        statuses = [wire.SubjectStatus(status) for status in args.status or []]
+    except ValueError as error:
+        known = ", ".join(wire.SubjectStatus)
+        raise InvalidInput(f"--status: {error}", hint=f"Statuses are {known}.") from error
+    params = control_wire.SubjectListParams(filter=wire.SubjectFilter(kind=args.kind or [], status=statuses))
+    found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
+    rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]
+    data = {"subjects": [_data(one) for one in found.subjects], "next_cursor": found.next_cursor}
+    output.result(data, lambda: table(["SUBJECT", "KIND", "STATUS", "PRIORITY", "TITLE"], rows))
+    return 0
+
+
+def get(args: argparse.Namespace, output: Output) -> int:
+    """Print one subject."""
+    params = wire.SubjectGetParams(id=args.subject)
+    found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_GET, params))
+    text = f"{found.id}: {found.title}\nstatus: {found.status}\n\n{found.description or ''}".rstrip()
+    output.result(_data(found), text)
+    return 0
+
+
+def status(args: argparse.Namespace, output: Output) -> int:
+    """Set a subject's status."""
+    params = wire.SubjectStatusParams(id=args.subject, status=wire.SubjectStatus(args.status))
+    found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_STATUS, params))
+    output.result(_data(found), f"{found.id}: {found.status}")
+    return 0
+
+
+def create(args: argparse.Namespace, output: Output) -> int:
+    """Make a subject."""
+    priority = _PRIORITIES[args.priority] if args.priority else None
+    params = wire.SubjectCreateParams(kind=args.kind, title=args.title, body=args.body, priority=priority)
+    found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_CREATE, params))
+    output.result(_data(found), f"{found.id}: {found.title}")
+    return 0
+
+
+def _data(subject: wire.Subject) -> dict[str, Any]:
+    return subject.model_dump(mode="json", exclude_none=True)

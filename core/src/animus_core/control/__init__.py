@@ -1,0 +1,1 @@
+"""The control protocol's two ends: `table.py` answers, `client.py` asks, through `control.sock` or in-process."""

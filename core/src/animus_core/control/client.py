@@ -1,0 +1,135 @@
+"""How commands reach the core: over the socket when a daemon runs, else in this process under the daemon's lock.
+
+Called by the CLI; below lie the sockets and the same table of methods that the daemon serves, so an operation is the
+same whichever way it goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Protocol
+
+from animus_core.control.errors import from_protocol, to_rpc
+from animus_core.control.local import open_project
+from animus_core.control.sockets import connect
+from animus_core.control.table import control_table
+from animus_core.errors import AnimusError, Conflict, Unavailable
+from animus_core.store.locks import acquire, is_held
+from animus_core.store.paths import Scope
+from animus_protocol.connection import Notification
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.errors import ProtocolError
+from animus_protocol.models.base import Method, Params, Result
+from animus_protocol.peer import Peer
+
+__all__ = ["Control", "connect_control", "daemon_is_running", "open_control"]
+
+_CALL_S: Final = 30.0
+_COMING_S: Final = 10.0
+_LOOK_S: Final = 0.05
+
+
+class Control(Protocol):
+    """Somebody who answers control methods."""
+
+    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+        """Ask. Raises AnimusError."""
+        ...
+
+    async def ended(self) -> str:
+        """Wait until the other side is gone; why."""
+        ...
+
+
+class _Remote:
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+
+    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+        try:
+            return await self.peer.call(method, params, timeout_s=_CALL_S)
+        except ProtocolError as error:
+            raise from_protocol(error) from error
+
+    async def ended(self) -> str:
+        return await asyncio.shield(self.peer.ended)
+
+
+class _Local:
+    def __init__(self, table: Dispatcher) -> None:
+        self._table = table
+
+    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+        try:
+            answer: Any = await self._table.call(method, params)
+        except AnimusError:
+            raise
+        except ProtocolError as error:
+            raise from_protocol(error) from error
+        result: Result = answer
+        return result
+
+    async def ended(self) -> str:
+        return "this process"
+
+
+def daemon_is_running(scope: Scope) -> bool:
+    """Whether a daemon holds the scope's lock."""
+    return scope.root.is_dir() and is_held(scope.daemon_lock)
+
+
+@contextlib.asynccontextmanager
+async def connect_control(
+    scope: Scope, on_notification: Callable[[Notification], None] | None = None
+) -> AsyncIterator[Control]:
+    """The running daemon. Raises Unavailable when there is none, or when it does not open its socket in 10 s."""
+    peer = await _dial(scope, _Listening(on_notification))
+    try:
+        yield _Remote(peer)
+    finally:
+        await peer.aclose()
+
+
+@contextlib.asynccontextmanager
+async def open_control(scope: Scope) -> AsyncIterator[Control]:
+    """The daemon if one runs; else the same methods in this process, which holds the daemon's lock meanwhile."""
+    scope.create()
+    held = acquire(scope.daemon_lock)
+    if held is None:
+        async with connect_control(scope) as control:
+            yield control
+        return
+    with held:
+        async with open_project(scope) as project:
+            yield _Local(control_table(project, None, None))
+
+
+async def _dial(scope: Scope, handler: _Listening) -> Peer:
+    deadline = asyncio.get_running_loop().time() + _COMING_S
+    while True:
+        try:
+            return await connect(scope.control_socket, handler, name="daemon")
+        except Unavailable as error:
+            if not daemon_is_running(scope):
+                raise Unavailable("no daemon is running", hint="Start it: animus daemon start") from error
+            if asyncio.get_running_loop().time() > deadline:
+                raise Conflict(
+                    f"a daemon holds {scope.daemon_lock} and does not answer at {scope.control_socket}",
+                    hint=f"Look at its log: {scope.daemon_log}",
+                ) from error
+        await asyncio.sleep(_LOOK_S)  # it is starting: its socket has no event to wait for
+
+
+class _Listening(Dispatcher):
+    """A client answers nothing and hears the notifications of its streams."""
+
+    def __init__(self, on_notification: Callable[[Notification], None] | None) -> None:
+        super().__init__(to_rpc)
+        self._on_notification = on_notification
+
+    def notification(self, peer: Peer, notification: Notification) -> None:
+        """Give it to the listener, if there is one."""
+        if self._on_notification is not None:
+            self._on_notification(notification)

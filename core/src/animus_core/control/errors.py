@@ -1,0 +1,56 @@
+"""Errors on the control socket: our exceptions to `{code, data: {category, …}}` and back, each in one place.
+
+Used by the table (out) and the client (in); below lie the core's and the protocol's errors (protocol §5).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
+from animus_protocol.errors import CallTimeout, Code, PeerGone, ProtocolError, RpcError
+
+__all__ = ["from_protocol", "to_rpc"]
+
+_OUT: Final[list[tuple[type[AnimusError], Code, str]]] = [
+    (InvalidInput, Code.INVALID_PARAMS, "invalid_request"),
+    (NotFound, Code.INVALID_PARAMS, "not_found"),
+    (Conflict, Code.INVALID_REQUEST, "conflict"),
+    (Unavailable, Code.INTERNAL_ERROR, "unavailable"),
+    (AnimusError, Code.INTERNAL_ERROR, "internal"),
+]
+_IN: Final[dict[str, type[AnimusError]]] = {
+    "invalid_request": InvalidInput,
+    "not_found": NotFound,
+    "conflict": Conflict,
+    "permission_denied": Conflict,
+    "unavailable": Unavailable,
+    "not_supported": Unavailable,
+    "internal": Internal,
+}
+
+
+def to_rpc(error: Exception) -> RpcError | None:
+    """The error reply for an exception of ours; None for anything else."""
+    if not isinstance(error, AnimusError):
+        return None
+    code, category = next((code, category) for cls, code, category in _OUT if isinstance(error, cls))
+    data: dict[str, Any] = {"category": category, "message": error.message}
+    if error.hint is not None:
+        data["hint"] = error.hint
+    if error.details is not None:
+        data["details"] = error.details
+    return RpcError(code, error.message, data)
+
+
+def from_protocol(error: ProtocolError) -> AnimusError:
+    """The exception of ours for what a call to the daemon raised."""
+    if isinstance(error, RpcError):
+        data = error.data if isinstance(error.data, dict) else {}
+        fallback = InvalidInput if error.code == Code.INVALID_PARAMS else Internal
+        cls = _IN.get(error.category or "", fallback)
+        hint = data.get("hint")
+        return cls(error.message, hint=hint if isinstance(hint, str) else None, details=data.get("details"))
+    if isinstance(error, PeerGone | CallTimeout):
+        return Unavailable(f"the daemon does not answer: {error}", hint="Look at it: animus daemon status")
+    return Internal(str(error))

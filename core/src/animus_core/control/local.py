@@ -1,0 +1,31 @@
+"""A project opened in this process: by the daemon for its whole life, by a daemonless command for one operation.
+
+Called by `client.py` and `app/daemon.py`, which hold the daemon's lock; below lie the database, discovery and routing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+from animus_core.host.discover import Discovery, discover
+from animus_core.host.route import SubjectRouter
+from animus_core.host.session import Project as HostProject
+from animus_core.services.project import Project
+from animus_core.store.database import Database
+from animus_core.store.paths import Scope, config_dir
+
+__all__ = ["open_project"]
+
+
+@contextlib.asynccontextmanager
+async def open_project(scope: Scope, discovery: Discovery | None = None) -> AsyncIterator[Project]:
+    """Database open, plugins found, none of them started yet. The caller holds the daemon's lock."""
+    found = discovery if discovery is not None else await discover(config_dir(os.environ))
+    router = SubjectRouter.build(found, HostProject(scope.project_root, scope.root.name))
+    async with await Database.open(scope.workflow_db) as database:
+        try:
+            yield Project(scope, database, found, router)
+        finally:
+            await router.close()

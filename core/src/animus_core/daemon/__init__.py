@@ -1,0 +1,1 @@
+"""The daemon: schedules dispatches and owns the database. Read `loop.py` first."""

@@ -1,0 +1,39 @@
+"""How many runs may start now: a pure function of the settings and what is active.
+
+Called by `loop.py`; nothing lies below.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "Room", "Settings", "room"]
+
+URGENT_PRIORITY: Final = 2
+"""Entries of this priority or smaller (critical, high) may use the headroom."""
+
+LOWEST_PRIORITY: Final = 4
+
+
+class Settings(NamedTuple):
+    """What an operator sets: `max_workflows` runs at once, of which `slot_headroom` are kept for urgent entries."""
+
+    max_workflows: int = 10
+    slot_headroom: int = 0
+    heartbeat_s: float = 5.0
+
+
+class Room(NamedTuple):
+    """How many entries may start: of any priority, and urgent ones beyond those."""
+
+    any_priority: int
+    urgent: int
+
+
+def room(settings: Settings, active: int, *, paused: bool) -> Room:
+    """`max_workflows − active − slot_headroom` for all, the headroom for urgent ones; nothing while paused."""
+    if paused:
+        return Room(0, 0)
+    free = max(0, settings.max_workflows - active)
+    for_all = max(0, free - settings.slot_headroom)
+    return Room(for_all, free - for_all)

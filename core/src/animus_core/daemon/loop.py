@@ -1,0 +1,120 @@
+"""The daemon's loop: look at the queue, see how much room there is, start what fits, wait for something to happen.
+
+Called by `app/daemon.py`; below lie the queue, capacity and the runs. It wakes on a nudge (an enqueue, a run's end), on
+the moment when a deferred entry becomes due, and on a heartbeat as a fallback. It knows no policy: what is in the
+queue is worked off in order, and what cannot start is held with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from animus_core.daemon.bus import Bus
+from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settings, room
+from animus_core.daemon.queue import Queue, QueueEntry
+from animus_core.daemon.runs import Runs
+from animus_core.daemon.state import CoreState
+from animus_core.errors import AnimusError, Conflict, Unavailable
+from animus_core.workflow.plan import Plan
+
+__all__ = ["Loop", "PlanFor", "new_run_id"]
+
+_log = logging.getLogger("animus.daemon")
+
+PlanFor = Callable[[QueueEntry], Awaitable[Plan]]
+"""The snapshot that a run of this entry executes. Raises AnimusError when there can be none."""
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and reads well."""
+    return f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+class Loop:
+    """Runs until `stop` is called. Every tick is complete in itself; an error in one is logged, and the next comes."""
+
+    def __init__(
+        self, queue: Queue, runs: Runs, bus: Bus, state: CoreState, settings: Callable[[], Settings], plan_for: PlanFor
+    ) -> None:
+        self._queue = queue
+        self._runs = runs
+        self._bus = bus
+        self._state = state
+        self._settings = settings
+        self._plan_for = plan_for
+        self._nudged = asyncio.Event()
+        self._stopping = False
+
+    def nudge(self) -> None:
+        """Tick soon; many nudges before the next tick are one."""
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """Start nothing more and return from `run`."""
+        self._stopping = True
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Tick, wait, tick."""
+        while not self._stopping:
+            self._nudged.clear()
+            try:
+                await self.tick()
+                wait_s = await self._wait_s()
+            except AnimusError as error:
+                _log.error("tick: %s", error)
+                wait_s = self._heartbeat_s()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._nudged.wait()
+            except TimeoutError:
+                pass
+
+    async def tick(self) -> int:
+        """Start as many entries as there is room for; how many were started."""
+        self._runs.check_hellos()
+        free = room(self._settings(), self._runs.active, paused=self._state.paused)
+        started = 0
+        if free.any_priority:
+            started += await self._start(await self._queue.next_ready(free.any_priority, LOWEST_PRIORITY))
+        if free.urgent:
+            started += await self._start(await self._queue.next_ready(free.urgent, URGENT_PRIORITY))
+        return started
+
+    async def _start(self, entries: list[QueueEntry]) -> int:
+        started = 0
+        for entry in entries:
+            if self._stopping:
+                break
+            try:
+                await self._runs.start(entry, await self._plan_for(entry), new_run_id())
+                started += 1
+                _log.info("%s: started %s", entry.subject_id, entry.workflow_ref)
+            except Conflict as error:
+                _log.info("%s: %s", entry.entry_id, error.message)
+            except Unavailable as error:  # no room, no process: the entry keeps its place
+                _log.error("%s: %s", entry.subject_id, error)
+                break
+            except AnimusError as error:
+                _log.error("%s is held: %s", entry.subject_id, error)
+                await self._queue.hold_broken(entry, str(error))
+                self._bus.publish()
+        return started
+
+    def _heartbeat_s(self) -> float:
+        try:
+            return self._settings().heartbeat_s
+        except AnimusError:
+            return Settings().heartbeat_s
+
+    async def _wait_s(self) -> float:
+        heartbeat_s = self._heartbeat_s()
+        due = await self._queue.next_due_at()
+        if due is None:
+            return heartbeat_s
+        until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
+        return max(0.0, min(heartbeat_s, until_due_s))

@@ -1,0 +1,230 @@
+"""The queue: accepted dispatches in order, one active entry a subject; every change is one transaction.
+
+Called by the loop (lease) and the services; below it lies the database. Entries move by a table: a move that it does
+not list is refused and changes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from animus_core.errors import Conflict, NotFound
+from animus_core.store.clock import utc_now_text
+from animus_core.store.database import Database
+from animus_core.store.statements import Tx
+from animus_protocol.models.base import encode, utc_text
+from animus_protocol.models.dispatch import SubjectDispatch
+
+__all__ = ["PRIORITIES", "Enqueued", "EntryStatus", "Queue", "QueueEntry", "QueuePage", "priority_number"]
+
+PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
+_DEFAULT_PRIORITY: Final = 3
+
+
+class EntryStatus(StrEnum):
+    """Where an entry is; `done` and `dropped` are final."""
+
+    PENDING = "pending"
+    HELD = "held"
+    ASSIGNED = "assigned"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+_VERBS: Final[dict[str, tuple[frozenset[EntryStatus], EntryStatus]]] = {
+    "hold": (frozenset({EntryStatus.PENDING}), EntryStatus.HELD),
+    "release": (frozenset({EntryStatus.HELD}), EntryStatus.PENDING),
+    "drop": (frozenset({EntryStatus.PENDING, EntryStatus.HELD}), EntryStatus.DROPPED),
+}
+"""What an operator may do: from which statuses, to which."""
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """One row of the queue. Times are RFC 3339 texts in UTC."""
+
+    entry_id: str
+    subject_kind: str
+    subject_id: str
+    workflow_ref: str
+    title: str | None
+    status: EntryStatus
+    priority: int
+    requested_at: str
+    enqueued_at: str
+    run_at: str | None
+    hold_reason: str | None
+    run_id: str | None
+    dispatch: str
+    ended_at: str | None
+
+    @staticmethod
+    def of(row: Any) -> QueueEntry:
+        """From a row of `queue_entry`."""
+        values = dict(row)
+        return QueueEntry(**{**values, "status": EntryStatus(values["status"])})
+
+    def read_dispatch(self) -> SubjectDispatch:
+        """The dispatch that was accepted."""
+        return SubjectDispatch.model_validate_json(self.dispatch)
+
+
+class Enqueued(NamedTuple):
+    """The entry, and whether this call made it."""
+
+    entry: QueueEntry
+    created: bool
+
+
+class QueuePage(NamedTuple):
+    """Entries in the order of dispatch, and the cursor of the next page if there is one."""
+
+    entries: list[QueueEntry]
+    next_cursor: str | None
+
+
+def priority_number(priority: str | None) -> int:
+    """The number of a priority: a name, a number from 1 to 4 as text, or None for medium. Raises ValueError."""
+    if priority is None:
+        return _DEFAULT_PRIORITY
+    if priority.isdigit():
+        number = int(priority)
+        if 1 <= number <= 4:
+            return number
+    elif priority in PRIORITIES:
+        return PRIORITIES[priority]
+    raise ValueError(f"priority {priority!r} is none of critical, high, medium, low (or 1 to 4)")
+
+
+class Queue:
+    """The durable queue of one project."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def enqueue(self, dispatch: SubjectDispatch, *, run_at: str | None = None) -> Enqueued:
+        """Accept a dispatch; it is on the disk when this returns.
+
+        The same subject with the same workflow returns the active entry; with another one raises Conflict.
+        """
+        entry_id = f"q-{secrets.token_hex(6)}"
+        row = {
+            "entry_id": entry_id,
+            "subject_kind": dispatch.subject.kind,
+            "subject_id": dispatch.subject.id,
+            "workflow_ref": dispatch.workflow_ref,
+            "title": dispatch.subject.title,
+            "status": EntryStatus.PENDING,
+            "priority": priority_number(dispatch.priority),
+            "requested_at": utc_text(dispatch.requested_at),
+            "enqueued_at": utc_now_text(),
+            "run_at": run_at,
+            "hold_reason": None,
+            "dispatch": encode(dispatch).decode(),
+        }
+
+        def insert(tx: Tx) -> Enqueued:
+            active = tx.one(
+                "queue_active_of_subject", subject_kind=dispatch.subject.kind, subject_id=dispatch.subject.id
+            )
+            if active is not None:
+                existing = QueueEntry.of(active)
+                if existing.workflow_ref.lower() == dispatch.workflow_ref.lower():
+                    return Enqueued(existing, created=False)
+                raise Conflict(
+                    f"{existing.subject_id} is active already: entry {existing.entry_id} ({existing.status}) "
+                    f"runs workflow {existing.workflow_ref!r}, not {dispatch.workflow_ref!r}",
+                    hint=f"Wait for it to end, or drop it: animus queue drop {existing.entry_id}",
+                    details={"entry_id": existing.entry_id, "workflow_ref": existing.workflow_ref},
+                )
+            tx.execute("queue_insert", **row)
+            _event(tx, "queue_enqueued", {"entry_id": entry_id, "subject_id": dispatch.subject.id})
+            return Enqueued(QueueEntry.of(tx.one("queue_get", entry_id=entry_id)), created=True)
+
+        return await self._database.write(insert)
+
+    async def page(self, status: EntryStatus | None, cursor: str | None, limit: int) -> QueuePage:
+        """Entries in the order of dispatch: active ones unless `status` asks for others."""
+        offset = int(cursor) if cursor and cursor.isdigit() else 0
+
+        def read(tx: Tx) -> QueuePage:
+            rows = tx.all("queue_list", status=status, limit=limit + 1, offset=offset)
+            entries = [QueueEntry.of(row) for row in rows[:limit]]
+            return QueuePage(entries, str(offset + limit) if len(rows) > limit else None)
+
+        return await self._database.read(read)
+
+    async def change(self, verb: str, name: str, reason: str | None = None) -> QueueEntry:
+        """`hold`, `release` or `drop` the entry `name` (an entry's id, or the id of a subject with an active entry).
+
+        Raises NotFound, or Conflict when the entry's status does not allow it.
+        """
+        allowed, to = _VERBS[verb]
+
+        def move(tx: Tx) -> QueueEntry:
+            entry = _find(tx, name)
+            if entry.status not in allowed:
+                hint = "Look at it with: animus queue list"
+                if entry.status is EntryStatus.ASSIGNED:
+                    hint = f"It is being worked on; to end that run: animus workflow cancel {entry.run_id}"
+                raise Conflict(
+                    f"entry {entry.entry_id} ({entry.subject_id}) is {entry.status}: cannot {verb} it", hint=hint
+                )
+            ended_at = utc_now_text() if to is EntryStatus.DROPPED else None
+            tx.execute("queue_move", entry_id=entry.entry_id, status=to, hold_reason=reason, ended_at=ended_at)
+            told = {"entry_id": entry.entry_id, "subject_id": entry.subject_id, "status": to}
+            _event(tx, f"queue_{verb}", told)
+            return QueueEntry.of(tx.one("queue_get", entry_id=entry.entry_id))
+
+        return await self._database.write(move)
+
+    async def counts(self) -> dict[EntryStatus, int]:
+        """How many entries in each status."""
+        rows = await self._database.read(lambda tx: tx.all("queue_counts"))
+        found = {EntryStatus(row["status"]): int(row["entries"]) for row in rows}
+        return {status: found.get(status, 0) for status in EntryStatus}
+
+    async def next_ready(self, limit: int, lowest_priority: int) -> list[QueueEntry]:
+        """The entries to start first; deferred ones whose time has come count as ready."""
+        now = utc_now_text()
+        due = await self._database.read(lambda tx: tx.scalar("queue_next_due_at"))
+        if due is not None and str(due) <= now:
+            await self._database.write(lambda tx: tx.execute("queue_promote_due", now=now))
+        rows = await self._database.read(lambda tx: tx.all("queue_next", lowest_priority=lowest_priority, limit=limit))
+        return [QueueEntry.of(row) for row in rows]
+
+    async def next_due_at(self) -> str | None:
+        """When the next deferred entry becomes ready (RFC 3339), if there is one."""
+        due = await self._database.read(lambda tx: tx.scalar("queue_next_due_at"))
+        return None if due is None else str(due)
+
+    async def hold_broken(self, entry: QueueEntry, reason: str) -> None:
+        """Hold an entry that cannot start, with the reason for people."""
+
+        def hold(tx: Tx) -> None:
+            tx.execute(
+                "queue_move", entry_id=entry.entry_id, status=EntryStatus.HELD, hold_reason=reason, ended_at=None
+            )
+            _event(tx, "queue_held", {"entry_id": entry.entry_id, "subject_id": entry.subject_id, "reason": reason})
+
+        await self._database.write(hold)
+
+
+def _find(tx: Tx, name: str) -> QueueEntry:
+    row = tx.one("queue_get", entry_id=name)
+    if row is not None:
+        return QueueEntry.of(row)
+    rows = tx.all("queue_active_by_subject_id", subject_id=name)
+    if not rows:
+        raise NotFound(f"no queue entry {name!r}, and no active one of a subject {name!r}", hint="animus queue list")
+    if len(rows) > 1:
+        kinds = ", ".join(sorted(row["subject_kind"] for row in rows))
+        raise Conflict(f"{name!r} is active in several kinds ({kinds})", hint="Name the entry's own id.")
+    return QueueEntry.of(rows[0])
+
+
+def _event(tx: Tx, kind: str, data: dict[str, Any]) -> None:
+    tx.execute("event_insert", run_id=None, seq=None, kind=kind, at=utc_now_text(), data=encode(data).decode())

@@ -1,0 +1,61 @@
+"""Waits for the end of a process that is not our child: the holder of a lock.
+
+Called by `runs.py` for runners that outlived an earlier daemon; below lie the lock and, on Linux, pidfds. The lock
+decides; the pidfd only says when to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from animus_core.store.locks import is_held, read_holder
+from animus_core.store.process_identity import ProcessIdentity, open_pidfd
+
+__all__ = ["wait_for_holder"]
+
+_LOOK_S: Final = 0.5
+
+
+async def wait_for_holder(lock: Path) -> None:
+    """Return when nobody holds `lock` any more; at once when nobody does."""
+    while is_held(lock):
+        fd = _pidfd_of(read_holder(lock))
+        if fd is None:
+            await asyncio.sleep(_LOOK_S)  # no handle on the holder: the kernel offers nothing to wait for
+            continue
+        try:
+            await _readable(fd)
+        finally:
+            os.close(fd)
+        if is_held(lock):
+            await asyncio.sleep(_LOOK_S)  # a child of the holder inherited the lock: look again, but not at once
+
+
+def _pidfd_of(holder: dict[str, Any] | None) -> int | None:
+    if holder is None:
+        return None
+    try:
+        identity = ProcessIdentity(
+            pid=int(holder["pid"]), boot_id=str(holder["boot_id"]), starttime=str(holder["starttime"])
+        )
+    except (KeyError, ValueError):
+        return None
+    return open_pidfd(identity)
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(fd, tell)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(fd)

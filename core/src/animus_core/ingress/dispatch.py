@@ -1,0 +1,89 @@
+"""Builds the one envelope in which all work travels.
+
+Called by the services for every door (CLI, control socket); below it lies the subject router. The stored dispatches of
+all doors differ only in `trigger_source` and time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from animus_core.errors import InvalidInput, NotFound, PluginFailed
+from animus_core.host.route import SubjectRouter
+from animus_core.workflow.definitions import WorkflowSet
+from animus_protocol.errors import RpcError
+from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
+
+__all__ = ["Wanted", "build_dispatch", "resolve_workflow"]
+
+CUSTOM: Final = "custom"
+_NAMES: Final = {1: "critical", 2: "high", 3: "medium", 4: "low"}
+
+
+class Wanted(NamedTuple):
+    """What somebody wants to be done; empty `workflow_ref` means the project's default."""
+
+    kind: str
+    subject_id: str
+    workflow_ref: str | None
+    trigger_source: str
+    priority: str | None = None
+    variables: Mapping[str, str] = {}
+    input: Any = None
+
+
+def resolve_workflow(workflows: WorkflowSet, ref: str | None) -> str:
+    """The id of the wanted or default workflow. Raises InvalidInput (none wanted, none default) or NotFound."""
+    known = ", ".join(sorted(found.id for found in workflows.workflows.values())) or "none"
+    wanted = ref or workflows.default_workflow_ref
+    if not wanted:
+        raise InvalidInput(
+            f"no workflow was named, and the project has no default_workflow_ref (workflows: {known})",
+            hint="Name one with --workflow, or set default_workflow_ref in .animus/workflows.yaml.",
+        )
+    found = workflows.workflow(wanted)
+    if found is None:
+        raise NotFound(f"unknown workflow {wanted!r} (there are: {known})", hint="Look in .animus/workflows.yaml.")
+    return found.id
+
+
+async def build_dispatch(wanted: Wanted, workflow_ref: str, router: SubjectRouter) -> SubjectDispatch:
+    """The dispatch for `wanted`, with what the subject's backend says of it: also its priority, unless one is given.
+
+    Raises NotFound for a subject that does not exist, InvalidInput for one that its backend cannot read.
+    """
+    subject, own_priority = await _describe(wanted, router)
+    return SubjectDispatch(
+        subject=subject,
+        workflow_ref=workflow_ref,
+        trigger_source=wanted.trigger_source,
+        requested_at=datetime.now(UTC),
+        priority=wanted.priority or _NAMES.get(own_priority or 0),
+        vars=dict(wanted.variables),
+        input=wanted.input,
+    )
+
+
+async def _describe(wanted: Wanted, router: SubjectRouter) -> tuple[SubjectRef, int | None]:
+    """The subject as its backend tells it, and its own priority."""
+    if wanted.kind == CUSTOM:
+        return SubjectRef(kind=CUSTOM, id=wanted.subject_id, title=wanted.subject_id), None
+    try:
+        subject = await router.get(wanted.kind, wanted.subject_id)
+    except PluginFailed:
+        raise
+    except RpcError as error:
+        if error.category == "not_found":
+            hint = f"Look at what there is: animus subject list --kind {wanted.kind}"
+            raise NotFound(f"no {wanted.kind} {wanted.subject_id!r}: {error.message}", hint=hint) from error
+        raise InvalidInput(f"{wanted.kind} {wanted.subject_id!r}: {error.message}") from error
+    described = SubjectRef(
+        kind=wanted.kind,
+        id=subject.id,
+        title=subject.title,
+        description=subject.description,
+        labels=list(subject.labels),
+    )
+    return described, subject.priority

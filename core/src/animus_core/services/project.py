@@ -1,0 +1,77 @@
+"""What every service works with: one project's scope, database, plugins, and how its workflows are read.
+
+Made by `app` (a daemon's or a daemonless command's), used by the other services; below lie store, host and workflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from animus_core.daemon.bus import Bus
+from animus_core.daemon.queue import Queue, QueueEntry
+from animus_core.daemon.state import CoreState
+from animus_core.errors import InvalidInput, NotFound
+from animus_core.host.discover import Discovery
+from animus_core.host.route import SubjectRouter
+from animus_core.store.database import Database
+from animus_core.store.paths import Scope
+from animus_core.workflow.definitions import WorkflowSet
+from animus_core.workflow.load import load_workflows
+from animus_core.workflow.plan import Plan, build_plan, providers_needed
+
+__all__ = ["Project", "missing_providers", "provider_names"]
+
+
+def provider_names(discovery: Discovery) -> frozenset[str]:
+    """The tools that installed providers serve: `mock` for a plugin called `animus-provider-mock`."""
+    names = (name for plugin in discovery.of_kind("provider") for name in (plugin.name, plugin.manifest.name))
+    return frozenset(name.removeprefix("animus-provider-") for name in names)
+
+
+def missing_providers(plan: Plan, discovery: Discovery) -> list[str]:
+    """The tools that a plan needs and nothing installed serves."""
+    return sorted(providers_needed(plan) - provider_names(discovery))
+
+
+@dataclass
+class Project:
+    """One project at work. `changed` nudges the loop, when there is one."""
+
+    scope: Scope
+    database: Database
+    discovery: Discovery
+    router: SubjectRouter
+    bus: Bus = field(default_factory=Bus)
+    changed: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.queue = Queue(self.database)
+        self.state = CoreState(self.scope)
+
+    async def workflows(self) -> WorkflowSet:
+        """The project's workflows as the files say now. Raises InvalidWorkflow."""
+        return await asyncio.to_thread(load_workflows, self.scope.project_root, dict(os.environ))
+
+    async def plan_for(self, entry: QueueEntry) -> Plan:
+        """The snapshot that a run of `entry` executes. Raises InvalidInput or NotFound for people to read."""
+        return await self.plan(entry.workflow_ref, entry.read_dispatch().vars)
+
+    async def plan(self, workflow_ref: str, variables: dict[str, str]) -> Plan:
+        """The plan of a workflow with these variables, if everything it needs is installed."""
+        workflows = await self.workflows()
+        if workflows.workflow(workflow_ref) is None:
+            known = ", ".join(sorted(found.id for found in workflows.workflows.values())) or "none"
+            raise NotFound(f"unknown workflow {workflow_ref!r} (there are: {known})")
+        plan = build_plan(workflows, workflow_ref, variables)
+        missing = missing_providers(plan, self.discovery)
+        if missing:
+            served = ", ".join(sorted(provider_names(self.discovery))) or "none"
+            raise InvalidInput(
+                f"workflow {plan.workflow_ref!r} needs the provider {missing[0]!r}, which is not installed "
+                f"(installed: {served})",
+                hint=f"Install it (pip install animus-provider-{missing[0]}), or name another `tool` for its agent.",
+            )
+        return plan

@@ -1,0 +1,82 @@
+"""The operations on subjects, passed to the plugin that owns the kind.
+
+Called by the control server; below lies the router. A change of a subject nudges the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from animus_core.errors import NotFound
+from animus_core.services.project import Project
+from animus_protocol.errors import RpcError
+from animus_protocol.models import subject as plugin_wire
+from animus_protocol.models.control import subject as wire
+
+__all__ = ["SubjectService"]
+
+_DEFAULT_KIND: Final = "task"
+
+
+class SubjectService:
+    """Operations on subjects, whichever plugin they live in."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    async def list(self, params: wire.SubjectListParams) -> plugin_wire.SubjectList:
+        """Subjects of the wanted kinds, or of every kind that is served; filtered once more by kind."""
+        wanted = params.filter or plugin_wire.SubjectFilter()
+        kinds = wanted.kind or [kind for kind in self._project.router.kinds if not kind.endswith("*")]
+        found: plugin_wire.SubjectList | None = None
+        for kind in kinds:
+            asked = wanted.model_copy(update={"kind": [kind]})
+            page = await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, asked)
+            subjects = [subject for subject in page.subjects if subject.kind == kind]
+            if found is None:
+                found = page.model_copy(update={"subjects": subjects})
+            else:
+                found.subjects.extend(subjects)
+        if found is None:
+            raise NotFound("no subject backend is installed", hint="Install one, for example animus-subject-files.")
+        return found
+
+    async def get(self, subject_id: str) -> plugin_wire.Subject:
+        """One subject, of whichever kind has it. Raises NotFound."""
+        return (await self._find(subject_id))[1]
+
+    async def status(self, params: plugin_wire.SubjectStatusParams) -> plugin_wire.Subject:
+        """Set a subject's status."""
+        kind, _ = await self._find(params.id)
+        changed = await self._project.router.set_status(kind, params.id, params.status)
+        self._project.changed()
+        return changed
+
+    async def create(self, params: plugin_wire.SubjectCreateParams) -> plugin_wire.Subject:
+        """A new subject of `params.kind`."""
+        made = await self._project.router.call(params.kind, plugin_wire.SUBJECT_CREATE, params)
+        self._project.changed()
+        return made
+
+    async def update(self, params: plugin_wire.SubjectUpdateParams) -> plugin_wire.Subject:
+        """Change what the patch names."""
+        kind, _ = await self._find(params.id)
+        changed = await self._project.router.call(kind, plugin_wire.SUBJECT_UPDATE, params)
+        self._project.changed()
+        return changed
+
+    async def next(self, kind: str | None) -> plugin_wire.Subject | None:
+        """The subject to work on first."""
+        kind = kind or _DEFAULT_KIND
+        return await self._project.router.call(kind, plugin_wire.SUBJECT_NEXT, plugin_wire.SubjectNextParams(kind=kind))
+
+    async def _find(self, subject_id: str) -> tuple[str, plugin_wire.Subject]:
+        for kind in self._project.router.kinds:
+            if kind.endswith("*"):
+                continue
+            try:
+                return kind, await self._project.router.get(kind, subject_id)
+            except RpcError as error:
+                if error.category != "not_found":
+                    raise
+        raise NotFound(f"no subject {subject_id!r}", hint="Look at what there is: animus subject list")

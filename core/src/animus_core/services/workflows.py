@@ -1,0 +1,104 @@
+"""The operations on runs: list, get, resume, cancel.
+
+Called by the control server; below lie the database and, inside a daemon, its runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from animus_core.daemon.runs import Runs
+from animus_core.errors import NotFound, Unavailable
+from animus_core.journal.kinds import Order
+from animus_core.services.project import Project
+from animus_core.store.statements import Tx
+from animus_core.workflow.run_state import RunStatus
+from animus_protocol.models.control import workflow as wire
+
+__all__ = ["WorkflowService"]
+
+_PAGE: Final = 50
+_MAX_PAGE: Final = 1000
+_SHOWN: Final = {**{status.value: status.value for status in RunStatus}, "blocked": "paused"}
+
+
+class WorkflowService:
+    """Operations on one project's runs; without a daemon `runs` is None, and only reading works."""
+
+    def __init__(self, project: Project, runs: Runs | None) -> None:
+        self._project = project
+        self._runs = runs
+
+    async def list(self, params: wire.WorkflowListParams) -> wire.WorkflowListResult:
+        """A page of runs, the newest first."""
+        limit = min(params.limit or _PAGE, _MAX_PAGE)
+        offset = int(params.cursor) if params.cursor and params.cursor.isdigit() else 0
+        status = None
+        if params.status is not None:
+            status = "blocked" if params.status is wire.WorkflowStatus.PAUSED else params.status.value
+        read = partial(_page, status=status, limit=limit + 1, offset=offset)
+        rows = await self._project.database.read(read)
+        more = str(offset + limit) if len(rows) > limit else None
+        return wire.WorkflowListResult(runs=[_summary(row) for row in rows[:limit]], next_cursor=more)
+
+    async def get(self, params: wire.WorkflowIdParams) -> wire.WorkflowDetail:
+        """One run with its phases. Raises NotFound."""
+        row = await self._row(params.id)
+        phases = await self._project.database.read(lambda tx: tx.all("phases_of_run", run_id=params.id))
+        paths = self._project.scope.run_dir(params.id)
+        detail = {
+            "phases": [{key: value for key, value in dict(phase).items() if value is not None} for phase in phases],
+            "hint": row["hint"],
+            "journal": str(paths.journal),
+            "log": str(paths.log),
+        }
+        return wire.WorkflowDetail(**_fields(row), detail={k: v for k, v in detail.items() if v is not None})
+
+    async def resume(self, params: wire.WorkflowResumeParams) -> wire.WorkflowSummary:
+        """Repeat the phase of a blocked run, as an operator decided. Raises NotFound, Conflict, Unavailable."""
+        await self._live().resume(params.id, Order.RESUME, params.feedback)
+        return _summary(await self._row(params.id))
+
+    async def cancel(self, params: wire.WorkflowCancelParams) -> wire.WorkflowSummary:
+        """End a run as cancelled. Raises NotFound, Conflict, Unavailable."""
+        await self._live().cancel(params.id, params.reason or "cancelled by an operator")
+        return _summary(await self._row(params.id))
+
+    def _live(self) -> Runs:
+        if self._runs is None:
+            raise Unavailable("no daemon is running", hint="Start it: animus daemon start")
+        return self._runs
+
+    async def _row(self, run_id: str) -> Mapping[str, Any]:
+        row = await self._project.database.read(lambda tx: tx.one("run_get", run_id=run_id))
+        if row is None:
+            raise NotFound(f"no run {run_id!r}", hint="Look at what there is: animus workflow list")
+        return dict(row)
+
+
+def _page(tx: Tx, *, status: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
+    return [dict(row) for row in tx.all("run_list", status=status, limit=limit, offset=offset)]
+
+
+def _summary(row: Mapping[str, Any]) -> wire.WorkflowSummary:
+    return wire.WorkflowSummary(**_fields(row))
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    blocked = row["status"] == RunStatus.BLOCKED
+    return {
+        "id": row["run_id"],
+        "definition": row["workflow_ref"],
+        "status": wire.WorkflowStatus(_SHOWN[row["status"]]),
+        "subject_id": row["subject_id"],
+        "subject_kind": row["subject_kind"],
+        "started_at": row["started_at"] or row["created_at"],
+        "finished_at": row["finished_at"],
+        "current_phase": row["current_phase"],
+        "attempt": row["attempt"],
+        "failure_reason": None if blocked else row["reason"],
+        "blocked_reason": row["reason"] if blocked else None,
+        "epoch": row["epoch"],
+    }

@@ -1,0 +1,196 @@
+"""Sessions: what is kept of them, and how they go on."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from animus_protocol.errors import RpcError
+from animus_provider_mock.record import Progress, Record, Store, default_state_dir
+from animus_sdk import InvalidInput, NotFound
+
+BREAK = {"once": {"steps": [{"fail": "error"}]}}
+
+
+def test_a_failed_session_goes_on_behind_its_last_completed_step(project: Any) -> None:
+    project.steps({"say": "a"}, {"think": "t"}, {"usage": {"input": 1}}, {"fail": "error"}, {"say": "b"})
+    with pytest.raises(RpcError):
+        project.run()
+    project.steps({"say": "a"}, {"think": "t"}, {"usage": {"input": 1}}, {"delay_s": 0}, {"say": "b"})
+    record, stream = project.resume()
+    assert (record.output, record.thinking, record.tokens) == ("ab", ["t"], {"input": 1})
+    assert stream.events == [("output", "b")]
+
+
+def test_a_step_that_fails_fails_again_when_it_is_resumed(project: Any) -> None:
+    project.steps({"say": "a"}, {"fail": "error"})
+    with pytest.raises(RpcError):
+        project.run()
+    with pytest.raises(RpcError):
+        project.resume()
+
+
+def test_a_once_block_that_was_begun_is_skipped_by_resume_and_by_a_later_run(project: Any) -> None:
+    project.steps({"say": "a"}, BREAK, {"say": "b"})
+    with pytest.raises(RpcError):
+        project.run()
+    assert project.resume()[0].output == "ab"
+    assert project.run()[0].output == "ab"
+    with pytest.raises(RpcError):
+        project.run(session="another")
+
+
+def test_the_completed_steps_of_a_once_block_are_not_lost(project: Any) -> None:
+    project.steps({"once": {"steps": [{"say": "in "}, {"fail": "error"}, {"say": "never"}]}}, {"say": "out"})
+    with pytest.raises(RpcError):
+        project.run()
+    assert project.resume()[0].output == "in out"
+
+
+def test_once_blocks_of_steps_and_of_resume_are_told_apart(project: Any) -> None:
+    block = {"once": {"steps": [{"say": "once "}]}}
+    project.steps(block, {"say": "steps"}, resume=[block, {"say": "resume"}])
+    assert project.run()[0].output == "once steps"
+    assert project.resume()[0].output == "once resume"
+    assert project.resume()[0].output == "resume"
+
+
+def test_exit_code_inside_once_ends_the_run_and_the_session_is_finished(project: Any) -> None:
+    project.steps({"once": {"steps": [{"fail": {"how": "exit_code", "exit_code": 4}}]}}, {"say": "x"})
+    record, _ = project.run()
+    assert (record.exit_code, record.output) == (4, "")
+    record, _ = project.resume()
+    assert (record.exit_code, record.output) == (0, "x")
+
+
+def test_resume_steps_are_taken_instead_and_the_output_of_the_cut_session_is_kept(project: Any) -> None:
+    project.steps({"say": "a "}, {"fail": "error"}, resume=[{"say": "{{prompt}} {{subject}}"}])
+    with pytest.raises(RpcError):
+        project.run()
+    record, stream = project.resume(prompt="feedback", contract=None)
+    assert record.output == "a feedback TASK-001"
+    assert stream.text == "feedback TASK-001"
+
+
+def test_a_finished_session_starts_anew(project: Any) -> None:
+    project.steps({"say": "a"}, {"metadata": 1})
+    project.run()
+    record, stream = project.resume()
+    assert (record.output, record.metadata, stream.text) == ("a", [1], "a")
+
+
+def test_a_session_keeps_the_entry_that_its_first_request_chose(project: Any) -> None:
+    project.script(
+        "scripts:\n"
+        "- {when: {prompt: first}, steps: [say: a, once: {steps: [fail: error]}, say: b]}\n"
+        "- {steps: [say: other]}\n"
+    )
+    with pytest.raises(RpcError):
+        project.run(prompt="first")
+    assert project.resume(prompt="second", contract=None)[0].output == "ab"
+
+
+def test_cancellation_stops_and_the_session_can_go_on(project: Any, recorder: Any) -> None:
+    import asyncio
+
+    project.steps({"say": "a"}, {"wait_for": {"file": "gate"}}, {"say": "b"})
+
+    async def cancelled() -> None:
+        begun = asyncio.Event()
+        output = recorder.output
+
+        async def tell(text: str, *, final: bool = False) -> None:
+            await output(text, final=final)
+            begun.set()
+
+        recorder.output = tell
+        task = asyncio.create_task(project.arun("run", recorder))
+        await asyncio.wait_for(begun.wait(), 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 20)
+
+    asyncio.run(cancelled())
+    (project.root / "gate").touch()
+    assert project.resume()[0].output == "ab"
+
+
+def test_after_ignore_cancel_a_resumed_session_still_ignores_it(project: Any, recorder: Any) -> None:
+    import asyncio
+
+    project.steps({"ignore_cancel": True}, {"say": "a"}, BREAK, {"say": "b"}, {"delay_s": 0.1}, {"say": "c"})
+    with pytest.raises(RpcError):
+        project.run()
+
+    async def resumed() -> str:
+        begun = asyncio.Event()
+
+        async def tell(text: str, *, final: bool = False) -> None:
+            begun.set()
+
+        recorder.output = tell
+        task = asyncio.create_task(project.arun("resume", recorder))
+        await asyncio.wait_for(begun.wait(), 20)
+        task.cancel()
+        return str((await asyncio.wait_for(asyncio.shield(task), 20)).output)
+
+    assert asyncio.run(resumed()) == "abc"
+
+
+def test_an_unknown_session_is_not_found(project: Any) -> None:
+    with pytest.raises(NotFound, match="session nobody"):
+        project.resume(session="nobody")
+
+
+def test_sessions_of_one_process_do_not_mix(project: Any) -> None:
+    project.steps({"say": "{{session_id}}"})
+    assert [project.run(session=each)[0].output for each in ("x", "y")] == ["x", "y"]
+    assert project.resume(session="x")[0].output == "x"
+
+
+_JSON = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(session=st.text(min_size=1, max_size=120), output=st.text(), metadata=st.lists(_JSON, max_size=3))
+def test_what_is_saved_of_a_session_is_what_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory, session: str, output: str, metadata: list[Any]
+) -> None:
+    directory = tmp_path_factory.mktemp("state")
+    progress = Progress(session, {"prompt": "p"}, 3, once=["0.steps[1]"], record=Record(output, metadata=metadata))
+    Store(directory / "new").save(progress)
+    assert Store(directory / "new").load(session) == progress
+    assert [each.parent for each in directory.rglob("*.json")] == [directory / "new"]
+    assert Store(directory / "new").load(session + "x") is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "x": 1}', "\\xff"])
+def test_a_state_file_that_is_not_ours_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / "s1.json").write_text(content)
+    with pytest.raises(InvalidInput, match=r"s1\.json: not the state of a session: .* — remove the file"):
+        Store(tmp_path).load("s1")
+
+
+def test_the_default_state_directory_is_private_and_one_for_each_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    one, other = default_state_dir(tmp_path / "a"), default_state_dir(tmp_path / "b")
+    assert one != other
+    assert one.parent == other.parent == tmp_path / f"animus-mock-{os.getuid()}"
+    assert stat.S_IMODE(one.parent.stat().st_mode) == 0o700
+
+
+def test_a_default_state_directory_that_leads_elsewhere_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"animus-mock-{os.getuid()}").symlink_to(tmp_path)
+    with pytest.raises(InvalidInput, match="not a directory of this user"):
+        default_state_dir(tmp_path)
