@@ -155,6 +155,38 @@ def test_of_a_group_that_fits_in_part_the_complete_records_stay_for_a_reader_may
     assert [record.seq for record in iterate(tmp_path / "j")] == [1, 2, 3, 4]
 
 
+def test_a_flush_comes_before_the_answer_where_it_was_asked_for_and_only_there(
+    tmp_path: Path, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(writer_module, "sync_data", lambda fd: flushed.append(os.fstat(fd).st_size))
+    writer.append("first", {}, sync=False)
+    assert flushed == []
+    second = writer.append("second", {}, sync=True)
+    assert flushed == [second.offset_end]
+    writer.append_many([("note", {})] * 10, sync=True)
+    writer.append("last", {}, sync=False)
+    writer.sync()
+    assert flushed == [second.offset_end, flushed[1], writer.position.offset_end]
+
+
+def test_what_a_former_owner_left_and_a_new_name_are_flushed_at_opening(
+    tmp_path: Path, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[object] = []
+    monkeypatch.setattr(writer_module, "sync_data", lambda fd: flushed.append(os.fstat(fd).st_size))
+    monkeypatch.setattr(writer_module, "sync_directory", flushed.append)
+    held = acquire(tmp_path / "another-lock")
+    assert held is not None
+    with held:
+        new = JournalWriter.open(tmp_path / "new", "r1", 1, held=held)
+        assert flushed == [0, tmp_path]
+        size_bytes = new.append("note", {}, sync=False).offset_end
+        new.close()
+        JournalWriter.open(tmp_path / "new", "r1", 2, held=held).close()
+        assert flushed == [0, tmp_path, size_bytes]
+
+
 def test_after_a_failed_flush_the_writer_refuses_everything(
     tmp_path: Path, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput, Unavailable
 from animus_core.journal.reader import JournalShrank, iterate, read_from
-from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record
+from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, encode
 from animus_core.journal.writer import JournalWriter, Position
 from animus_core.store.locks import acquire
 
@@ -179,6 +179,19 @@ def test_a_missing_record_in_between_is_damage(tmp_path: Path) -> None:
         read_from(tmp_path / "j", 0)
     with pytest.raises(CorruptRecord, match=r"j:2: record 3 where record 2 must come"):
         read_from(tmp_path / "j", len(lines[0]), expected_seq=2)
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (Record("r1", 2, 2, "note", "t", {}), "epoch 2 after epoch 3"),
+        (Record("r2", 3, 2, "note", "t", {}), "record of run 'r2' in the journal of run 'r1'"),
+    ],
+)
+def test_a_record_of_a_former_owner_or_of_another_run_is_damage(tmp_path: Path, second: Record, reason: str) -> None:
+    (tmp_path / "j").write_bytes(encode(Record("r1", 3, 1, "note", "t", {})) + encode(second))
+    with pytest.raises(CorruptRecord, match=f"j:2: {reason}"):
+        read_from(tmp_path / "j", 0)
 
 
 def test_reading_durably_gives_the_same_and_leaves_the_file_as_it_is(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_concurrent_writers_share_commits_and_each_finds_its_write_committed(tmp
                 async def writer(name: int) -> None:
                     for number in range(5):
                         event_id = await database.write(add_event(f"{name}/{number}"))
-                        row = witness.read(lambda tx: tx.one("event_after", event_id=event_id - 1, limit=1))  # noqa: B023
+                        row = witness.read(lambda tx: tx.one("event_after", event_id=event_id - 1, limit=1))  # noqa: B023 - called at once
                         assert row is not None
                         assert (row["event_id"], row["kind"]) == (event_id, f"{name}/{number}")
 

@@ -15,6 +15,7 @@ from animus_core.store.schema import (
     APPLICATION_ID,
     SCHEMA_VERSION,
     bring_up_to_date,
+    connect_writer,
     packaged_migrations,
     parse_migrations,
 )
@@ -55,6 +56,13 @@ def test_a_new_database_is_private_and_says_what_it_is(tmp_path: Path) -> None:
         "queue_entry",
         "run",
     ]
+
+
+def test_a_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
+    with closing(connect_writer(tmp_path / "workflow.db", busy_timeout_s=1)) as connection:
+        full = 2
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == full
+        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_the_side_files_of_an_open_database_are_private_too(tmp_path: Path) -> None:

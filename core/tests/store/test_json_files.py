@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput, Unavailable
+from animus_core.store import json_files
 from animus_core.store.json_files import (
     read_json_or_default,
     write_json_atomic,
@@ -45,6 +46,22 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, valu
     path = tmp_path_factory.mktemp("json") / "a.json"
     write_json_atomic(path, {"value": list(value.items())})
     assert read_json_or_default(path, {}) == {"value": [list(item) for item in value.items()]}
+
+
+def test_content_is_flushed_before_the_file_gets_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[object, list[str]]] = []
+    monkeypatch.setattr(json_files, "sync_data", lambda fd: steps.append((os.fstat(fd).st_size, names(tmp_path))))
+    monkeypatch.setattr(json_files, "sync_directory", lambda folder: steps.append((folder, names(tmp_path))))
+    for write in (write_json_atomic, write_json_if_missing):
+        write(tmp_path / f"{write.__name__}.json", 1)
+        (size_bytes, before), (folder, after) = steps
+        assert size_bytes == 2
+        assert f"{write.__name__}.json" not in before
+        assert folder == tmp_path
+        assert f"{write.__name__}.json" in after
+        steps.clear()
 
 
 def test_files_are_private_and_nothing_else_is_left(tmp_path: Path) -> None:

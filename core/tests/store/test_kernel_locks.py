@@ -213,7 +213,9 @@ def test_a_lock_that_was_sent_over_a_socket_belongs_to_the_receiver_too(tmp_path
     with here, there:
         here.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [held.inheritable_fd()]))])
         _, fds, _, _ = socket.recv_fds(there, 1, 1)
+    os.set_inheritable(fds[0], True)
     received = from_inherited(fds[0], path)
+    assert not os.get_inheritable(received.fd)
     held.close()
     assert is_held(path)
     received.close()

@@ -276,7 +276,7 @@ def test_a_save_on_top_of_a_version_seen_for_a_moment_is_joined_with_the_save_th
             save(seen[0] + "late\n")
 
     monkeypatch.setattr(write, "exchange", with_an_editor_who_reads_in_between)
-    monkeypatch.setattr(write.time, "sleep", while_it_waits)
+    monkeypatch.setattr(time, "sleep", while_it_waits)
     folder.update("TASK-001", SubjectPatch(status=SubjectStatus.DONE, comment="once"))
     assert "early" not in seen[0]
     assert [word for word in ("early", "late") if word not in path.read_text().splitlines()] == []

@@ -224,3 +224,14 @@ def test_a_second_edit_in_the_same_instant_and_of_the_same_size_is_seen(folder: 
     for word in ("aaaaa", "bbbbb", "ccccc", "ddddd"):
         path.write_text(f"---\ntitle: {word}\n---\n")
         assert folder.scan().tasks["TASK-001"].subject.title == word
+
+
+def test_the_example_of_the_readme_means_what_the_readme_says(folder: TaskFolder) -> None:
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text()
+    (folder.path / "TASK-012.md").write_text(readme.split("```markdown\n")[1].split("```")[0])
+    subject = folder.get("TASK-012").subject
+    assert (subject.title, subject.status, subject.priority) == ("Show the build's duration", SubjectStatus.READY, 2)
+    assert (subject.assignee, subject.labels) == ("carol", ["ui", "good-first-task"])
+    assert subject.custom == {"due": "2026-03-01"}
+    (folder.path / "TASK-004.md").write_text("---\ntitle: x\nstatus: later\n---\n")
+    assert folder.scan().broken["TASK-004"].message == readme.split("```text\n")[1].split("\n```")[0]

@@ -13,7 +13,6 @@ import pytest
 
 from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
 from animus_subject_files import folder as folder_module
-from animus_subject_files import write
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.leftovers import being_written, deleted_name, swap_name
 from animus_subject_files.lock import FolderLock
@@ -164,7 +163,7 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(folder: TaskFolder, monke
     def full(fd: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(write.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         folder.update("TASK-001", SubjectPatch(status=SubjectStatus.DONE))
     with pytest.raises(OSError, match="No space"):

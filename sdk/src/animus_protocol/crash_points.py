@@ -6,7 +6,8 @@ production the variable `ANIMUS_CRASH_POINT` is unset and `reach` is one diction
 
 `ANIMUS_CRASH_POINT` is `name@nth:/path/to/marker`, several separated by `;`. On the nth arrival of a process at that
 point it creates the marker and kills itself with SIGKILL; where the marker exists already it goes on, so that one
-marker means exactly one crash, however often the process is started again.
+marker means exactly one crash, however often the process is started again. Where several kinds of processes pass the
+same point, `role/name@nth:…` means the one that has called `set_role(role)`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import signal
 import threading
 from typing import Final
 
-__all__ = ["CRASH_POINTS", "VARIABLE", "declare", "reach"]
+__all__ = ["CRASH_POINTS", "VARIABLE", "declare", "reach", "set_role"]
 
 VARIABLE: Final = "ANIMUS_CRASH_POINT"
 
@@ -34,6 +35,12 @@ def declare(name: str, where: str) -> str:
     if CRASH_POINTS.setdefault(name, where) != where:
         raise ValueError(f"crash point {name!r} is declared twice: {CRASH_POINTS[name]!r} and {where!r}")
     return name
+
+
+def set_role(role: str) -> None:
+    """Say what kind of process this is (`daemon`, `runner`, `agent-runner`, a plugin's kind); called by its main()."""
+    global _ROLE  # noqa: PLW0603 - a process has one role, and points are reached from everywhere in it
+    _ROLE = role
 
 
 def reach(name: str) -> None:
@@ -71,7 +78,7 @@ def _arrive(name: str) -> None:
     due = []
     with _COUNTING:
         for entry in _ARMED:
-            if entry.name == name:
+            if entry.name in (name, f"{_ROLE}/{name}"):
                 entry.left -= 1
                 if entry.left == 0:
                     due.append(entry.marker)
@@ -97,5 +104,6 @@ def _count_anew() -> None:
 
 _ARMED: Final = _parse(os.environ.get(VARIABLE, ""))
 _COUNTING = threading.Lock()
+_ROLE = ""
 if _ARMED and hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_anew)

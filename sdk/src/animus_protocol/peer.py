@@ -32,6 +32,7 @@ __all__ = ["BadReply", "Handler", "Peer", "read_params", "read_value"]
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
 _MAX_OPEN_REQUESTS: Final = 4096
+_DROPS_TOLD: Final = 16
 _FLUSH_S: Final = 2.0
 _EMPTY_PARAMS: Final = b"{}"
 
@@ -184,7 +185,9 @@ class Peer:
                 if task is None or not task.cancel():
                     self._tell("$/cancelRequest", self._handler.cancelled, request_id)
             case Dropped(reason, excerpt):
-                _log.warning("%s: dropped input: %s: %r", self.name, reason, excerpt)
+                count = self._connection.dropped_frames
+                if count <= _DROPS_TOLD or count.bit_count() == 1:  # then at each power of two: no log is that long
+                    _log.warning("%s: dropped input (number %d): %s: %r", self.name, count, reason, excerpt)
 
     def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:
         try:

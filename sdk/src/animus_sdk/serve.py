@@ -15,6 +15,7 @@ import signal
 import sys
 from typing import Final, NoReturn
 
+from animus_protocol.crash_points import set_role
 from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import encode
 from animus_protocol.peer import Peer
@@ -49,6 +50,7 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
             f"Look at it with --manifest, or try it with: animus plugin ping {plugin_class.name}\n",
         )
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    set_role(plugin_class.plugin_kind)
     wire = take_stdio()
     asyncio.run(_serve(plugin_class, wire))
 

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from animus_protocol.connection import Notification, Request
+from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, PeerGone, RpcError
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, WireModel
@@ -31,6 +32,9 @@ _log = logging.getLogger("animus.plugin")
 _T = TypeVar("_T")
 _DRAIN_S: Final = 1.2
 _CANCEL_S: Final = 0.4
+
+_TAKEN: Final = declare("plugin.taken", "a request was read, its handler has not begun")
+_HANDLED: Final = declare("plugin.handled", "the handler is done, the host does not know")
 
 
 class State(StrEnum):
@@ -200,7 +204,10 @@ class Session:
         if self.state is not State.READY:
             raise RpcError(Code.INVALID_REQUEST, f"{request.method} after shutdown")
         params = read_params(route.method, request.params)
-        return await self._guard(route.handler(params, Call(self, peer, request.id)))
+        reach(_TAKEN)
+        answer = await self._guard(route.handler(params, Call(self, peer, request.id)))
+        reach(_HANDLED)
+        return answer
 
     async def _guard(self, answer: Awaitable[object]) -> object:
         try:

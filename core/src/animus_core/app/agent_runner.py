@@ -21,6 +21,7 @@ from animus_core.host.discover import discover
 from animus_core.host.session import Project
 from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope, config_dir, repo_scope
+from animus_protocol.crash_points import set_role
 
 __all__ = ["main"]
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--lock-fd", type=int, required=True)
     args = parser.parse_args()
+    set_role("agent-runner")
     log_to_stderr("agent-runner")
     asyncio.run(_serve(args.project_root, args.lock_fd))
 

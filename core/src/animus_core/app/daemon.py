@@ -36,6 +36,7 @@ from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_core.workflow.load import load_workflows
+from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import ProtocolError
 from animus_protocol.models.agent_session import SHUTDOWN_IDLE, ShutdownIdle
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--skip-preflight", action="store_true")
     parser.add_argument("--ready-fd", type=int)
     args = parser.parse_args()
+    set_role("daemon")
     log_to_stderr("daemon")
     ready = _Ready(args.ready_fd)
     try:

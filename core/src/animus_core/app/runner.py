@@ -29,6 +29,7 @@ from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope
 from animus_core.store.process_identity import own_identity
 from animus_core.version import VERSION
+from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models import agent_session
 from animus_protocol.models import runner as wire
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--feedback")
     parser.add_argument("--lock-fd", type=int, required=True)
     args = parser.parse_args()
+    set_role("runner")
     log_to_stderr(args.run)
     order = kinds.OperatorOrder(order=kinds.Order(args.order), feedback=args.feedback) if args.order else None
     try:

@@ -66,9 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
 class _Tree:
     """Adds commands to the parser, each with the common options."""
 
-    def __init__(
-        self, groups: _Group, common: argparse.ArgumentParser
-    ) -> None:
+    def __init__(self, groups: _Group, common: argparse.ArgumentParser) -> None:
         self._groups = groups
         self._common = common
 
@@ -154,9 +152,7 @@ class _Tree:
         parser.set_defaults(usage=parser)
         return parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    def _command(
-        self, group: _Group, name: str, run: str, text: str
-    ) -> argparse.ArgumentParser:
+    def _command(self, group: _Group, name: str, run: str, text: str) -> argparse.ArgumentParser:
         parser = group.add_parser(name, help=text, description=text, parents=[self._common])
         parser.set_defaults(run=run)
         return parser

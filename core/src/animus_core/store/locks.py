@@ -150,7 +150,7 @@ def from_inherited(fd: int, path: Path) -> HeldLock:
             f"{path}: inherited descriptor {fd} does not own the lock ({_holder_text(path)})",
             hint="The parent must acquire the lock and pass that very descriptor on.",
         )
-    pass
+    os.set_inheritable(fd, False)
     return HeldLock(fd, path)
 
 

@@ -1,0 +1,63 @@
+# What a person runs here. The first use of any target makes .venv and installs everything into it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DISTRIBUTIONS := sdk core plugins/animus-subject-files plugins/animus-provider-mock
+EDITABLE := $(foreach folder,$(DISTRIBUTIONS),-e $(folder))
+SOURCES := $(foreach folder,$(DISTRIBUTIONS),$(folder)/src)
+PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)
+
+.PHONY: help demo demo-wheels test faults check format clean
+
+help:
+	@echo "make demo         the main job on real input, with a live view   (JSON=1: one JSON object last)"
+	@echo "make test         the test suite"
+	@echo "make check        format, lint, types, layers"
+	@echo "make faults       every process killed at every crash point      (minutes)"
+	@echo "make demo-wheels  the demo from built wheels, outside this repository"
+	@echo "make format       let ruff rewrite what it can"
+	@echo "make clean        remove $(VENV) and everything that was built"
+
+demo: $(VENV)
+	@$(BIN)/python core/demo/run_demo.py $(if $(JSON),--json)
+
+test: $(VENV)
+	@$(BIN)/python -m pytest -q -m "not long"
+
+faults: $(VENV)
+	@$(BIN)/python -m pytest -q -m long core/tests/end_to_end
+
+check: $(VENV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --config .importlinter
+
+format: $(VENV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo-wheels: $(VENV)
+	@sh core/demo/from_wheels.sh $(BIN)/python $(if $(JSON),--json)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# .venv is rebuilt from nothing whenever a pin or a distribution's metadata changes; a broken one never stays behind.
+$(VENV): constraints.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Animus needs Python 3.11 or newer, and '$(PYTHON)' is not ($$($(PYTHON) --version 2>&1))."; \
+	  echo "Name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),demo)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments: its venv or ensurepip module is missing."; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@command -v git >/dev/null || { echo "git is missing: the demo and some tests work on real repositories."; exit 1; }
+	@echo "Installing into $(VENV) …"
+	@rm -rf $(VENV)
+	@{ $(PYTHON) -m venv $(VENV) \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(EDITABLE) \
+	  && $(BIN)/python -m pip check; } || { rm -rf $(VENV); echo "The installation failed; nothing is left of it."; exit 1; }
+	@touch $(VENV)

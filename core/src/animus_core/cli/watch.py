@@ -1,0 +1,95 @@
+"""`animus watch`: every run as it happens; drawn on a terminal, a line an event elsewhere.
+
+Called by `main.py` and by the demo; below lie the control client's event stream and `live_view.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from animus_core.cli.live_view import RunRow, RunsView, describe, render
+from animus_core.cli.output import Output
+from animus_core.cli.session import scope_of
+from animus_core.control.client import Control, connect_control
+from animus_core.store.paths import Scope
+from animus_protocol.connection import Notification
+from animus_protocol.models.base import Empty
+from animus_protocol.models.control import daemon as wire
+from animus_protocol.models.control import queue as queue_wire
+
+__all__ = ["follow", "watch"]
+
+_IDLE_LOOK_S = 0.5
+
+
+def watch(args: argparse.Namespace, output: Output) -> int:
+    """Show runs until interrupted, or until nothing is queued or running."""
+    scope = scope_of(args)
+    view = RunsView()
+    until = _idle if args.until_idle else None
+    try:
+        asyncio.run(follow(scope, view, until, Console(stderr=output.json_mode)))
+    except KeyboardInterrupt:
+        pass
+    if output.json_mode:
+        output.result({"runs": [vars(row) for row in view.rows.values()]}, "")
+    return 0
+
+
+async def follow(
+    scope: Scope, view: RunsView, until: Callable[[Control], Any] | None, console: Console, *, since: str | None = None
+) -> None:
+    """Feed `view` with events and show it. `until(control)` is awaited and ends it; None: the daemon's end does."""
+    changed = asyncio.Event()
+
+    def take(notification: Notification) -> None:
+        if notification.method != wire.DAEMON_EVENT.name:
+            return
+        event = wire.DaemonEvent.model_validate(notification.params["data"])
+        payload = event.payload if isinstance(event.payload, dict) else {}
+        row = view.take(event.kind, event.occurred_at.isoformat(), payload)
+        if row is not None:
+            _say(console, row, event.kind)
+            changed.set()
+
+    async with connect_control(scope, take) as control:
+        await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=since))
+        end = asyncio.ensure_future(until(control) if until is not None else control.ended())
+        gone = asyncio.ensure_future(control.ended())
+        try:
+            if console.is_terminal:
+                with Live(render(view.rows.values()), console=console, refresh_per_second=10) as live:
+                    while not end.done() and not gone.done():
+                        waiter = asyncio.ensure_future(changed.wait())
+                        await asyncio.wait([waiter, end, gone], return_when=asyncio.FIRST_COMPLETED)
+                        waiter.cancel()
+                        changed.clear()
+                        live.update(render(view.rows.values()))
+            else:
+                await asyncio.wait([end, gone], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+        await end
+
+
+def _say(console: Console, row: RunRow, kind: str) -> None:
+    if not console.is_terminal:
+        line = describe(row, kind)
+        if line is not None:
+            console.file.write(line + "\n")
+            console.file.flush()
+
+
+async def _idle(control: Control) -> None:
+    """Return when nothing is queued or running."""
+    while True:
+        stats = await control.call(queue_wire.QUEUE_STATS, Empty())
+        if not stats.ready and not stats.in_flight:
+            return
+        await asyncio.sleep(_IDLE_LOOK_S)  # the queue's counts have no event of their own

@@ -1,0 +1,393 @@
+"""What all end-to-end tests share: a project on disk, the real `animus` command, a daemon, its events, plugin scripts.
+
+Everything is a real process with a configuration directory of its own. No fixture waits without a deadline, and none
+leaves a process behind: at the end of a test whatever still carries its configuration directory is killed, and the test
+fails. A traceback in the output of a command, or in a log, fails the test too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from animus_core.store.locks import is_held, read_holder
+from animus_core.store.paths import Scope
+
+BIN = Path(sys.executable).parent
+COMMAND_S = 40.0
+EVENT_S = 30.0
+STOP_S = 20.0
+
+WORKFLOWS = """\
+default_workflow_ref: deliver
+daemon: { pool_size: 4 }
+agents:
+  default: { tool: mock, model: mock-1 }
+phases:
+  work: { mode: agent, idempotency: idempotent, directive: "Work on {{subject_id}}." }
+workflows:
+  - id: deliver
+    phases: [work]
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended. `data` and `error` are those of the `animus.cli.v1` envelope, None where there is none."""
+
+    code: int
+    data: Any
+    error: Any
+    stdout: str
+    stderr: str
+
+    @property
+    def told(self) -> str:
+        """The error's message and hint, as a person reads them."""
+        return f"{self.error['message']}\n{self.error.get('hint', '')}" if self.error else self.stderr
+
+
+@dataclass
+class Animus:
+    """Runs the `animus` command in the project. Any traceback that it prints fails the test."""
+
+    root: Path
+    env: dict[str, str]
+
+    def __call__(self, *args: str, **options: Any) -> Result:
+        """Run with `--json`; options as of `text`."""
+        result = self.text("--json", *args, **options)
+        for stream in (result.stdout, result.stderr):
+            assert len(stream.splitlines()) <= 1, f"more than one envelope: {stream}"
+        return result
+
+    def text(
+        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout_s: float = COMMAND_S
+    ) -> Result:
+        """Run as a person does; `env` is added to the environment."""
+        done = subprocess.run(
+            [BIN / "animus", *args],
+            cwd=cwd or self.root,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        data, error = _envelope(done.stdout, ok=True), _envelope(done.stderr, ok=False)
+        return Result(done.returncode, data, error, done.stdout, done.stderr)
+
+    def together(self, *commands: Sequence[str]) -> list[Result]:
+        """Several commands at the same time, with `--json`; their results in the order of the commands."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda command: self(*command), commands))
+
+    def spawn(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """A command that goes on; the caller ends it."""
+        return subprocess.Popen([BIN / "animus", *args], cwd=self.root, env=self.env, text=True, **options)
+
+
+@dataclass
+class Project:
+    """A folder with `.animus/`, and builders of what is in it."""
+
+    root: Path
+    config_dir: Path
+
+    @property
+    def scope(self) -> Scope:
+        """Where its state is."""
+        return Scope.of(self.root, {"ANIMUS_CONFIG_DIR": str(self.config_dir)})
+
+    @property
+    def log(self) -> str:
+        """What the daemon has logged."""
+        return self.scope.daemon_log.read_text() if self.scope.daemon_log.exists() else ""
+
+    def write(self, name: str, text: str) -> Path:
+        """A file, its path relative to the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def workflows(self, text: str = WORKFLOWS) -> Path:
+        """`.animus/workflows.yaml`."""
+        return self.write(".animus/workflows.yaml", text)
+
+    def task(self, task_id: str, **front: Any) -> Path:
+        """A task file; `front` goes into its front matter."""
+        front = {"title": f"The work of {task_id}", "status": "ready", **front}
+        return self.write(f".animus/tasks/{task_id}.md", f"---\n{yaml.safe_dump(front)}---\nDo it.\n")
+
+    def script(self, *entries: Mapping[str, Any]) -> Path:
+        """What the mock provider does: entries `{when: …, steps: […]}`; what fits none of them just advances."""
+        scripts = [*entries, {"steps": [{"verdict": "advance"}]}]
+        return self.write(".animus/mock.yaml", yaml.safe_dump({"scripts": scripts}))
+
+    def gated(self, gate: str, *, subject: str = "*", phase: str = "*") -> Path:
+        """Let the mock provider wait for the file `gate` in the project; returns that file's path, to be touched."""
+        waiting: Sequence[Any] = [{"wait_for": {"file": gate, "timeout_s": 50}}, {"verdict": "advance"}]
+        self.script({"when": {"subject": subject, "phase": phase}, "steps": waiting})
+        return self.root / gate
+
+
+@dataclass
+class Daemon:
+    """The project's daemon: started and stopped through the command, killed for real."""
+
+    project: Project
+    animus: Animus
+
+    @property
+    def pid(self) -> int:
+        """Its pid as its lock says. Fails when none runs."""
+        assert self.running, "no daemon is running"
+        holder = read_holder(self.project.scope.daemon_lock)
+        assert holder is not None
+        return int(holder["pid"])
+
+    @property
+    def running(self) -> bool:
+        """Whether one holds the lock."""
+        lock = self.project.scope.daemon_lock
+        return lock.exists() and is_held(lock)
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
+        """`animus daemon start`, which must succeed."""
+        started = self.animus("daemon", "start", *args, env=env)
+        assert started.code == 0, started.stderr + self.project.log
+        return started
+
+    def stop(self, drain_secs: int = 0) -> None:
+        """`animus daemon stop`, which must succeed."""
+        stopped = self.animus("daemon", "stop", "--drain-secs", str(drain_secs))
+        assert stopped.code == 0, stopped.stderr + self.project.log
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        end_process(self.pid, signal.SIGKILL)
+
+
+@dataclass
+class Events:
+    """Follows `animus daemon events --since 0`, again after each restart of the daemon."""
+
+    animus: Animus
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+    _follower: subprocess.Popen[str] | None = None
+
+    def wait(self, kind: str, *, timeout_s: float = EVENT_S, count: int = 1, **payload: Any) -> dict[str, Any]:
+        """The `count`-th event of `kind` whose payload has these values, seen already or to come."""
+        deadline = time.monotonic() + timeout_s
+        while len(found := self.found(kind, **payload)) < count:
+            self._read(deadline, f"no {kind} {payload} (x{count})")
+        return found[count - 1]
+
+    def found(self, kind: str, **payload: Any) -> list[dict[str, Any]]:
+        """Those of `kind` that were seen so far."""
+        return [
+            event for event in self.seen if event["kind"] == kind and payload.items() <= dict(event["payload"]).items()
+        ]
+
+    def close(self) -> None:
+        """End the follower."""
+        if self._follower is not None:
+            self._follower.kill()
+            self._follower.wait()
+
+    def _read(self, deadline: float, missing: str) -> None:
+        self._follow()
+        try:
+            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            kinds = [f"{event['kind']}({event['payload'].get('subject_id', '')})" for event in self.seen]
+            raise AssertionError(f"{missing} within the deadline; seen: {kinds}") from None
+        if line is None:  # the daemon left
+            self.close()
+            self._follower = None
+        else:
+            self.seen.append(json.loads(line))
+
+    def _follow(self) -> None:
+        if self._follower is not None:
+            return
+        since = self.seen[-1]["id"] if self.seen else "0"
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._follower = self.animus.spawn("daemon", "events", "--since", since, **pipes)
+        threading.Thread(target=self._pump, args=[self._follower], daemon=True).start()
+
+    def _pump(self, follower: subprocess.Popen[str]) -> None:
+        assert follower.stdout is not None
+        with follower.stdout as stdout:
+            for line in stdout:
+                self._lines.put(line)
+        self._lines.put(None)
+
+
+@dataclass
+class Plugins:
+    """Registers scripts as plugins in the operator's registry, `plugins.yaml`."""
+
+    config_dir: Path
+    rows: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, source: str) -> Path:
+        """Register a Python script under a name; an earlier one of that name is replaced."""
+        script = self.config_dir / f"{name}.py"
+        script.write_text(source, encoding="utf-8")
+        self.command(name, [sys.executable, str(script)])
+        return script
+
+    def command(self, name: str, binary: Sequence[str]) -> None:
+        """Register any command."""
+        self.rows[name] = {"binary": list(binary)}
+        (self.config_dir / "plugins.yaml").write_text(yaml.safe_dump({"plugins": self.rows}), encoding="utf-8")
+
+
+@pytest.fixture
+def config_dir() -> Iterator[Path]:
+    """A configuration directory with a path short enough for sockets; at the end nothing may still run in it."""
+    folder = Path(tempfile.mkdtemp(prefix="an"))
+    try:
+        yield folder
+        left = {pid: _command_line(pid) for pid in processes_of(folder) if not _leaves(pid)}
+        for pid in left:
+            end_process(pid, signal.SIGKILL)
+        assert not left, f"processes outlived the test: {left}"
+        for log in (*folder.glob("*/daemon/*.log"), *folder.glob("*/runs/*/runner.log")):
+            assert "Traceback" not in log.read_text(), f"{log}:\n{log.read_text()}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, config_dir: Path) -> Project:
+    """A Git repository with one workflow `deliver` of one agent phase `work`, TASK-001 and TASK-002."""
+    root = tmp_path / "project"
+    subprocess.run(["git", "init", "-q", root], check=True, timeout=10)
+    made = Project(root, config_dir)
+    made.workflows()
+    made.script()
+    made.task("TASK-001")
+    made.task("TASK-002")
+    return made
+
+
+@pytest.fixture
+def animus(project: Project, config_dir: Path) -> Animus:
+    """The command, run in the project with its own configuration directory and without the caller's secrets."""
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
+    env = {
+        **kept,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "ANIMUS_CONFIG_DIR": str(config_dir),
+        "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "5",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # `daemon start` leaves its child on purpose
+    }
+    return Animus(project.root, env)
+
+
+@pytest.fixture
+def stopped_daemon(project: Project, animus: Animus) -> Iterator[Daemon]:
+    """The project's daemon, which the test starts; stopped at the end."""
+    daemon = Daemon(project, animus)
+    yield daemon
+    if daemon.running:
+        daemon.stop()
+
+
+@pytest.fixture
+def daemon(stopped_daemon: Daemon) -> Daemon:
+    """The project's daemon, started; stopped at the end."""
+    stopped_daemon.start()
+    return stopped_daemon
+
+
+@pytest.fixture
+def events(animus: Animus) -> Iterator[Events]:
+    """The daemon's events, to wait for instead of sleeping."""
+    following = Events(animus)
+    yield following
+    following.close()
+
+
+@pytest.fixture
+def plugins(config_dir: Path) -> Plugins:
+    """The operator's registry of plugins, empty: what the environment has installed is found all the same."""
+    return Plugins(config_dir)
+
+
+def processes_of(config_dir: Path) -> list[int]:
+    """The processes whose environment names this configuration directory."""
+    wanted = os.fsencode(f"ANIMUS_CONFIG_DIR={config_dir}")
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def end_process(pid: int, number: signal.Signals) -> None:
+    """Signal a process, which need not be ours, and wait until it has ended."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    assert _leaves(pid, STOP_S), f"process {pid} did not end within {STOP_S:g} s"
+
+
+def _leaves(pid: int, timeout_s: float = 5.0) -> bool:
+    """Whether a process ends in time: one that is told to stop frees its lock a moment before it is gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        ready, _, _ = select.select([handle], [], [], timeout_s)
+        return bool(ready)
+    finally:
+        os.close(handle)
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "gone"
+
+
+def _envelope(text: str, *, ok: bool) -> Any:
+    """The data or the error of an envelope, if this is one."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or told.get("schema") != "animus.cli.v1":
+        return None
+    assert told["ok"] is ok, f"the envelope is on the wrong stream: {text}"
+    return told["data"] if ok else told["error"]
