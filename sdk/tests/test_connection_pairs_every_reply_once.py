@@ -170,7 +170,10 @@ class TwoSides(RuleBasedStateMachine):
         self.deliver(who, len(self.sides[who].out) or 1)
         deaf.take(deaf.connection.end())
         deaf.over = True
+        speaker = self.sides[who]
+        answered = {request.params["for"] for request in speaker.asked if request.id in speaker.answered}
         for waiter in deaf.connection.abandon():
+            assert waiter not in answered, "a reply that had arrived was lost"
             del deaf.waiting[waiter]
             deaf.ends[waiter] += 1
         assert deaf.connection.abandon() == []
