@@ -198,6 +198,7 @@ class TwoSides(RuleBasedStateMachine):
             assert other.told == self.sent[who][: len(other.told)], "a notification was lost, repeated or overtaken"
 
 
+@pytest.mark.timeout(300)  # a failure takes its time to be made small
 def test_any_order_of_events_ends_every_waiter_exactly_once() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves this one untyped
         TwoSides, settings=settings(deadline=None, max_examples=80, stateful_step_count=50)
@@ -223,9 +224,12 @@ def test_replies_in_any_order_and_any_chunks_find_their_waiters(order: list[int]
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error", "code", "message", "data"]), inner
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error", "code", "message", "data"]),
+                inner,
+            )
         ),
         max_leaves=10,
     )

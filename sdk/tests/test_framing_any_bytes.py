@@ -17,13 +17,16 @@ BOM = b"\xef\xbb\xbf"
 GOOD = {"jsonrpc": "2.0", "id": 1, "result": {"ok": True}}
 GOOD_LINE = json.dumps(GOOD).encode() + b"\n"
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(['"', "\\", '{"', "[", "\n", "é"])
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ['"', "\\", '{"', "[", "\n", "é"]
+)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=8
 )
 messages = st.fixed_dictionaries(
-    {"jsonrpc": st.just("2.0"), "id": st.integers(1, 99)}, optional={"params": values, "result": values, "error": values}
+    {"jsonrpc": st.just("2.0"), "id": st.integers(1, 99)},
+    optional={"params": values, "result": values, "error": values},
 )
 newlines = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \r\n", b"\r\n\t\n"])
 
@@ -175,7 +178,9 @@ def test_input_that_ends_inside_a_value_is_told() -> None:
     assert only == BadFrame("input ended inside a value", b'{\n "a": 1,')
 
 
-@pytest.mark.parametrize("broken", [b"NaN", b'{"a":NaN}', b"[Infinity]", b"[-Infinity]", b"nan", b'"\xff\xfe"', b"\xc3\x28"])
+@pytest.mark.parametrize(
+    "broken", [b"NaN", b'{"a":NaN}', b"[Infinity]", b"[-Infinity]", b"nan", b'"\xff\xfe"', b"\xc3\x28"]
+)
 def test_nan_infinities_and_invalid_utf8_are_dropped_alone(broken: bytes) -> None:
     found = read([GOOD_LINE + broken + b"\n" + GOOD_LINE])
     assert good_ones(found) == [GOOD, GOOD]

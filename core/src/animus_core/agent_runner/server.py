@@ -11,13 +11,15 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from animus_core.agent_runner.session import LiveSession, SessionFiles, read_spool
+from animus_core.agent_runner.session import LiveSession, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
 from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.environment import COOKIE
 from animus_core.host.session import Project
 from animus_core.journal.reader import read_from
-from animus_core.store.locks import HeldLock, acquire_within
+from animus_core.store.locks import HeldLock, acquire_within, is_held
 from animus_core.store.paths import Scope
+from animus_core.store.process_cleanup import end_by_cookie
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.errors import Code, PeerGone, RpcError
 from animus_protocol.models import agent_session as wire
@@ -28,6 +30,7 @@ __all__ = ["AgentRunner", "provider_for"]
 
 _log = logging.getLogger("animus.agent_runner")
 _DEAD_S: Final = 10.0
+_TERM_S: Final = 2.0
 _Key = tuple[str, str, int]
 
 
@@ -67,8 +70,7 @@ class AgentRunner:
 
     async def close(self) -> None:
         """End every session and its provider."""
-        for session in list(self._live.values()):
-            await session.cancel()
+        await asyncio.gather(*(session.leave() for session in list(self._live.values())))
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -111,7 +113,11 @@ class AgentRunner:
             params = params.model_copy(update={"request": request})
         files.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = await self._attempt_lock(key, params.epoch)
-        session = LiveSession(params, plugin, self._project, files, held)
+        try:
+            session = LiveSession(params, plugin, self._project, files, held)
+        except AnimusError:
+            held.close()
+            raise
         name = (key.run, key.phase, key.attempt)
         self._live[name] = session
 
@@ -141,7 +147,7 @@ class AgentRunner:
         held = await self._attempt_lock(params.session, params.epoch)
         held.close()
         plugin = provider_for(self._discovery, params.tool)
-        resumable = plugin is not None and "agent/resume" in plugin.manifest.capabilities
+        resumable = written and plugin is not None and "agent/resume" in plugin.manifest.capabilities
         await self._replay(params, peer)
         state = wire.SessionState.INTERRUPTED
         return wire.SessionOpened(state=state, session_id=session_id, written=written, resumable=resumable)
@@ -150,12 +156,18 @@ class AgentRunner:
         """Prove that no process of this attempt lives: end what is left of it, then take its lock."""
         path = self._scope.run_dir(key.run).attempt_lock(key.phase, key.attempt)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if await asyncio.to_thread(is_held, path):
+            await asyncio.to_thread(end_by_cookie, COOKIE, cookie_of(key), grace_s=_TERM_S)
         return await asyncio.to_thread(acquire_within, path, _DEAD_S, epoch=epoch)
 
     async def _stream(self, session: LiveSession, after_seq: int, peer: Peer) -> None:
+        closed = False
         async for record in session.follow(after_seq):
             peer.notify(wire.SESSION_RECORD, _record(session.opened.session, record.seq, record.kind, record.data))
+            closed = record.kind == wire.CLOSED
             await peer.drained()
+        if not closed:
+            await peer.aclose()  # its spool broke: a runner that asks again learns what the spool says
 
     async def _replay(self, params: wire.SessionOpen, peer: Peer) -> None:
         offset = 0

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import AnimusError, PluginFailed
+from animus_core.errors import AnimusError, InvalidInput, PluginFailed
 from animus_core.host.discover import Plugin
 from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.journal.kinds import fitting
 from animus_core.journal.reader import read_from
 from animus_core.journal.record import Record
 from animus_core.journal.writer import JournalWriter
@@ -24,9 +25,9 @@ from animus_protocol.connection import Notification
 from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import CallTimeout, Cancelled, PeerGone, RpcError
 from animus_protocol.models import provider as wire
-from animus_protocol.models.agent_session import CLOSED, SessionClosed, SessionEnd, SessionOpen
+from animus_protocol.models.agent_session import CLOSED, SessionClosed, SessionEnd, SessionKey, SessionOpen
 
-__all__ = ["OPENED", "WRITTEN", "LiveSession", "SessionFiles", "read_spool"]
+__all__ = ["OPENED", "WRITTEN", "LiveSession", "SessionFiles", "cookie_of", "read_spool"]
 
 _log = logging.getLogger("animus.agent_runner")
 OPENED: Final = "opened"
@@ -67,6 +68,7 @@ class LiveSession:
         self._call: asyncio.Task[wire.AgentRunResponse] | None = None
         self._written = False
         self._cancelled = False
+        self._abandoned: str | None = None
         self._wakeup: asyncio.Task[None] | None = None
 
     async def run(self, *, resume: bool) -> None:
@@ -82,11 +84,11 @@ class LiveSession:
         except AnimusError as error:  # the spool has no room or is broken: whoever follows sees an interrupted session
             _log.error("session %s: %s", self.session_id, error)
         finally:
-            self.done = True
             if self._provider is not None:
                 await self._provider.close()
             self._spool.close()
             self._held.close()
+            self.done = True
             async with self._grown:
                 self._grown.notify_all()
 
@@ -111,6 +113,11 @@ class LiveSession:
                 while self._spool.position.seq <= seq and not self.done:
                     await self._grown.wait()
 
+    async def leave(self) -> None:
+        """End the provider because this process ends: nobody cancelled the work, and a later session may resume it."""
+        self._abandoned = "its agent-runner left"
+        await self.cancel()
+
     async def cancel(self) -> None:
         """`agent/cancel`, 5 s, `$/cancelRequest`, then signals; returns when the provider's answer is settled."""
         self._cancelled = True
@@ -132,7 +139,7 @@ class LiveSession:
             provider = await open_session(
                 self._plugin,
                 self._project,
-                cookie=f"run:{self.opened.session.run}",
+                cookie=cookie_of(self.opened.session),
                 pass_fds=(self._held.inheritable_fd(),),
             )
         except AnimusError as error:
@@ -140,7 +147,7 @@ class LiveSession:
         self._provider = provider
         provider.on_notification = self._heard
         if self._cancelled:
-            return SessionClosed(end=SessionEnd.CANCELLED, written=False, message="cancelled before it began")
+            return self._called_off("before it began", written=False, resumable=False)
         reach(_BEFORE_WRITE)
         self._append(WRITTEN, {}, sync=True)
         self._written = True
@@ -161,10 +168,10 @@ class LiveSession:
             if not call.cancelled():
                 call.cancel()
                 raise
-            return SessionClosed(end=SessionEnd.CANCELLED, written=True, message="cancelled")
-        except Cancelled as error:
-            return SessionClosed(end=SessionEnd.CANCELLED, written=True, message=error.message)
+            return self._called_off("in the middle", written=True, resumable=resumable)
         except RpcError as error:
+            if isinstance(error, Cancelled) and self._cancelled:
+                return self._called_off(error.message, written=True, resumable=resumable)
             return SessionClosed(end=SessionEnd.REFUSED, written=True, message=str(error))
         except CallTimeout as error:
             return SessionClosed(end=SessionEnd.TIMED_OUT, written=True, resumable=resumable, message=str(error))
@@ -177,8 +184,16 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001 - the boundary: an answer that does not fit ends this session alone
             return SessionClosed(end=SessionEnd.REFUSED, written=True, message=f"{type(error).__name__}: {error}")
         if self._cancelled:
-            return SessionClosed(end=SessionEnd.CANCELLED, written=True, response=response, message="cancelled")
+            closed = self._called_off("its answer came after that", written=True, resumable=resumable)
+            return closed.model_copy(update={"response": response})
         return SessionClosed(end=SessionEnd.ANSWERED, written=True, response=response)
+
+    def _called_off(self, how: str, *, written: bool, resumable: bool) -> SessionClosed:
+        """Cancelled, unless it was this process that could not go on with it."""
+        if self._abandoned is not None:
+            message = f"{self._abandoned} ({how})"
+            return SessionClosed(end=SessionEnd.DIED, written=written, resumable=resumable, message=message)
+        return SessionClosed(end=SessionEnd.CANCELLED, written=written, message=f"cancelled ({how})")
 
     def _heard(self, notification: Notification) -> None:
         kind = notification.method.removeprefix("agent/")
@@ -189,11 +204,16 @@ class LiveSession:
             self._append(kind, data, sync=False)
         except AnimusError as error:
             _log.error("session %s: %s", self.session_id, error)
+            self._abandoned = error.message
             if self._call is not None:
                 self._call.cancel()
 
     def _append(self, kind: str, data: dict[str, Any], *, sync: bool) -> None:
-        self._spool.append(kind, data, sync=sync)
+        try:
+            self._spool.append(kind, data, sync=sync)
+        except InvalidInput as error:
+            _log.warning("session %s: %s (it is cut)", self.session_id, error.message)
+            self._spool.append(kind, _cut(data), sync=sync)
         if self._wakeup is None or self._wakeup.done():
             self._wakeup = asyncio.get_running_loop().create_task(self._notify())
 
@@ -212,6 +232,19 @@ class LiveSession:
             "status": status,
         }
         write_json_atomic(self._files.summary, told)
+
+
+def cookie_of(key: SessionKey) -> str:
+    """What marks the provider of a session and all its descendants."""
+    return f"session:{key.run}:{key.phase}:{key.attempt}"
+
+
+def _cut(data: dict[str, Any]) -> dict[str, Any]:
+    """`data` of a record that is too big for the spool; a closing record stays one."""
+    response = data.get("response")
+    if isinstance(response, dict):
+        return {**data, "response": fitting(response)}
+    return fitting(data)
 
 
 def read_spool(path: Path) -> tuple[dict[str, Any] | None, bool, SessionClosed | None]:

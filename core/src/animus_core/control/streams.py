@@ -26,6 +26,7 @@ from animus_protocol.peer import Peer
 __all__ = ["Streams"]
 
 _BATCH: Final = 200
+_ID_DIGITS: Final = 19
 _Send = Callable[[sqlite3.Row, Asker], None]
 
 
@@ -68,7 +69,7 @@ class Streams:
     async def _open(self, asker: Asker, since: str | None, send: _Send) -> None:
         if since is None:
             cursor = int(await self._database.read(lambda tx: tx.scalar("event_last_id")))
-        elif since.isdigit():
+        elif since.isdecimal() and len(since) < _ID_DIGITS:
             cursor = int(since)
         else:
             raise InvalidInput(f"{since!r} is no id of an event", hint="Give the id of the last event that you saw.")
@@ -86,7 +87,7 @@ class Streams:
                 for row in rows:
                     cursor = row["event_id"]
                     send(row, asker)
-                await asker.peer.drained()
+                    await asker.peer.drained()
                 if not rows:
                     await self._bus.wait_beyond(version)
         except (AnimusError, ProtocolError):

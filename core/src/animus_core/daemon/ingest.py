@@ -101,6 +101,7 @@ def _project(tx: Tx, run: RunRow, record: Record, data: kinds.RecordData) -> Non
         case kinds.WorkflowEnded():
             tx.execute("run_ended", run_id=run_id, status=_ENDS[Kind(record.kind)], at=at, reason=data.reason or None)
             tx.execute("queue_run_ended", run_id=run_id, at=at)
+            _close_open_phases(tx, run_id, at)
         case _:
             pass
 
@@ -115,6 +116,14 @@ def _close_phase(tx: Tx, run_id: str, outcome: kinds.PhaseOutcome, at: str) -> N
         reason=outcome.text,
         at=at,
     )
+
+
+def _close_open_phases(tx: Tx, run_id: str, at: str) -> None:
+    """A run that is called off between two records of a phase leaves it without a decision."""
+    for phase in tx.all("phases_of_run", run_id=run_id):
+        if phase["status"] == "running":
+            where = {"run_id": run_id, "phase_id": phase["phase_id"], "attempt": phase["attempt"]}
+            tx.execute("phase_outcome", **where, status=OutcomeKind.CANCELLED, reason=None, at=at)
 
 
 def _event(tx: Tx, run: RunRow, kind: str, at: str, data: dict[str, Any], seq: int | None = None) -> None:

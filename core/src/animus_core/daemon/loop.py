@@ -103,6 +103,7 @@ class Loop:
                 _log.error("%s is held: %s", entry.subject_id, error)
                 await self._queue.hold_broken(entry, str(error))
                 self._bus.publish()
+                self.nudge()  # the slot is free for the next one
         return started
 
     def _heartbeat_s(self) -> float:

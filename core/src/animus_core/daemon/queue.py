@@ -90,7 +90,7 @@ def priority_number(priority: str | None) -> int:
     """The number of a priority: a name, a number from 1 to 4 as text, or None for medium. Raises ValueError."""
     if priority is None:
         return _DEFAULT_PRIORITY
-    if priority.isdigit():
+    if priority.isdecimal():
         number = int(priority)
         if 1 <= number <= 4:
             return number
@@ -148,7 +148,7 @@ class Queue:
 
     async def page(self, status: EntryStatus | None, cursor: str | None, limit: int) -> QueuePage:
         """Entries in the order of dispatch: active ones unless `status` asks for others."""
-        offset = int(cursor) if cursor and cursor.isdigit() else 0
+        offset = int(cursor) if cursor and cursor.isdecimal() else 0
 
         def read(tx: Tx) -> QueuePage:
             rows = tx.all("queue_list", status=status, limit=limit + 1, offset=offset)
@@ -202,9 +202,11 @@ class Queue:
         return None if due is None else str(due)
 
     async def hold_broken(self, entry: QueueEntry, reason: str) -> None:
-        """Hold an entry that cannot start, with the reason for people."""
+        """Hold an entry that cannot start, with the reason for people; one that was moved meanwhile is left alone."""
 
         def hold(tx: Tx) -> None:
+            if _find(tx, entry.entry_id).status is not EntryStatus.PENDING:
+                return
             tx.execute(
                 "queue_move", entry_id=entry.entry_id, status=EntryStatus.HELD, hold_reason=reason, ended_at=None
             )

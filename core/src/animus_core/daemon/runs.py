@@ -21,7 +21,7 @@ from animus_core.daemon.ingest import RunRow, block_run, ingest, note_crash
 from animus_core.daemon.queue import QueueEntry
 from animus_core.daemon.watch import wait_for_holder
 from animus_core.errors import AnimusError, Conflict, NotFound, Unavailable
-from animus_core.journal.kinds import Order
+from animus_core.journal.kinds import Kind, Order
 from animus_core.journal.reader import Batch, read_from
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
@@ -69,12 +69,18 @@ StartRunner = Callable[[Launch, HeldLock], Awaitable[asyncio.subprocess.Process]
 
 @dataclass
 class _Live:
-    """A run with a runner, or about to have one."""
+    """A run with a runner, or about to have one.
+
+    `since`: when its runner was started or its connection lost (the loop's clock). `order` and `feedback` are an
+    operator's, until the journal has them.
+    """
 
     row: RunRow
     paths: RunPaths
     epoch: int
     since: float
+    order: Order | None = None
+    feedback: str | None = None
     process: asyncio.subprocess.Process | None = None
     peer: Peer | None = None
     task: asyncio.Task[None] | None = None
@@ -116,7 +122,10 @@ class Runs:
             live.task = asyncio.get_running_loop().create_task(self._attend(live))
 
     async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
-        """Commit a run for a queue entry and start its first runner. Raises Conflict when the entry has moved on."""
+        """Commit a run for a queue entry and start its first runner. Raises Conflict when the entry has moved on.
+
+        Raises Unavailable: either nothing was committed, or the run is blocked because no runner could be started.
+        """
         paths = self._scope.run_dir(run_id)
         paths.create()
         write_json_atomic(paths.dispatch, entry.read_dispatch().model_dump(mode="json", exclude_none=True))
@@ -143,7 +152,11 @@ class Runs:
         self._bus.publish()
         reach(_LEASED)
         live = self._track(row, 1)
-        await self._launch(live)
+        try:
+            await self._launch(live)
+        except AnimusError as error:
+            await self._give_up(live, error.message, f"animus workflow resume {run_id}")
+            raise
 
     async def resume(self, run_id: str, order: Order, feedback: str | None) -> None:
         """Start a runner that carries out an operator's order for a blocked run. Raises NotFound, Conflict."""
@@ -151,8 +164,13 @@ class Runs:
         if run_id in self._live or row["status"] != "blocked":
             raise Conflict(f"run {run_id} is {row['status']}, not blocked: there is nothing to decide")
         live = self._track(RunRow(run_id, row["subject_kind"], row["subject_id"]), int(row["epoch"]) + 1)
-        await self._database.write(lambda tx: tx.execute("run_set_epoch", run_id=run_id, epoch=live.epoch))
-        await self._launch(live, order, feedback)
+        live.order, live.feedback = order, feedback
+        try:
+            await self._database.write(lambda tx: tx.execute("run_set_epoch", run_id=run_id, epoch=live.epoch))
+            await self._launch(live)
+        except AnimusError:
+            self._forget(live)
+            raise
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """End a run as cancelled, whether it works or waits. Raises NotFound, Conflict, Unavailable."""
@@ -190,6 +208,7 @@ class Runs:
         for live in self._live.values():
             if live.peer is peer:
                 live.peer = None
+                live.since = asyncio.get_running_loop().time()
                 live.dirty.set()
 
     def check_hellos(self) -> None:
@@ -233,13 +252,16 @@ class Runs:
             raise NotFound(f"no run {run_id!r}", hint="animus workflow list")
         return row
 
-    async def _launch(self, live: _Live, order: Order | None = None, feedback: str | None = None) -> None:
+    async def _launch(self, live: _Live) -> None:
         held = await asyncio.to_thread(acquire_within, live.paths.lock, _LOCK_S, epoch=live.epoch)
         try:
             reach(_LOCKED)
-            launch = Launch(live.row.run_id, live.epoch, live.paths.log, order, feedback)
+            launch = Launch(live.row.run_id, live.epoch, live.paths.log, live.order, live.feedback)
             live.process = await self._start_runner(launch, held)
             reach(_SPAWNED)
+        except OSError as error:
+            reason = f"run {live.row.run_id}: its runner cannot be started: {error}"
+            raise Unavailable(reason, hint="Make room for another process and its log.") from error
         finally:
             held.close()
         live.since = asyncio.get_running_loop().time()
@@ -269,7 +291,7 @@ class Runs:
             live.dirty.clear()
             try:
                 await self._take(live)
-            except Unavailable as error:
+            except AnimusError as error:  # taken in once more when the runner is gone, and judged then
                 _log.warning("run %s: %s", live.row.run_id, error)
 
     async def _take(self, live: _Live) -> None:
@@ -287,15 +309,15 @@ class Runs:
                 reach(_INGESTED)
                 if any(record.kind.startswith("phase_") for record in batch.records):
                     live.strikes = 0
+                if any(record.kind == Kind.OPERATOR_ORDER for record in batch.records):
+                    live.order = live.feedback = None
                 self._bus.publish()
 
     async def _see_how_it_left(self, live: _Live) -> None:
         row = await self._row(live.row.run_id)
-        if row["status"] not in ("pending", "running"):
-            self._forget(live)
-            return
         code = live.process.returncode if live.process is not None else None
-        if self._closing:
+        waits = row["status"] == "blocked" and live.order is not None and code != 0
+        if self._closing or not (waits or row["status"] in ("pending", "running")):
             self._forget(live)
             return
         why = "its runner ended" if code is None else f"its runner ended with code {code}"

@@ -114,10 +114,12 @@ def _registry(config_dir: Path) -> list[Candidate]:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file or move it away.") from error
     rows = content.get("plugins") if isinstance(content, dict) else None
-    if rows is None:
+    if content is None or (rows is None and isinstance(content, dict)):
         return []
+    if not isinstance(rows, dict):
+        raise InvalidInput(f"{path}: `plugins` is no mapping of names", hint="Write `plugins: {NAME: {binary: PATH}}`.")
     found = []
-    for name, row in rows.items() if isinstance(rows, dict) else ():
+    for name, row in rows.items():
         binary = row.get("binary") if isinstance(row, dict) else None
         command = [binary] if isinstance(binary, str) else binary
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):

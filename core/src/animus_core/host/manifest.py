@@ -55,8 +55,9 @@ async def _run(name: str, command: Sequence[str]) -> bytes:
             env=child_environment(os.environ),
             start_new_session=True,
         )
-    except OSError as error:
-        raise _unfit(name, f"cannot be started: {command[0]}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the command
+        why = error.strerror if isinstance(error, OSError) else error
+        raise _unfit(name, f"cannot be started: {command[0]}: {why}") from error
     assert process.stdout is not None  # noqa: S101 - PIPE was asked for
     output = b""
     try:

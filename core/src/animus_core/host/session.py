@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import PluginFailed
+from animus_core.errors import InvalidInput, PluginFailed
 from animus_core.host.discover import Plugin
 from animus_core.host.environment import child_environment
 from animus_core.host.process import Child, ChildSpec, spawn
@@ -119,9 +119,8 @@ class PluginSession:
             capabilities=lifecycle.HostCapabilities(streaming=True, progress=True, cancellation=True),
             init_extensions={"project_binding": binding},
         )
-        timeout_s = float(os.environ.get(_HANDSHAKE_VARIABLE, _HANDSHAKE_S))
         try:
-            result = await self.call(lifecycle.INITIALIZE, params, timeout_s=timeout_s)
+            result = await self.call(lifecycle.INITIALIZE, params, timeout_s=_handshake_s())
         except RpcError as error:
             raise self._failed(f"initialize was refused: {error}") from error
         if not is_compatible(result.protocol_version):
@@ -157,10 +156,22 @@ async def open_session(
     session = PluginSession(plugin, await spawn(spec))
     try:
         await session.greet(project)
-    except (asyncio.CancelledError, PluginFailed):
+    except BaseException:
         await asyncio.shield(asyncio.ensure_future(_end(session)))
         raise
     return session
+
+
+def _handshake_s() -> float:
+    """The operator's limit for a handshake, else 30 s. Raises InvalidInput for what is no number of seconds."""
+    text = os.environ.get(_HANDSHAKE_VARIABLE)
+    try:
+        timeout_s = _HANDSHAKE_S if text is None else float(text)
+    except ValueError:
+        timeout_s = 0.0
+    if not timeout_s > 0:
+        raise InvalidInput(f"{_HANDSHAKE_VARIABLE} is {text!r}", hint="Give it a number of seconds, or unset it.")
+    return timeout_s
 
 
 async def _end(session: PluginSession) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "WorkflowBlocked",
     "WorkflowEnded",
     "WorkflowStarted",
+    "fitting",
     "read_data",
 ]
 
@@ -196,6 +197,61 @@ DATA: Final[dict[Kind, type[RecordData]]] = {
     Kind.WORKFLOW_BLOCKED: WorkflowBlocked,
     Kind.WORKFLOW_CANCELLED: WorkflowEnded,
 }
+
+
+_CHARS: Final = 60_000
+_TEXT_CHARS: Final = 50_000
+_ITEM_CHARS: Final = 8
+_DEPTH: Final = 50
+
+
+def fitting(data: dict[str, Any]) -> dict[str, Any]:
+    """`data` cut down to what any record has room for: an agent may say more than that, and must not break a run.
+
+    Texts are cut and say so, what is small is kept before what is big, and every value keeps its type.
+    """
+    kept = _cut(data, [_CHARS], 0)
+    return {name: kept[name] if name in kept else _cut(value, [0], 0) for name, value in data.items()}
+
+
+def _cut(value: Any, left: list[int], depth: int) -> Any:
+    left[0] -= _ITEM_CHARS
+    room = 0 if depth > _DEPTH else max(0, left[0])
+    match value:
+        case str():
+            text = value
+            if len(value) > min(room, _TEXT_CHARS):
+                text = f"{value[: min(room, _TEXT_CHARS)]}… (cut, {len(value)} characters)" if room else ""
+            left[0] -= len(text)
+            return text
+        case list():
+            return [_cut(item, left, depth + 1) for item in value[: room // _ITEM_CHARS] if left[0] > 0]
+        case dict():
+            kept = {}
+            for name in sorted(value, key=lambda name: _size(value[name], depth)):
+                if room and left[0] > len(name):
+                    left[0] -= len(name)
+                    kept[name] = _cut(value[name], left, depth + 1)
+            return {name: kept[name] for name in value if name in kept}
+        case int() if value.bit_length() > 64:
+            return 0
+        case _:
+            return value
+
+
+def _size(value: Any, depth: int) -> int:
+    """Roughly how many characters `value` takes; what nests too deep counts as huge."""
+    if depth > _DEPTH:
+        return _CHARS
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(_size(item, depth + 1) + _ITEM_CHARS for item in value)
+        case dict():
+            return sum(len(name) + _size(item, depth + 1) + _ITEM_CHARS for name, item in value.items())
+        case _:
+            return _ITEM_CHARS
 
 
 def read_data(kind: str, data: dict[str, Any]) -> RecordData | None:

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from animus_core.errors import Unavailable
+from animus_core.errors import AnimusError, Unavailable
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState
-from animus_protocol.errors import CallTimeout, PeerGone, RpcError
+from animus_protocol.errors import CallTimeout, Cancelled, PeerGone, ProtocolError, RpcError
 from animus_protocol.models import agent_session as wire
 from animus_protocol.models.dispatch import SubjectDispatch
 from animus_protocol.models.provider import AgentRunRequest
@@ -60,6 +60,19 @@ class AgentEffect:
         """Attach to what an earlier runner opened: a session that was never opened is simply opened now."""
         return await self._follow(phase, state, note)
 
+    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+        """Have the session ended: `agent/cancel`, `$/cancelRequest`, signals."""
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        params = wire.SessionCancel(session=self._key(state.intent), epoch=self._epoch)
+        try:
+            peer = await self._link(lambda _: None)
+            try:
+                await peer.call(wire.SESSION_CANCEL, params, timeout_s=_CANCEL_S)
+            finally:
+                await peer.aclose()
+        except (AnimusError, ProtocolError) as error:
+            _log.warning("cancelling the session failed: %s", error)
+
     async def _follow(
         self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
@@ -69,7 +82,7 @@ class AgentEffect:
             peer = await self._link(following.take)
             try:
                 return await self._once(peer, following, phase, state)
-            except (PeerGone, CallTimeout) as error:
+            except (PeerGone, CallTimeout, Cancelled) as error:
                 _log.warning("the agent-runner is gone (%s); asking the next one", error)
             finally:
                 seen = following.seen
@@ -80,9 +93,8 @@ class AgentEffect:
         self, peer: Peer, following: _Following, phase: PlannedPhase, state: RunState
     ) -> kinds.PhaseOutcome:
         assert state.intent is not None  # noqa: S101 - effects begin after the intent
-        key = wire.SessionKey(run=self._run_id, phase=phase.id, attempt=state.intent.attempt)
         params = wire.SessionOpen(
-            session=key,
+            session=self._key(state.intent),
             epoch=self._epoch,
             tool=phase.tool or "",
             request=self._request(phase, state),
@@ -91,16 +103,16 @@ class AgentEffect:
         method = wire.SESSION_RESUME if state.intent.mode == "resume" else wire.SESSION_OPEN
         try:
             opened = await peer.call(method, params, timeout_s=_OPEN_S)
+        except Cancelled:  # the agent-runner is leaving
+            raise
         except RpcError as error:
+            if error.category == "unavailable":
+                raise Unavailable(f"{phase.id}: the agent-runner cannot open a session: {error.message}") from error
             return following.outcome(OutcomeKind.ERROR, str(error), written=False)
         if opened.state is wire.SessionState.INTERRUPTED:
             outcome = following.outcome(OutcomeKind.LOST, "its agent-runner died", written=opened.written)
             return outcome.model_copy(update={"resumable": opened.resumable, "session_id": opened.session_id})
-        try:
-            closed = await self._until_closed(peer, following)
-        except asyncio.CancelledError:
-            await self._cancel(peer, key)
-            raise
+        closed = await self._until_closed(peer, following)
         return _outcome(following, closed, opened.session_id)
 
     async def _until_closed(self, peer: Peer, following: _Following) -> wire.SessionClosed:
@@ -110,13 +122,8 @@ class AgentEffect:
             return following.closed.result()
         raise PeerGone(f"the agent-runner is gone: {peer.ended.result()}")
 
-    async def _cancel(self, peer: Peer, key: wire.SessionKey) -> None:
-        try:
-            await peer.call(
-                wire.SESSION_CANCEL, wire.SessionCancel(session=key, epoch=self._epoch), timeout_s=_CANCEL_S
-            )
-        except (RpcError, PeerGone, CallTimeout) as error:
-            _log.warning("cancelling the session failed: %s", error)
+    def _key(self, intent: kinds.PhaseIntent) -> wire.SessionKey:
+        return wire.SessionKey(run=self._run_id, phase=intent.phase, attempt=intent.attempt)
 
     def _request(self, phase: PlannedPhase, state: RunState) -> AgentRunRequest:
         assert state.phase is not None  # noqa: S101 - effects begin inside a phase

@@ -63,9 +63,8 @@ class CommandEffect:
         began = time.monotonic()
         try:
             process = await self._spawn(phase.command, variables, held, self._cookie(phase, attempt), output)
-        except OSError as error:
-            program = phase.command.program
-            text = f"cannot start {program!r}: {error.strerror}"
+        except (OSError, ValueError) as error:  # ValueError: a text of a variable that no argument may hold
+            text = f"cannot start {phase.command.program!r}: {error}"
             return self._outcome(phase, attempt, OutcomeKind.ERROR, text, written=False)
         finally:
             held.close()
@@ -94,6 +93,11 @@ class CommandEffect:
         (await self._proved_dead(phase, state.intent.attempt)).close()
         text = "its runner died while the command may have been running"
         return self._outcome(phase, state.intent.attempt, OutcomeKind.LOST, text)
+
+    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+        """The program ended with `perform`; end what left its group, too."""
+        assert state.intent is not None  # noqa: S101 - effects begin after the intent
+        (await self._proved_dead(phase, state.intent.attempt)).close()
 
     async def _proved_dead(self, phase: PlannedPhase, attempt: int) -> HeldLock:
         """End whatever is left of this attempt, then hold its lock: nothing of it runs, and nothing else can begin."""

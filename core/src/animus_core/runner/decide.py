@@ -5,6 +5,7 @@ Called by `execute.py`; below lie the plan and the run's state. The verdict of a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -20,6 +21,7 @@ RECOVERY_TRIES: Final = 3
 MAX_ATTEMPTS: Final = 100
 _RISKS: Final = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 _REASON_CHARS: Final = 4000
+_SHOWN_CHARS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ Step = Record | Perform | Settle | Stop
 
 def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
     """The one thing to do in `state`."""
+    if _called_off(state) and state.stage not in (Stage.INTENDED, Stage.BLOCKED, Stage.ENDED):
+        return Record(Kind.WORKFLOW_CANCELLED, _cancelled(state))
     match state.stage:
         case Stage.NEW:
             phases = [phase.id for phase in plan.phases]
@@ -71,6 +75,16 @@ def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
             return _conclude(plan, state, run_id)
         case Stage.BLOCKED | Stage.ENDED:
             return Stop()
+
+
+def _called_off(state: RunState) -> bool:
+    return state.order is not None and state.order.order is kinds.Order.CANCEL
+
+
+def _cancelled(state: RunState) -> kinds.WorkflowEnded:
+    feedback = None if state.order is None else state.order.feedback
+    phase = None if state.phase is None else state.phase.phase
+    return kinds.WorkflowEnded(phase=phase, reason=feedback or "cancelled by an operator")
 
 
 def _current(plan: Plan, state: RunState) -> PlannedPhase:
@@ -90,7 +104,9 @@ def _begin(plan: Plan, state: RunState, ordinal: int, cause: kinds.Cause, contex
 
 def _again(plan: Plan, state: RunState, cause: kinds.Cause, wait_s: float = 0.0) -> Record:
     assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
-    record = _begin(plan, state, state.phase.ordinal, cause, state.phase.context)
+    feedback = None if state.order is None else state.order.feedback
+    context = "\n\n".join(text for text in (state.phase.context, feedback) if text)
+    record = _begin(plan, state, state.phase.ordinal, cause, context or None)
     return Record(record.kind, record.data, wait_s)
 
 
@@ -99,8 +115,9 @@ def _intent(plan: Plan, state: RunState) -> kinds.PhaseIntent:
     assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
     effect: Literal["agent", "command"] = "command" if phase.mode is PhaseMode.COMMAND else "agent"
     intent = kinds.PhaseIntent(phase=phase.id, attempt=state.phase.attempt, effect=effect)
-    if state.lost is not None and state.lost.resumable and state.lost.session_id is not None:
-        return intent.model_copy(update={"mode": "resume", "session_id": state.lost.session_id})
+    lost = state.lost
+    if lost is not None and lost.resumable and lost.written and lost.session_id is not None:
+        return intent.model_copy(update={"mode": "resume", "session_id": lost.session_id})
     return intent
 
 
@@ -108,9 +125,6 @@ def _conclude(plan: Plan, state: RunState, run_id: str) -> Step:
     phase, outcome = _current(plan, state), state.outcome
     assert outcome is not None  # noqa: S101 - the table of stages guarantees it
     if state.order is not None:
-        if state.order.order is kinds.Order.CANCEL:
-            ended = kinds.WorkflowEnded(phase=phase.id, reason=state.order.feedback or "cancelled by an operator")
-            return Record(Kind.WORKFLOW_CANCELLED, ended)
         return _again(plan, state, "resumed")
     if outcome.result is OutcomeKind.CANCELLED:
         return Record(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase=phase.id, reason=outcome.text))
@@ -138,7 +152,12 @@ def _recover(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.Ph
 
 
 def _backoff_s(phase: PlannedPhase, tries: int) -> float:
-    wait_s: float = phase.retry.initial_s * phase.retry.factor ** max(0, tries - 1)
+    if not phase.retry.initial_s:
+        return 0.0
+    try:
+        wait_s: float = phase.retry.initial_s * phase.retry.factor ** max(0, tries - 1)
+    except OverflowError:
+        wait_s = math.inf
     return wait_s if phase.retry.max_s is None else min(wait_s, phase.retry.max_s)
 
 
@@ -174,7 +193,7 @@ def _agent_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.Ph
     decision = _decision(phase, outcome, Verdict(said["verdict"]), str(said.get("reason") or ""), "agent")
     decision = decision.model_copy(
         update={
-            "confidence": said.get("confidence") if isinstance(said.get("confidence"), int | float) else None,
+            "confidence": _confidence(said.get("confidence")),
             "risk": said.get("risk") if isinstance(said.get("risk"), str) else None,
             "target": str(said.get("target_phase") or ""),
         }
@@ -189,9 +208,15 @@ def _agent_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.Ph
 def _said(verdict: Any) -> dict[str, Any] | None:
     """What the agent decided, as a dict with a known `verdict`; None when it decided nothing readable."""
     said = {"verdict": verdict} if isinstance(verdict, str) else verdict
-    if isinstance(said, dict) and said.get("verdict") in set(Verdict):
+    if isinstance(said, dict) and said.get("verdict") in list(Verdict):
         return said
     return None
+
+
+def _confidence(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(min(1, max(0, value)))
 
 
 def _broken_clauses(phase: PlannedPhase, decision: kinds.PhaseDecision, said: dict[str, Any]) -> list[str]:
@@ -199,12 +224,12 @@ def _broken_clauses(phase: PlannedPhase, decision: kinds.PhaseDecision, said: di
     broken = []
     if decision.confidence is not None and decision.confidence < contract.min_confidence:
         broken.append(f"confidence {decision.confidence:g} is under {contract.min_confidence:g}")
-    if decision.risk in set(Risk) and _RISKS.index(Risk(decision.risk)) > _RISKS.index(contract.max_risk):
-        broken.append(f"risk {decision.risk} is over {contract.max_risk}")
+    if decision.risk is not None and decision.risk not in _RISKS[: _RISKS.index(contract.max_risk) + 1]:
+        broken.append(f"risk {decision.risk[:_SHOWN_CHARS]} is over {contract.max_risk}")
     evidence = said.get("evidence")
-    given = {
-        row.get("kind") if isinstance(row, dict) else row for row in (evidence if isinstance(evidence, list) else [])
-    }
+    given = (
+        [row.get("kind") if isinstance(row, dict) else row for row in evidence] if isinstance(evidence, list) else []
+    )
     missing = [kind for kind in contract.required_evidence if kind not in given]
     if missing:
         broken.append(f"evidence is missing: {', '.join(missing)}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from animus_core.errors import InvalidInput
 from animus_core.journal import kinds
-from animus_core.journal.kinds import Kind, RecordData, read_data
+from animus_core.journal.kinds import Kind, RecordData, fitting, read_data
 from animus_core.journal.reader import iterate
 from animus_core.journal.writer import JournalFull, JournalWriter
 from animus_core.runner.decide import Perform, Record, Settle, Stop, next_step
@@ -44,7 +45,11 @@ _POINTS: Final = {
 
 
 class Effect(Protocol):
-    """One way to do the work of a phase. Every wait in it has a deadline, and cancelling it ends what it started."""
+    """One way to do the work of a phase. Every wait in it has a deadline.
+
+    Cancelling it means that this runner leaves: what can outlive a runner (an agent's session) goes on, and the next
+    runner settles it; all else is ended.
+    """
 
     async def perform(
         self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
@@ -56,6 +61,10 @@ class Effect(Protocol):
         self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Find out what became of it, done by a runner that is dead; the outcome may be `lost`."""
+        ...
+
+    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+        """End whatever of it is still going on, because an operator ends the run."""
         ...
 
 
@@ -87,6 +96,7 @@ class Execution:
         self._effects = effects
         self._doorbell = doorbell
         self._cancel_reason: str | None = None
+        self._called_off = asyncio.Event()
         self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
 
     async def run(self, state: RunState, started: RecordData, order: kinds.OperatorOrder | None) -> RunStatus:
@@ -95,42 +105,56 @@ class Execution:
         if state.stage is Stage.ENDED:
             return state.status
         await self._journalize(Kind.RUNNER_STARTED, started)
-        if order is not None and state.stage is Stage.BLOCKED:
+        if order is not None:
             await self._journalize(Kind.OPERATOR_ORDER, order)
+        if self.state.order is not None and self.state.order.order is kinds.Order.CANCEL:
+            self.cancel(self.state.order.feedback or "cancelled by an operator")
         while True:
             step = self._cancelled_step() or next_step(self._plan, self.state, self._epoch, self._run_id)
             match step:
                 case Stop():
                     return self.state.status
                 case Record(kind, data, wait_s):
-                    if wait_s > 0:
-                        await asyncio.sleep(wait_s)  # the backoff that the workflow asks for
+                    if wait_s > 0 and await self._called_off_within(wait_s):
+                        continue
                     await self._journalize(kind, data)
                 case Perform(phase):
-                    outcome = await self._do(self._effects[phase.mode].perform, phase)
+                    effect = self._effects[phase.mode]
+                    outcome = await self._do(effect, phase, effect.perform(phase, self.state, self._note))
                     reach(_PERFORMED)
                     await self._journalize(Kind.PHASE_OUTCOME, outcome)
                 case Settle(phase):
-                    outcome = await self._do(self._effects[phase.mode].settle, phase)
+                    effect = self._effects[phase.mode]
+                    outcome = await self._do(effect, phase, effect.settle(phase, self.state, self._note))
                     await self._journalize(Kind.PHASE_OUTCOME, outcome)
 
     def cancel(self, reason: str) -> None:
         """End the run as cancelled: the effect that is going on is ended first."""
         self._cancel_reason = reason
+        self._called_off.set()
         if self._effect_task is not None:
             self._effect_task.cancel()
 
     def _cancelled_step(self) -> Record | None:
-        if self._cancel_reason is None or self.state.stage not in (Stage.NEW, Stage.READY, Stage.STARTED):
+        if self._cancel_reason is None or self.state.stage in (Stage.INTENDED, Stage.ENDED):
             return None
+        if self.state.stage is Stage.BLOCKED:
+            order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=self._cancel_reason)
+            return Record(Kind.OPERATOR_ORDER, order)
         return Record(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
 
+    async def _called_off_within(self, wait_s: float) -> bool:
+        """Sit out the backoff that the workflow asks for; whether an operator ended it."""
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._called_off.wait()
+        except TimeoutError:
+            return False
+
     async def _do(
-        self,
-        effect: Callable[[PlannedPhase, RunState, Callable[[kinds.AgentRecord], None]], Awaitable[kinds.PhaseOutcome]],
-        phase: PlannedPhase,
+        self, effect: Effect, phase: PlannedPhase, work: Coroutine[Any, Any, kinds.PhaseOutcome]
     ) -> kinds.PhaseOutcome:
-        self._effect_task = asyncio.ensure_future(effect(phase, self.state, self._note))
+        self._effect_task = asyncio.get_running_loop().create_task(work)
         try:
             if self._cancel_reason is not None:
                 self._effect_task.cancel()
@@ -138,6 +162,7 @@ class Execution:
         except asyncio.CancelledError:
             if self._cancel_reason is None:
                 raise
+            await effect.call_off(phase, self.state)
             intent = self.state.intent
             attempt = intent.attempt if intent else 0
             result = kinds.OutcomeKind.CANCELLED
@@ -166,6 +191,13 @@ class Execution:
     def _append(self, kind: Kind, data: RecordData) -> None:
         told = data.model_dump(mode="json", exclude_none=True)
         following = apply(self.state, kind, data, self._epoch)
-        position = self._journal.append(kind, told, sync=kind not in _UNSYNCED)
+        sync = kind not in _UNSYNCED
+        try:
+            position = self._journal.append(kind, told, sync=sync)
+        except InvalidInput as error:
+            _log.warning("%s (it is cut)", error.message)
+            told = fitting(told)
+            following = apply(self.state, kind, read_data(kind, told), self._epoch)
+            position = self._journal.append(kind, told, sync=sync)
         self.state = following
         self._doorbell(position.offset_end)

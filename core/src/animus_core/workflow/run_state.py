@@ -64,6 +64,7 @@ MOVES: Final[dict[tuple[Stage, Kind], Stage]] = {
     (Stage.NEW, Kind.WORKFLOW_CANCELLED): Stage.ENDED,
     (Stage.STARTED, Kind.WORKFLOW_CANCELLED): Stage.ENDED,
     **{(stage, Kind.RUNNER_STARTED): stage for stage in Stage if stage is not Stage.ENDED},
+    **{(stage, Kind.OPERATOR_ORDER): stage for stage in Stage if stage not in (Stage.BLOCKED, Stage.ENDED)},
 }
 """Every legal record, from each stage; what is not here raises IllegalRecord."""
 
@@ -79,9 +80,9 @@ _STATUS_BY_END: Final = {
 class RunState:
     """What the records so far amount to.
 
-    `attempts` counts each phase's attempts over the whole run, `tries` those since the phase was entered, `reworks`
-    how often each phase sent work back. `intent_epoch` is the epoch of the runner that intended the open effect,
-    `lost` the outcome of the attempt that this one makes good.
+    `order` is what an operator decided and nobody has carried out yet. `attempts` counts each phase's attempts over the
+    whole run, `tries` those since the phase was entered, `reworks` how often each phase sent work back. `intent_epoch`
+    is that of the runner that intended the open effect, `lost` the outcome of the attempt that this one makes good.
     """
 
     stage: Stage = Stage.NEW
@@ -111,8 +112,29 @@ def apply(state: RunState, kind: str, data: kinds.RecordData | None, epoch: int)
     stage = MOVES.get((state.stage, Kind(kind)))
     if stage is None:
         raise IllegalRecord(f"a {kind} record cannot follow in stage {state.stage}")
+    _check_subject(state, kind, data)
     status = _STATUS_BY_END.get(Kind(kind)) or _STATUS_BY_STAGE.get(stage, RunStatus.RUNNING)
     return replace(_with(state, data, epoch), stage=stage, status=status)
+
+
+def _check_subject(state: RunState, kind: str, data: kinds.RecordData) -> None:
+    """A record is about the attempt that is going on, or begins the next one of its phase."""
+    match data:
+        case kinds.PhaseStarted():
+            going_on: tuple[str, int] | None = (data.phase, state.attempts.get(data.phase, 0) + 1)
+        case (
+            kinds.PhaseIntent()
+            | kinds.AgentRecord()
+            | kinds.PhaseOutcome()
+            | kinds.PhaseDecision()
+            | kinds.WorkflowBlocked()
+        ):
+            going_on = None if state.phase is None else (state.phase.phase, state.phase.attempt)
+        case _:
+            return
+    if (data.phase, data.attempt) != going_on:
+        expected = "no attempt" if going_on is None else f"attempt {going_on[1]} of {going_on[0]}"
+        raise IllegalRecord(f"a {kind} record of attempt {data.attempt} of {data.phase}, but {expected} is due")
 
 
 def _with(state: RunState, data: kinds.RecordData, epoch: int) -> RunState:
@@ -144,6 +166,9 @@ def _with(state: RunState, data: kinds.RecordData, epoch: int) -> RunState:
                 reworks[data.phase] = reworks.get(data.phase, 0) + 1
             return replace(state, decision=data, reworks=MappingProxyType(reworks))
         case kinds.OperatorOrder():
+            # Nothing waits for a person in the other stages, so only the end of the run is left to be ordered there.
+            if state.stage is not Stage.BLOCKED and data.order is not kinds.Order.CANCEL:
+                return state
             return replace(state, order=data, blocked=None)
         case kinds.WorkflowBlocked():
             return replace(state, blocked=data)
