@@ -23,10 +23,10 @@ demo: $(VENV)
 	@$(BIN)/python core/demo/run_demo.py $(if $(JSON),--json)
 
 test: $(VENV)
-	@$(BIN)/python -m pytest -q -m "not long"
+	@$(BIN)/python -m pytest -q -n auto -m "not long"
 
 faults: $(VENV)
-	@$(BIN)/python -m pytest -q -m long core/tests/end_to_end
+	@$(BIN)/python -m pytest -q -n auto -m long core/tests/end_to_end
 
 check: $(VENV)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ newlines = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \r\n", b"\r\n\t\n"])
 
 @st.composite
 def spelled(draw: st.DrawFn, message: dict[str, Any], *, complete: bool = True) -> bytes:
-    """A message as some peer would write it: compact or pretty, CRLF or not, escaped or UTF-8, with or without a BOM."""
+    """A message as some peer would write it: compact or pretty, CRLF or not, escaped or UTF-8, with a BOM or not."""
     indent = draw(st.sampled_from([None, None, 1, 2, "\t"]))
     text = json.dumps(message, indent=indent, ensure_ascii=draw(st.booleans())).encode()
     if not complete:
@@ -61,7 +62,7 @@ def frames(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
 
 def chunked(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 def read(chunks: list[bytes], max_frame_bytes: int = 1 << 20) -> list[object]:
@@ -74,7 +75,7 @@ def good_ones(values: list[object]) -> list[object]:
 
 
 @relaxed
-@given(st.lists(messages, max_size=4).flatmap(lambda all: st.tuples(st.just(all), st.tuples(*map(spelled, all)))))
+@given(st.lists(messages, max_size=4).flatmap(lambda sent: st.tuples(st.just(sent), st.tuples(*map(spelled, sent)))))
 def test_every_spelling_of_a_message_gives_the_message_and_nothing_else(
     sent: tuple[list[dict[str, Any]], tuple[bytes, ...]],
 ) -> None:

@@ -204,6 +204,13 @@ class Events:
             self._read(deadline, f"no {kind} {payload} (x{count})")
         return found[count - 1]
 
+    def wait_any(self, *kinds: str, timeout_s: float = EVENT_S) -> dict[str, Any]:
+        """The first event of one of `kinds`, seen already or to come."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := [event for event in self.seen if event["kind"] in kinds]):
+            self._read(deadline, f"none of {kinds}")
+        return found[0]
+
     def found(self, kind: str, **payload: Any) -> list[dict[str, Any]]:
         """Those of `kind` that were seen so far."""
         return [

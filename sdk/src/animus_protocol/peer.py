@@ -81,6 +81,7 @@ class Peer:
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[int | str, asyncio.Task[None]] = {}
         self._closing = False
+        self._drops = 0
         self._pump = Pump(read_fd, write_fd, self._received, self._ended)
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._pump.start()
@@ -185,9 +186,9 @@ class Peer:
                 if task is None or not task.cancel():
                     self._tell("$/cancelRequest", self._handler.cancelled, request_id)
             case Dropped(reason, excerpt):
-                count = self._connection.dropped_frames
-                if count <= _DROPS_TOLD or count.bit_count() == 1:  # then at each power of two: no log is that long
-                    _log.warning("%s: dropped input (number %d): %s: %r", self.name, count, reason, excerpt)
+                self._drops += 1
+                if self._drops <= _DROPS_TOLD or self._drops.bit_count() == 1:  # else garbage would fill the log
+                    _log.warning("%s: dropped input (number %d): %s: %r", self.name, self._drops, reason, excerpt)
 
     def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:
         try:

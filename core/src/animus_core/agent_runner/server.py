@@ -71,11 +71,12 @@ class AgentRunner:
     async def close(self) -> None:
         """End every session and its provider."""
         await asyncio.gather(*(session.leave() for session in list(self._live.values())))
-        tasks = list(self._tasks)
-        for task in tasks:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=_DEAD_S)
+        for task in (left := list(self._tasks)):
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_DEAD_S)
+        if left:
+            await asyncio.wait(left, timeout=_DEAD_S)
 
     async def _open(self, params: wire.SessionOpen, asker: Asker, *, resume: bool) -> wire.SessionOpened:
         self._check_epoch(params.session.run, params.epoch)

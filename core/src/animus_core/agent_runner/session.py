@@ -115,7 +115,8 @@ class LiveSession:
 
     async def leave(self) -> None:
         """End the provider because this process ends: nobody cancelled the work, and a later session may resume it."""
-        self._abandoned = "its agent-runner left"
+        if not self._cancelled:
+            self._abandoned = "its agent-runner left"
         await self.cancel()
 
     async def cancel(self) -> None:
@@ -213,7 +214,7 @@ class LiveSession:
             self._spool.append(kind, data, sync=sync)
         except InvalidInput as error:
             _log.warning("session %s: %s (it is cut)", self.session_id, error.message)
-            self._spool.append(kind, _cut(data), sync=sync)
+            self._spool.append(kind, _cut(kind, data), sync=sync)
         if self._wakeup is None or self._wakeup.done():
             self._wakeup = asyncio.get_running_loop().create_task(self._notify())
 
@@ -239,12 +240,13 @@ def cookie_of(key: SessionKey) -> str:
     return f"session:{key.run}:{key.phase}:{key.attempt}"
 
 
-def _cut(data: dict[str, Any]) -> dict[str, Any]:
+def _cut(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """`data` of a record that is too big for the spool; a closing record stays one."""
+    if kind != CLOSED:
+        told: dict[str, Any] = fitting({"data": data})["data"]
+        return told
     response = data.get("response")
-    if isinstance(response, dict):
-        return {**data, "response": fitting(response)}
-    return fitting(data)
+    return {**data, "response": fitting(response)} if response is not None else fitting(data)
 
 
 def read_spool(path: Path) -> tuple[dict[str, Any] | None, bool, SessionClosed | None]:

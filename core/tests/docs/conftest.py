@@ -1,10 +1,10 @@
 """Reads the fenced blocks of a Markdown page and carries them out, in order, the way its reader would.
 
-Used by the tests beside it. What a block means stands in its info string:
+The fixture `reader` is such a reader, with a home of their own. What a block means stands in its info string:
 
 - `yaml title=PATH` (any language): the file PATH, written into the folder where the reader stands; `~` is their home.
 - `console`: `$ ` begins a command, `> ` goes on with it, every other line is output. `…` alone stands for any lines, inside
-  a line for any text. A block without output lines says nothing about the output. All commands succeed, unless `exit=N`
+  a line for any text, and how wide a column is does not matter. A block without output lines says nothing about the output. All commands succeed, unless `exit=N`
   says how the last one ends. The next block starts in the folder where this one ended.
 - `console eventually`: the block is repeated until its output fits. `console like`: every line that is printed is one of
   the lines shown, in any number. `console dry-run`: for this repository's own `make`, which is asked what it would do.
@@ -13,17 +13,27 @@ Used by the tests beside it. What a block means stands in its info string:
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Block", "Reader", "blocks"]
+import pytest
 
 BLOCK_S: Final = 30.0
+END_S: Final = 10.0
+REPOSITORY: Final = Path(__file__).parents[3]
+GIT_CONFIG: Final = "[init]\n\tdefaultBranch = main\n"
+BLANKS: Final = re.compile(" {2,}")
 FENCE: Final = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,12 +72,11 @@ def blocks(page: Path) -> Iterator[Block]:
 
 @dataclass
 class Reader:
-    """Somebody who follows a page: a home, a place to stand, an environment, and this repository for `make`."""
+    """Somebody who follows a page: a home, a place to stand, and an environment."""
 
     home: Path
     cwd: Path
     env: dict[str, str]
-    repository: Path
 
     def follow(self, page: Path) -> int:
         """Carry the page out; how many blocks there were to carry out."""
@@ -103,10 +112,11 @@ class Reader:
     def shell(self, block: Block) -> str:
         """Run the block once; its standard output and error as one text."""
         dry = "dry-run" in block.words
+        t0=time.monotonic()
         stands = self.home / ".stands"
         done = subprocess.run(
             ["sh", "-ec", f"trap 'pwd > \"$HOME/{stands.name}\"' EXIT\n{block.script}"],
-            cwd=self.repository if dry else self.cwd,
+            cwd=REPOSITORY if dry else self.cwd,
             env={**self.env, "MAKEFLAGS": "n"} if dry else self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -120,13 +130,14 @@ class Reader:
         assert "Traceback" not in done.stdout, f"{block.place}:\n{done.stdout}"
         if not dry:
             self.cwd = Path(stands.read_text().rstrip("\n"))
+        import sys; print(block.place, round(time.monotonic()-t0,1), file=sys.stderr)
         return done.stdout
 
 
 def _fits(block: Block, printed: str) -> bool:
     if not block.output:
         return True
-    lines = [line.rstrip() for line in printed.splitlines()]
+    lines = [BLANKS.sub("  ", line.rstrip()) for line in printed.splitlines()]
     if "like" in block.words:
         return all(any(_line(wanted).fullmatch(line) for wanted in block.output) for line in lines)
     pattern = "".join(r"(?:.*\n)*" if wanted == "…" else _line(wanted).pattern + r"\n" for wanted in block.output)
@@ -134,4 +145,51 @@ def _fits(block: Block, printed: str) -> bool:
 
 
 def _line(wanted: str) -> re.Pattern[str]:
-    return re.compile(re.escape(wanted).replace("…", ".*"))
+    return re.compile(re.escape(BLANKS.sub("  ", wanted)).replace("…", ".*"))
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    """Somebody new, in an empty folder of an empty home; what they leave running is ended, and the test fails."""
+    home = Path(tempfile.mkdtemp(prefix="an"))  # short, because sockets are made below it
+    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER") if name in os.environ}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (home / ".gitconfig").write_text(GIT_CONFIG)
+    try:
+        yield Reader(home, home, {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+        left = [name for pid in _processes_of(home) if (name := _outlives(pid)) is not None]
+        assert not left, f"processes outlived the page: {left}"
+        for log in (*home.glob(".animus/*/daemon/*.log"), *home.glob(".animus/*/runs/*/runner.log")):
+            assert "Traceback" not in log.read_text(), f"{log}:\n{log.read_text()}"
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _processes_of(home: Path) -> list[int]:
+    wanted = os.fsencode(f"HOME={home}")
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def _outlives(pid: int) -> str | None:
+    """What a process is that does not end in time; it is killed then."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    try:
+        if select.select([handle], [], [], END_S)[0]:
+            return None
+        name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return name
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    finally:
+        os.close(handle)

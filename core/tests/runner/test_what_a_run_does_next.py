@@ -1,0 +1,450 @@
+"""What a run does next is a pure function of its plan and its records: verdicts, retries, recovery, orders, ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from animus_core.journal import kinds
+from animus_core.journal.kinds import Kind, OutcomeKind
+from animus_core.runner.decide import MAX_ATTEMPTS, Perform, Record, Settle, Step, Stop, next_step
+from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
+from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
+from animus_core.workflow.run_state import RunState, Stage, apply
+
+EPOCH = 1
+
+
+def agent(phase_id: str, **more: Any) -> PlannedPhase:
+    return PlannedPhase(id=phase_id, mode=PhaseMode.AGENT, tool="mock", **more)
+
+
+def command(phase_id: str, spec: dict[str, Any] | None = None, **more: Any) -> PlannedPhase:
+    planned = PlannedCommand(program="true", **(spec or {}))
+    return PlannedPhase(id=phase_id, mode=PhaseMode.COMMAND, command=planned, **more)
+
+
+def plan_of(*phases: PlannedPhase) -> Plan:
+    return Plan(workflow_ref="w", name="w", phases=phases)
+
+
+def step_of(plan: Plan, state: RunState, epoch: int = EPOCH) -> Step:
+    return next_step(plan, state, epoch, "run-1")
+
+
+def take(state: RunState, record: Record, epoch: int = EPOCH) -> RunState:
+    return apply(state, record.kind, record.data, epoch)
+
+
+def until_performing(plan: Plan, state: RunState | None = None, epoch: int = EPOCH) -> RunState:
+    state = state or RunState()
+    while isinstance(step := step_of(plan, state, epoch), Record):
+        state = take(state, step, epoch)
+    assert isinstance(step, Perform)
+    return state
+
+
+def ended_with(state: RunState, result: str = "finished", **more: Any) -> RunState:
+    assert state.intent is not None
+    facts = {"phase": state.intent.phase, "attempt": state.intent.attempt, "result": OutcomeKind(result), **more}
+    return apply(state, Kind.PHASE_OUTCOME, kinds.PhaseOutcome.model_validate(facts), EPOCH)
+
+
+def after(plan: Plan, *outcomes: dict[str, Any]) -> RunState:
+    """The state once each phase in turn had one of these outcomes."""
+    state = RunState()
+    for facts in outcomes:
+        state = ended_with(until_performing(plan, state), **facts)
+    return state
+
+
+def decided(plan: Plan, *outcomes: dict[str, Any]) -> kinds.PhaseDecision:
+    step = step_of(plan, after(plan, *outcomes))
+    assert isinstance(step, Record)
+    assert isinstance(step.data, kinds.PhaseDecision), step
+    return step.data
+
+
+def says(verdict: Any, **more: Any) -> dict[str, Any]:
+    return {"verdict": {"verdict": verdict, **more}}
+
+
+def record_of(step: Step) -> Record:
+    assert isinstance(step, Record), step
+    return step
+
+
+def started_by(step: Step) -> kinds.PhaseStarted:
+    data = record_of(step).data
+    assert isinstance(data, kinds.PhaseStarted), data
+    return data
+
+
+def test_a_run_begins_intends_and_performs_its_first_phase() -> None:
+    plan = plan_of(agent("build"), command("test"))
+    state, seen = RunState(), []
+    while isinstance(step := step_of(plan, state), Record):
+        seen.append(step.kind)
+        state = take(state, step)
+    assert seen == [Kind.WORKFLOW_STARTED, Kind.PHASE_STARTED, Kind.PHASE_INTENT]
+    assert step == Perform(plan.phases[0])
+    assert state.intent is not None
+    assert (state.intent.effect, state.intent.mode) == ("agent", "run")
+
+
+def test_what_an_earlier_runner_intended_is_settled_and_never_performed() -> None:
+    plan = plan_of(agent("build"))
+    assert step_of(plan, until_performing(plan), epoch=2) == Settle(plan.phases[0])
+
+
+def test_an_ended_or_blocked_run_has_nothing_to_do() -> None:
+    plan = plan_of(command("build"))
+    blocked = after(plan, {"result": "lost"})
+    blocked = take(blocked, record_of(step_of(plan, blocked)))
+    assert blocked.stage is Stage.BLOCKED
+    assert isinstance(step_of(plan, blocked), Stop)
+    ended = apply(RunState(), Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(), EPOCH)
+    assert isinstance(step_of(plan, ended), Stop)
+
+
+# == verdicts ==
+
+
+@pytest.mark.parametrize(
+    ("verdict", "target"), [("advance", "review"), ("skip", "review"), ("rework", "draft"), ("fail", "")]
+)
+def test_without_a_transition_a_verdict_leads_to_its_natural_place(verdict: str, target: str) -> None:
+    plan = plan_of(agent("draft"), agent("build"), agent("review"))
+    decision = decided(plan, says("advance"), says(verdict))
+    assert (decision.verdict, decision.target, decision.source) == (verdict, target, "agent")
+
+
+def test_rework_of_a_command_goes_to_the_nearest_agent_before_it() -> None:
+    plan = plan_of(agent("a"), agent("b"), command("lint"), command("test", {"on_failure_verdict": Verdict.REWORK}))
+    decision = decided(plan, {}, {}, {"exit_code": 0}, {"exit_code": 1, "text": "2 failed"})
+    assert (decision.verdict, decision.target, decision.source) == ("rework", "b", "command")
+    assert decision.reason == "exit code 1\n2 failed"
+
+
+def test_rework_without_an_agent_before_repeats_the_phase_itself() -> None:
+    plan = plan_of(command("test", {"on_failure_verdict": Verdict.REWORK}))
+    assert decided(plan, {"exit_code": 1}).target == "test"
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_transition_goes_before_the_natural_place(verdict: Verdict) -> None:
+    plan = plan_of(agent("build", on_verdict={verdict: Transition(target="fix")}), agent("review"), agent("fix"))
+    assert decided(plan, says(verdict.value)).target == "fix"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "end"),
+    [
+        ("advance", Kind.WORKFLOW_COMPLETED),
+        ("skip", Kind.WORKFLOW_COMPLETED),
+        ("rework", Kind.WORKFLOW_FAILED),
+        ("fail", Kind.WORKFLOW_FAILED),
+    ],
+)
+def test_an_empty_target_ends_the_run(verdict: str, end: Kind) -> None:
+    plan = plan_of(agent("build", on_verdict={Verdict(verdict): Transition(target="")}), agent("review"))
+    state = after(plan, says(verdict, reason="because"))
+    state = take(state, record_of(step_of(plan, state)))
+    assert record_of(step_of(plan, state)).kind is end
+
+
+def test_after_the_last_phase_the_run_is_complete() -> None:
+    plan = plan_of(command("build"))
+    state = after(plan, {"exit_code": 0})
+    state = take(state, record_of(step_of(plan, state)))
+    assert record_of(step_of(plan, state)).kind is Kind.WORKFLOW_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("allow", "allowed", "asked", "target"),
+    [
+        (True, (), "draft", "draft"),
+        (True, ("draft",), "draft", "draft"),
+        (True, ("fix",), "draft", "review"),
+        (False, (), "draft", "review"),
+        (True, (), "nowhere", "review"),
+        (True, (), "", "review"),
+        (True, (), {"not": "text"}, "review"),
+    ],
+)
+def test_an_agent_names_the_next_phase_only_where_it_may(
+    allow: bool, allowed: tuple[str, ...], asked: Any, target: str
+) -> None:
+    transition = Transition(target="review", allow_agent_target=allow, allowed_targets=allowed)
+    build = agent("build", on_verdict={Verdict.REWORK: transition})
+    plan = plan_of(agent("draft"), build, agent("review"), agent("fix"))
+    assert decided(plan, {}, says("rework", target_phase=asked)).target == target
+
+
+def test_an_agent_cannot_name_a_phase_without_any_transition() -> None:
+    plan = plan_of(agent("draft"), agent("build"), agent("review"))
+    assert decided(plan, {}, says("rework", target_phase="review")).target == "draft"
+
+
+def test_the_reason_of_a_rework_is_the_context_of_the_next_attempt() -> None:
+    plan = plan_of(agent("build"), agent("review"))
+    state = after(plan, {}, says("rework", reason="no tests"))
+    state = take(state, record_of(step_of(plan, state)))
+    begun = started_by(step_of(plan, state))
+    assert (begun.phase, begun.attempt, begun.cause, begun.context) == ("build", 2, "rework", "no tests")
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 3])
+def test_rework_beyond_its_budget_fails_the_run(allowed: int) -> None:
+    plan = plan_of(agent("build"), agent("review", max_rework_attempts=allowed))
+    state, reworks = RunState(), 0
+    while True:
+        step = step_of(plan, state)
+        if isinstance(step, Record):
+            if step.kind is Kind.WORKFLOW_FAILED:
+                break
+            reworks += isinstance(step.data, kinds.PhaseDecision) and step.data.verdict == "rework"
+            state = take(state, step)
+        else:
+            assert isinstance(step, Perform)
+            state = ended_with(state, **says("rework" if step.phase.id == "review" else "advance", reason="again"))
+    assert reworks == allowed + 1
+    assert isinstance(step.data, kinds.WorkflowEnded)
+    assert step.data.reason == f"review asked for rework more than {allowed} times: again"
+
+
+# == the agent's decision ==
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        None,
+        7,
+        [],
+        "perhaps",
+        {},
+        {"verdict": None},
+        {"verdict": "perhaps"},
+        {"verdict": ["advance"]},
+        {"verdict": {"verdict": "advance"}},
+        {"reason": "none"},
+    ],
+)
+def test_what_is_no_decision_counts_as_none(unreadable: Any) -> None:
+    lenient, strict = plan_of(agent("a")), DecisionContract(allow_missing_decision=False)
+    assert decided(lenient, {"verdict": unreadable}).verdict == "advance"
+    demanded = decided(plan_of(agent("a", decision_contract=strict)), {"verdict": unreadable})
+    assert (demanded.verdict, demanded.source) == ("rework", "contract")
+
+
+def test_without_a_decision_an_exit_code_that_is_not_zero_fails_the_phase() -> None:
+    decision = decided(plan_of(agent("a")), {"exit_code": 2})
+    assert (decision.verdict, decision.reason) == ("fail", "the agent ended with exit code 2")
+
+
+def test_a_word_is_a_decision() -> None:
+    assert decided(plan_of(agent("a"), agent("b")), {"verdict": "skip"}).verdict == "skip"
+
+
+@pytest.mark.parametrize(
+    ("said", "broken"),
+    [
+        ({"confidence": 0.59}, "confidence 0.59 is under 0.6"),
+        ({"confidence": -(10**400)}, "confidence 0 is under 0.6"),
+        ({"confidence": -math.inf}, "confidence 0 is under 0.6"),
+        ({"risk": "high"}, "risk high is over medium"),
+        ({"risk": "catastrophic"}, "risk catastrophic is over medium"),
+        ({"evidence": []}, "evidence is missing: tests"),
+        ({"evidence": "tests"}, "evidence is missing: tests"),
+        ({"evidence": [{"kind": ["tests"]}, ["tests"], {"tests": 1}]}, "evidence is missing: tests"),
+    ],
+)
+def test_a_decision_to_advance_that_breaks_its_contract_is_rework(said: dict[str, Any], broken: str) -> None:
+    contract = DecisionContract(required_evidence=("tests",), min_confidence=0.6, max_risk=Risk.MEDIUM)
+    plan = plan_of(agent("draft"), agent("build", decision_contract=contract), agent("review"))
+    kept = {"confidence": 0.9, "risk": "low", "evidence": [{"kind": "tests"}]}
+    decision = decided(plan, {}, says("advance", **{**kept, **said}, target_phase="review"))
+    assert (decision.verdict, decision.source, decision.target) == ("rework", "contract", "draft")
+    assert decision.reason == f"the decision does not meet its contract: {broken}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"confidence": 0.6, "risk": "medium", "evidence": ["tests"]},
+        {"confidence": 10**400, "evidence": [{"kind": "tests"}]},
+        {"confidence": True, "risk": None, "evidence": ["other", "tests"]},
+    ],
+)
+def test_a_decision_that_keeps_its_contract_stands(said: dict[str, Any]) -> None:
+    contract = DecisionContract(required_evidence=("tests",), min_confidence=0.6, max_risk=Risk.MEDIUM)
+    decision = decided(plan_of(agent("a", decision_contract=contract), agent("b")), says("advance", **said))
+    assert (decision.verdict, decision.target) == ("advance", "b")
+    assert kinds.PhaseDecision.model_validate_json(decision.model_dump_json()) == decision
+
+
+@pytest.mark.parametrize("verdict", ["rework", "skip", "fail"])
+def test_the_contract_asks_only_of_decisions_to_advance(verdict: str) -> None:
+    plan = plan_of(agent("a", decision_contract=DecisionContract(required_evidence=("tests",))), agent("b"))
+    assert decided(plan, says(verdict, confidence=0.0, risk="high")).verdict == verdict
+
+
+# == commands ==
+
+
+@pytest.mark.parametrize(("exit_code", "verdict"), [(0, "advance"), (3, "advance"), (1, "fail"), (None, "fail")])
+def test_a_command_is_judged_by_its_exit_code(exit_code: int | None, verdict: str) -> None:
+    plan = plan_of(command("test", {"success_exit_codes": (0, 3)}), agent("b"))
+    assert decided(plan, {"exit_code": exit_code}).verdict == verdict
+
+
+def test_a_command_has_the_verdicts_that_its_plan_names() -> None:
+    spec = {"on_success_verdict": Verdict.SKIP, "on_failure_verdict": Verdict.REWORK}
+    plan = plan_of(agent("a"), command("test", spec), agent("b"))
+    assert decided(plan, {}, {"exit_code": 0}).verdict == "skip"
+    assert decided(plan, {}, {"exit_code": 1}).verdict == "rework"
+    assert decided(plan, {}, {"result": "timed-out", "exit_code": 0}).verdict == "rework"
+
+
+# == retries ==
+
+
+@pytest.mark.parametrize("result", ["error", "timed-out"])
+def test_a_failed_attempt_is_tried_again_as_often_as_the_plan_says_and_then_judged(result: str) -> None:
+    plan = plan_of(agent("a", retry=PlannedRetry(max_attempts=3, initial_s=2.0, factor=3.0, max_s=5.0)))
+    state, waits = after(plan, {"result": result}), []
+    while isinstance(step := step_of(plan, state), Record) and step.kind is Kind.PHASE_STARTED:
+        assert started_by(step).cause == "retry"
+        waits.append(step.wait_s)
+        state = ended_with(until_performing(plan, take(state, step)), result)
+    assert waits == [2.0, 5.0]
+    data = record_of(step).data
+    assert isinstance(data, kinds.PhaseDecision)
+    assert (data.verdict, data.attempt, data.source) == ("fail", 3, "default")
+
+
+def test_a_backoff_that_outgrows_all_numbers_is_still_a_wait() -> None:
+    for retry, wait_s in (
+        (PlannedRetry(max_attempts=10, initial_s=1.0, factor=1e200, max_s=60.0), 60.0),
+        (PlannedRetry(max_attempts=10, initial_s=0.0, factor=1e200), 0.0),
+        (PlannedRetry(max_attempts=10, initial_s=1.0, factor=1e200), math.inf),
+    ):
+        plan = plan_of(agent("a", retry=retry))
+        state = after(plan, *[{"result": "error"}] * 5)
+        assert record_of(step_of(plan, state)).wait_s == wait_s
+
+
+def test_a_retry_keeps_the_context_that_the_attempt_had() -> None:
+    plan = plan_of(agent("build", retry=PlannedRetry(max_attempts=2)), agent("review"))
+    state = after(plan, {}, says("rework", reason="no tests"), {"result": "error"})
+    assert started_by(step_of(plan, state)).context == "no tests"
+
+
+# == recovery ==
+
+
+@pytest.mark.parametrize("idempotency", Idempotency)
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("resumable", [True, False])
+def test_a_lost_effect_is_repeated_only_where_that_is_safe(
+    idempotency: Idempotency, written: bool, resumable: bool
+) -> None:
+    plan = plan_of(agent("a", idempotency=idempotency))
+    state = after(plan, {"result": "lost", "written": written, "resumable": resumable, "session_id": "s-1"})
+    step = record_of(step_of(plan, state))
+    if not written or resumable or idempotency is Idempotency.IDEMPOTENT:
+        assert started_by(step).cause == "recovered"
+        intent = until_performing(plan, take(state, step)).intent
+        assert intent is not None
+        expected = ("resume", "s-1") if resumable and written else ("run", None)
+        assert (intent.mode, intent.session_id) == expected
+    else:
+        assert isinstance(step.data, kinds.WorkflowBlocked)
+        assert f"its idempotency is {idempotency}" in step.data.reason
+        assert step.data.hint.endswith("animus workflow resume run-1")
+
+
+def test_recovery_is_bounded_and_then_a_person_decides() -> None:
+    plan = plan_of(agent("a", idempotency=Idempotency.IDEMPOTENT))
+    step = record_of(step_of(plan, after(plan, *[{"result": "lost"}] * 3)))
+    assert isinstance(step.data, kinds.WorkflowBlocked)
+    assert "it was tried 3 times" in step.data.reason
+
+
+def test_a_retry_after_an_error_starts_a_session_of_its_own() -> None:
+    plan = plan_of(agent("a", retry=PlannedRetry(max_attempts=2)))
+    intent = until_performing(plan, after(plan, {"result": "error", "session_id": "s-1"})).intent
+    assert intent is not None
+    assert (intent.mode, intent.session_id) == ("run", None)
+
+
+# == operators ==
+
+
+def blocked(plan: Plan, order: kinds.OperatorOrder) -> RunState:
+    state = after(plan, {"result": "lost"})
+    state = take(state, record_of(step_of(plan, state)))
+    return apply(state, Kind.OPERATOR_ORDER, order, EPOCH)
+
+
+def test_an_order_to_resume_repeats_the_phase_and_tells_it_the_feedback() -> None:
+    plan = plan_of(command("a"))
+    order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="the disk is mended")
+    begun = started_by(step_of(plan, blocked(plan, order)))
+    assert (begun.cause, begun.attempt, begun.context) == ("resumed", 2, "the disk is mended")
+
+
+def test_feedback_stands_behind_the_context_that_was_there() -> None:
+    plan = plan_of(agent("build"), agent("review"))
+    state = after(plan, {}, says("rework", reason="no tests"), {"result": "lost"})
+    state = take(state, record_of(step_of(plan, state)))
+    order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="look at CI")
+    state = apply(state, Kind.OPERATOR_ORDER, order, EPOCH)
+    assert started_by(step_of(plan, state)).context == "no tests\n\nlook at CI"
+
+
+@pytest.mark.parametrize("feedback", ["enough", None])
+def test_an_order_to_cancel_ends_the_run(feedback: str | None) -> None:
+    plan = plan_of(command("a"))
+    order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=feedback)
+    step = record_of(step_of(plan, blocked(plan, order)))
+    assert step.kind is Kind.WORKFLOW_CANCELLED
+    assert isinstance(step.data, kinds.WorkflowEnded)
+    assert (step.data.phase, step.data.reason) == ("a", feedback or "cancelled by an operator")
+
+
+def test_an_order_to_cancel_ends_a_run_that_the_daemon_gave_up_wherever_its_journal_stands() -> None:
+    plan, order = plan_of(command("a"), command("b")), kinds.OperatorOrder(order=kinds.Order.CANCEL)
+    state, stages = RunState(), set()
+    while not isinstance(step := step_of(plan, state), Stop):
+        stages.add(state.stage)
+        if state.stage is not Stage.INTENDED:
+            ordered = step_of(plan, apply(state, Kind.OPERATOR_ORDER, order, EPOCH))
+            assert record_of(ordered).kind is Kind.WORKFLOW_CANCELLED
+        state = take(state, step) if isinstance(step, Record) else ended_with(state, exit_code=0)
+    assert stages == set(Stage) - {Stage.BLOCKED, Stage.ENDED}
+
+
+def test_a_cancelled_effect_cancels_the_run() -> None:
+    step = record_of(step_of(plan_of(agent("a")), after(plan_of(agent("a")), {"result": "cancelled", "text": "stop"})))
+    assert (step.kind, step.data) == (Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase="a", reason="stop"))
+
+
+# == bounds ==
+
+
+def test_no_phase_is_started_more_often_than_the_cap() -> None:
+    plan = plan_of(agent("a", on_verdict={Verdict.ADVANCE: Transition(target="a")}))
+    state, performed = RunState(), 0
+    while isinstance(step := step_of(plan, state), Record | Perform):
+        if isinstance(step, Perform):
+            performed += 1
+            state = ended_with(state)
+        else:
+            state = take(state, step)
+    assert performed == MAX_ATTEMPTS
+    assert state.ended is not None
+    assert state.ended.reason == f"a was started {MAX_ATTEMPTS} times in this run"
