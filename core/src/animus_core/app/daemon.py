@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import start_core_process
+from animus_core.cli.output import Output
 from animus_core.control.local import open_project
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
@@ -47,6 +48,8 @@ __all__ = ["main"]
 _log = logging.getLogger("animus.daemon")
 DEFAULT_DRAIN_S: Final = 60.0
 _CATCH_UP_S: Final = 10.0
+_TURN_S: Final = 30.0
+_LOOK_S: Final = 0.05
 
 
 def main() -> None:
@@ -55,6 +58,7 @@ def main() -> None:
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--skip-preflight", action="store_true")
     parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     set_role("daemon")
     log_to_stderr("daemon")
@@ -63,6 +67,8 @@ def main() -> None:
         asyncio.run(_serve(args.project_root, ready, skip_preflight=args.skip_preflight))
     except AnimusError as error:
         ready.failed(error)
+        if args.ready_fd is None:  # in the foreground: a command like any other
+            sys.exit(Output(json_mode=args.json).failure(error))
         _log.error("%s", error)
         sys.exit(error.exit_code)
 
@@ -95,14 +101,7 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
     check_socket_path(scope.control_socket)
     check_socket_path(scope.agent_runner_socket)
     scope.create()
-    held = acquire(scope.daemon_lock)
-    if held is None:
-        holder = read_holder(scope.daemon_lock) or {}
-        raise Conflict(
-            f"a daemon of {root} is running already (pid {holder.get('pid', 'unknown')})",
-            hint="Look at it: animus daemon status",
-        )
-    with held:
+    with await _own(scope):
         discovery = await discover(config_dir(os.environ))
         if not skip_preflight:
             await asyncio.to_thread(preflight.require, root, discovery)
@@ -111,6 +110,32 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
             await _Daemon(project).run(ready)
         scope.daemon_pid.unlink(missing_ok=True)
     _log.info("stopped")
+
+
+async def _own(scope: Scope) -> HeldLock:
+    """The scope's lock. A command that works without a daemon holds it for a moment; a daemon answers at its socket.
+
+    Raises Conflict naming the daemon that runs.
+    """
+    deadline = time.monotonic() + _TURN_S
+    while (held := acquire(scope.daemon_lock)) is None:
+        if await _answers(scope) or time.monotonic() > deadline:
+            holder = read_holder(scope.daemon_lock) or {}
+            raise Conflict(
+                f"a daemon of {scope.project_root} is running already (pid {holder.get('pid', 'unknown')})",
+                hint="Look at it: animus daemon status",
+            )
+        await asyncio.sleep(_LOOK_S)  # whoever holds the lock says neither when it leaves nor when it will answer
+    return held
+
+
+async def _answers(scope: Scope) -> bool:
+    try:
+        peer = await connect(scope.control_socket, Dispatcher(), name="daemon")
+    except AnimusError:
+        return False
+    await peer.aclose()
+    return True
 
 
 class _Daemon:

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
     command = [sys.executable, "-m", _MODULE, "--project-root", str(scope.project_root)]
     if args.skip_preflight:
         command.append("--skip-preflight")
+    if output.json_mode:
+        command.append("--json")
     os.execv(sys.executable, command)
 
 
@@ -50,14 +52,20 @@ def start(args: argparse.Namespace, output: Output) -> int:
     _check_root(scope)
     check_socket_path(scope.control_socket)
     scope.create()
-    if daemon_is_running(scope):
-        told = with_daemon(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty()))
-        data = {"pid": told.pid, "started": False, "log_path": str(scope.daemon_log)}
-        output.result(data, f"the daemon runs already (pid {told.pid})")
-        return 0
-    pid = _start(scope, skip_preflight=args.skip_preflight)
-    data = {"pid": pid, "started": True, "log_path": str(scope.daemon_log)}
-    output.result(data, f"the daemon runs (pid {pid})\nlog: {scope.daemon_log}")
+    running = _running_pid(scope)
+    if running is None:
+        try:
+            pid = _start(scope, skip_preflight=args.skip_preflight)
+        except Conflict:
+            running = _running_pid(scope)  # somebody else started one at the same moment
+            if running is None:
+                raise
+        else:
+            data = {"pid": pid, "started": True, "log_path": str(scope.daemon_log)}
+            output.result(data, f"the daemon runs (pid {pid})\nlog: {scope.daemon_log}")
+            return 0
+    data = {"pid": running, "started": False, "log_path": str(scope.daemon_log)}
+    output.result(data, f"the daemon runs already (pid {running})")
     return 0
 
 
@@ -138,6 +146,18 @@ def events(args: argparse.Namespace, output: Output) -> int:
 
     asyncio.run(follow())
     return 0
+
+
+def _running_pid(scope: Scope) -> int | None:
+    """The pid of the daemon that serves; None when there is none, also when a short command held its lock."""
+    if not daemon_is_running(scope):
+        return None
+    try:
+        return with_daemon(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty())).pid
+    except Unavailable:
+        if daemon_is_running(scope):
+            raise
+        return None
 
 
 def _check_root(scope: Scope) -> None:

@@ -12,39 +12,94 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 __all__ = ["build_parser", "main"]
 
 _INTERRUPTED: Final = 130
+_TRACEBACK_VARIABLE: Final = "ANIMUS_TRACEBACK"
 
 if TYPE_CHECKING:
+    from animus_core.errors import AnimusError
+
     _Group = argparse._SubParsersAction[argparse.ArgumentParser]  # generic in the type stubs alone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 ok, 1 internal, 2 invalid input, 3 not found, 4 conflict, 5 unavailable."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if getattr(args, "run", None) is None:
-        args.usage.print_help()
-        return 2
-    from animus_core.cli.output import Output
-    from animus_core.errors import AnimusError
-
-    output = Output(json_mode=getattr(args, "json", False))
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        module, function = args.run.split(":")
-        command = getattr(importlib.import_module(f"animus_core.cli.{module}"), function)
-        code: int = command(args, output)
-    except AnimusError as error:
-        return output.failure(error)
+        return _run(words)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output left: nobody to tell
         return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, people read a sentence
+        from animus_core.cli.output import Output
+
+        return Output(json_mode="--json" in words).failure(_unexpected(error))
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        args = build_parser().parse_args(words)
+        if getattr(args, "run", None) is None:
+            if "--json" in words:
+                args.usage.error("a command is missing")
+            args.usage.print_help()
+            return 2
+        module, function = args.run.split(":")
+        command = getattr(importlib.import_module(f"animus_core.cli.{module}"), function)
+    except _Misused as misuse:
+        from animus_core.cli.output import Output
+        from animus_core.errors import InvalidInput
+
+        return Output(json_mode="--json" in words).failure(InvalidInput(misuse.message, hint=misuse.usage))
+    from animus_core.cli.output import Output
+    from animus_core.errors import AnimusError
+
+    output = Output(json_mode=getattr(args, "json", False))
+    try:
+        code: int = command(args, output)
+    except AnimusError as error:
+        return output.failure(error)
     return code
+
+
+def _unexpected(error: Exception) -> AnimusError:
+    """What people are told of an exception that is none of ours."""
+    from pydantic import ValidationError
+
+    from animus_core.errors import Internal, InvalidInput
+
+    if isinstance(error, ValidationError):  # a value from the command line that a method's parameters do not take
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return InvalidInput(f"{where} is {first['input']!r}: {first['msg']}", hint="Give it another value.")
+    if os.environ.get(_TRACEBACK_VARIABLE):
+        import traceback
+
+        traceback.print_exception(error)
+    hint = f"This is a fault of animus. {_TRACEBACK_VARIABLE}=1 shows where it is: please report that."
+    return Internal(f"{type(error).__name__}: {error}", hint=hint)
+
+
+class _Misused(Exception):
+    """The command line does not fit."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises what is wrong, so that it is told like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `_Misused`."""
+        raise _Misused(message, self.format_usage().rstrip())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,13 +109,19 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--project-root", type=Path, default=argparse.SUPPRESS, help="the project (default: Git's root, else here)"
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="animus", description="Autonomous work: subjects through workflows, worked by providers.", parents=[common]
     )
     parser.set_defaults(usage=parser)
     groups = parser.add_subparsers(title="commands", metavar="COMMAND")
     _Tree(groups, common).build()
     return parser
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds, 0 or more")
+    return int(text)
 
 
 class _Tree:
@@ -90,7 +151,7 @@ class _Tree:
         for one in (start, run):
             one.add_argument("--skip-preflight", action="store_true", help="do not check providers and backends first")
         stop = self._command(group, "stop", "daemon_commands:stop", "let runs finish, then stop it")
-        stop.add_argument("--drain-secs", type=int, metavar="S", help="how long runs may still finish (60)")
+        stop.add_argument("--drain-secs", type=_seconds, metavar="S", help="how long runs may still finish (60)")
         self._command(group, "status", "daemon_commands:status", "whether it runs, and what it does")
         self._command(group, "pause", "daemon_commands:pause", "start no new work; running work goes on")
         self._command(group, "resume", "daemon_commands:resume", "start new work again")

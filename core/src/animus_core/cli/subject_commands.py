@@ -25,7 +25,8 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
         statuses = [wire.SubjectStatus(status) for status in args.status or []]
     except ValueError as error:
         known = ", ".join(wire.SubjectStatus)
-        raise InvalidInput(f"--status: {error}", hint=f"Statuses are {known}.") from error
+        wrong = next(status for status in args.status if status not in set(wire.SubjectStatus))
+        raise InvalidInput(f"--status: no subject can be {wrong!r}", hint=f"Statuses are {known}.") from error
     params = control_wire.SubjectListParams(filter=wire.SubjectFilter(kind=args.kind or [], status=statuses))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
     rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]

@@ -16,7 +16,7 @@ from animus_core.control.local import open_project
 from animus_core.control.sockets import connect
 from animus_core.control.table import control_table
 from animus_core.errors import AnimusError, Conflict, Unavailable
-from animus_core.store.locks import acquire, is_held
+from animus_core.store.locks import acquire, is_held, read_holder
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
@@ -28,6 +28,7 @@ __all__ = ["Control", "connect_control", "daemon_is_running", "open_control"]
 
 _CALL_S: Final = 30.0
 _COMING_S: Final = 10.0
+_TURN_S: Final = 30.0
 _LOOK_S: Final = 0.05
 
 
@@ -84,8 +85,12 @@ def daemon_is_running(scope: Scope) -> bool:
 async def connect_control(
     scope: Scope, on_notification: Callable[[Notification], None] | None = None
 ) -> AsyncIterator[Control]:
-    """The running daemon. Raises Unavailable when there is none, or when it does not open its socket in 10 s."""
-    peer = await _dial(scope, _Listening(on_notification))
+    """The running daemon. Raises Unavailable when there is none, Conflict when it does not open its socket in 10 s."""
+    deadline = asyncio.get_running_loop().time() + _COMING_S
+    while (peer := await _dial(scope, _Listening(on_notification))) is None:
+        if not daemon_is_running(scope):
+            raise Unavailable("no daemon is running", hint="Start it: animus daemon start")
+        await _look_again(scope, deadline)
     try:
         yield _Remote(peer)
     finally:
@@ -94,32 +99,43 @@ async def connect_control(
 
 @contextlib.asynccontextmanager
 async def open_control(scope: Scope) -> AsyncIterator[Control]:
-    """The daemon if one runs; else the same methods in this process, which holds the daemon's lock meanwhile."""
+    """The daemon if one runs; else the same methods in this process, which holds the daemon's lock meanwhile.
+
+    Commands without a daemon take turns. Raises Conflict when the lock's holder neither answers nor leaves in 30 s.
+    """
     scope.create()
-    held = acquire(scope.daemon_lock)
-    if held is None:
-        async with connect_control(scope) as control:
-            yield control
-        return
-    with held:
-        async with open_project(scope) as project:
-            yield _Local(control_table(project, None, None))
+    deadline = asyncio.get_running_loop().time() + _TURN_S
+    while (peer := await _dial(scope, _Listening(None))) is None:
+        held = acquire(scope.daemon_lock)
+        if held is not None:
+            with held:
+                async with open_project(scope) as project:
+                    yield _Local(control_table(project, None, None))
+            return
+        await _look_again(scope, deadline)
+    try:
+        yield _Remote(peer)
+    finally:
+        await peer.aclose()
 
 
-async def _dial(scope: Scope, handler: _Listening) -> Peer:
-    deadline = asyncio.get_running_loop().time() + _COMING_S
-    while True:
-        try:
-            return await connect(scope.control_socket, handler, name="daemon")
-        except Unavailable as error:
-            if not daemon_is_running(scope):
-                raise Unavailable("no daemon is running", hint="Start it: animus daemon start") from error
-            if asyncio.get_running_loop().time() > deadline:
-                raise Conflict(
-                    f"a daemon holds {scope.daemon_lock} and does not answer at {scope.control_socket}",
-                    hint=f"Look at its log: {scope.daemon_log}",
-                ) from error
-        await asyncio.sleep(_LOOK_S)  # it is starting: its socket has no event to wait for
+async def _dial(scope: Scope, handler: _Listening) -> Peer | None:
+    try:
+        return await connect(scope.control_socket, handler, name="daemon")
+    except Unavailable:
+        return None
+
+
+async def _look_again(scope: Scope, deadline: float) -> None:
+    """Wait a moment: a starting daemon's socket, or the end of another command, has no event to wait for."""
+    if asyncio.get_running_loop().time() > deadline:
+        holder = read_holder(scope.daemon_lock) or {}
+        raise Conflict(
+            f"process {holder.get('pid', 'unknown')} holds {scope.daemon_lock} and does not answer at "
+            f"{scope.control_socket}",
+            hint=f"Look at its log: {scope.daemon_log}",
+        )
+    await asyncio.sleep(_LOOK_S)
 
 
 class _Listening(Dispatcher):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from animus_protocol.peer import Handler, Peer
 
 __all__ = ["Listener", "connect", "listen"]
 
+_log = logging.getLogger("animus.control")
 _BACKLOG: Final = 128
+_PAUSE_S: Final = 1.0
 
 
 class Listener:
@@ -32,7 +35,8 @@ class Listener:
         self._name = name
         self._peers: set[Peer] = set()
         self._on_left: list[Callable[[Peer], None]] = []
-        asyncio.get_running_loop().add_reader(sock.fileno(), self._accept)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._listen()
 
     def on_left(self, call: Callable[[Peer], None]) -> None:
         """`call` is told of every peer whose connection ended."""
@@ -45,11 +49,23 @@ class Listener:
             self._path.unlink()
         self._sock.close()
         await asyncio.gather(*(peer.aclose() for peer in list(self._peers)))
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _listen(self) -> None:
+        if self._sock.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
 
     def _accept(self) -> None:
         try:
             connection, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:  # no descriptors left: asking again at once would only burn the CPU
+            _log.error("%s: cannot accept: %s", self._path, error.strerror)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._sock.fileno())
+            loop.call_later(_PAUSE_S, self._listen)
             return
         fd = connection.detach()
         peer = Peer(fd, fd, self._handler, name=self._name)
@@ -61,7 +77,8 @@ class Listener:
         for call in self._on_left:
             call(peer)
         task = asyncio.ensure_future(peer.aclose())
-        task.add_done_callback(lambda _: None)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
 
 def listen(path: Path, handler: Handler, name: str) -> Listener:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.state import CoreState
-from animus_core.errors import InvalidInput, NotFound
+from animus_core.errors import InvalidInput
 from animus_core.host.discover import Discovery
 from animus_core.host.route import SubjectRouter
 from animus_core.store.database import Database
@@ -57,14 +57,13 @@ class Project:
 
     async def plan_for(self, entry: QueueEntry) -> Plan:
         """The snapshot that a run of `entry` executes. Raises InvalidInput or NotFound for people to read."""
-        return await self.plan(entry.workflow_ref, entry.read_dispatch().vars)
+        return self.plan(await self.workflows(), entry.workflow_ref, entry.read_dispatch().vars)
 
-    async def plan(self, workflow_ref: str, variables: dict[str, str]) -> Plan:
-        """The plan of a workflow with these variables, if everything it needs is installed."""
-        workflows = await self.workflows()
-        if workflows.workflow(workflow_ref) is None:
-            known = ", ".join(sorted(found.id for found in workflows.workflows.values())) or "none"
-            raise NotFound(f"unknown workflow {workflow_ref!r} (there are: {known})")
+    def plan(self, workflows: WorkflowSet, workflow_ref: str, variables: Mapping[str, str]) -> Plan:
+        """The plan of a workflow with these variables, if everything it needs is installed.
+
+        Raises NotFound (the workflow), InvalidInput (variables that are missing, a provider that is not installed).
+        """
         plan = build_plan(workflows, workflow_ref, variables)
         missing = missing_providers(plan, self.discovery)
         if missing:

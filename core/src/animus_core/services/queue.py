@@ -43,7 +43,7 @@ class QueueService:
         """Accept work on a subject; durable when this returns. The workflow must be able to start."""
         workflows = await self._project.workflows()
         workflow_ref = resolve_workflow(workflows, params.workflow_ref)
-        await self._project.plan(workflow_ref, dict(params.vars))
+        self._project.plan(workflows, workflow_ref, params.vars)
         wanted = Wanted(
             kind=params.kind or _DEFAULT_KIND,
             subject_id=params.task_id,
