@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -141,12 +142,12 @@ class Demo:
 
     def tell(self, seconds: float) -> dict[str, float]:
         """The table, what fell short, and where to look next."""
-        table = Table(title="What happened")
+        table = Table(title="What happened   (✓ advance, ↩ rework)", box=box.SIMPLE, title_justify="left")
         for name in ("task", "verdicts", "attempts", "seconds"):
             table.add_column(name)
         for task in self.tasks:
             row = self.view.rows.get(task, RunRow(task))
-            table.add_row(task, " → ".join(row.verdicts) or row.status, str(row.attempts), duration(row))
+            table.add_row(task, path(row) or row.status, str(row.attempts), duration(row))
         self.console.print(table)
         for shortfall in self.shortfalls:
             self.console.print(f"[red]fell short:[/red] {shortfall}")
@@ -156,7 +157,8 @@ class Demo:
             f"Look next at\n  the repository      {self.root}   (git diff)"
             f"\n  its workflow        {self.root / '.animus' / 'workflows' / 'deliver.yaml'}"
             f"\n  what the daemon did {self._scope.daemon_log}"
-            f"\n  every run           {self._scope.runs}"
+            f"\n  every run           {self._scope.runs}",
+            soft_wrap=True,
         )
         reworks = sum(row.reworks for row in self.view.rows.values())
         return {
@@ -193,6 +195,13 @@ class Demo:
 
     def _pytest(self) -> subprocess.CompletedProcess[str]:
         return self._call([sys.executable, "-B", "-m", "pytest", "-q", "--no-header", "tests"], check=False)
+
+
+def path(row: RunRow) -> str:
+    """The phases that a task went through, each with the mark of its verdict."""
+    marks = {"advance": "✓", "rework": "↩", "skip": "→", "fail": "✗"}
+    steps = (verdict.partition(": ") for verdict in row.verdicts)
+    return "  ".join(f"{phase} {marks.get(verdict, verdict)}" for phase, _, verdict in steps)
 
 
 def duration(row: RunRow) -> str:

@@ -22,7 +22,7 @@ _TRACEBACK_VARIABLE: Final = "ANIMUS_TRACEBACK"
 if TYPE_CHECKING:
     from animus_core.errors import AnimusError
 
-    _Group = argparse._SubParsersAction[argparse.ArgumentParser]  # generic in the type stubs alone
+    _Group = argparse._SubParsersAction["_Parser"]  # generic in the type stubs alone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +104,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Every command and its options."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON envelope")
     common.add_argument(
         "--project-root", type=Path, default=argparse.SUPPRESS, help="the project (default: Git's root, else here)"
@@ -127,7 +127,7 @@ def _seconds(text: str) -> int:
 class _Tree:
     """Adds commands to the parser, each with the common options."""
 
-    def __init__(self, groups: _Group, common: argparse.ArgumentParser) -> None:
+    def __init__(self, groups: _Group, common: _Parser) -> None:
         self._groups = groups
         self._common = common
 
