@@ -200,7 +200,7 @@ class TwoSides(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)  # a failure takes its time to be made small
 def test_any_order_of_events_ends_every_waiter_exactly_once() -> None:
-    run_state_machine_as_test(TwoSides, settings=settings(deadline=None, max_examples=80, stateful_step_count=50))
+    run_state_machine_as_test(TwoSides, settings=settings(deadline=None, max_examples=60, stateful_step_count=40))
 
 
 @settings(deadline=None, max_examples=100)

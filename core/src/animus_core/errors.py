@@ -6,9 +6,12 @@ nothing lies below. A message says what is wrong and where; `hint` says what to 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 __all__ = ["AnimusError", "Conflict", "Internal", "InvalidInput", "NotFound", "PluginFailed", "Unavailable"]
+
+
+_MEND_PLUGIN: Final = "Mend the plugin or take it out (plugins.yaml, pip uninstall), then try again."
 
 
 class AnimusError(Exception):
@@ -59,8 +62,9 @@ class Unavailable(AnimusError):
 class PluginFailed(Unavailable):
     """A plugin died, hung, or answered nonsense: read the tail of its stderr."""
 
-    def __init__(self, plugin: str, why: str, stderr_tail: str) -> None:
+    def __init__(self, plugin: str, why: str, stderr_tail: str, *, remedy: str = _MEND_PLUGIN) -> None:
         tail = "\n".join(f"  | {line}" for line in stderr_tail.splitlines()[-10:])
         said = f"It wrote to stderr:\n{tail}" if tail else "It wrote nothing to stderr."
-        super().__init__(f"plugin {plugin}: {why}", hint=said, details={"plugin": plugin, "stderr": stderr_tail})
+        details = {"plugin": plugin, "stderr": stderr_tail}
+        super().__init__(f"plugin {plugin}: {why}", hint=f"{said}\n{remedy}", details=details)
         self.plugin = plugin

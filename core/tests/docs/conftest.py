@@ -1,13 +1,16 @@
 """Reads the fenced blocks of a Markdown page and carries them out, in order, the way its reader would.
 
-The fixture `reader` is such a reader, with a home of their own. What a block means stands in its info string:
+The fixture `new_reader` makes such readers, each with a home of their own. What a block means stands in its info
+string:
 
 - `yaml title=PATH` (any language): the file PATH, written into the folder where the reader stands; `~` is their home.
-- `console`: `$ ` begins a command, `> ` goes on with it, every other line is output. `…` alone stands for any lines, inside
-  a line for any text, and how wide a column is does not matter. A block without output lines says nothing about the output. All commands succeed, unless `exit=N`
-  says how the last one ends. The next block starts in the folder where this one ended.
-- `console eventually`: the block is repeated until its output fits. `console like`: every line that is printed is one of
-  the lines shown, in any number. `console dry-run`: for this repository's own `make`, which is asked what it would do.
+- `console`: `$ ` begins a command, `> ` goes on with it, every other line is output. `…` alone stands for any lines,
+  inside a line for any text; how wide a column is does not matter. A block without output lines says nothing about the
+  output. All commands succeed, unless `exit=N` says how the last one ends. The next block has the folder and the
+  variables of this one.
+- `console eventually`: the block is repeated until its output fits.
+- `console like`: every line that is printed is one of the lines shown, in any number.
+- `console dry-run`: for this repository's own `make`, which is asked what it would do.
 - anything else is only shown.
 """
 
@@ -22,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,7 +33,7 @@ from typing import Final
 import pytest
 
 BLOCK_S: Final = 30.0
-END_S: Final = 10.0
+END_S: Final = 5.0
 REPOSITORY: Final = Path(__file__).parents[3]
 GIT_CONFIG: Final = "[init]\n\tdefaultBranch = main\n"
 BLANKS: Final = re.compile(" {2,}")
@@ -114,10 +117,11 @@ class Reader:
     def shell(self, block: Block) -> tuple[int, str]:
         """Run the block once; the exit code, and its standard output and error as one text."""
         dry = "dry-run" in block.words
-        t0=time.monotonic()
-        stands = self.home / ".stands"
+        stands, session = self.home / ".stands", self.home / ".session"
+        session.touch()
+        kept = "" if dry else f". {session}\ntrap 'pwd > {stands}; export -p > {session}' EXIT\n"
         done = subprocess.run(
-            ["sh", "-ec", f"trap 'pwd > \"$HOME/{stands.name}\"' EXIT\n{block.script}"],
+            ["sh", "-aec", f"{kept}{block.script}"],
             cwd=REPOSITORY if dry else self.cwd,
             env={**self.env, "MAKEFLAGS": "n"} if dry else self.env,
             stdin=subprocess.DEVNULL,
@@ -129,7 +133,6 @@ class Reader:
         )
         if not dry:
             self.cwd = Path(stands.read_text().rstrip("\n"))
-        import sys; print(block.place, round(time.monotonic()-t0,1), file=sys.stderr)
         return done.returncode, done.stdout
 
 
@@ -148,20 +151,28 @@ def _line(wanted: str) -> re.Pattern[str]:
 
 
 @pytest.fixture
-def reader() -> Iterator[Reader]:
-    """Somebody new, in an empty folder of an empty home; what they leave running is ended, and the test fails."""
-    home = Path(tempfile.mkdtemp(prefix="an"))  # short, because sockets are made below it
+def new_reader() -> Iterator[Callable[[], Reader]]:
+    """Makes readers, each in an empty folder of an empty home; what they leave running is ended, and the test fails."""
+    homes: list[Path] = []
     kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    (home / ".gitconfig").write_text(GIT_CONFIG)
+
+    def make() -> Reader:
+        home = Path(tempfile.mkdtemp(prefix="an"))  # short, because sockets are made below it
+        homes.append(home)
+        (home / ".gitconfig").write_text(GIT_CONFIG)
+        return Reader(home, home, {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+
     try:
-        yield Reader(home, home, {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
-        left = [name for pid in _processes_of(home) if (name := _outlives(pid)) is not None]
+        yield make
+        left = [name for home in homes for pid in _processes_of(home) if (name := _outlives(pid)) is not None]
         assert not left, f"processes outlived the page: {left}"
-        for log in (*home.glob(".animus/*/daemon/*.log"), *home.glob(".animus/*/runs/*/runner.log")):
-            assert "Traceback" not in log.read_text(), f"{log}:\n{log.read_text()}"
+        for home in homes:
+            for log in (*home.glob(".animus/*/daemon/*.log"), *home.glob(".animus/*/runs/*/runner.log")):
+                assert "Traceback" not in log.read_text(), f"{log}:\n{log.read_text()}"
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        for home in homes:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _processes_of(home: Path) -> list[int]:

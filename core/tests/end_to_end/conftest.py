@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 import yaml
+from watchfiles import watch
 
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
@@ -123,6 +124,11 @@ class Project:
         """What the daemon has logged."""
         return self.scope.daemon_log.read_text() if self.scope.daemon_log.exists() else ""
 
+    @property
+    def processes(self) -> list[int]:
+        """The pids of all that works for it now: the core's processes and plugins."""
+        return processes_of(self.config_dir)
+
     def write(self, name: str, text: str) -> Path:
         """A file, its path relative to the project."""
         path = self.root / name
@@ -197,7 +203,7 @@ class Events:
     _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
     _follower: subprocess.Popen[str] | None = None
 
-    def wait(self, kind: str, *, timeout_s: float = EVENT_S, count: int = 1, **payload: Any) -> dict[str, Any]:
+    def wait(self, kind: str, /, *, timeout_s: float = EVENT_S, count: int = 1, **payload: Any) -> dict[str, Any]:
         """The `count`-th event of `kind` whose payload has these values, seen already or to come."""
         deadline = time.monotonic() + timeout_s
         while len(found := self.found(kind, **payload)) < count:
@@ -211,7 +217,7 @@ class Events:
             self._read(deadline, f"none of {kinds}")
         return found[0]
 
-    def found(self, kind: str, **payload: Any) -> list[dict[str, Any]]:
+    def found(self, kind: str, /, **payload: Any) -> list[dict[str, Any]]:
         """Those of `kind` that were seen so far."""
         return [
             event for event in self.seen if event["kind"] == kind and payload.items() <= dict(event["payload"]).items()
@@ -344,6 +350,23 @@ def events(animus: Animus) -> Iterator[Events]:
 def plugins(config_dir: Path) -> Plugins:
     """The operator's registry of plugins, empty: what the environment has installed is found all the same."""
     return Plugins(config_dir)
+
+
+def until(check: Callable[[], bool], folder: Path, *, timeout_s: float = EVENT_S) -> None:
+    """Return when `check` holds: looked at after each change in `folder`, where no event of the daemon tells of it."""
+    deadline = time.monotonic() + timeout_s
+    if check():
+        return
+    for _ in watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False):
+        if check():
+            return
+        assert time.monotonic() < deadline, f"it did not come to be within {timeout_s:g} s"
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., None]:
+    """`until`, for tests."""
+    return until
 
 
 def processes_of(config_dir: Path) -> list[int]:

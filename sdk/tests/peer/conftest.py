@@ -92,12 +92,24 @@ class RawEnd:
                     loop.remove_writer(self.write_fd)
 
     def stop_writing(self) -> None:
+        """Say that this was all; the other direction stays."""
         if self.read_fd == self.write_fd:
-            with socket.socket(fileno=os.dup(self.write_fd)) as copy:
-                copy.shutdown(socket.SHUT_WR)
+            self._shut(socket.SHUT_WR)
         else:
             os.close(self.write_fd)
             self.write_fd = -1
+
+    def stop_reading(self) -> None:
+        """Take nothing more; the other direction stays."""
+        if self.read_fd == self.write_fd:
+            self._shut(socket.SHUT_RD)
+        else:
+            os.close(self.read_fd)
+            self.read_fd = -1
+
+    def _shut(self, direction: int) -> None:
+        with socket.socket(fileno=os.dup(self.write_fd)) as copy:
+            copy.shutdown(direction)
 
     def close(self) -> None:
         for fd in {self.read_fd, self.write_fd} - {-1}:

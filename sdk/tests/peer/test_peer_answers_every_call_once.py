@@ -81,6 +81,8 @@ async def test_what_a_handler_raises_arrives_as_the_class_of_its_code_and_the_pe
     assert "secret" not in str(caught.value)
     if isinstance(raised, RpcError):
         assert (caught.value.message, caught.value.data) == (raised.message, raised.data)
+    if isinstance(raised, PeerGone):
+        assert caught.value.message == "somebody else is gone"
     assert (await one.call(ECHO.named("other"), Text(text="alive"), timeout_s=5)).text == "alive"
     await one.aclose()
     await other.aclose()

@@ -64,6 +64,7 @@ async def test_a_peer_that_does_not_read_stops_a_sender_that_waits_for_room(wire
         received += await raw.read()
     await task
     assert received == piece * 500
+    assert not asyncio.get_running_loop().remove_writer(write_fd), "the empty output is still watched"
     assert most <= 200_000 + len(piece)
     pump.close()
     raw.close()
@@ -202,26 +203,29 @@ async def test_requests_that_come_while_closing_are_refused_and_not_begun(wire: 
     raw.close()
 
 
-async def test_a_reply_that_was_sent_before_the_wire_broke_is_read(wire: Any) -> None:
-    heard = wire.answers()
-    one, raw = wire.peer(0, handler=heard), wire.raw()
-    call = asyncio.create_task(one.call(ECHO, Text(text="x"), timeout_s=5))
-    number = (await raw.line())["id"]
-    last_words: list[dict[str, Any]] = [
-        {"method": "note", "params": {"text": "n" * 50_000}},
-        {"id": number, "result": {"text": "done"}},
-    ]
-    data = b"".join(json.dumps({"jsonrpc": "2.0", **frame}).encode() + b"\n" for frame in last_words)
-    assert os.write(raw.write_fd, data) == len(data)
-    raw.close()
-    late = one.call(
-        ECHO, Text(text="never taken"), timeout_s=5
-    )  # its frame meets the broken wire before the reader does
-    ends = await asyncio.gather(late, call, return_exceptions=True)
-    assert isinstance(ends[0], PeerGone)
-    assert ends[1] == Text(text="done")
-    assert len(heard.log) == 1
-    await one.aclose()
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "only stops reading"])
+async def test_what_was_sent_before_the_wire_broke_is_read_before_the_end_is_told(wire: Any, leaves: bool) -> None:
+    received: list[bytes] = []
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    read_fd, write_fd = wire.ends[0]
+    pump = Pump(read_fd, write_fd, received.append, ended.set_result)
+    pump.start()
+    raw = wire.raw()
+    last_words = b"x" * 60_000 + b"\n"
+    assert os.write(raw.write_fd, last_words) == len(last_words)
+    if leaves:
+        raw.close()
+    else:
+        raw.stop_reading()
+    pump.write(b"nobody takes this\n", at_once=True)  # meets the broken wire before the reader has run
+    assert not ended.done()
+    assert (await ended).startswith("write failed") is not leaves
+    assert b"".join(received) == last_words
+    with pytest.raises(PeerGone):
+        await pump.drained()
+    pump.close()
+    if not leaves:
+        raw.close()
 
 
 async def test_who_has_said_everything_still_gets_its_answers(wire: Any) -> None:
@@ -237,6 +241,7 @@ async def test_who_has_said_everything_still_gets_its_answers(wire: Any) -> None
     await raw.write(b'{"jsonrpc":"2.0","id":2,"method":"echo","params":{"text":"no newline"}}')
     raw.stop_writing()
     assert await one.ended == "end of input"
+    assert not asyncio.get_running_loop().remove_reader(wire.ends[0][0]), "the ended input is still watched"
     assert (await raw.line())["result"] == {"text": "no newline"}
     release.set()
     assert await one.idle(asyncio.get_running_loop().time() + 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -21,10 +22,12 @@ PLUGINS = Path(__file__).parent.parent / "plugins"
 class RawPlugin:
     """A plugin process, spoken to in raw lines; every wait has a deadline."""
 
-    def __init__(self, arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: Any = subprocess.PIPE
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
@@ -108,10 +111,21 @@ class RawPlugin:
 
     def initialize(self, **changes: Any) -> dict[str, Any]:
         """`initialize` as a host sends it, with `changes` (None leaves a field out), and `initialized`; the result."""
-        params = initialize_params(**changes)
-        result: dict[str, Any] = self.result("initialize", params)
+        result: dict[str, Any] = self.result("initialize", self.initialize_params(**changes))
         self.tell("initialized")
         return result
+
+    @staticmethod
+    def initialize_params(**changes: Any) -> dict[str, Any]:
+        """The params of `initialize`; a change to None leaves the field out."""
+        params = {
+            "protocol_version": "1.1.0",
+            "host_info": {"name": "raw", "version": "0"},
+            "capabilities": {"streaming": True, "progress": True, "cancellation": True},
+            "init_extensions": {"project_binding": {"project_root": "/project", "repo_scope": "scope"}},
+            **changes,
+        }
+        return {name: value for name, value in params.items() if value is not None}
 
     def end_input(self) -> None:
         """Close the plugin's stdin."""
@@ -153,11 +167,9 @@ class RawPlugin:
             thread.join(timeout=DEADLINE_S)
             assert not thread.is_alive(), "somebody still holds the plugin's output open"
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                pass
+            with contextlib.suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
 
 
 def _pour(stream: Any, into: queue.Queue[bytes | None]) -> None:
@@ -166,25 +178,13 @@ def _pour(stream: Any, into: queue.Queue[bytes | None]) -> None:
     into.put(None)
 
 
-def initialize_params(**changes: Any) -> dict[str, Any]:
-    """The params of `initialize`; a change to None leaves the field out."""
-    params = {
-        "protocol_version": "1.1.0",
-        "host_info": {"name": "raw", "version": "0"},
-        "capabilities": {"streaming": True, "progress": True, "cancellation": True},
-        "init_extensions": {"project_binding": {"project_root": "/project", "repo_scope": "scope"}},
-        **changes,
-    }
-    return {name: value for name, value in params.items() if value is not None}
-
-
 @pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Callable[..., RawPlugin]]:
     """`spawn("tasks.py")` starts that plugin of `tests/plugins`; all are ended with the test."""
     started: list[RawPlugin] = []
 
-    def start(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> RawPlugin:
-        started.append(RawPlugin([str(PLUGINS / name), *arguments], cwd=tmp_path, env=env))
+    def start(name: str, *, env: Mapping[str, str] | None = None, stdin: Any = subprocess.PIPE) -> RawPlugin:
+        started.append(RawPlugin([str(PLUGINS / name)], cwd=tmp_path, env=env, stdin=stdin))
         return started[-1]
 
     yield start
@@ -196,9 +196,54 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., RawPlugin]]:
 def greet(spawn: Callable[..., RawPlugin]) -> Callable[..., RawPlugin]:
     """`greet("tasks.py")` starts a plugin and initializes it."""
 
-    def start(name: str, env: Mapping[str, str] | None = None) -> RawPlugin:
-        plugin = spawn(name, env=env)
+    def start(name: str) -> RawPlugin:
+        plugin = spawn(name)
         plugin.initialize()
         return plugin
 
     return start
+
+
+def _shared(name: str, cwd: Path, *, initialize: bool) -> Iterator[RawPlugin]:
+    plugin = RawPlugin([str(PLUGINS / name)], cwd=cwd)
+    if initialize:
+        plugin.initialize()
+    yield plugin
+    plugin.close()
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawPlugin]:
+    """`tasks.py`, initialized; the tests of a module that share it leave no trace in it."""
+    yield from _shared("tasks.py", tmp_path_factory.mktemp("project"), initialize=True)
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawPlugin]:
+    """`agent.py`, initialized; shared as `tasks` is."""
+    yield from _shared("agent.py", tmp_path_factory.mktemp("project"), initialize=True)
+
+
+@pytest.fixture(scope="module")
+def ungreeted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawPlugin]:
+    """`stubborn.py`, which nobody has initialized yet; shared as `tasks` is."""
+    yield from _shared("stubborn.py", tmp_path_factory.mktemp("project"), initialize=False)
+
+
+@pytest.fixture
+def run_plugin(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """`run_plugin("tasks.py", "--manifest")` runs a plugin to its end, without any input unless told."""
+
+    def run(
+        name: str, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, str(PLUGINS / name), *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **(env or {})},
+            timeout=DEADLINE_S,
+            check=False,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+
+    return run

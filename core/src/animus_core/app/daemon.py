@@ -32,7 +32,7 @@ from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
 from animus_core.services import preflight
 from animus_core.services.project import Project
-from animus_core.store.locks import HeldLock, acquire, is_held, read_holder
+from animus_core.store.locks import HeldLock, acquire, is_held, read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
@@ -50,6 +50,7 @@ DEFAULT_DRAIN_S: Final = 60.0
 _CATCH_UP_S: Final = 10.0
 _TURN_S: Final = 30.0
 _LOOK_S: Final = 0.05
+_DISMISS_S: Final = 15.0
 
 
 def main() -> None:
@@ -159,7 +160,8 @@ class _Daemon:
         self._settings()
         listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
         listener.on_left(self._runs.left)
-        self._scope.daemon_pid.write_text(f"{os.getpid()}\n")
+        with contextlib.suppress(OSError):  # for display only
+            self._scope.daemon_pid.write_text(f"{os.getpid()}\n")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, None)
         await self._runs.adopt()
@@ -171,6 +173,7 @@ class _Daemon:
         stop = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._loop.stop()
+        _log.info("stopping: %d runs may go on for %g s", self._runs.active, self._drain_s)
         stopped = await self._runs.close(drain_s=self._drain_s)
         if stopped:
             _log.warning("%d runs were stopped in the middle; the next daemon goes on with them", stopped)
@@ -240,18 +243,27 @@ class _Daemon:
 
 
 async def _dismiss_agent_runner(scope: Scope) -> None:
-    """Ask the agent-runner to leave, if there is one."""
-    if not is_held(scope.agent_runner_lock):
-        return
-    try:
-        peer = await connect(scope.agent_runner_socket, Dispatcher(), name="agent-runner")
+    """Ask the agent-runner to leave, if there is one; one that is just starting is waited for."""
+    deadline = time.monotonic() + _DISMISS_S
+    why: Exception | None = None
+    while is_held(scope.agent_runner_lock):
+        if time.monotonic() > deadline:
+            _log.warning("the agent-runner does not leave: %s", why)
+            return
+        try:
+            peer = await connect(scope.agent_runner_socket, Dispatcher(), name="agent-runner")
+        except AnimusError as error:
+            why = error
+            await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for
+            continue
         try:
             await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=5.0)
-            await asyncio.wait([peer.ended], timeout=15.0)
+            await asyncio.wait([peer.ended], timeout=_DISMISS_S)
+        except ProtocolError as error:
+            why = error
         finally:
             await peer.aclose()
-    except (AnimusError, ProtocolError) as error:
-        _log.warning("the agent-runner does not leave: %s", error)
+        await asyncio.to_thread(wait_free, scope.agent_runner_lock, max(0.0, deadline - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def log_to_stderr(process: str, level: int = logging.INFO) -> None:
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    logging.raiseExceptions = False  # a log without room must not fill up with complaints about itself
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)

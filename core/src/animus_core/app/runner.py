@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from animus_core.app.daemon_link import DaemonLink
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import link_agent_runner
-from animus_core.errors import AnimusError, Unavailable
+from animus_core.errors import AnimusError
 from animus_core.journal import kinds
 from animus_core.journal.writer import JournalWriter
 from animus_core.runner.agent_phase import AgentEffect, RecordSink
@@ -55,12 +57,16 @@ def main() -> None:
     order = kinds.OperatorOrder(order=kinds.Order(args.order), feedback=args.feedback) if args.order else None
     try:
         asyncio.run(_execute(args.project_root, args.run, args.epoch, args.lock_fd, order))
-    except Unavailable as error:
-        _log.error("%s", error)
-        sys.exit(error.exit_code)
     except AnimusError as error:
         _log.error("%s", error)
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit with `code`, also where the log has no room: an orderly exit would end with 120 when the flush fails."""
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kinds.OperatorOrder | None) -> None:

@@ -72,10 +72,10 @@ def start(args: argparse.Namespace, output: Output) -> int:
 def stop(args: argparse.Namespace, output: Output) -> int:
     """Ask it to stop and wait until it has gone."""
     scope = scope_of(args)
-    if not daemon_is_running(scope):
+    params = wire.DaemonStopParams(drain_secs=args.drain_secs)
+    if _running_pid(scope) is None:
         output.result({"stopped": False}, "no daemon is running")
         return 0
-    params = wire.DaemonStopParams(drain_secs=args.drain_secs)
     with_daemon(scope, lambda control: control.call(wire.DAEMON_STOP, params))
     drain_s = _DRAIN_S if args.drain_secs is None else args.drain_secs
     if not wait_free(scope.daemon_lock, drain_s + _CLOSE_S):

@@ -21,7 +21,9 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
     rows = [[one.name, one.kind, one.version, one.source or "", one.binary_path or ""] for one in found.plugins]
 
     def human() -> str:
-        failures = [f"not usable: {one.plugin}: {one.message}" for one in found.warnings]
+        failures = [f"not usable: {one.message}" for one in found.warnings]
+        if failures:
+            failures.append("Run its program with --manifest by hand, or take it out (plugins.yaml, pip uninstall).")
         return "\n".join([table(["PLUGIN", "KIND", "VERSION", "FOUND IN", "PROGRAM"], rows), *failures])
 
     output.result(found.model_dump(mode="json", exclude_none=True), human)

@@ -221,7 +221,10 @@ def _find(tx: Tx, name: str) -> QueueEntry:
         return QueueEntry.of(row)
     rows = tx.all("queue_active_by_subject_id", subject_id=name)
     if not rows:
-        raise NotFound(f"no queue entry {name!r}, and no active one of a subject {name!r}", hint="Look at what waits: animus queue list")
+        raise NotFound(
+            f"no queue entry {name!r}, and no active one of a subject {name!r}",
+            hint="Look at what waits: animus queue list",
+        )
     if len(rows) > 1:
         kinds = ", ".join(sorted(row["subject_kind"] for row in rows))
         raise Conflict(f"{name!r} is active in several kinds ({kinds})", hint="Name the entry's own id.")

@@ -323,7 +323,8 @@ class Runs:
         why = "its runner ended" if code is None else f"its runner ended with code {code}"
         _log.warning("run %s: %s before the run was over", live.row.run_id, why)
         if code == _NO_ROOM:
-            await self._give_up(live, _log_tail(live.paths.log), f"animus workflow resume {live.row.run_id}")
+            reason = _log_tail(live.paths.log) or _no_room_at_all(live.paths)
+            await self._give_up(live, reason, f"animus workflow resume {live.row.run_id}")
             return
         live.strikes += 1
         if live.strikes >= MAX_STRIKES:
@@ -361,6 +362,10 @@ class Runs:
 
 def _ingest(tx: Tx, *, row: RunRow, batch: Batch) -> None:
     ingest(tx, row, batch)
+
+
+def _no_room_at_all(paths: RunPaths) -> str:
+    return f"{paths.journal}: the journal cannot be written, and neither can the runner's log beside it"
 
 
 def _log_tail(path: Path) -> str:

@@ -95,8 +95,9 @@ async def discover(config_dir: Path) -> Discovery:
             except Unavailable as error:
                 return ProbeFailure(candidate.name, error.message)
 
+    found = candidates(config_dir)  # outside the group, which would wrap what it raises
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(candidate)) for candidate in candidates(config_dir)]
+        tasks = [group.create_task(ask(candidate)) for candidate in found]
     answers = [task.result() for task in tasks]
     return Discovery(
         tuple(answer for answer in answers if isinstance(answer, Plugin)),
@@ -111,6 +112,11 @@ def _registry(config_dir: Path) -> list[Candidate]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidInput(
+            f"{path}:{line}: not valid YAML: {error.problem or error.context}", hint="Mend the file or move it away."
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file or move it away.") from error
     rows = content.get("plugins") if isinstance(content, dict) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ async def probe(name: str, command: Sequence[str]) -> PluginManifest:
     """The manifest of `command`. Raises Unavailable that names the plugin and what is wrong with it."""
     output = await _run(name, command)
     try:
-        manifest = PluginManifest.model_validate_json(output)
+        manifest = PluginManifest.model_validate_json(_object_in(output))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "output"
@@ -40,17 +41,41 @@ async def probe(name: str, command: Sequence[str]) -> PluginManifest:
     return manifest
 
 
+def _object_in(output: bytes) -> bytes:
+    """The JSON object in what was printed: all of it, else the last line that is one (an author's `print` is noise)."""
+    try:
+        json.loads(output)
+    except (ValueError, RecursionError):
+        for line in reversed(output.splitlines()):
+            if line.startswith(b"{"):
+                return line
+    return output
+
+
 def _unfit(name: str, why: str) -> Unavailable:
     return Unavailable(f"plugin {name}: {why}", hint=f"Run `{name} --manifest` by hand, or remove the plugin.")
 
 
 async def _run(name: str, command: Sequence[str]) -> bytes:
+    read_fd, write_fd = os.pipe()
+    stdout = asyncio.StreamReader()
+    # A pipe of our own, because it has to be closed also when a descendant of the plugin keeps its end of it.
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stdout), os.fdopen(read_fd, "rb", buffering=0)
+    )
+    try:
+        return await _printed(name, command, stdout, write_fd)
+    finally:
+        transport.close()
+
+
+async def _printed(name: str, command: Sequence[str], stdout: asyncio.StreamReader, write_fd: int) -> bytes:
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             "--manifest",
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=write_fd,
             stderr=asyncio.subprocess.DEVNULL,
             env=child_environment(os.environ),
             start_new_session=True,
@@ -58,11 +83,12 @@ async def _run(name: str, command: Sequence[str]) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the command
         why = error.strerror if isinstance(error, OSError) else error
         raise _unfit(name, f"cannot be started: {command[0]}: {why}") from error
-    assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+    finally:
+        os.close(write_fd)
     output = b""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            while len(output) <= _MAX_BYTES and (chunk := await process.stdout.read(65536)):
+            while len(output) <= _MAX_BYTES and (chunk := await stdout.read(65536)):
                 output += chunk
             if len(output) > _MAX_BYTES:
                 raise _unfit(name, f"--manifest printed more than {_MAX_BYTES} bytes")

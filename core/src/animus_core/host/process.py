@@ -26,6 +26,7 @@ _LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
 _TAIL_LINES: Final = 200
 _TAIL_LINE_CHARS: Final = 2000
 _KILL_WAIT_S: Final = 5.0
+_LAST_WORDS_S: Final = 0.5
 
 
 class ChildSpec(NamedTuple):
@@ -84,9 +85,13 @@ class Child:
         await self._finish_drain()
         return self._process.returncode or 0
 
+    async def last_words(self) -> bool:
+        """After its end: wait until all that it wrote to stderr is read, at most 0.5 s; whether it is."""
+        done, _ = await asyncio.wait([self._drain], timeout=_LAST_WORDS_S)
+        return bool(done)
+
     async def _finish_drain(self) -> None:
-        done, _ = await asyncio.wait([self._drain], timeout=0.5)
-        if not done:  # a descendant outside the group holds the pipe
+        if not await self.last_words():  # a descendant outside the group holds the pipe
             self._drain.cancel()
             await asyncio.wait([self._drain], timeout=_KILL_WAIT_S)
 

@@ -77,7 +77,8 @@ class PluginSession:
         except PeerGone as error:
             raise await self._died(method.name) from error
         except (CallTimeout, BadReply) as error:
-            raise self._failed(str(error)) from error
+            why = str(error).removeprefix(self.peer.name).lstrip(": ")  # who it is, is said already
+            raise self._failed(why) from error
 
     async def close(self) -> None:
         """`shutdown`, `exit`, SIGTERM, SIGKILL, each with its bound. Safe to call again."""
@@ -129,7 +130,8 @@ class PluginSession:
         self.peer.notify(lifecycle.INITIALIZED, Empty())
 
     async def _died(self, method: str) -> PluginFailed:
-        await self.child.wait_within(_EXIT_S)
+        if await self.child.wait_within(_EXIT_S):
+            await self.child.last_words()
         code = self.child.returncode
         if code is None:
             how = "closed its output"
@@ -156,6 +158,10 @@ async def open_session(
     session = PluginSession(plugin, await spawn(spec))
     try:
         await session.greet(project)
+    except PluginFailed as error:
+        await asyncio.shield(asyncio.ensure_future(_end(session)))
+        why = error.message.removeprefix(f"plugin {plugin.name}: ")
+        raise PluginFailed(plugin.name, why, session.child.stderr_tail) from error  # all of it is read by now
     except BaseException:
         await asyncio.shield(asyncio.ensure_future(_end(session)))
         raise

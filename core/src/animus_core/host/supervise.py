@@ -21,6 +21,7 @@ __all__ = ["PluginState", "SupervisedPlugin", "backoff_s"]
 _log = logging.getLogger("animus.host")
 MAX_ATTEMPTS: Final = 5
 HEALTHY_S: Final = 60.0
+_RESTART: Final = "Mend the plugin, then restart the daemon: animus daemon stop, animus daemon start"
 
 
 class PluginState(StrEnum):
@@ -128,6 +129,7 @@ class SupervisedPlugin:
         await session.close()
 
     def _failed(self, why: str) -> None:
+        why = why.removeprefix(f"plugin {self.plugin.name}: ")
         self.failures += 1
         self.last_error = why
         self._retry_at = asyncio.get_running_loop().time() + backoff_s(self.failures)
@@ -136,7 +138,9 @@ class SupervisedPlugin:
 
     def _check_budget(self) -> None:
         if self.state is PluginState.DISABLED:
-            raise PluginFailed(self.plugin.name, f"disabled after {self.failures} failures: {self.last_error}", "")
+            raise PluginFailed(
+                self.plugin.name, f"disabled after {self.failures} failures: {self.last_error}", "", remedy=_RESTART
+            )
         wait_s = self._retry_at - asyncio.get_running_loop().time()
         if self.state is PluginState.BACKOFF and wait_s > 0:
             raise PluginFailed(self.plugin.name, f"failed and is tried again in {wait_s:.0f} s: {self.last_error}", "")

@@ -20,7 +20,12 @@ from animus_core.store.durability import sync_data, sync_directory
 from animus_core.store.locks import HeldLock
 from animus_protocol.crash_points import declare, reach
 
-__all__ = ["JournalBroken", "JournalFull", "JournalWriter", "Position", "StaleEpoch"]
+__all__ = ["ROOM_TRIES", "ROOM_WAIT_S", "JournalBroken", "JournalFull", "JournalWriter", "Position", "StaleEpoch"]
+
+ROOM_TRIES: Final = 10
+"""How often a runner tries to append where there is no room before its run is blocked."""
+ROOM_WAIT_S: Final = 1.0
+"""Seconds between two tries."""
 
 APPENDED: Final = declare("journal.appended", "a line was written to the journal and is not flushed yet")
 SYNCED: Final = declare("journal.synced", "the journal was flushed and the caller does not know yet")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from animus_core.errors import AnimusError, Unavailable
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
+from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState
@@ -77,13 +78,21 @@ class AgentEffect:
         self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         seen = state.session_seq
-        for _ in range(_RECONNECTS):
+        died = full = 0
+        while died < _RECONNECTS:
             following = _Following(phase, state, note, seen)
             peer = await self._link(following.take)
             try:
                 return await self._once(peer, following, phase, state)
             except (PeerGone, CallTimeout, Cancelled) as error:
                 _log.warning("the agent-runner is gone (%s); asking the next one", error)
+                died += 1
+            except JournalFull as error:  # the spool keeps what the journal has no room for
+                full = 1 if following.seen > seen else full + 1
+                if full >= ROOM_TRIES:
+                    raise
+                _log.warning("%s (trying again)", error.message)
+                await asyncio.sleep(ROOM_WAIT_S)  # no file system tells when it has room again
             finally:
                 seen = following.seen
                 await peer.aclose()

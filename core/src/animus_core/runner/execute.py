@@ -16,7 +16,7 @@ from animus_core.errors import InvalidInput
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, RecordData, fitting, read_data
 from animus_core.journal.reader import iterate
-from animus_core.journal.writer import JournalFull, JournalWriter
+from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull, JournalWriter
 from animus_core.runner.decide import Perform, Record, Settle, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState, RunStatus, Stage, apply
@@ -25,8 +25,6 @@ from animus_protocol.crash_points import declare, reach
 __all__ = ["Effect", "Execution", "fold"]
 
 _log = logging.getLogger("animus.runner")
-_ROOM_TRIES: Final = 10
-_ROOM_WAIT_S: Final = 1.0
 _UNSYNCED: Final = frozenset({Kind.AGENT_RECORD})
 
 _INTENDED: Final = declare("runner.intended", "the intent is on disk, the effect has not begun")
@@ -175,7 +173,7 @@ class Execution:
 
     async def _journalize(self, kind: Kind, data: RecordData) -> None:
         """Append durably. A full disk is waited for (10 s), because an outcome must not be thrown away for it."""
-        for left in reversed(range(_ROOM_TRIES)):
+        for left in reversed(range(ROOM_TRIES)):
             try:
                 self._append(kind, data)
                 break
@@ -183,7 +181,7 @@ class Execution:
                 if not left:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(_ROOM_WAIT_S)
+                await asyncio.sleep(ROOM_WAIT_S)  # no file system tells when it has room again
         point = _POINTS.get(kind)
         if point is not None:
             reach(point)

@@ -134,6 +134,8 @@ class TaskFolder:
                     write.create(path, content)
                 except FileExistsError:
                     continue
+                except OSError as error:
+                    raise _unwritable(path, error) from error
                 lock.highest = number
                 return read_task(numbered(number), content, path.stat(follow_symlinks=False))
 
@@ -158,6 +160,8 @@ class TaskFolder:
             raise InvalidInput(self._message(path.name, error.line, error.problem)) from None
         except FileNotFoundError:
             raise NotFound(f"task {task_id}") from None
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def delete(self, task_id: str) -> None:
         """Delete the file, also one that is broken. Raises NotFound and InvalidInput."""
@@ -256,6 +260,10 @@ def _is_task_name(name: str) -> bool:
 
 def _shown(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
+
+
+def _unwritable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(f"{path}: it cannot be written: {error.strerror} - make room or mend the folder, then retry")
 
 
 def _kind_problem(times: os.stat_result) -> str | None:

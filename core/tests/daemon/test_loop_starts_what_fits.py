@@ -1,0 +1,220 @@
+"""The loop starts what fits, in order; what cannot start is held with its reason or keeps its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import pytest
+
+from animus_core.daemon.bus import Bus
+from animus_core.daemon.capacity import Settings
+from animus_core.daemon.loop import Loop
+from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry
+from animus_core.daemon.runs import Runs
+from animus_core.daemon.state import CoreState
+from animus_core.errors import Conflict, InvalidInput, Unavailable
+from animus_core.store.database import Database
+from animus_core.store.paths import Scope
+from animus_core.workflow.plan import Plan
+from animus_protocol.models.dispatch import SubjectDispatch
+
+Within = Callable[[Coroutine[Any, Any, Any]], Any]
+Dispatch = Callable[..., SubjectDispatch]
+
+
+class FakeRuns:
+    """Runs that start and never end; `refusals` are raised first."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.started: list[str] = []
+        self.refusals: list[Exception] = []
+        self.grown = asyncio.Condition()
+
+    @property
+    def active(self) -> int:
+        return len(self.started)
+
+    def check_hellos(self) -> None: ...
+
+    async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        await self.database.write(lambda tx: tx.execute("queue_assign", run_id=run_id, entry_id=entry.entry_id))
+        async with self.grown:
+            self.started.append(entry.subject_id)
+            self.grown.notify_all()
+
+    async def until(self, count: int) -> list[str]:
+        async with self.grown:
+            await self.grown.wait_for(lambda: len(self.started) >= count)
+        return self.started
+
+
+class World:
+    """A loop over a real queue, with runs that are none."""
+
+    def __init__(self, scope: Scope, database: Database, settings: Settings) -> None:
+        self.queue, self.bus, self.state = Queue(database), Bus(), CoreState(scope)
+        self.runs = FakeRuns(database)
+        self.broken: dict[str, Exception] = {}
+        runs = cast(Runs, self.runs)
+        self.loop = Loop(self.queue, runs, self.bus, self.state, lambda: settings, self.plan_for)
+
+    async def plan_for(self, entry: QueueEntry) -> Plan:
+        if entry.subject_id in self.broken:
+            raise self.broken[entry.subject_id]
+        return cast(Plan, None)
+
+
+Using = Callable[[Settings, Callable[[World], Coroutine[Any, Any, Any]]], None]
+
+
+@pytest.fixture
+def using(scope: Scope, within: Within) -> Using:
+    def run(settings: Settings, work: Callable[[World], Coroutine[Any, Any, Any]]) -> None:
+        async def opened() -> None:
+            async with await Database.open(scope.workflow_db) as database:
+                await work(World(scope, database, settings))
+
+        within(opened())
+
+    return run
+
+
+def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_urgent_ones(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        for number in range(4):
+            await world.queue.enqueue(dispatch(f"normal-{number}", minute=number))
+        assert await world.loop.tick() == 2
+        assert await world.loop.tick() == 0
+        await world.queue.enqueue(dispatch("urgent", priority="high", minute=9))
+        await world.queue.enqueue(dispatch("urgent-2", priority="high", minute=10))
+        assert await world.loop.tick() == 1
+        assert world.runs.started == ["normal-0", "normal-1", "urgent"]
+
+    using(Settings(max_workflows=3, slot_headroom=1), work)
+
+
+def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Using, dispatch: Dispatch) -> None:
+    async def work(world: World) -> None:
+        await world.queue.enqueue(dispatch("A"))
+        world.state.set_paused(True)
+        assert await world.loop.tick() == 0
+        world.state.set_paused(False)
+        assert await world.loop.tick() == 1
+
+    using(Settings(), work)
+
+
+def test_pausing_survives_a_restart(scope: Scope) -> None:
+    CoreState(scope).set_paused(True)
+    assert CoreState(scope).paused
+
+
+def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_next_one_starts_at_once(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        world.broken["A"] = InvalidInput("no workflow 'w'", hint="Write one.")
+        await world.queue.enqueue(dispatch("A", minute=1))
+        await world.queue.enqueue(dispatch("B", minute=2))
+        task = asyncio.ensure_future(world.loop.run())
+        assert await world.runs.until(1) == ["B"]
+        (held,) = (await world.queue.page(EntryStatus.HELD, None, 9)).entries
+        assert (held.subject_id, held.hold_reason) == ("A", "no workflow 'w'\nWrite one.")
+        world.loop.stop()
+        await task
+
+    using(Settings(max_workflows=1, heartbeat_s=3600), work)
+
+
+def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_it_is_tried(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        await world.queue.enqueue(dispatch("A", minute=1))
+        await world.queue.enqueue(dispatch("B", minute=2))
+        world.runs.refusals = [Unavailable("no space left on device")]
+        assert await world.loop.tick() == 0
+        assert [entry.subject_id for entry in await world.queue.next_ready(9, 4)] == ["A", "B"]
+        assert await world.loop.tick() == 2
+
+    using(Settings(), work)
+
+
+def test_an_entry_that_moved_on_is_passed_over(using: Using, dispatch: Dispatch) -> None:
+    async def work(world: World) -> None:
+        await world.queue.enqueue(dispatch("A", minute=1))
+        await world.queue.enqueue(dispatch("B", minute=2))
+        world.runs.refusals = [Conflict("not waiting any more")]
+        assert await world.loop.tick() == 1
+        assert world.runs.started == ["B"]
+
+    using(Settings(), work)
+
+
+def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        task = asyncio.ensure_future(world.loop.run())
+        await world.queue.enqueue(dispatch("A"))
+        world.loop.nudge()
+        assert await world.runs.until(1) == ["A"]
+        soon = (await world.queue.enqueue(dispatch("warm"))).entry.enqueued_at
+        await world.queue.enqueue(dispatch("B"), run_at=soon)
+        world.loop.nudge()
+        assert sorted(await world.runs.until(3)) == ["A", "B", "warm"]
+        world.loop.stop()
+        await task
+
+    using(Settings(heartbeat_s=3600), work)
+
+
+def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(
+    scope: Scope, within: Within, dispatch: Dispatch
+) -> None:
+    async def work() -> None:
+        async with await Database.open(scope.workflow_db) as database:
+            world = World(scope, database, Settings())
+            asked, mended = asyncio.Event(), asyncio.Event()
+
+            def settings() -> Settings:
+                asked.set()
+                if not mended.is_set():
+                    raise InvalidInput("pm-config.json: pool_size is 'x'")
+                return Settings()
+
+            runs = cast(Runs, world.runs)
+            loop = Loop(world.queue, runs, world.bus, world.state, settings, world.plan_for)
+            await world.queue.enqueue(dispatch("A"))
+            task = asyncio.ensure_future(loop.run())
+            await asked.wait()
+            mended.set()
+            loop.nudge()
+            assert await world.runs.until(1) == ["A"]
+            loop.stop()
+            await task
+
+    within(work())
+
+
+def test_the_bus_wakes_everybody_who_waits_and_nobody_who_is_up_to_date(within: Within) -> None:
+    async def work() -> None:
+        bus = Bus()
+        waiting = [asyncio.ensure_future(bus.wait_beyond(0)) for _ in range(3)]
+        ahead = asyncio.ensure_future(bus.wait_beyond(1))
+        await asyncio.sleep(0)
+        bus.publish()
+        assert await asyncio.gather(*waiting) == [1, 1, 1]
+        assert await bus.wait_beyond(0) == 1
+        assert not ahead.done()
+        bus.publish()
+        assert await ahead == 2
+
+    within(work())

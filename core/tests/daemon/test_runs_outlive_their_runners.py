@@ -1,0 +1,451 @@
+"""Runs with real child processes that inherit the lock: clean ends, crashes, crash loops, restarts, orders."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from animus_core.daemon.bus import Bus
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.runs import MAX_STRIKES, Launch, Runs
+from animus_core.errors import Conflict, NotFound, Unavailable
+from animus_core.journal.kinds import Order
+from animus_core.store.database import Database
+from animus_core.store.locks import HeldLock, is_held
+from animus_core.store.paths import Scope
+from animus_core.workflow.definitions import PhaseMode
+from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
+from animus_protocol.models import runner as wire
+from animus_protocol.models.dispatch import SubjectDispatch
+from animus_protocol.peer import Peer
+
+Within = Callable[[Coroutine[Any, Any, Any]], Any]
+Dispatch = Callable[..., SubjectDispatch]
+PLAN = Plan(
+    workflow_ref="w",
+    name="w",
+    phases=(PlannedPhase(id="a", mode=PhaseMode.COMMAND, command=PlannedCommand(program="x")),),
+)
+# A runner that takes over the lock and then does, word by word, what it was told.
+RUNNER = """
+import os, sys
+from pathlib import Path
+from animus_core.journal.kinds import Kind
+from animus_core.journal.writer import JournalWriter
+from animus_core.store.locks import from_inherited
+
+folder, epoch, fd, order, words = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5:]
+held = from_inherited(fd, folder / "lock")
+held.describe(epoch=epoch)
+journal = JournalWriter.open(folder / "journal.jsonl", folder.name, epoch, held=held)
+about = {"phase": "a", "attempt": epoch}
+
+def write(kind, **data):
+    journal.append(kind, data, sync=True)
+
+for word in words:
+    match word.partition(":")[::2]:
+        case "begin", _:
+            write("runner_started", pid=os.getpid(), starttime="1", boot_id="b", version="0")
+            if epoch == 1:
+                write("workflow_started", workflow_ref="w", phases=["a"])
+        case "progress", _:
+            write("phase_started", **about, ordinal=0, cause="first")
+        case "order", _:
+            write("operator_order", order=order)
+        case "complete", _:
+            write("workflow_completed")
+        case "cancel", _:
+            write("workflow_cancelled", reason="enough")
+        case "block", _:
+            write("workflow_blocked", **about, reason="look", hint="animus workflow resume")
+        case "spoil", _:
+            with (folder / "journal.jsonl").open("ab") as file:
+                file.write(b"{this is no record}\\n")
+        case "say", text:
+            print(text, flush=True)
+        case "wait", path:
+            open(path).read()
+        case "die", _:
+            os.kill(os.getpid(), 9)
+        case "exit", code:
+            os._exit(int(code))
+"""
+
+
+class Daemon:
+    """A daemon's runs, with runners that do what `script` says for each epoch; the last entry is for all later ones."""
+
+    def __init__(self, scope: Scope, database: Database, script: list[str]) -> None:
+        self.scope, self.database, self.script = scope, database, script
+        self.bus, self.queue = Bus(), Queue(database)
+        self.launches: list[Launch] = []
+        self.children: list[asyncio.subprocess.Process] = []
+        self.runs = Runs(scope, database, self.bus, self._start, self.bus.publish)
+
+    async def _start(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+        self.launches.append(launch)
+        words = self.script[min(launch.epoch, len(self.script)) - 1].split()
+        fd = held.inheritable_fd()
+        arguments = [str(self.scope.run_dir(launch.run_id).root), str(launch.epoch), str(fd), launch.order or "-"]
+        log = await asyncio.to_thread(launch.log.open, "ab")
+        with log:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", RUNNER, *arguments, *words, pass_fds=[fd], stdout=log, stderr=log
+            )
+        self.children.append(child)
+        return child
+
+    async def begin(self, dispatch: SubjectDispatch, run_id: str = "run-1") -> None:
+        entry = (await self.queue.enqueue(dispatch)).entry
+        await self.runs.start(entry, PLAN, run_id)
+
+    async def run(self, run_id: str = "run-1") -> dict[str, Any]:
+        return await self.database.read(lambda tx: dict(tx.one("run_get", run_id=run_id) or {}))
+
+    async def until(self, ready: Callable[[dict[str, Any]], bool], run_id: str = "run-1") -> dict[str, Any]:
+        while True:
+            version = self.bus.version
+            row = await self.run(run_id)
+            if ready(row):
+                return row
+            await self.bus.wait_beyond(version)
+
+    async def until_left(self, status: str) -> dict[str, Any]:
+        return await self.until(lambda row: row["status"] == status and self.runs.active == 0)
+
+    async def facts(self) -> list[str]:
+        rows = await self.database.read(lambda tx: tx.all("fact_after", fact_seq=0, limit=99))
+        return [row["kind"] for row in rows]
+
+
+Using = Callable[[list[str], Callable[[Daemon], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def using(scope: Scope, within: Within) -> Using:
+    def run(script: list[str], work: Callable[[Daemon], Awaitable[None]]) -> None:
+        async def opened() -> None:
+            async with await Database.open(scope.workflow_db) as database:
+                await work(Daemon(scope, database, script))
+
+        within(opened())
+
+    return run
+
+
+def hello(epoch: int, run_id: str = "run-1") -> wire.RunnerHello:
+    return wire.RunnerHello(run=run_id, epoch=epoch, pid=1, starttime="1", boot_id="b", version="0", offset=0)
+
+
+def open_gate(path: Path) -> None:
+    """Let whoever waits at the other end of the pipe go on."""
+    os.close(os.open(path, os.O_WRONLY))
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    path = tmp_path / "gate"
+    os.mkfifo(path)
+    return path
+
+
+def test_a_run_that_ends_well_is_taken_in_and_its_slot_is_free(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("completed")
+        assert row["epoch"] == 1
+        assert await daemon.facts() == ["started", "completed"]
+        (entry,) = await daemon.database.read(lambda tx: tx.all("queue_list", status="done", limit=9, offset=0))
+        assert (entry["subject_id"], entry["run_id"]) == ("A", "run-1")
+
+    using(["begin progress complete"], work)
+
+
+def test_an_entry_that_has_moved_on_is_not_started(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        entry = (await daemon.queue.enqueue(dispatch("A"))).entry
+        await daemon.queue.change("drop", "A")
+        with pytest.raises(Conflict, match="not waiting any more"):
+            await daemon.runs.start(entry, PLAN, "run-1")
+        assert (daemon.launches, daemon.runs.active, await daemon.run()) == ([], 0, {})
+
+    using(["begin"], work)
+
+
+def test_a_crash_is_a_fact_and_the_next_epoch_goes_on(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("completed")
+        assert row["epoch"] == 2
+        assert [launch.epoch for launch in daemon.launches] == [1, 2]
+        assert await daemon.facts() == ["started", "runner-crashed", "completed"]
+
+    using(["begin die", "begin complete"], work)
+
+
+def test_a_runner_that_dies_before_its_first_record_is_recovered_too(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        assert (await daemon.until_left("completed"))["epoch"] == 2
+
+    using(["die", "begin complete"], work)
+
+
+def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("blocked")
+        assert len(daemon.launches) == MAX_STRIKES
+        assert row["reason"].startswith(f"{MAX_STRIKES} runners in a row died without progress; the last: ouch")
+        assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
+        assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_STRIKES - 1), "blocked"]
+
+    using(["begin say:ouch die"], work)
+
+
+def test_progress_forgives_earlier_crashes(using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("animus_core.daemon.runs.MAX_STRIKES", 2)
+
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await daemon.until_left("completed")
+        assert len(daemon.launches) == 3
+
+    using(["begin die", "progress die", "complete"], work)
+
+
+def test_exit_code_5_blocks_at_once_with_the_tail_of_the_log(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("blocked")
+        assert (row["reason"], len(daemon.launches)) == ("no-room-left", 1)
+        assert await daemon.facts() == ["started", "blocked"]
+
+    using(["begin say:no-room-left exit:5"], work)
+
+
+def test_a_damaged_journal_blocks_the_run_and_names_the_line(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("blocked")
+        assert "journal.jsonl:3: " in row["reason"]
+        assert len(daemon.launches) == 1
+
+    using(["begin spoil die"], work)
+
+
+def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        async def refuse(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        runs = Runs(daemon.scope, daemon.database, daemon.bus, refuse, daemon.bus.publish)
+        entry = (await daemon.queue.enqueue(dispatch("A"))).entry
+        with pytest.raises(Unavailable, match="cannot be started"):
+            await runs.start(entry, PLAN, "run-1")
+        assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
+        with pytest.raises(Unavailable):
+            await runs.resume("run-1", Order.RESUME, None)
+        assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
+        assert not is_held(daemon.scope.run_dir("run-1").lock)
+        await daemon.runs.resume("run-1", Order.RESUME, None)
+        await daemon.until_left("completed")
+
+    using(["begin complete"], work)
+
+
+# == a daemon that comes back ==
+
+
+def test_a_living_runner_is_adopted_and_never_doubled(
+    scope: Scope, within: Within, dispatch: Dispatch, gate: Path
+) -> None:
+    async def work() -> None:
+        script = [f"begin progress wait:{gate} complete"]
+        async with await Database.open(scope.workflow_db) as database:
+            before = Daemon(scope, database, script)
+            await before.begin(dispatch("A"))
+            await _ring_until_running(before)
+            task = next(iter(before.runs._live.values())).task
+            assert task is not None
+            task.cancel()
+            await asyncio.wait([task])
+        async with await Database.open(scope.workflow_db) as database:
+            after = Daemon(scope, database, script)
+            await after.runs.adopt()
+            assert after.runs.active == 1
+            await asyncio.to_thread(open_gate, gate)
+            row = await after.until_left("completed")
+            assert (row["epoch"], after.launches) == (1, [])
+            assert await after.facts() == ["started", "completed"]
+        await before.children[0].wait()
+
+    within(work())
+
+
+def test_a_run_whose_runner_died_with_the_daemon_is_recovered(scope: Scope, within: Within, dispatch: Dispatch) -> None:
+    async def work() -> None:
+        async with await Database.open(scope.workflow_db) as database:
+            before = Daemon(scope, database, ["begin die"])
+            before.runs._closing = True  # it takes in nothing more, as one that is killed
+            await before.begin(dispatch("A"))
+            await before.children[0].wait()
+            task = next(iter(before.runs._live.values())).task
+            assert task is not None
+            await asyncio.wait([task])
+        async with await Database.open(scope.workflow_db) as database:
+            after = Daemon(scope, database, ["", "begin complete"])
+            await after.runs.adopt()
+            assert (await after.until_left("completed"))["epoch"] == 2
+
+    within(work())
+
+
+def test_a_run_that_was_committed_and_never_launched_is_started_by_the_next_daemon(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(daemon: Daemon) -> None:
+        entry = (await daemon.queue.enqueue(dispatch("A"))).entry
+
+        def commit(tx: Any) -> None:
+            row = {"subject_kind": "task", "subject_id": "A", "workflow_ref": "w", "created_at": entry.enqueued_at}
+            tx.execute("run_insert", run_id="run-1", entry_id=entry.entry_id, status="pending", epoch=1, **row)
+            tx.execute("queue_assign", run_id="run-1", entry_id=entry.entry_id)
+
+        await daemon.database.write(commit)
+        await asyncio.to_thread(daemon.scope.run_dir("run-1").create)
+        await daemon.runs.adopt()
+        await daemon.until_left("completed")
+
+    using(["", "begin complete"], work)
+
+
+def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
+    using: Using, dispatch: Dispatch, gate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("animus_core.daemon.runs._LOCK_S", 0.2)
+
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await daemon.until(lambda row: row["status"] == "running")
+        assert await daemon.runs.close(drain_s=0.05) == 1
+        daemon.children[0].send_signal(signal.SIGKILL)
+        await daemon.children[0].wait()
+        assert (await daemon.run())["status"] == "running"
+        assert (len(daemon.launches), await daemon.facts()) == (1, ["started"])
+
+    async def rung(daemon: Daemon) -> None:
+        await asyncio.gather(work(daemon), _ring_until_running(daemon))
+
+    using([f"begin wait:{gate}"], rung)
+
+
+async def _ring_until_running(daemon: Daemon) -> None:
+    """A runner's doorbell, which these runners do not have: rung until what they wrote was taken in."""
+    while (await daemon.run()).get("status") != "running":
+        daemon.runs.rang(wire.RunnerDoorbell(run="run-1", epoch=1, offset=0))
+        await asyncio.sleep(0.01)
+
+
+# == hello ==
+
+
+def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
+    using: Using, dispatch: Dispatch, gate: Path
+) -> None:
+    async def work(daemon: Daemon) -> None:
+        peer = cast(Peer, object())
+        with pytest.raises(Conflict, match="epoch 1 of run run-1 is over"):
+            daemon.runs.hello(hello(1), peer)
+        await daemon.begin(dispatch("A"))
+        await daemon.until(lambda row: row["epoch"] == 2)
+        with pytest.raises(Conflict, match="epoch 1 of run run-1 is over"):
+            daemon.runs.hello(hello(1), peer)
+        daemon.runs.hello(hello(2), peer)
+        await asyncio.to_thread(open_gate, gate)
+        await daemon.until_left("completed")
+
+    using(["begin die", f"wait:{gate} begin complete"], work)
+
+
+def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_was_last_heard_of(
+    using: Using, dispatch: Dispatch, gate: Path
+) -> None:
+    async def work(daemon: Daemon) -> None:
+        peer = cast(Peer, object())
+        await daemon.begin(dispatch("A"))
+        daemon.runs.check_hellos()
+        assert daemon.runs.unresponsive == []
+        live = daemon.runs._live["run-1"]
+        live.since -= 91
+        daemon.runs.check_hellos()
+        assert daemon.runs.unresponsive == ["run-1"]
+        daemon.runs.hello(hello(1), peer)
+        live.since -= 91
+        daemon.runs.left(peer)
+        daemon.runs.check_hellos()
+        assert daemon.runs.unresponsive == []
+        assert len(daemon.launches) == 1
+        await asyncio.to_thread(open_gate, gate)
+        await daemon.until_left("completed")
+
+    using([f"wait:{gate} begin complete"], work)
+
+
+# == orders ==
+
+
+@pytest.mark.parametrize(("order", "word"), [(Order.RESUME, "complete"), (Order.CANCEL, "cancel")])
+def test_a_blocked_run_takes_an_order_in_a_new_epoch(order: Order, word: str, using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await daemon.until_left("blocked")
+        if order is Order.CANCEL:
+            await daemon.runs.cancel("run-1", "enough")
+        else:
+            await daemon.runs.resume("run-1", order, "go on")
+        await daemon.until_left("cancelled" if order is Order.CANCEL else "completed")
+        last = daemon.launches[-1]
+        assert (last.epoch, last.order) == (2, order)
+        assert last.feedback == ("enough" if order is Order.CANCEL else "go on")
+
+    using(["begin progress block", f"begin order {word}"], work)
+
+
+def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_one(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await daemon.until_left("blocked")
+        await daemon.runs.resume("run-1", Order.RESUME, "go on")
+        await daemon.until_left("completed")
+        orders = [(launch.epoch, launch.order, launch.feedback) for launch in daemon.launches]
+        told = (Order.RESUME, "go on")
+        assert orders == [(1, None, None), (2, *told), (3, *told), (4, None, None)]
+
+    using(["begin progress block", "begin die", "begin order die", "begin complete"], work)
+
+
+def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        with pytest.raises(NotFound, match="no run 'run-1'"):
+            await daemon.runs.resume("run-1", Order.RESUME, None)
+        await daemon.begin(dispatch("A"))
+        with pytest.raises(Conflict, match="not blocked"):
+            await daemon.runs.resume("run-1", Order.RESUME, None)
+        with pytest.raises(Unavailable, match="has not dialled in"):
+            await daemon.runs.cancel("run-1", "enough")
+        await daemon.until_left("completed")
+        with pytest.raises(Conflict, match="completed already"):
+            await daemon.runs.cancel("run-1", "enough")
+
+    using(["begin complete"], work)

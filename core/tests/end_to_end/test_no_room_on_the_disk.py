@@ -1,0 +1,122 @@
+"""A disk without room makes work wait, then block; it costs no record, and nothing is accepted that was not written.
+
+A limit on the size of files, put on a living process from outside, is the full disk: every write to a file fails.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Animus, Daemon, Events, Project
+
+ENDLESS = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+
+def fill_disk(pid: int) -> None:
+    """From now on no write of this process to a file succeeds."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def make_room(pid: int) -> None:
+    """Undo `fill_disk`."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, ENDLESS)
+
+
+def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by_a_resume(
+    project: Project, animus: Animus, daemon: Daemon, events: Events, until: Callable[..., None]
+) -> None:
+    effect = "open('effects-{{subject}}', 'a').write('done\\n')"
+    project.script(
+        {
+            "steps": [
+                {"say": "waiting"},
+                {"wait_for": {"file": "gate", "timeout_s": 50}},
+                {"run": [sys.executable, "-c", effect]},
+                {"say": "done"},
+                {"verdict": "advance"},
+            ]
+        }
+    )
+    project.workflows(
+        "default_workflow_ref: deliver\n"
+        "agents: { default: { tool: mock } }\n"
+        "phases: { work: { mode: agent, idempotency: sideeffecting } }\n"
+        "workflows: [{ id: deliver, phases: [work] }]\n"
+    )
+    assert animus("queue", "enqueue", "TASK-001", "TASK-002").code == 0
+    runners = {}
+    for task in ("TASK-001", "TASK-002"):
+        events.wait("agent_record", subject_id=task, kind="output")
+        runners[task] = events.found("runner_started", subject_id=task)[0]["payload"]
+        fill_disk(runners[task]["pid"])
+    (project.root / "gate").touch()
+    for task in runners:
+        path = project.root / f"effects-{task}"
+        until(lambda path=path: path.exists() and path.read_text() == "done\n", project.root)
+
+    make_room(runners["TASK-001"]["pid"])
+    events.wait("workflow_completed", subject_id="TASK-001")
+    assert len(events.found("runner_started", subject_id="TASK-001")) == 1
+
+    blocked = events.wait("workflow_blocked", subject_id="TASK-002")["payload"]
+    run = blocked["workflow_id"]
+    journal = project.scope.run_dir(run).journal
+    assert f"{journal}: the journal cannot be written" in blocked["reason"]
+    assert f"animus workflow resume {run}" in blocked["hint"]
+    shown = animus.text("workflow", "get", run)
+    assert "the journal cannot be written" in shown.stdout
+    assert f"animus workflow resume {run}" in shown.stdout
+
+    assert animus("workflow", "resume", run).code == 0
+    events.wait("workflow_completed", subject_id="TASK-002")
+    for task in runners:
+        assert (project.root / f"effects-{task}").read_text() == "done\n"
+        assert len(events.found("workflow_completed", subject_id=task)) == 1
+
+
+def test_what_the_database_has_no_room_for_is_refused_and_works_once_there_is(
+    project: Project, animus: Animus, daemon: Daemon, events: Events
+) -> None:
+    for pid in project.processes:
+        fill_disk(pid)
+    refused = animus("queue", "enqueue", "TASK-001")
+    assert (refused.code, refused.error["code"]) == (5, "unavailable")
+    assert str(project.scope.workflow_db) in refused.told
+    assert refused.error["hint"]
+    assert animus("queue", "list").data["entries"] == []
+
+    for pid in project.processes:
+        make_room(pid)
+    assert animus("queue", "list").data["entries"] == []
+    assert animus("queue", "enqueue", "TASK-001").code == 0
+    events.wait("workflow_completed", subject_id="TASK-001")
+    assert len(events.found("queue_enqueued")) == 1
+
+
+def test_a_status_that_the_task_file_has_no_room_for_is_written_once_there_is(
+    project: Project, animus: Animus, daemon: Daemon, events: Events, until: Callable[..., None]
+) -> None:
+    gate = project.gated("gate")
+    assert animus("queue", "enqueue", "TASK-001").code == 0
+    task = project.root / ".animus/tasks/TASK-001.md"
+    until(lambda: "in-progress" in task.read_text(), task.parent)
+    plugin = next(pid for pid in project.processes if "animus-subject-files" in command_line(pid))
+    fill_disk(plugin)
+    gate.touch()
+    events.wait("workflow_completed", subject_id="TASK-001")
+    until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
+    assert "in-progress" in task.read_text()
+
+    make_room(plugin)
+    until(lambda: "status: done" in task.read_text(), task.parent)

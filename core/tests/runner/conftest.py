@@ -1,0 +1,59 @@
+"""Run plans on a real journal under a real lock, within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from animus_core.journal.writer import JournalWriter
+from animus_core.store.locks import HeldLock, acquire
+from animus_core.store.paths import RunPaths
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine to its end, on a loop of its own, in at most 30 s."""
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(asyncio.wait_for(work, DEADLINE_S))
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RunPaths:
+    """The folder of a run."""
+    paths = RunPaths(tmp_path / "run-1")
+    paths.create()
+    return paths
+
+
+@pytest.fixture
+def held(files: RunPaths) -> Iterator[HeldLock]:
+    """The run's lock."""
+    lock = acquire(files.lock)
+    assert lock is not None
+    with lock:
+        yield lock
+
+
+@pytest.fixture
+def open_journal(files: RunPaths, held: HeldLock) -> Iterator[Callable[[int], JournalWriter]]:
+    """The run's journal, opened as the runner of an epoch."""
+    writers: list[JournalWriter] = []
+
+    def open_as(epoch: int) -> JournalWriter:
+        for writer in writers:
+            writer.close()
+        writers.append(JournalWriter.open(files.journal, "run-1", epoch, held=held))
+        return writers[-1]
+
+    yield open_as
+    for writer in writers:
+        writer.close()
