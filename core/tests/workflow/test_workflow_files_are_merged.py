@@ -67,12 +67,12 @@ def test_two_different_default_workflows_are_a_mistake(mistakes):
 def test_daemon_blocks_merge_field_by_field_and_the_later_file_wins(load):
     workflows = load(
         {
-            "workflows.yaml": "daemon: { auto_run_ready: true, interval_secs: 5 }\n",
+            "workflows.yaml": "daemon: { interval_secs: 5 }\n",
             "workflows/a.yaml": "daemon: { interval_secs: 9, max_agents: 2 }\n",
             "workflows/b.yaml": "daemon: { pool_size: 3 }\n",
         }
     )
-    assert workflows.daemon == DaemonBlock(auto_run_ready=True, interval_secs=9, pool_size=3)
+    assert workflows.daemon == DaemonBlock(interval_secs=9, pool_size=3)
 
 
 def test_files_with_the_other_suffix_are_not_passed_over_in_silence(load):

@@ -79,7 +79,7 @@ HOSTILE = {
     "huge number": ("name: " + "9" * 5000, "cannot be read as a number"),
     "huge version": ("%YAML " + "9" * 5000 + ".1\n---\na: 1\n", "a number that no character or version has"),
     "not a number after all": ("daemon: { interval_secs: !!int x }\n", "cannot be read as a number"),
-    "not a boolean after all": ("daemon: { auto_run_ready: !!bool x }\n", "cannot be read as true or false"),
+    "not a boolean after all": ("default_workflow_ref: !!bool x\n", "cannot be read as true or false"),
 }
 
 

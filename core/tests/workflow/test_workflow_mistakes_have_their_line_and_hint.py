@@ -381,7 +381,7 @@ agents:
     tool: mock
     <agent>
 daemon:
-  auto_run_ready: true
+  pool_size: 2
   <daemon>
 """
 

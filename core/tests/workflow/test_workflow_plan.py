@@ -292,7 +292,7 @@ def test_all_missing_variables_are_told_at_once_with_the_place_of_the_workflow(l
     with pytest.raises(InvalidInput) as raised:
         plan_of(load, VARIABLES)
     assert raised.value.message == ".animus/workflows.yaml:12: the workflow `w` needs values for `goal`, `depth`"
-    assert raised.value.hint == "give each a value, or a `default`"
+    assert raised.value.hint == "give each a value (`--var NAME=VALUE`), or a `default`"
     assert raised.value.details == {"missing": ["goal", "depth"]}
 
 

@@ -47,7 +47,7 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
         parser.exit(
             2,
             f"{plugin_class.name} is an Animus plugin: a host starts it and speaks JSON-RPC on its stdin.\n"
-            f"Look at it with --manifest, or try it with: animus plugin ping {plugin_class.name}\n",
+            f"To see what it is: {plugin_class.name} --manifest\n",
         )
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     set_role(plugin_class.plugin_kind)

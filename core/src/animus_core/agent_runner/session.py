@@ -157,11 +157,13 @@ class LiveSession:
         limit = self.opened.request.timeout_secs
         timeout_s = _DEFAULT_TIMEOUT_S if limit is None else limit + _TIMEOUT_GRACE_S
         self._call = asyncio.ensure_future(provider.peer.call(method, self.opened.request, timeout_s=timeout_s))
-        closed = await self._settled(self._call, provider)
+        closed = await self._settled(self._call, provider, resume=resume)
         reach(_ANSWERED)
         return closed
 
-    async def _settled(self, call: asyncio.Task[wire.AgentRunResponse], provider: PluginSession) -> SessionClosed:
+    async def _settled(
+        self, call: asyncio.Task[wire.AgentRunResponse], provider: PluginSession, *, resume: bool
+    ) -> SessionClosed:
         resumable = "agent/resume" in provider.methods
         try:
             response = await asyncio.shield(call)
@@ -173,6 +175,8 @@ class LiveSession:
         except RpcError as error:
             if isinstance(error, Cancelled) and self._cancelled:
                 return self._called_off(error.message, written=True, resumable=resumable)
+            if resume and error.category == "not_found":
+                return SessionClosed(end=SessionEnd.UNKNOWN, written=True, message=str(error))
             return SessionClosed(end=SessionEnd.REFUSED, written=True, message=str(error))
         except CallTimeout as error:
             return SessionClosed(end=SessionEnd.TIMED_OUT, written=True, resumable=resumable, message=str(error))

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_core.app.logs import log_to_stderr
-from animus_core.app.spawn import start_core_process
+from animus_core.app.spawn import core_environment, start_core_process
 from animus_core.cli.output import Output
 from animus_core.control.local import open_project
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
+from animus_core.daemon.capacity import Settings
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.daemon.state import read_settings
@@ -36,6 +37,7 @@ from animus_core.store.locks import HeldLock, acquire, is_held, read_holder, wai
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
+from animus_core.workflow.definitions import DaemonBlock
 from animus_core.workflow.load import load_workflows
 from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
@@ -151,12 +153,12 @@ class _Daemon:
         self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, self.nudge)
         self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, project.plan_for)
         project.changed = self._loop.nudge
-        self._pool_size: int | None = None
+        self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
         """Serve until told to stop; then drain and close in order."""
         workflows = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
-        self._pool_size = workflows.daemon.pool_size
+        self._block = workflows.daemon
         self._settings()
         listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
         listener.on_left(self._runs.left)
@@ -212,8 +214,8 @@ class _Daemon:
         """Tick soon."""
         self._loop.nudge()
 
-    def _settings(self) -> Any:
-        return read_settings(self._scope, self._pool_size)
+    def _settings(self) -> Settings:
+        return read_settings(self._scope, self._block)
 
     def _projectors(self) -> list[ProjectorTask]:
         subjects = RoutedSubjects(self._project.router)
@@ -237,9 +239,9 @@ class _Daemon:
             arguments += ["--order", launch.order.value]
         if launch.feedback is not None:
             arguments += ["--feedback", launch.feedback]
-        return await start_core_process(
-            "animus_core.app.runner", arguments, log=launch.log, env=dict(os.environ), held=held
-        )
+        manifests = (plugin.manifest for plugin in self._project.discovery.plugins)
+        env = core_environment({required.name for manifest in manifests for required in manifest.env_required})
+        return await start_core_process("animus_core.app.runner", arguments, log=launch.log, env=env, held=held)
 
 
 async def _dismiss_agent_runner(scope: Scope) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -26,14 +27,14 @@ _ANSWER_S: Final = 20.0
 _LOOK_S: Final = 0.02
 
 
-def core_environment() -> dict[str, str]:
-    """What a process of the core gets: the base names, ours, and every `ANIMUS_` variable of the operator.
+def core_environment(declared: Iterable[str]) -> dict[str, str]:
+    """What a runner and the agent-runner get: the base names, every `ANIMUS_` variable, and what plugins have declared.
 
-    A provider's credentials are the operator's too: the agent-runner needs the whole environment to hand declared
-    names on, so it is started with it.
+    The declared names are there for the agent-runner, which hands each plugin its own; nothing else of the operator's
+    shell comes in. `PYTHONPATH` is kept, because these processes are this same Python program.
     """
-    extra = {name: value for name, value in os.environ.items() if name.startswith("ANIMUS_")}
-    return child_environment(os.environ, extra=extra)
+    extra = {name: value for name, value in os.environ.items() if name.startswith("ANIMUS_") or name == "PYTHONPATH"}
+    return child_environment(os.environ, declared=declared, extra=extra)
 
 
 async def start_core_process(

@@ -124,6 +124,12 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+    return int(text)
+
+
 class _Tree:
     """Adds commands to the parser, each with the common options."""
 
@@ -163,12 +169,13 @@ class _Tree:
         group = self._group("queue", "accepted work in its order")
         enqueue = self._command(group, "enqueue", "queue_commands:enqueue", "work on a subject")
         enqueue.add_argument("subject", nargs="+", help="ids of subjects, for example TASK-001")
-        enqueue.add_argument("--kind", default="task", help="the subjects' kind (task)")
+        enqueue.add_argument("--kind", help="the subjects' kind (the project's default_subject_kind, else task)")
         enqueue.add_argument("--workflow", metavar="REF", help="the workflow (the project's default)")
         enqueue.add_argument("--priority", metavar="P", help="critical, high, medium or low")
         enqueue.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="a workflow variable")
         listing = self._command(group, "list", "queue_commands:list_entries", "what waits and what is worked on")
         listing.add_argument("--status", choices=["ready", "held", "in-flight", "done", "dropped"])
+        listing.add_argument("--limit", type=_count, default=100, metavar="N", help="at most so many (100)")
         self._command(group, "stats", "queue_commands:stats", "how many entries in which status")
         for verb, what in (("hold", "keep it from starting"), ("release", "let it start again"), ("drop", "remove it")):
             one = self._command(group, verb, f"queue_commands:{verb}", what)
@@ -181,6 +188,7 @@ class _Tree:
         self._command(group, "validate", "workflow_commands:validate", "check .animus/workflows.yaml and workflows/")
         listing = self._command(group, "list", "workflow_commands:list_runs", "runs, the newest first")
         listing.add_argument("--status", choices=["pending", "running", "paused", "completed", "failed", "cancelled"])
+        listing.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
         for verb, what in (
             ("get", "one run with its phases"),
             ("resume", "repeat the phase of a blocked run"),

@@ -47,14 +47,16 @@ def enqueue(args: argparse.Namespace, output: Output) -> int:
 
 def list_entries(args: argparse.Namespace, output: Output) -> int:
     """Print what is in the queue."""
-    params = wire.QueueListParams(status=args.status)
+    params = wire.QueueListParams(status=args.status, limit=args.limit)
     found = with_control(scope_of(args), lambda control: control.call(wire.QUEUE_LIST, params))
     rows = [
         [entry.id, entry.subject_id, entry.status, str(entry.priority), entry.workflow_ref or "", _note(entry)]
         for entry in found.entries
     ]
     data = {"entries": [_data(entry) for entry in found.entries], "next_cursor": found.next_cursor}
-    output.result(data, lambda: table(["ENTRY", "SUBJECT", "STATUS", "PRIORITY", "WORKFLOW", "NOTE"], rows))
+    head = ["ENTRY", "SUBJECT", "STATUS", "PRIORITY", "WORKFLOW", "NOTE"]
+    more = f"\nthere is more: --limit {2 * args.limit}" if found.next_cursor else ""
+    output.result(data, lambda: table(head, rows) + more)
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
@@ -22,17 +22,23 @@ from animus_protocol.connection import Notification
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon as wire
 from animus_protocol.models.control import queue as queue_wire
+from animus_protocol.models.control import workflow as workflow_wire
 
 __all__ = ["follow", "watch"]
 
-_IDLE_LOOK_S = 0.5
+_LOOK_S: Final = 0.2
+_LAST_LOOKS: Final = 10
 
 
 def watch(args: argparse.Namespace, output: Output) -> int:
     """Show runs until interrupted, or until nothing is queued or running."""
     scope = scope_of(args)
     view = RunsView()
-    until = _idle if args.until_idle else None
+
+    async def idle(control: Control) -> None:
+        await _idle(control, view)
+
+    until = idle if args.until_idle else None
     try:
         asyncio.run(follow(scope, view, until, Console(stderr=output.json_mode)))
     except KeyboardInterrupt:
@@ -60,6 +66,8 @@ async def follow(
 
     async with connect_control(scope, take) as control:
         await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=since))
+        if since is None:
+            await _seed(control, view)
         end = asyncio.ensure_future(until(control) if until is not None else control.ended())
         gone = asyncio.ensure_future(control.ended())
         try:
@@ -86,10 +94,27 @@ def _say(console: Console, row: RunRow, kind: str) -> None:
             console.file.flush()
 
 
-async def _idle(control: Control) -> None:
-    """Return when nothing is queued or running."""
+async def _seed(control: Control, view: RunsView) -> None:
+    """What is queued and running already, whose events are in the past."""
+    queued = await control.call(queue_wire.QUEUE_LIST, queue_wire.QueueListParams())
+    for entry in queued.entries:
+        view.take("queue_enqueued", "", {"subject_id": entry.subject_id})
+    params = workflow_wire.WorkflowListParams(status=workflow_wire.WorkflowStatus.RUNNING)
+    for run in (await control.call(workflow_wire.WORKFLOW_LIST, params)).runs:
+        began = {"subject_id": run.subject_id, "workflow_id": run.id}
+        view.take("workflow_started", run.started_at.isoformat(), began)
+        if run.current_phase is not None:
+            view.take("phase_started", "", {**began, "phase": run.current_phase, "attempt": run.attempt or 1})
+
+
+async def _idle(control: Control, view: RunsView) -> None:
+    """Return when nothing is queued or running and the view has seen the end of all that it shows."""
     while True:
-        stats = await control.call(queue_wire.QUEUE_STATS, Empty())
-        if not stats.ready and not stats.in_flight:
+        status = await control.call(wire.DAEMON_STATUS, Empty())
+        if not status.queued and not status.active_runs:
+            break
+        await asyncio.sleep(_LOOK_S)  # the counts have no event of their own
+    for _ in range(_LAST_LOOKS):
+        if all(row.status not in ("queued", "running") for row in view.rows.values()):
             return
-        await asyncio.sleep(_IDLE_LOOK_S)  # the queue's counts have no event of their own
+        await asyncio.sleep(_LOOK_S)

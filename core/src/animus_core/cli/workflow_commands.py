@@ -29,14 +29,14 @@ def validate(args: argparse.Namespace, output: Output) -> int:
 
 def list_runs(args: argparse.Namespace, output: Output) -> int:
     """Print the runs."""
-    params = wire.WorkflowListParams(status=args.status)
+    params = wire.WorkflowListParams(status=args.status, limit=args.limit)
     found = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_LIST, params))
     rows = [
         [
             run.id,
             run.subject_id or "",
             run.definition,
-            run.status,
+            _shown(run),
             run.current_phase or "",
             (run.blocked_reason or run.failure_reason or "").partition("\n")[0],
         ]
@@ -46,7 +46,8 @@ def list_runs(args: argparse.Namespace, output: Output) -> int:
         "runs": [run.model_dump(mode="json", exclude_none=True) for run in found.runs],
         "next_cursor": found.next_cursor,
     }
-    output.result(data, lambda: table(["RUN", "SUBJECT", "WORKFLOW", "STATUS", "PHASE", "REASON"], rows))
+    more = f"\nthere is more: --limit {2 * args.limit}" if found.next_cursor else ""
+    output.result(data, lambda: table(["RUN", "SUBJECT", "WORKFLOW", "STATUS", "PHASE", "REASON"], rows) + more)
     return 0
 
 
@@ -67,7 +68,7 @@ def get(args: argparse.Namespace, output: Output) -> int:
             ]
             for phase in detail.get("phases", [])
         ]
-        lines = [f"{run.id}: {run.status} ({run.subject_id}, workflow {run.definition})"]
+        lines = [f"{run.id}: {_shown(run)} ({run.subject_id}, workflow {run.definition})"]
         lines += [line for line in (run.blocked_reason or run.failure_reason, detail.get("hint")) if line]
         lines.append(table(["PHASE", "ATTEMPT", "STATUS", "VERDICT", "REASON"], phases))
         return "\n".join([*lines, f"journal: {detail.get('journal')}"])
@@ -90,3 +91,8 @@ def cancel(args: argparse.Namespace, output: Output) -> int:
     run = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_CANCEL, params))
     output.result(run.model_dump(mode="json", exclude_none=True), f"{run.id}: asked to end")
     return 0
+
+
+def _shown(run: wire.WorkflowSummary) -> str:
+    """The status in a person's words: what the protocol calls `paused` waits for a decision."""
+    return "blocked" if run.blocked_reason is not None else str(run.status)

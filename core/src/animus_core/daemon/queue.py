@@ -41,6 +41,9 @@ _VERBS: Final[dict[str, tuple[frozenset[EntryStatus], EntryStatus]]] = {
 }
 """What an operator may do: from which statuses, to which."""
 
+EVENTS: Final = {"hold": "queue_held", "release": "queue_released", "drop": "queue_dropped"}
+"""The event that tells of it; the daemon itself holds an entry that cannot start, with the same one."""
+
 
 @dataclass(frozen=True)
 class QueueEntry:
@@ -141,7 +144,7 @@ class Queue:
                     details={"entry_id": existing.entry_id, "workflow_ref": existing.workflow_ref},
                 )
             tx.execute("queue_insert", **row)
-            _event(tx, "queue_enqueued", {"entry_id": entry_id, "subject_id": dispatch.subject.id})
+            _told(tx, "queue_enqueued", entry_id)
             return Enqueued(QueueEntry.of(tx.one("queue_get", entry_id=entry_id)), created=True)
 
         return await self._database.write(insert)
@@ -175,9 +178,7 @@ class Queue:
                 )
             ended_at = utc_now_text() if to is EntryStatus.DROPPED else None
             tx.execute("queue_move", entry_id=entry.entry_id, status=to, hold_reason=reason, ended_at=ended_at)
-            told = {"entry_id": entry.entry_id, "subject_id": entry.subject_id, "status": to}
-            _event(tx, f"queue_{verb}", told)
-            return QueueEntry.of(tx.one("queue_get", entry_id=entry.entry_id))
+            return _told(tx, EVENTS[verb], entry.entry_id)
 
         return await self._database.write(move)
 
@@ -210,7 +211,7 @@ class Queue:
             tx.execute(
                 "queue_move", entry_id=entry.entry_id, status=EntryStatus.HELD, hold_reason=reason, ended_at=None
             )
-            _event(tx, "queue_held", {"entry_id": entry.entry_id, "subject_id": entry.subject_id, "reason": reason})
+            _told(tx, EVENTS["hold"], entry.entry_id)
 
         await self._database.write(hold)
 
@@ -231,5 +232,16 @@ def _find(tx: Tx, name: str) -> QueueEntry:
     return QueueEntry.of(rows[0])
 
 
-def _event(tx: Tx, kind: str, data: dict[str, Any]) -> None:
+def _told(tx: Tx, kind: str, entry_id: str) -> QueueEntry:
+    """Record the event `kind` about an entry as it is now; that entry."""
+    entry = QueueEntry.of(tx.one("queue_get", entry_id=entry_id))
+    data: dict[str, Any] = {
+        "entry_id": entry.entry_id,
+        "subject_kind": entry.subject_kind,
+        "subject_id": entry.subject_id,
+        "status": entry.status,
+    }
+    if entry.hold_reason is not None:
+        data["reason"] = entry.hold_reason
     tx.execute("event_insert", run_id=None, seq=None, kind=kind, at=utc_now_text(), data=encode(data).decode())
+    return entry

@@ -14,6 +14,7 @@ from animus_core.store.clock import utc_now_text
 from animus_core.store.json_files import read_json_or_default, write_json_atomic
 from animus_core.store.locks import acquire_within
 from animus_core.store.paths import Scope
+from animus_core.workflow.definitions import DaemonBlock
 
 __all__ = ["CoreState", "read_settings"]
 
@@ -42,17 +43,17 @@ class CoreState:
             write_json_atomic(self._scope.core_state, self._values)
 
 
-def read_settings(scope: Scope, pool_size: int | None) -> Settings:
-    """`pm-config.json`, else the workflows' `daemon.pool_size`, capped by `ANIMUS_WORKFLOW_CONCURRENCY_MAX` (10).
+def read_settings(scope: Scope, block: DaemonBlock) -> Settings:
+    """`pm-config.json`, else the workflows' `daemon:` block; runs are capped by `ANIMUS_WORKFLOW_CONCURRENCY_MAX` (10).
 
     Raises InvalidInput naming the file and the key.
     """
     config = read_json_or_default(scope.pm_config, dict[str, Any]())
     cap_text = os.environ.get(_CONCURRENCY_VARIABLE, "")
     cap = int(cap_text) if cap_text.isdigit() and int(cap_text) > 0 else _DEFAULT_MAX
-    wanted = _number(scope, config, "pool_size", pool_size or cap)
+    wanted = _number(scope, config, "pool_size", block.pool_size or cap)
     headroom = _number(scope, config, "slot_headroom", 0)
-    heartbeat = _number(scope, config, "interval_secs", 5)
+    heartbeat = _number(scope, config, "interval_secs", block.interval_secs or 5)
     return Settings(max_workflows=min(max(1, wanted), cap), slot_headroom=headroom, heartbeat_s=max(1.0, heartbeat))
 
 

@@ -211,7 +211,7 @@ def _outcome(following: _Following, closed: wire.SessionClosed, session_id: str)
                 "session_id": response.session_id,
             }
             return following.outcome(OutcomeKind.FINISHED, response.output).model_copy(update=facts)
-        case wire.SessionEnd.DIED:
+        case wire.SessionEnd.DIED | wire.SessionEnd.UNKNOWN:
             facts = {"resumable": closed.resumable, "session_id": session_id}
             text = closed.message or "the provider died"
             return following.outcome(OutcomeKind.LOST, text, written=closed.written).model_copy(update=facts)

@@ -6,9 +6,11 @@ Made by `app` (a daemon's or a daemonless command's), used by the other services
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import Queue, QueueEntry
@@ -23,6 +25,8 @@ from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import Plan, build_plan, providers_needed
 
 __all__ = ["Project", "missing_providers", "provider_names"]
+
+_DEFAULT_KIND: Final = "task"
 
 
 def provider_names(discovery: Discovery) -> frozenset[str]:
@@ -50,6 +54,20 @@ class Project:
     def __post_init__(self) -> None:
         self.queue = Queue(self.database)
         self.state = CoreState(self.scope)
+
+    def default_subject_kind(self) -> str:
+        """`default_subject_kind` of `.animus/config.json`, else `task`. Raises InvalidInput for a broken file."""
+        path = self.scope.project_root / ".animus" / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return _DEFAULT_KIND
+        except (ValueError, OSError) as error:
+            raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file, or remove it.") from error
+        kind = config.get("default_subject_kind", _DEFAULT_KIND) if isinstance(config, dict) else None
+        if not isinstance(kind, str) or not kind:
+            raise InvalidInput(f"{path}: default_subject_kind is no text", hint='Write "default_subject_kind": "task".')
+        return kind
 
     async def workflows(self) -> WorkflowSet:
         """The project's workflows as the files say now. Raises InvalidWorkflow."""

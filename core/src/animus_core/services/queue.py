@@ -16,7 +16,6 @@ from animus_protocol.models.control import queue as wire
 
 __all__ = ["QueueService"]
 
-_DEFAULT_KIND: Final = "task"
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1000
 _WIRE_STATUS: Final = {
@@ -45,7 +44,7 @@ class QueueService:
         workflow_ref = resolve_workflow(workflows, params.workflow_ref)
         self._project.plan(workflows, workflow_ref, params.vars)
         wanted = Wanted(
-            kind=params.kind or _DEFAULT_KIND,
+            kind=params.kind or self._project.default_subject_kind(),
             subject_id=params.task_id,
             workflow_ref=workflow_ref,
             trigger_source=trigger_source,

@@ -320,11 +320,10 @@ class DaemonBlock(Definition):
     """Settings of the daemon that live with the project; None = not set here. Later files win field by field."""
 
     NOT_SUPPORTED = _words(
-        "active_hours phase_routing mcp max_task_retries retry_cooldown_secs auto_merge auto_pr "
+        "active_hours auto_run_ready phase_routing mcp max_task_retries retry_cooldown_secs auto_merge auto_pr "
         "auto_commit_before_merge auto_prune_worktrees"
     )
 
-    auto_run_ready: Flag | None = None
     interval_secs: Seconds | None = None
     pool_size: Annotated[int, Strict(), Field(ge=1, le=1000)] | None = Field(
         default=None, validation_alias=AliasChoices("pool_size", "max_agents")

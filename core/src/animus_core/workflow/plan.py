@@ -152,7 +152,8 @@ def _values(root: Defined[WorkflowDefinition], steps: list[Step], given: Mapping
     if missing:
         listed = ", ".join(shown(name) for name in missing)
         message = f"{root.place}: the workflow {shown(root.id)} needs values for {listed}"
-        raise InvalidInput(message, hint="give each a value, or a `default`", details={"missing": list(missing)})
+        hint = "give each a value (`--var NAME=VALUE`), or a `default`"
+        raise InvalidInput(message, hint=hint, details={"missing": list(missing)})
     return values
 
 

@@ -85,7 +85,7 @@ def _workflow(
             yield Issue.at(workflow.place_of("phases", index), f"unknown phase {shown(entry_id)}", hint)
         for verdict, transition in entry.on_verdict.items():
             yield from _transition(workflow, index, verdict, transition, reach[workflow.id.lower()])
-            if verdict is not Verdict.REWORK and transition.target.lower() in seen:
+            if verdict in (Verdict.ADVANCE, Verdict.SKIP) and transition.target.lower() in seen:
                 message = f"`on_verdict.{verdict}` leads back to {shown(transition.target)} without a bound"
                 hint = "go back with `rework`, which `max_rework_attempts` bounds"
                 place = workflow.place_of("phases", index, "on_verdict", verdict.value, "target")

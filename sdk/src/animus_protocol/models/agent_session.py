@@ -86,10 +86,11 @@ class SessionRecord(WireModel):
 
 
 class SessionEnd(StrEnum):
-    """Why a session is over."""
+    """Why a session is over; `unknown`: it was to be resumed, and the provider has never heard of it."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
+    UNKNOWN = "unknown"
     DIED = "died"
     TIMED_OUT = "timed-out"
     CANCELLED = "cancelled"
