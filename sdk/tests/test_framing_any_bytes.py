@@ -188,7 +188,7 @@ def test_nan_infinities_and_invalid_utf8_are_dropped_alone(broken: bytes) -> Non
     assert len(found) == 3
 
 
-@pytest.mark.parametrize("depth", [250, 5_000, 300_000])
+@pytest.mark.parametrize("depth", [250, 5_000, 100_000])
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_nesting_that_is_too_deep_is_dropped_alone(depth: int, opening: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"

@@ -159,10 +159,10 @@ def test_a_key_without_effect_in_a_command_phase_is_a_warning(load):
 
 def test_a_circle_that_nothing_bounds_is_a_warning(load):
     text = f"phases:\n  a: {PHASE}\n  b: {PHASE}\nworkflows:\n  - id: w\n    phases:\n      - a\n"
-    text += "      - b: { on_verdict: { fail: { target: A }, rework: { target: a } } }\n"
+    text += "      - b: { on_verdict: { advance: { target: A }, rework: { target: a } } }\n"
     [warning] = load(text).warnings
     assert str(warning) == (
-        ".animus/workflows.yaml:8: `on_verdict.fail` leads back to `A` without a bound — "
+        ".animus/workflows.yaml:8: `on_verdict.advance` leads back to `A` without a bound — "
         "go back with `rework`, which `max_rework_attempts` bounds"
     )
 

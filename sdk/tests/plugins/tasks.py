@@ -99,7 +99,7 @@ class Tasks(SubjectBackend):
                 return task(id, "custom").model_copy(update={"custom": {"score": float("nan"), "none": None}})
         return task(id, id)
 
-    async def watch(self, filter: SubjectFilter) -> AsyncIterator[SubjectChangedEvent]:  # noqa: A002
+    async def watch(self, filter: SubjectFilter) -> AsyncIterator[SubjectChangedEvent]:  # noqa: A002 - the protocol's word
         if filter.assignee:
             raise InvalidInput("assignee: cannot be watched")
         queue: asyncio.Queue[SubjectChangedEvent] = asyncio.Queue()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,9 +16,10 @@ from animus_protocol.errors import RpcError
 from animus_provider_mock.model import Fail
 from animus_sdk import Unsupported
 
-__all__ = ["RawWire", "fail"]
+__all__ = ["RawWire", "fail", "stay_if_hung"]
 
 _TURNS: Final = 5
+_HUNG: Final = threading.Event()
 
 
 class RawWire:
@@ -55,8 +57,15 @@ async def fail(step: Fail, message: str, data: Any, garbage: Callable[[str], Awa
             await garbage(message)
 
 
+def stay_if_hung() -> None:
+    """Where a session hangs, the process hangs at its end too: only SIGKILL ends it."""
+    if _HUNG.is_set():
+        threading.Event().wait()
+
+
 async def _hang() -> None:
     """Stay for ever: neither a cancellation nor the end of the connection is heard."""
+    _HUNG.set()
     never = asyncio.Event()
     while True:
         try:

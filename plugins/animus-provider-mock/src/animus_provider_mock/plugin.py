@@ -52,6 +52,12 @@ class MockProvider(Provider):
 
         self._runner = Runner(Path(project.project_root), os.environ, RawWire(self.wire_fd).write_line)
 
+    async def stop(self) -> None:
+        """End, unless the script has made this process hang: then it stays until SIGKILL, as a broken one would."""
+        from animus_provider_mock.failures import stay_if_hung
+
+        stay_if_hung()
+
     async def run(self, request: AgentRunRequest, ctx: Context) -> AgentRunResponse:
         """A new run. Raises InvalidInput for a mistake in the script, with file and line."""
         begun = time.monotonic()
