@@ -39,13 +39,10 @@ STOP_S = 20.0
 WORKFLOWS = """\
 default_workflow_ref: deliver
 daemon: { pool_size: 4 }
-agents:
-  default: { tool: mock, model: mock-1 }
+agents: { default: { tool: mock, model: mock-1 } }
 phases:
   work: { mode: agent, idempotency: idempotent, directive: "Work on {{subject_id}}." }
-workflows:
-  - id: deliver
-    phases: [work]
+workflows: [{ id: deliver, phases: [work] }]
 """
 
 
@@ -125,9 +122,17 @@ class Project:
         return self.scope.daemon_log.read_text() if self.scope.daemon_log.exists() else ""
 
     @property
-    def processes(self) -> list[int]:
-        """The pids of all that works for it now: the core's processes and plugins."""
+    def processes(self) -> dict[int, str]:
+        """All that works for it now, the core's processes and plugins: pids with their command lines."""
         return processes_of(self.config_dir)
+
+    def until(self, check: Callable[[], bool], folder: Path, timeout_s: float = EVENT_S) -> None:
+        """Return when `check` holds: looked at after each change in `folder`, where no event tells of it."""
+        deadline = time.monotonic() + timeout_s
+        looks = watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False)
+        while not check():
+            assert time.monotonic() < deadline, f"it did not come to be within {timeout_s:g} s"
+            next(looks)
 
     def write(self, name: str, text: str) -> Path:
         """A file, its path relative to the project."""
@@ -246,8 +251,9 @@ class Events:
         if self._follower is not None:
             return
         since = self.seen[-1]["id"] if self.seen else "0"
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._follower = self.animus.spawn("daemon", "events", "--since", since, **pipes)
+        self._follower = self.animus.spawn(
+            "daemon", "events", "--since", since, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         threading.Thread(target=self._pump, args=[self._follower], daemon=True).start()
 
     def _pump(self, follower: subprocess.Popen[str]) -> None:
@@ -284,7 +290,7 @@ def config_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="an"))
     try:
         yield folder
-        left = {pid: _command_line(pid) for pid in processes_of(folder) if not _leaves(pid)}
+        left = {pid: line for pid, line in processes_of(folder).items() if not _leaves(pid)}
         for pid in left:
             end_process(pid, signal.SIGKILL)
         assert not left, f"processes outlived the test: {left}"
@@ -302,8 +308,8 @@ def project(tmp_path: Path, config_dir: Path) -> Project:
     made = Project(root, config_dir)
     made.workflows()
     made.script()
-    made.task("TASK-001")
-    made.task("TASK-002")
+    for task_id in ("TASK-001", "TASK-002"):
+        made.task(task_id)
     return made
 
 
@@ -315,7 +321,7 @@ def animus(project: Project, config_dir: Path) -> Animus:
         **kept,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "ANIMUS_CONFIG_DIR": str(config_dir),
-        "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "5",
+        "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "15",
         "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # `daemon start` leaves its child on purpose
     }
     return Animus(project.root, env)
@@ -351,31 +357,14 @@ def plugins(config_dir: Path) -> Plugins:
     return Plugins(config_dir)
 
 
-def until(check: Callable[[], bool], folder: Path, *, timeout_s: float = EVENT_S) -> None:
-    """Return when `check` holds: looked at after each change in `folder`, where no event of the daemon tells of it."""
-    deadline = time.monotonic() + timeout_s
-    if check():
-        return
-    for _ in watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False):
-        if check():
-            return
-        assert time.monotonic() < deadline, f"it did not come to be within {timeout_s:g} s"
-
-
-@pytest.fixture(name="until")
-def until_fixture() -> Callable[..., None]:
-    """`until`, for tests."""
-    return until
-
-
-def processes_of(config_dir: Path) -> list[int]:
-    """The processes whose environment names this configuration directory."""
+def processes_of(config_dir: Path) -> dict[int, str]:
+    """The processes whose environment names this configuration directory, with their command lines."""
     wanted = os.fsencode(f"ANIMUS_CONFIG_DIR={config_dir}")
-    found = []
+    found = {}
     for folder in Path("/proc").iterdir():
         try:
             if folder.name.isdecimal() and wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+                found[int(folder.name)] = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
@@ -401,13 +390,6 @@ def _leaves(pid: int, timeout_s: float = 5.0) -> bool:
         return bool(ready)
     finally:
         os.close(handle)
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return "gone"
 
 
 def _envelope(text: str, *, ok: bool) -> Any:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Animus, Daemon, Events, Project
 
 MISUSES: dict[tuple[str, ...], list[str]] = {
@@ -118,9 +116,7 @@ def test_a_folder_without_git_works_and_a_task_that_does_not_parse_stops_no_othe
     events.wait("workflow_completed", subject_id="TASK-001")
 
 
-def test_following_events_ends_quietly_when_it_is_interrupted(
-    project: Project, animus: Animus, daemon: Daemon, until: Callable[..., None]
-) -> None:
+def test_following_events_ends_quietly_when_it_is_interrupted(project: Project, animus: Animus, daemon: Daemon) -> None:
     assert animus("daemon", "events", "--since", "yesterday").code == 2
     assert animus("daemon", "pause").code == 0
     assert animus("queue", "enqueue", "TASK-001").code == 0

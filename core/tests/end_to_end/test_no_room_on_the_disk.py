@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import resource
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Animus, Daemon, Events, Project
 
 ENDLESS = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -23,18 +20,13 @@ def fill_disk(pid: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 
-def command_line(pid: int) -> str:
-    """What a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-
-
 def make_room(pid: int) -> None:
     """Undo `fill_disk`."""
     resource.prlimit(pid, resource.RLIMIT_FSIZE, ENDLESS)
 
 
 def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by_a_resume(
-    project: Project, animus: Animus, daemon: Daemon, events: Events, until: Callable[..., None]
+    project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     effect = "open('effects-{{subject}}', 'a').write('done\\n')"
     project.script(
@@ -63,7 +55,7 @@ def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by
     (project.root / "gate").touch()
     for task in runners:
         path = project.root / f"effects-{task}"
-        until(lambda path=path: path.exists() and path.read_text() == "done\n", project.root)
+        project.until(lambda path=path: path.exists() and path.read_text() == "done\n", project.root)
 
     make_room(runners["TASK-001"]["pid"])
     events.wait("workflow_completed", subject_id="TASK-001")
@@ -105,18 +97,18 @@ def test_what_the_database_has_no_room_for_is_refused_and_works_once_there_is(
 
 
 def test_a_status_that_the_task_file_has_no_room_for_is_written_once_there_is(
-    project: Project, animus: Animus, daemon: Daemon, events: Events, until: Callable[..., None]
+    project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     gate = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     task = project.root / ".animus/tasks/TASK-001.md"
-    until(lambda: "in-progress" in task.read_text(), task.parent)
-    plugin = next(pid for pid in project.processes if "animus-subject-files" in command_line(pid))
+    project.until(lambda: "in-progress" in task.read_text(), task.parent)
+    plugin = next(pid for pid, line in project.processes.items() if "animus-subject-files" in line)
     fill_disk(plugin)
     gate.touch()
     events.wait("workflow_completed", subject_id="TASK-001")
-    until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
+    project.until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
     assert "in-progress" in task.read_text()
 
     make_room(plugin)
-    until(lambda: "status: done" in task.read_text(), task.parent)
+    project.until(lambda: "status: done" in task.read_text(), task.parent)

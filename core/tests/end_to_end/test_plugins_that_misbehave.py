@@ -127,7 +127,7 @@ def test_a_subject_backend_that_fails_is_named_and_those_that_only_print_work(
     for name in GREETINGS:
         plugins.add(name, by_hand(name, "subject_backend"))
     plugins.add("printing", PRINTING_SUBJECTS)
-    stopped_daemon.start(env={"ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "2"})
+    stopped_daemon.start(env={"ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "5"})
 
     dead, silent, garbled, noisy, printing, files = animus.together(
         *(["queue", "enqueue", "X-1", "--kind", name] for name in ("dead", "silent", "garbled", "noisy", "printing")),
@@ -138,7 +138,7 @@ def test_a_subject_backend_that_fails_is_named_and_those_that_only_print_work(
         assert "Mend the plugin" in failed.told
     assert "plugin dead: it ended (exit code 3) during initialize\n" in dead.told
     assert "  | no licence found" in dead.told
-    assert "plugin silent: did not answer initialize within 2 s\n" in silent.told
+    assert "plugin silent: did not answer initialize within 5 s\n" in silent.told
     assert "plugin garbled: the result of initialize does not fit" in garbled.told
     assert (noisy.code, printing.code, files.code) == (0, 0, 0), (noisy, printing, files)
     for kind in ("noisy", "printing", "task"):

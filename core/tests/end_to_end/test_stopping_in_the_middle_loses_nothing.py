@@ -7,8 +7,6 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Animus, Daemon, Events, Project
 
 
@@ -20,7 +18,7 @@ def statuses(animus: Animus) -> dict[str, str]:
 
 
 def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
-    project: Project, animus: Animus, stopped_daemon: Daemon, events: Events, until: Callable[..., None]
+    project: Project, animus: Animus, stopped_daemon: Daemon, events: Events
 ) -> None:
     daemon = stopped_daemon
     one_at_a_time = project.workflows().read_text().replace("pool_size: 4", "pool_size: 1")
@@ -31,9 +29,9 @@ def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
     events.wait("phase_intent", subject_id="TASK-001")
 
     os.kill(daemon.pid, signal.SIGTERM)
-    until(lambda: "stopping" in project.log, project.scope.daemon_dir)
+    project.until(lambda: "stopping" in project.log, project.scope.daemon_dir)
     gate.touch()
-    until(lambda: not daemon.running, project.scope.daemon_dir)
+    project.until(lambda: not daemon.running, project.scope.daemon_dir)
     assert statuses(animus) == {"TASK-001": "completed"}
     entries = animus("queue", "list").data["entries"]
     assert [(entry["subject_id"], entry["status"]) for entry in entries] == [("TASK-002", "ready")]
