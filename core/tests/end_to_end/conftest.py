@@ -224,9 +224,7 @@ class Events:
 
     def found(self, kind: str, /, **payload: Any) -> list[dict[str, Any]]:
         """Those of `kind` that were seen so far."""
-        return [
-            event for event in self.seen if event["kind"] == kind and payload.items() <= dict(event["payload"]).items()
-        ]
+        return [event for event in self.seen if event["kind"] == kind and payload.items() <= event["payload"].items()]
 
     def close(self) -> None:
         """End the follower."""
@@ -235,7 +233,8 @@ class Events:
             self._follower.wait()
 
     def _read(self, deadline: float, missing: str) -> None:
-        self._follow()
+        if self._follower is None:
+            self._follow()
         try:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -248,8 +247,6 @@ class Events:
             self.seen.append(json.loads(line))
 
     def _follow(self) -> None:
-        if self._follower is not None:
-            return
         since = self.seen[-1]["id"] if self.seen else "0"
         self._follower = self.animus.spawn(
             "daemon", "events", "--since", since, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

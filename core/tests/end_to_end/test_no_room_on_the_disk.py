@@ -53,9 +53,8 @@ def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by
         runners[task] = events.found("runner_started", subject_id=task)[0]["payload"]
         fill_disk(runners[task]["pid"])
     (project.root / "gate").touch()
-    for task in runners:
-        path = project.root / f"effects-{task}"
-        project.until(lambda path=path: path.exists() and path.read_text() == "done\n", project.root)
+    effects = [project.root / f"effects-{task}" for task in runners]
+    project.until(lambda: all(path.exists() and path.read_text() == "done\n" for path in effects), project.root)
 
     make_room(runners["TASK-001"]["pid"])
     events.wait("workflow_completed", subject_id="TASK-001")
@@ -72,8 +71,8 @@ def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by
 
     assert animus("workflow", "resume", run).code == 0
     events.wait("workflow_completed", subject_id="TASK-002")
+    assert [path.read_text() for path in effects] == ["done\n", "done\n"]
     for task in runners:
-        assert (project.root / f"effects-{task}").read_text() == "done\n"
         assert len(events.found("workflow_completed", subject_id=task)) == 1
 
 

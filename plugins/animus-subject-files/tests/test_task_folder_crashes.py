@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
+from animus_sdk import Unavailable
 from animus_subject_files import folder as folder_module
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.leftovers import being_written, deleted_name, swap_name
@@ -164,9 +165,9 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(folder: TaskFolder, monke
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Unavailable, match="No space"):
         folder.update("TASK-001", SubjectPatch(status=SubjectStatus.DONE))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Unavailable, match="No space"):
         folder.create(SubjectCreateParams(kind="task", title="x"))
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in folder.path.iterdir()) == [".lock", "TASK-001.md"]

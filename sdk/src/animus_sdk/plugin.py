@@ -7,7 +7,7 @@ What a class overrides is what it advertises: nothing is declared twice.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from animus_protocol.models.base import Method
 from animus_protocol.models.lifecycle import (
@@ -19,9 +19,7 @@ from animus_protocol.models.lifecycle import (
 )
 from animus_protocol.models.manifest import EnvRequirement, PluginManifest
 from animus_protocol.version import PROTOCOL_VERSION
-
-if TYPE_CHECKING:
-    from animus_sdk.session import Call
+from animus_sdk.call import Call
 
 __all__ = ["Plugin", "Route"]
 

@@ -10,26 +10,26 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from pydantic import ValidationError
 
 from animus_protocol.connection import Notification, Request
 from animus_protocol.crash_points import declare, reach
-from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, PeerGone, RpcError
+from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
 from animus_protocol.models import lifecycle
-from animus_protocol.models.base import Empty, Method, WireModel
+from animus_protocol.models.base import Empty
 from animus_protocol.peer import Peer, read_params
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
+from animus_sdk.call import Call, Streams, unless_exit
 from animus_sdk.errors import PluginError, to_rpc_error
 from animus_sdk.plugin import Plugin, Route
 
-__all__ = ["Call", "Session", "State"]
+__all__ = ["Session", "State"]
 
 _log = logging.getLogger("animus.plugin")
-_T = TypeVar("_T")
 _DRAIN_S: Final = 1.2
 _CANCEL_S: Final = 0.4
 
@@ -61,51 +61,6 @@ _NEXT: Final[dict[tuple[State, str], State]] = {
 }
 
 
-class Call:
-    """What a handler may know of the request beside its params: the way back to the asker."""
-
-    def __init__(self, session: Session, peer: Peer, request_id: int | str) -> None:
-        self._session = session
-        self._peer = peer
-        self.request_id = request_id
-
-    async def notify(self, method: Method[Any, None], params: WireModel) -> None:
-        """Send a notification and wait until there is room for the next one."""
-        self._peer.notify(method, params)
-        await self._peer.drained()
-
-    async def stream(
-        self, items: AsyncIterator[Any], send: Callable[[Any], WireModel], method: Method[Any, None]
-    ) -> None:
-        """Send every item from now on, beside the reply; ends with the items, a cancellation, or the connection.
-
-        The iterator has run to its first real wait when this returns, so a source that subscribes before it waits
-        misses nothing. An error before the first item is raised here and becomes the error reply.
-        """
-
-        async def forward() -> None:
-            try:
-                async for item in items:
-                    await self.notify(method, send(item))
-            finally:
-                if isinstance(items, AsyncGenerator):
-                    await items.aclose()  # a cancellation may have met the notification and not the generator
-
-        task = asyncio.get_running_loop().create_task(_unless_exit(forward()))
-        try:
-            await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if task.done() and (error := task.exception()) is not None:
-            raise error
-        self._session.keep_stream(self.request_id, task)
-
-    def end_stream(self, stream_id: int | str) -> bool:
-        """End the stream that the request `stream_id` opened; whether there was one."""
-        return self._session.end_stream(stream_id)
-
-
 class Session:
     """Answers one host for one plugin object. `ended` is set when the process may leave."""
 
@@ -114,7 +69,7 @@ class Session:
         self.state = State.CREATED
         self.ended = asyncio.Event()
         self._routes: dict[str, Route] = {route.method.name: route for route in plugin.routes()}
-        self._streams: dict[int | str, asyncio.Task[None]] = {}
+        self._streams = Streams()
         self._started_at = time.monotonic()
         self._stopped = False
 
@@ -142,26 +97,11 @@ class Session:
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """A `$/cancelRequest` for a request that was answered: ends its stream."""
-        self.end_stream(request_id)
-
-    def keep_stream(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
-        """Own a running stream until it ends; an older one of the same id ends now."""
-        self.end_stream(stream_id)
-        self._streams[stream_id] = task
-        task.add_done_callback(lambda done: self._stream_done(stream_id, done))
-
-    def end_stream(self, stream_id: int | str) -> bool:
-        """Cancel a stream; whether there was one."""
-        task = self._streams.get(stream_id)
-        return task is not None and task.cancel()
+        self._streams.end(request_id)
 
     async def close(self) -> None:
         """End the streams and stop the plugin; whatever `stop` raises is logged."""
-        tasks = list(self._streams.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_DRAIN_S)
+        await self._streams.close(timeout_s=_DRAIN_S)
         if not self._stopped:
             self._stopped = True
             try:
@@ -205,13 +145,13 @@ class Session:
             raise RpcError(Code.INVALID_REQUEST, f"{request.method} after shutdown")
         params = read_params(route.method, request.params)
         reach(_TAKEN)
-        answer = await self._guard(route.handler(params, Call(self, peer, request.id)))
+        answer = await self._guard(route.handler(params, Call(peer, request.id, self._streams)))
         reach(_HANDLED)
         return answer
 
     async def _guard(self, answer: Awaitable[object]) -> object:
         try:
-            return await _unless_exit(answer)
+            return await unless_exit(answer)
         except PluginError as error:
             raise to_rpc_error(error) from error
 
@@ -235,20 +175,3 @@ class Session:
         if following is None:
             raise RpcError(Code.INVALID_REQUEST, f"{event} in state {self.state}")
         self.state = following
-
-    def _stream_done(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
-        if self._streams.get(stream_id) is task:
-            del self._streams[stream_id]
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is not None and not isinstance(error, PeerGone):
-            _log.error("stream %s failed: %s", stream_id, error, exc_info=error)
-
-
-async def _unless_exit(answer: Awaitable[_T]) -> _T:
-    """`answer`, except that the author's code (or a library below it) cannot end the process from inside a call."""
-    try:
-        return await answer
-    except SystemExit as error:
-        raise RuntimeError(f"the plugin's code called sys.exit({error.code!r})") from error

@@ -14,9 +14,9 @@ from animus_protocol.models import subject as wire
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.models.common import Acknowledged, RequestId, Watching
 from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
 from animus_sdk.errors import Unsupported
 from animus_sdk.plugin import Plugin, Route, overrides
-from animus_sdk.session import Call
 
 __all__ = ["SubjectBackend"]
 

@@ -26,7 +26,8 @@ from animus_protocol.models.subject import (
 )
 from animus_protocol.peer import Peer
 from animus_sdk import Context, Plugin, Provider, SubjectBackend
-from animus_sdk.session import Call, Session
+from animus_sdk.call import Call, Streams
+from animus_sdk.session import Session
 
 HELLO = InitializeParams(
     protocol_version="1.0.0", host_info=HostInfo(name="h", version="0"), capabilities=HostCapabilities()
@@ -186,10 +187,6 @@ async def test_streams_end_before_the_plugin_is_stopped(wire: Any) -> None:
 async def test_a_stream_that_waits_for_room_closes_its_generator_when_it_is_cancelled(wire: Any) -> None:
     closed = asyncio.Event()
 
-    class Chatty(Plugin):
-        name = "chatty"
-        version = "0"
-
     async def items() -> AsyncIterator[Empty]:
         try:
             while True:
@@ -197,18 +194,18 @@ async def test_a_stream_that_waits_for_room_closes_its_generator_when_it_is_canc
         finally:
             closed.set()
 
-    session = Session(Chatty())
-    raw, peer = wire.raw(), wire.peer(0, handler=session)
+    streams = Streams()
+    raw, peer = wire.raw(), wire.peer(0)
     big = "x" * 200_000
 
     def padded(_: Empty) -> Any:
         return {"pad": big}
 
-    await Call(session, peer, "s").stream(items(), padded, SUBJECT_CHANGED)
-    assert session.end_stream("s")
+    await Call(peer, "s", streams).stream(items(), padded, SUBJECT_CHANGED)
+    assert streams.end("s")
     for _ in range(3):
         await asyncio.sleep(0)
-    assert not session.end_stream("s")
+    assert not streams.end("s")
     assert closed.is_set()
     closing = asyncio.create_task(raw.rest())
     await peer.aclose()

@@ -23,6 +23,8 @@ __all__ = ["Listener", "connect", "listen"]
 _log = logging.getLogger("animus.control")
 _BACKLOG: Final = 128
 _PAUSE_S: Final = 1.0
+_LAST_ANSWERS_S: Final = 15.0
+_CLOSE_S: Final = 2.0
 
 
 class Listener:
@@ -50,7 +52,7 @@ class Listener:
         self._sock.close()
         await asyncio.gather(*(peer.aclose() for peer in list(self._peers)))
         if self._closing:
-            await asyncio.wait(self._closing)
+            await asyncio.wait(self._closing, timeout=_CLOSE_S)
 
     def _listen(self) -> None:
         if self._sock.fileno() >= 0:
@@ -76,9 +78,15 @@ class Listener:
         self._peers.discard(peer)
         for call in self._on_left:
             call(peer)
-        task = asyncio.ensure_future(peer.aclose())
+        task = asyncio.ensure_future(_close(peer))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def _close(peer: Peer) -> None:
+    """Whoever said all it had to say may still wait for answers: give them, within a bound, then close."""
+    await peer.idle(asyncio.get_running_loop().time() + _LAST_ANSWERS_S)
+    await peer.aclose()
 
 
 def listen(path: Path, handler: Handler, name: str) -> Listener:
