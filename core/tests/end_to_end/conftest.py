@@ -40,8 +40,7 @@ WORKFLOWS = """\
 default_workflow_ref: deliver
 daemon: { pool_size: 4 }
 agents: { default: { tool: mock, model: mock-1 } }
-phases:
-  work: { mode: agent, idempotency: idempotent, directive: "Work on {{subject_id}}." }
+phases: { work: { mode: agent, idempotency: idempotent, directive: "Work on {{subject_id}}." } }
 workflows: [{ id: deliver, phases: [work] }]
 """
 

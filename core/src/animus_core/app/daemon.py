@@ -27,7 +27,7 @@ from animus_core.daemon.capacity import Settings
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.daemon.state import read_settings
-from animus_core.errors import AnimusError, Conflict
+from animus_core.errors import AnimusError, Conflict, InvalidInput
 from animus_core.host.discover import discover
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
@@ -157,8 +157,7 @@ class _Daemon:
 
     async def run(self, ready: _Ready) -> None:
         """Serve until told to stop; then drain and close in order."""
-        workflows = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
-        self._block = workflows.daemon
+        self._block = await self._read_block()
         self._settings()
         listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
         listener.on_left(self._runs.left)
@@ -188,6 +187,15 @@ class _Daemon:
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    async def _read_block(self) -> DaemonBlock:
+        """The workflows' `daemon:` settings; none while the files are broken, whose entries are then held one by one."""
+        try:
+            loaded = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
+        except InvalidInput as error:
+            _log.error("the `daemon:` settings are left out: %s", error.message)
+            return DaemonBlock()
+        return loaded.daemon
 
     async def status(self) -> DaemonStatus:
         """How the daemon is (protocol §5)."""
