@@ -189,7 +189,7 @@ class _Daemon:
                 raise error
 
     async def _read_block(self) -> DaemonBlock:
-        """The workflows' `daemon:` settings; none while the files are broken, whose entries are then held one by one."""
+        """The workflows' `daemon:` settings; none while the files are broken (their work is then held)."""
         try:
             loaded = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
         except InvalidInput as error:
