@@ -72,7 +72,9 @@ POINTS = [
     "provider/plugin.handled@1",
     "subject_backend/plugin.taken@9",
     "subject_backend/plugin.handled@10",
+    "runner/runner.decided@1+daemon/daemon.crash_noted@1",
 ]
+"""Role, point and the arrival that kills; `+` joins points of which each kills once."""
 
 
 class StatusWitness:
@@ -133,15 +135,14 @@ def test_six_tasks_end_exactly_once_in_done_whichever_process_dies_where(
     events: Events,
     tmp_path: Path,
 ) -> None:
-    marker = tmp_path / "crashed"
-    armed = {"ANIMUS_CRASH_POINT": f"{point}:{marker}"}
-    animus.env.update(armed)
+    markers = {part: tmp_path / f"crashed-{number}" for number, part in enumerate(point.split("+"))}
+    animus.env["ANIMUS_CRASH_POINT"] = ";".join(f"{part}:{marker}" for part, marker in markers.items())
     start_armed(stopped_daemon, animus)
     enqueue_all(animus, stopped_daemon)
 
     work_off(project, stopped_daemon, animus)
 
-    assert marker.exists(), f"nothing arrived at {point}"
+    assert [part for part, marker in markers.items() if not marker.exists()] == [], "nothing arrived there"
     follow_to_the_end(events, project)
     stopped_daemon.stop(drain_secs=20)
     demo.close()
