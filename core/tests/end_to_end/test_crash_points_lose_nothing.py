@@ -112,7 +112,7 @@ def demo(project: Project, tmp_path: Path) -> Iterator[StatusWitness]:
     shutil.rmtree(project.root / ".animus")
     shutil.copytree(DEMO, project.root, dirs_exist_ok=True)
     script = project.root / ".animus" / "mock.yaml"
-    script.write_text(script.read_text().replace("every_s: 0.03", "every_s: 0.002"))
+    script.write_text(script.read_text().replace("every_s: 0.05", "every_s: 0.002"))
     workflow = project.root / ".animus" / "workflows" / "deliver.yaml"
     text = workflow.read_text().replace("pool_size: 3", "pool_size: 6")
     command = f"echo {{{{subject_id}}}} >> {tmp_path}/effects; exec python -B -m pytest -q tests/{{{{subject_id}}}}"

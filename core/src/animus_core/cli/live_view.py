@@ -35,7 +35,7 @@ _ENDS: Final = {
 
 @dataclass
 class RunRow:
-    """One subject's run as far as the events tell."""
+    """One subject's run as far as the events tell; `text` is what an agent said last, maybe in an earlier phase."""
 
     subject_id: str
     run_id: str = ""
@@ -43,11 +43,16 @@ class RunRow:
     phase: str = ""
     attempt: int = 0
     text: str = ""
+    _stale: bool = False
     verdicts: list[str] = field(default_factory=list)
     attempts: int = 0
     reworks: int = 0
     began_at: str = ""
     ended_at: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """The row as JSON for programs."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 class RunsView:
@@ -68,7 +73,7 @@ class RunsView:
                 row.status, row.began_at = "running", at
             case "phase_started":
                 row.status, row.phase, row.attempt = "running", payload["phase"], payload["attempt"]
-                row.attempts, row.text = row.attempts + 1, ""
+                row.attempts, row._stale = row.attempts + 1, True
             case "agent_record":
                 self._heard(row, payload)
             case "phase_decision":
@@ -78,15 +83,17 @@ class RunsView:
                 row.text = str(payload.get("text", ""))
             case _ if kind in _ENDS:
                 row.status, row.ended_at = _ENDS[kind], at
-                row.text = str(payload.get("reason", ""))
+                row.text = str(payload.get("reason") or "") or row.text
         return row
 
     def _heard(self, row: RunRow, payload: dict[str, Any]) -> None:
         data = payload.get("data") or {}
+        if row._stale:
+            row.text, row._stale = "", False
         if payload.get("kind") == "output":
             row.text = (row.text + str(data.get("text", "")))[-_TEXT_CHARS:]
         elif payload.get("kind") == "toolCall":
-            row.text = f"[{data.get('name')}] "
+            row.text += f" [{data.get('name')}] "
 
 
 def describe(row: RunRow, kind: str) -> str | None:
@@ -100,7 +107,8 @@ def describe(row: RunRow, kind: str) -> str | None:
         case "runner_crashed":
             return f"{row.subject_id}  its runner died; another one goes on"
         case _ if kind in _ENDS:
-            return f"{row.subject_id}  {row.status}" + (f": {row.text.partition(chr(10))[0]}" if row.text else "")
+            why = "" if row.status == "completed" else row.text.partition("\n")[0]
+            return f"{row.subject_id}  {row.status}" + (f": {why}" if why else "")
     return None
 
 

@@ -44,7 +44,7 @@ def watch(args: argparse.Namespace, output: Output) -> int:
     except KeyboardInterrupt:
         pass
     if output.json_mode:
-        output.result({"runs": [vars(row) for row in view.rows.values()]}, "")
+        output.result({"runs": [row.shown() for row in view.rows.values()]}, "")
     return 0
 
 
