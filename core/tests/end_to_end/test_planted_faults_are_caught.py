@@ -18,6 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
+
 PLANTED = Path(__file__).parent / "planted"
 
 EFFECT = """\
