@@ -69,7 +69,7 @@ class Dispatcher:
             return await function(params, Asker(peer, request.id))
         except RpcError:
             raise
-        except Exception as error:
+        except Exception as error:  # the one place that may know it: the application's translation
             translated = self._translate(error)
             if translated is None:
                 raise

@@ -76,7 +76,7 @@ class SubjectBackend(Plugin):
         """Remove it; whether there was something to remove."""
         raise Unsupported("delete")
 
-    def watch(self, filter: wire.SubjectFilter) -> AsyncIterator[wire.SubjectChangedEvent]:  # noqa: A002
+    def watch(self, filter: wire.SubjectFilter) -> AsyncIterator[wire.SubjectChangedEvent]:  # noqa: A002 - as above
         """An async generator of changes. Subscribe before the first `await`, so that nothing is missed."""
         raise Unsupported("watch")
 

@@ -93,9 +93,6 @@ LIMIT :limit OFFSET :offset;
 -- name: run_unfinished
 SELECT * FROM run WHERE status IN ('pending', 'running') ORDER BY created_at;
 
--- name: run_of_subject
-SELECT * FROM run WHERE subject_kind = :subject_kind AND subject_id = :subject_id ORDER BY created_at DESC LIMIT 1;
-
 -- name: run_set_epoch
 UPDATE run SET epoch = :epoch WHERE run_id = :run_id;
 

@@ -48,7 +48,7 @@ def read_settled(path: Path) -> bytes:
         except FileNotFoundError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(_WAIT_FOR_RETURN_S / 20)
+            time.sleep(_WAIT_FOR_RETURN_S / 20)  # an editor that saves by renaming: the file is about to come back
 
 
 def replace(path: Path, change: Change, check: Callable[[bytes], object]) -> bytes:
