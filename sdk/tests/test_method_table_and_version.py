@@ -28,7 +28,7 @@ queue/mark_assigned queue/completion queue/stats queue/next_deadline
 CONTROL_NAMES = """
 subject/list subject/get subject/status subject/update subject/create subject/next subject/watch subject/changed
 plugin/list plugin/info plugin/ping plugin/uninstall plugin/install plugin/call
-plugin/search plugin/browse plugin/update
+plugin/search plugin/browse plugin/update plugin/status plugin/restart
 daemon/status daemon/health daemon/start daemon/stop daemon/restart daemon/nudge daemon/pause daemon/resume
 daemon/agents daemon/events daemon/event daemon/logs daemon/log subscription/closed
 workflow/list workflow/get workflow/run workflow/execute workflow/pause workflow/cancel workflow/resume

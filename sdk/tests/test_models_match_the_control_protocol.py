@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from animus_protocol.methods import CONTROL_METHODS
 from animus_protocol.models.control import agent, daemon, plugin, queue, workflow
 
-PLUGIN_INFO = "name version kind source? signature_verified description? binary_path?"
+PLUGIN_INFO = "name version kind source? signature_verified description? binary_path? lock+"
 CATALOG = "entries"
 RUN = """id definition status subject_id? started_at finished_at?
     subject_kind+ current_phase+ attempt+ failure_reason+ blocked_reason+ epoch+"""
@@ -39,7 +39,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "plugin/update": ("name? tag? dry_run", "updates"),
     "daemon/status": (
         "",
-        "running pid? uptime_seconds? version? project_root? log_path? capabilities paused+ active_runs+ queued+",
+        "running pid? uptime_seconds? version? project_root? log_path? capabilities paused+ active_runs+ queued+ "
+        "untrusted+",
     ),
     "daemon/health": ("", "status plugins? last_error?"),
     "daemon/agents": ("", "agents"),

@@ -22,6 +22,8 @@ RequestId = int | str
 _CANCEL: Final = "$/cancelRequest"
 _NULL_RESULT: Final = b"null"
 _CUT_CHARACTERS: Final = 1000
+_EXCERPT_BYTES: Final = 200
+_NOBODY: Final[Any] = object()
 
 
 class Request(NamedTuple):
@@ -83,6 +85,10 @@ class Connection(Generic[Waiter]):
         """How many of our requests have no answer yet."""
         return len(self._waiters)
 
+    def waiters(self) -> list[Waiter]:
+        """Everyone who waits for an answer, in the order of the requests."""
+        return list(self._waiters.values())
+
     @property
     def open_requests(self) -> int:
         """How many requests of the other side wait for our answer."""
@@ -117,7 +123,8 @@ class Connection(Generic[Waiter]):
         """The frame that answers a request; None when it is no longer open. Raises FrameTooLarge."""
         if request_id not in self._open:
             return None
-        frame = b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (encode(request_id), result or _NULL_RESULT)
+        shown = b"%d" % request_id if type(request_id) is int else encode(request_id)
+        frame = b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (shown, result or _NULL_RESULT)
         self._fits(frame)
         self._open.discard(request_id)
         return frame
@@ -164,54 +171,56 @@ class Connection(Generic[Waiter]):
             raise FrameTooLarge(f"a frame of {len(frame)} bytes is over the limit of {self._max_frame_bytes}")
 
     def _classify(self, value: Any) -> Incoming[Waiter]:
-        if isinstance(value, BadFrame):
-            return self._drop(value.reason, value.excerpt)
-        if not isinstance(value, dict):
-            return self._drop("not a JSON-RPC message", encode(value)[:200])
+        if type(value) is not dict:
+            return (
+                self._drop_frame(value) if isinstance(value, BadFrame) else self._drop("not a JSON-RPC message", value)
+            )
         method = value.get("method")
-        if isinstance(method, str):
-            return self._asked_or_told(method, value)
-        if "result" in value or "error" in value:
+        if method is None:
             return self._answered(value)
-        return self._drop("neither a request nor a reply", encode(value)[:200])
-
-    def _asked_or_told(self, method: str, value: dict[str, Any]) -> Incoming[Waiter]:
+        if type(method) is not str:
+            return self._drop("neither a request nor a reply", value)
         params = value.get("params")
+        if params is None:
+            params = {}
         request_id = value.get("id")
         if request_id is None:
-            if method == _CANCEL:
-                return self._cancelled(params)
-            return Notification(method, {} if params is None else params)
-        if isinstance(request_id, bool) or not isinstance(request_id, int | str):
-            return self._drop("a request id that is neither an integer nor a string", encode(value)[:200])
+            return self._cancelled(params) if method == _CANCEL else Notification(method, params)
+        if type(request_id) is not int and type(request_id) is not str:
+            return self._drop("a request id that is neither an integer nor a string", value)
         if request_id in self._open:
-            return self._drop("a request id that is still in use", encode(value)[:200])
+            return self._drop("a request id that is still in use", value)
         self._open.add(request_id)
-        return Request(request_id, method, {} if params is None else params)
+        return Request(request_id, method, params)
 
     def _cancelled(self, params: Any) -> Incoming[Waiter]:
         request_id = params.get("id") if isinstance(params, dict) else None
         if isinstance(request_id, int | str) and not isinstance(request_id, bool):
             return Cancel(request_id)
-        return self._drop("a cancellation without a usable id", encode(params)[:200])
+        return self._drop("a cancellation without a usable id", params)
 
     def _answered(self, value: dict[str, Any]) -> Incoming[Waiter]:
-        number = value.get("id")
-        if isinstance(number, bool) or not isinstance(number, int):
-            return self._drop("a reply without a usable id", encode(value)[:200])
-        if number not in self._waiters:
-            known = 0 < number < self._next_id
-            reason = "a late or repeated reply" if known else "a reply to an unknown id"
-            return self._drop(reason, encode(value)[:200])
-        waiter = self._waiters.pop(number)
         error = value.get("error")
+        if error is None and "result" not in value and "error" not in value:
+            return self._drop("neither a request nor a reply", value)
+        number = value.get("id")
+        if type(number) is not int:
+            return self._drop("a reply without a usable id", value)
+        waiter = self._waiters.pop(number, _NOBODY)
+        if waiter is _NOBODY:
+            known = 0 < number < self._next_id
+            return self._drop("a late or repeated reply" if known else "a reply to an unknown id", value)
         if error is None:
             return Reply(waiter, value.get("result"), None)
         return Reply(waiter, None, _error_of(error))
 
-    def _drop(self, reason: str, excerpt: bytes) -> Dropped:
+    def _drop(self, reason: str, value: Any) -> Dropped:
         self.dropped_frames += 1
-        return Dropped(reason, excerpt)
+        return Dropped(reason, encode(value)[:_EXCERPT_BYTES])
+
+    def _drop_frame(self, frame: BadFrame) -> Dropped:
+        self.dropped_frames += 1
+        return Dropped(frame.reason, frame.excerpt)
 
 
 def _refusal(request_id: RequestId, error: dict[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ __all__ = [
     "MethodNotFound",
     "NotSupported",
     "PeerGone",
+    "PeerStuck",
     "ProtocolError",
     "RpcError",
     "not_found",
@@ -53,6 +54,10 @@ class CallTimeout(ProtocolError):
 
 class FrameTooLarge(ProtocolError):
     """The value to send is larger than a frame may be; nothing was sent."""
+
+
+class PeerStuck(ProtocolError):
+    """The peer does not read what it is sent and too much waits for it already; nothing was sent. Ask again later."""
 
 
 class RpcError(ProtocolError):

@@ -67,6 +67,14 @@ class Framer:
         found: list[object] = []
         tail = self._tail
         if not tail:
+            if chunk.find(b"\n") == len(chunk) - 1:  # nearly always: one whole line
+                if not self._kept and not self._skipping and len(chunk) <= self._max:
+                    try:
+                        return [from_json(chunk, allow_inf_nan=False)]
+                    except ValueError:
+                        pass  # it is looked at more closely below
+                self._line(chunk[:-1], found)
+                return found
             *lines, rest = chunk.split(b"\n")
         else:
             first, newline, rest = chunk.partition(b"\n")

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine
+from types import CoroutineType
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from animus_protocol.connection import Cancel, Connection, Dropped, Notification, Reply, Request
+from animus_protocol.connection import Cancel, Connection, Incoming, Notification, Reply, Request
 from animus_protocol.errors import (
     CallTimeout,
     Cancelled,
     Code,
     InvalidParams,
     PeerGone,
+    PeerStuck,
     ProtocolError,
     RpcError,
 )
 from animus_protocol.framing import MAX_FRAME_BYTES
 from animus_protocol.models.base import Method, Params, Result, encode
+from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
 
 __all__ = ["BadReply", "Handler", "Peer", "read_params", "read_value"]
@@ -33,6 +37,11 @@ _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
 _MAX_OPEN_REQUESTS: Final = 4096
 _DROPS_TOLD: Final = 16
+_MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
+_MAX_UNREAD_ANSWERS: Final = (
+    64  # by number too: two peers that wait for each other's one big answer would wait for ever
+)
+_MAX_UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
 _FLUSH_S: Final = 2.0
 _EMPTY_PARAMS: Final = b"{}"
 
@@ -44,8 +53,12 @@ class BadReply(ProtocolError):
 class Handler(Protocol):
     """What a peer does with the other side's requests and notifications."""
 
-    def request(self, peer: Peer, request: Request) -> Coroutine[Any, Any, object]:
-        """Answer a request: a model, JSON, or None (`{}` must be said as `Empty()`); errors by raising RpcError."""
+    def request(self, peer: Peer, request: Request) -> Coroutine[Any, Any, object] | object:
+        """Answer a request: a model, JSON, or None (`{}` must be said as `Empty()`); errors by raising RpcError.
+
+        A coroutine runs in a task of its own; any other value is the answer, sent at once, and nothing else of this
+        connection happens while it is made.
+        """
         ...
 
     def notification(self, peer: Peer, notification: Notification) -> None:
@@ -61,7 +74,9 @@ class Peer:
     """One connection. Owns both descriptors and every task that answers a request.
 
     `on_end(reason)` is called once when the connection is over, after every waiting call has failed with PeerGone.
-    `name` is who is at the other end, for errors and logs.
+    `name` is who is at the other end, for errors and logs; `conceal` takes out of a text what no log may show. What
+    waits to be read by the other side is bounded: 32 MiB of ours (then PeerStuck), 64 answers of together 1 MiB (then
+    nothing more is read from it until it takes them).
     """
 
     def __init__(
@@ -75,14 +90,22 @@ class Peer:
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.name = name
+        self.conceal: Callable[[str], str] = str
         self._handler = handler
         self._on_end = on_end
-        self._connection: Connection[asyncio.Future[Any]] = Connection(max_frame_bytes)
+        self._connection: Connection[PendingCall] = Connection(max_frame_bytes)
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[int | str, asyncio.Task[None]] = {}
+        self._unstarted: dict[int | str, Coroutine[Any, Any, object]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._earliest_deadline = math.inf
         self._closing = False
         self._drops = 0
-        self._pump = Pump(read_fd, write_fd, self._received, self._ended)
+        self._received_bytes = 0
+        self._unread_answers = 0
+        self._unread_answers_bytes = 0
+        self._paused_by: set[object] = set()
+        self._pump = Pump(read_fd, write_fd, self._received, self._ended, self._room)
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._pump.start()
 
@@ -90,6 +113,21 @@ class Peer:
     def dropped_frames(self) -> int:
         """How many pieces of input meant nothing and were dropped."""
         return self._connection.dropped_frames
+
+    @property
+    def received_bytes(self) -> int:
+        """How much has come in so far, whatever it meant."""
+        return self._received_bytes
+
+    @property
+    def waiting_calls(self) -> int:
+        """How many of our calls have no answer yet."""
+        return self._connection.waiting
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest call that still waits was made (the loop's clock)."""
+        return min((call.began for call in self._connection.waiters()), default=None)
 
     @property
     def open_requests(self) -> int:
@@ -100,44 +138,56 @@ class Peer:
         """Ask and wait for the typed result.
 
         Raises RpcError (the peer refused; the subclass says how), CallTimeout (no answer in `timeout_s`; the peer was
-        told to cancel), PeerGone, BadReply, FrameTooLarge. Cancelling the caller sends `$/cancelRequest`.
+        told to cancel), PeerGone, PeerStuck, BadReply, FrameTooLarge. Cancelling the caller sends `$/cancelRequest`.
         """
         if method.result is None:
             raise TypeError(f"{method.name} is a notification")
-        raw = await self.call_raw(method.name, encode(params), timeout_s=timeout_s)
+        raw = await self._ask(method.name, encode(params), timeout_s)
         try:
             return read_value(method.result, raw)
         except ValidationError as error:
             where = _first_issue(error)
             raise BadReply(f"{self.name}: the result of {method.name} does not fit: {where}") from error
 
-    async def call_raw(self, method: str, params: bytes, *, timeout_s: float) -> Any:
-        """`call` for a method whose types nobody here knows: JSON in (already encoded), JSON out."""
-        if self.ended.done():
-            raise PeerGone(f"{self.name} is gone: {self.ended.result()}")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        number, frame = self._connection.request(method, params, future)
-        self._pump.write(frame, at_once=self._connection.waiting == 1)
-        deadline = self._loop.call_later(timeout_s, self._expire, number, future, method, timeout_s)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._stop_waiting(number)
-            raise
-        finally:
-            deadline.cancel()
+    async def call_raw(
+        self, method: str, params: bytes, *, timeout_s: float, sent: Callable[[int], None] | None = None
+    ) -> Any:
+        """`call` for a method whose types nobody here knows: JSON in (already encoded), JSON out.
+
+        `sent` is told the request's id before anything can answer it: the notifications of a stream carry it.
+        """
+        call = self._ask(method, params, timeout_s)
+        if sent is not None:
+            sent(call.number)
+        return await call
 
     def notify(self, method: Method[Params, None], params: Params) -> None:
-        """Tell; returns at once. Raises FrameTooLarge. Whoever tells much awaits `drained` between."""
+        """Tell; returns at once. Raises FrameTooLarge, PeerStuck. Whoever tells much awaits `drained` between."""
         self.notify_raw(method.name, encode(params))
 
     def notify_raw(self, method: str, params: bytes = _EMPTY_PARAMS) -> None:
         """`notify` with params that are encoded already."""
+        self._check_unread()
         self._pump.write(self._connection.notification(method, params), at_once=False)
 
     async def drained(self) -> None:
         """Wait until the other side has taken most of what was sent. Raises PeerGone."""
         await self._pump.drained()
+
+    def pause(self, who: object) -> None:
+        """Read nothing more until `who`, and everybody else who paused, resumes: the other side has to wait."""
+        self._paused_by.add(who)
+        self._pump.pause()
+
+    def resume(self, who: object) -> None:
+        """Take back what `who` has paused."""
+        self._paused_by.discard(who)
+        if not self._paused_by:
+            self._pump.resume()
+
+    def hang_up(self, reason: str) -> None:
+        """The process at the other end has exited: read what it said, then end, though others may hold its pipe."""
+        self._pump.finish(reason)
 
     async def idle(self, deadline: float) -> bool:
         """Wait until every other request is answered, at most until `deadline` (the loop's clock); tell whether."""
@@ -148,8 +198,10 @@ class Peer:
 
     async def cancel_requests(self, deadline: float) -> bool:
         """Cancel every other request that is being answered, then as `idle`; each is answered with `-32002`."""
-        for task in self._others():
-            task.cancel()
+        own = asyncio.current_task()
+        for request_id, task in list(self._tasks.items()):
+            if task is not own:
+                self._cancel(request_id)
         return await self.idle(deadline)
 
     async def aclose(self) -> None:
@@ -165,30 +217,48 @@ class Peer:
         finally:
             self._pump.close()
 
-    def _received(self, chunk: bytes) -> None:
-        for incoming in self._connection.receive(chunk):
-            self._take(incoming)
+    def _ask(self, method: str, params: bytes, timeout_s: float) -> PendingCall:
+        if self.ended.done():
+            raise PeerGone(f"{self.name} is gone: {self.ended.result()}")
+        self._check_unread()
+        call = PendingCall(self._loop, method, timeout_s, self._stop_waiting)
+        call.number, frame = self._connection.request(method, params, call)
+        self._pump.write(frame, at_once=self._connection.waiting == 1)
+        if call.deadline < self._earliest_deadline:
+            self._watch_deadline(call.deadline)
+        return call
 
-    def _take(self, incoming: object) -> None:
-        match incoming:
-            case Reply(future, result, None):
-                if not future.done():
-                    future.set_result(result)
-            case Reply(future, _, error):
-                if not future.done():
-                    future.set_exception(error)
-            case Request():
-                self._start(incoming)
-            case Notification(method):
-                self._tell(method, self._handler.notification, incoming)
-            case Cancel(request_id):
-                task = self._tasks.get(request_id)
-                if task is None or not task.cancel():
-                    self._tell("$/cancelRequest", self._handler.cancelled, request_id)
-            case Dropped(reason, excerpt):
-                self._drops += 1
-                if self._drops <= _DROPS_TOLD or self._drops.bit_count() == 1:  # else garbage would fill the log
-                    _log.warning("%s: dropped input (number %d): %s: %r", self.name, self._drops, reason, excerpt)
+    def _check_unread(self) -> None:
+        if self._pump.kept_bytes > _MAX_UNREAD_BYTES:
+            raise PeerStuck(f"{self.name} does not read: {self._pump.kept_bytes} bytes wait for it")
+
+    def _room(self) -> None:
+        self._unread_answers = self._unread_answers_bytes = 0
+        self.resume(self)
+
+    def _received(self, chunk: bytes) -> None:
+        self._received_bytes += len(chunk)
+        for incoming in self._connection.receive(chunk):
+            if type(incoming) is Reply:
+                incoming.waiter.settle(incoming.result, incoming.error)
+            else:
+                self._take(incoming)
+
+    def _take(self, incoming: Incoming[PendingCall]) -> None:
+        if isinstance(incoming, Reply):
+            incoming.waiter.settle(incoming.result, incoming.error)
+        elif isinstance(incoming, Request):
+            self._start(incoming)
+        elif isinstance(incoming, Notification):
+            self._tell(incoming.method, self._handler.notification, incoming)
+        elif isinstance(incoming, Cancel):
+            if not self._cancel(incoming.id):
+                self._tell("$/cancelRequest", self._handler.cancelled, incoming.id)
+        else:
+            self._drops += 1
+            if self._drops <= _DROPS_TOLD or self._drops.bit_count() == 1:  # else garbage would fill the log
+                excerpt = self.conceal(repr(incoming.excerpt))
+                _log.warning("%s: dropped input (number %d): %s: %s", self.name, self._drops, incoming.reason, excerpt)
 
     def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:
         try:
@@ -204,31 +274,47 @@ class Peer:
             busy = RpcError(Code.INTERNAL_ERROR, "too many open requests", {"category": "unavailable"})
             self._send(self._connection.error(request.id, busy))
             return
-        task = self._loop.create_task(self._answer(request))
-        self._tasks[request.id] = task
-        task.add_done_callback(lambda done: self._finished(request.id, done))
-
-    def _finished(self, request_id: int | str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(request_id) is task:  # a quick peer may use the id again before this is called
-            del self._tasks[request_id]
-        if task.cancelled():  # before its first step, so nothing in it could answer
-            self._send(self._connection.error(request_id, Cancelled()))
-
-    async def _answer(self, request: Request) -> None:
         try:
-            result = await self._handler.request(self, request)
-            frame = self._connection.result(request.id, encode(result))
+            answer = self._handler.request(self, request)
+            if type(answer) is not CoroutineType:
+                self._send(self._connection.result(request.id, encode(answer)))
+                return
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever a handler raises, the asker gets an answer
+            self._send(self._connection.error(request.id, self._refusal(request, error)))
+            return
+        self._tasks[request.id] = self._loop.create_task(self._answer(request, answer))
+        self._unstarted[request.id] = answer
+
+    def _cancel(self, request_id: int | str) -> bool:
+        """Cancel the answering of a request; whether there was one to cancel."""
+        task = self._tasks.get(request_id)
+        if task is None or not task.cancel():
+            return False
+        answer = self._unstarted.pop(request_id, None)
+        if answer is not None:  # its task never takes its first step, so nothing in it could answer
+            answer.close()
+            del self._tasks[request_id]
+            self._send(self._connection.error(request_id, Cancelled()))
+        return True
+
+    async def _answer(self, request: Request, answer: Coroutine[Any, Any, object]) -> None:
+        del self._unstarted[request.id]
+        try:
+            frame = self._connection.result(request.id, encode(await answer))
         except asyncio.CancelledError:
             frame = self._connection.error(request.id, Cancelled())
-        except RpcError as error:
-            frame = self._connection.error(request.id, error)
-        except ProtocolError as error:
-            frame = self._connection.error(request.id, RpcError(Code.INTERNAL_ERROR, str(error)))
-        except Exception:  # noqa: BLE001 - the boundary: whatever a handler raises, the asker gets an answer
-            _log.exception("%s: %s failed", self.name, request.method)
-            hidden = RpcError(Code.INTERNAL_ERROR, "internal error", {"category": "internal"})
-            frame = self._connection.error(request.id, hidden)
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever a handler raises, the asker gets an answer
+            frame = self._connection.error(request.id, self._refusal(request, error))
+        del self._tasks[request.id]
         self._send(frame)
+
+    def _refusal(self, request: Request, error: Exception) -> RpcError:
+        if isinstance(error, RpcError):
+            return error
+        if isinstance(error, ProtocolError):
+            return RpcError(Code.INTERNAL_ERROR, str(error))
+        _log.error("%s: %s failed", self.name, request.method, exc_info=error)
+        return RpcError(Code.INTERNAL_ERROR, "internal error", {"category": "internal"})
 
     def _others(self) -> list[asyncio.Task[None]]:
         return [task for task in self._tasks.values() if task is not asyncio.current_task()]
@@ -236,45 +322,71 @@ class Peer:
     def _send(self, frame: bytes | None) -> None:
         if frame is not None:
             self._pump.write(frame, at_once=self._connection.open_requests == 0)
+            if self._pump.kept_bytes:
+                self._unread_answers += 1
+                self._unread_answers_bytes += len(frame)
+                if (
+                    self._unread_answers > _MAX_UNREAD_ANSWERS
+                    and self._unread_answers_bytes > _MAX_UNREAD_ANSWERS_BYTES
+                ):
+                    self.pause(self)
 
-    def _expire(self, number: int, future: asyncio.Future[Any], method: str, timeout_s: float) -> None:
-        if not future.done():
-            future.set_exception(CallTimeout(f"{self.name} did not answer {method} within {timeout_s:g} s"))
-            self._stop_waiting(number)
+    def _watch_deadline(self, deadline: float) -> None:
+        """One timer for all calls, at the earliest deadline: most calls end long before theirs."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._earliest_deadline = deadline
+        self._timer = self._loop.call_at(deadline, self._deadline_passed)
 
-    def _stop_waiting(self, number: int) -> None:
-        frame = self._connection.cancel(number)
-        if frame is not None:
+    def _deadline_passed(self) -> None:
+        self._timer, self._earliest_deadline = None, math.inf
+        now = self._loop.time()
+        left = []
+        for call in self._connection.waiters():
+            if call.deadline > now:
+                left.append(call.deadline)
+            else:
+                self._stop_waiting(call)
+                timeout_s = call.deadline - call.began
+                call.settle(None, CallTimeout(f"{self.name} did not answer {call.method} within {timeout_s:g} s"))
+        if left:
+            self._watch_deadline(min(self._earliest_deadline, *left))
+
+    def _stop_waiting(self, call: PendingCall) -> None:
+        frame = self._connection.cancel(call.number)
+        if frame is not None and self._pump.kept_bytes <= _MAX_UNREAD_BYTES:
             self._pump.write(frame, at_once=False)
 
     def _ended(self, reason: str) -> None:
         for incoming in self._connection.end():
             self._take(incoming)
-        for future in self._connection.abandon():
-            if not future.done():
-                future.set_exception(PeerGone(f"{self.name} is gone: {reason}"))
         if not self.ended.done():
             self.ended.set_result(reason)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for call in self._connection.abandon():
+            call.settle_soon(PeerGone(f"{self.name} is gone: {reason}"))
         if self._on_end is not None:
             self._on_end(reason)
 
 
-_adapters: dict[Any, TypeAdapter[Any]] = {}
+_validators: dict[Any, Callable[[Any], Any]] = {}
 
 
 def read_value(kind: type[_T], raw: Any) -> _T:
     """`raw` JSON as a value of `kind`. Raises pydantic.ValidationError."""
-    adapter = _adapters.get(kind)
-    if adapter is None:
-        adapter = _adapters[kind] = TypeAdapter(kind)
-    value: _T = adapter.validate_python(raw)
+    validate = _validators.get(kind)
+    if validate is None:
+        validate = _validators[kind] = TypeAdapter(kind).validator.validate_python
+    value: _T = validate(raw)
     return value
 
 
 def read_params(method: Method[Params, Any], raw: Any) -> Params:
     """The params of `method`. Raises InvalidParams with one issue a mistake (protocol §3)."""
     try:
-        return method.params.model_validate(raw)
+        return read_value(method.params, raw)
     except ValidationError as error:
         issues = [
             {"path": ".".join(map(str, issue["loc"])), "message": issue["msg"], "code": issue["type"]}

@@ -26,7 +26,8 @@ class Pump:
     """Reads from `read_fd` until its end and writes to `write_fd`; both may be the same socket.
 
     `on_data(chunk)` and `on_end(reason)` are called on the loop; `on_end` exactly once. What cannot be written at
-    once is kept; `drained` waits while more than `high_water_bytes` are kept. The directions end apart: after the end
+    once is kept; `drained` waits while more than `high_water_bytes` are kept, and `on_room` is called after a write
+    that leaves no more than that. The directions end apart: after the end
     of input writing goes on, because who has said all may still listen; and when a write fails, what the other side
     sent before is still read.
     """
@@ -37,12 +38,14 @@ class Pump:
         write_fd: int,
         on_data: Callable[[bytes], None],
         on_end: Callable[[str], None],
+        on_room: Callable[[], None] = lambda: None,
         high_water_bytes: int = 1024 * 1024,
     ) -> None:
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._on_data = on_data
         self._on_end = on_end
+        self._on_room = on_room
         self._high_water = high_water_bytes
         self._kept: deque[bytes | memoryview] = deque()
         self._kept_bytes = 0
@@ -50,6 +53,7 @@ class Pump:
         self._writer_armed = False
         self._ended = False
         self._mute = False
+        self._paused = False
         self._closed = False
         self._drain_waiters: dict[asyncio.Future[None], None] = {}
         self._loop = asyncio.get_running_loop()
@@ -58,10 +62,7 @@ class Pump:
         """Begin to read."""
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self._write_fd, False)
-        try:
-            self._loop.add_reader(self._read_fd, self._readable)
-        except PermissionError:  # a regular file: always readable, and nothing that epoll could watch
-            self._loop.call_soon(self._read_file)
+        self._listen()
 
     @property
     def kept_bytes(self) -> int:
@@ -77,7 +78,7 @@ class Pump:
             return
         left: bytes | memoryview = frame
         if at_once and not self._kept:
-            written = self._push([frame])
+            written = self._push_one(frame)
             if written is None or written == len(frame):
                 return
             left = memoryview(frame)[written:]
@@ -99,6 +100,28 @@ class Pump:
         while self._kept_bytes and not self._mute:
             await self._some_left()
 
+    def pause(self) -> None:
+        """Read nothing for now: the other side waits once its pipe is full."""
+        if not self._paused:
+            self._paused = True
+            if not self._ended:
+                self._loop.remove_reader(self._read_fd)
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused:
+            self._paused = False
+            if not self._ended:
+                self._listen()
+
+    def finish(self, reason: str) -> None:
+        """Nobody who matters writes any more: read what is there (1 MiB at most), then end for `reason`.
+
+        For a process that has exited while a descendant of it still holds the pipe open.
+        """
+        if not self._ended:
+            self._loop.call_soon(self._read_last, reason)
+
     def close(self, reason: str = "closed here") -> None:
         """Stop, forget what was not sent, close the descriptors. Calling it again does nothing."""
         if self._closed:
@@ -112,9 +135,15 @@ class Pump:
             if self._write_fd != self._read_fd:
                 os.close(self._write_fd)
 
+    def _listen(self) -> None:
+        try:
+            self._loop.add_reader(self._read_fd, self._readable)
+        except PermissionError:  # a regular file: always readable, and nothing that epoll could watch
+            self._loop.call_soon(self._read_file)
+
     def _readable(self) -> None:
         for _ in range(_READS_A_TURN):
-            if self._read_once() < _READ_BYTES:
+            if self._read_once() < _READ_BYTES or self._paused:
                 return
 
     def _read_once(self) -> int:
@@ -135,7 +164,7 @@ class Pump:
         return len(chunk)
 
     def _read_file(self) -> None:
-        if not self._ended:
+        if not self._ended and not self._paused:
             self._read_once()
             self._loop.call_soon(self._read_file)
 
@@ -145,6 +174,16 @@ class Pump:
                 break
         self._end(reason)
 
+    def _push_one(self, frame: bytes) -> int | None:
+        """`_push` of one frame."""
+        try:
+            return os.write(self._write_fd, frame)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            self._broken(error)
+            return None
+
     def _push(self, pieces: list[bytes | memoryview]) -> int | None:
         """Write what fits now; how many bytes that were, or None when the other side takes no more."""
         try:
@@ -152,9 +191,12 @@ class Pump:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            self._stop_writing()
-            self._loop.call_soon(self._read_last, f"write failed: {error.strerror}")
+            self._broken(error)
             return None
+
+    def _broken(self, error: OSError) -> None:
+        self._stop_writing()
+        self._loop.call_soon(self._read_last, f"write failed: {error.strerror}")
 
     def _flush(self) -> None:
         self._flush_planned = False
@@ -196,6 +238,7 @@ class Pump:
             for waiter in self._drain_waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+            self._on_room()
 
     def _stop_writing(self) -> None:
         if not self._mute:

@@ -14,7 +14,7 @@ from animus_protocol.errors import PeerGone
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.peer import Peer
 
-__all__ = ["Call", "Streams", "unless_exit"]
+__all__ = ["Call", "Streams", "exit_refused", "unless_exit"]
 
 _log = logging.getLogger("animus.plugin")
 _T = TypeVar("_T")
@@ -57,6 +57,8 @@ class Streams:
 
 class Call:
     """One request on its way: who asked, and under which id."""
+
+    __slots__ = ("_peer", "_streams", "request_id")
 
     def __init__(self, peer: Peer, request_id: int | str, streams: Streams) -> None:
         self._peer = peer
@@ -105,4 +107,9 @@ async def unless_exit(answer: Awaitable[_T]) -> _T:
     try:
         return await answer
     except SystemExit as error:
-        raise RuntimeError(f"the plugin's code called sys.exit({error.code!r})") from error
+        raise exit_refused(error) from error
+
+
+def exit_refused(error: SystemExit) -> RuntimeError:
+    """What becomes of the author's `sys.exit` inside a call."""
+    return RuntimeError(f"the plugin's code called sys.exit({error.code!r})")

@@ -25,10 +25,15 @@ __all__ = ["Plugin", "Route"]
 
 
 class Route(NamedTuple):
-    """One method that the plugin answers: its types, and the handler that takes the typed params."""
+    """One method that the plugin answers: its types, and the handler that takes the typed params.
+
+    An `inline` handler returns its answer instead of something to await: nothing else happens in the plugin meanwhile,
+    so it suits what takes microseconds, and saves the task that every other request gets.
+    """
 
     method: Method[Any, Any]
-    handler: Callable[[Any, Call], Awaitable[object]]
+    handler: Callable[[Any, Call], Awaitable[object] | object]
+    inline: bool = False
 
 
 class Plugin:

@@ -1,6 +1,6 @@
 """One host's connection to one plugin: the life cycle as a table, and every request on its way to a handler.
 
-Driven by `serve.py` (a process) and `testing` harnesses; below it lie the peer and the author's plugin object.
+Driven by `process.py` and by harnesses in tests; below it lie the peer and the author's plugin object.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Awaitable
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -23,7 +23,7 @@ from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty
 from animus_protocol.peer import Peer, read_params
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
-from animus_sdk.call import Call, Streams, unless_exit
+from animus_sdk.call import Call, Streams, exit_refused
 from animus_sdk.errors import PluginError, to_rpc_error
 from animus_sdk.plugin import Plugin, Route
 
@@ -73,8 +73,17 @@ class Session:
         self._started_at = time.monotonic()
         self._stopped = False
 
-    async def request(self, peer: Peer, request: Request) -> object:
-        """The answer to one request. Raises RpcError."""
+    def request(self, peer: Peer, request: Request) -> object:
+        """The answer to one request, or a coroutine that makes it. Raises RpcError."""
+        route = self._routes.get(request.method)
+        if route is None:
+            return self._request(peer, request)
+        if route.inline:
+            return self._inline(route, peer, request)
+        return self._domain(route, peer, request)
+
+    async def _request(self, peer: Peer, request: Request) -> object:
+        """The life cycle, and methods that are in no table."""
         match request.method:
             case "initialize":
                 return await self._initialize(read_params(lifecycle.INITIALIZE, request.params))
@@ -84,7 +93,12 @@ class Session:
                 return await self._guard(self._health())
             case "shutdown":
                 return await self._shutdown(peer)
-        return await self._domain(peer, request)
+        route = self.plugin.find(request.method)
+        if route is not None:
+            return self._inline(route, peer, request) if route.inline else await self._domain(route, peer, request)
+        if request.method in self.plugin.known_methods():
+            raise NotSupported(request.method)
+        raise MethodNotFound(request.method)
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """Take a notification: only `initialized` and `exit` mean something to a plugin of these kinds."""
@@ -133,27 +147,41 @@ class Session:
             capabilities=self.plugin.capabilities(),
         )
 
-    async def _domain(self, peer: Peer, request: Request) -> object:
-        route = self._routes.get(request.method) or self.plugin.find(request.method)
-        if route is None:
-            if request.method in self.plugin.known_methods():
-                raise NotSupported(request.method)
-            raise MethodNotFound(request.method)
-        if self.state in (State.CREATED, State.STARTING):
-            raise RpcError(Code.NOT_INITIALIZED, f"{request.method} before initialize")
-        if self.state is not State.READY:
-            raise RpcError(Code.INVALID_REQUEST, f"{request.method} after shutdown")
+    def _inline(self, route: Route, peer: Peer, request: Request) -> object:
+        self._check_ready(request.method)
         params = read_params(route.method, request.params)
         reach(_TAKEN)
-        answer = await self._guard(route.handler(params, Call(peer, request.id, self._streams)))
+        try:
+            answer = route.handler(params, Call(peer, request.id, self._streams))
+        except PluginError as error:
+            raise to_rpc_error(error) from error
+        except SystemExit as error:
+            raise exit_refused(error) from error
         reach(_HANDLED)
         return answer
 
+    async def _domain(self, route: Route, peer: Peer, request: Request) -> object:
+        self._check_ready(request.method)
+        params = read_params(route.method, request.params)
+        reach(_TAKEN)
+        work: Any = route.handler(params, Call(peer, request.id, self._streams))
+        answer = await self._guard(work)
+        reach(_HANDLED)
+        return answer
+
+    def _check_ready(self, method: str) -> None:
+        if self.state in (State.CREATED, State.STARTING):
+            raise RpcError(Code.NOT_INITIALIZED, f"{method} before initialize")
+        if self.state is not State.READY:
+            raise RpcError(Code.INVALID_REQUEST, f"{method} after shutdown")
+
     async def _guard(self, answer: Awaitable[object]) -> object:
         try:
-            return await unless_exit(answer)
+            return await answer
         except PluginError as error:
             raise to_rpc_error(error) from error
+        except SystemExit as error:
+            raise exit_refused(error) from error
 
     async def _health(self) -> lifecycle.HealthCheckResult:
         health = await self.plugin.health()

@@ -39,6 +39,6 @@ async def never_mind() -> None:
 
 
 if __name__ == "__main__":
-    patience = sys.modules["animus_sdk.serve"]
+    patience = sys.modules["animus_sdk.process"]
     vars(patience).update(_DRAIN_S=0.1, _STOP_S=0.1, _GRACE_S=0.3)
     serve(Stubborn)

@@ -12,15 +12,20 @@ from enum import StrEnum
 from pydantic import Field
 
 from animus_protocol.models.base import Empty, Json, Method, WireModel
+from animus_protocol.models.control.plugin import PluginNameParams, PluginStatusResult
 from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse
 
 __all__ = [
     "CLOSED",
+    "PLUGIN_MOVED",
+    "PROVIDER_RESTART",
+    "PROVIDER_STATUS",
     "SESSION_CANCEL",
     "SESSION_OPEN",
     "SESSION_RECORD",
     "SESSION_RESUME",
     "SHUTDOWN_IDLE",
+    "PluginMoved",
     "SessionCancel",
     "SessionClosed",
     "SessionEnd",
@@ -129,8 +134,22 @@ class ShutdownResult(WireModel):
     live_sessions: int
 
 
+class PluginMoved(WireModel):
+    """What the agent-runner tells the daemon: one of its providers went from state `was` to `state`."""
+
+    plugin: str
+    plugin_kind: str
+    was: str
+    state: str
+    reason: str | None = None
+    pid: int | None = None
+
+
 SESSION_OPEN = Method("agent/run", SessionOpen, SessionOpened, "ADR 0002")
 SESSION_RESUME = Method("agent/resume", SessionOpen, SessionOpened, "ADR 0002")
 SESSION_CANCEL = Method("agent/cancel", SessionCancel, Empty, "ADR 0002")
 SESSION_RECORD: Method[SessionRecord, None] = Method("agent/record", SessionRecord, None, "ADR 0002")
 SHUTDOWN_IDLE = Method("agent_runner/shutdown", ShutdownIdle, ShutdownResult, "ADR 0002")
+PROVIDER_STATUS = Method("agent_runner/providers", Empty, PluginStatusResult, "ADR 0002")
+PROVIDER_RESTART = Method("agent_runner/restart", PluginNameParams, PluginStatusResult, "ADR 0002")
+PLUGIN_MOVED: Method[PluginMoved, None] = Method("agent_runner/moved", PluginMoved, None, "ADR 0002")

@@ -50,7 +50,10 @@ class DaemonCapabilities(WireModel):
 
 
 class DaemonStatus(WireModel):
-    """Result of `daemon/status`; `paused`, `active_runs` and `queued` are this project's additions."""
+    """Result of `daemon/status`; `paused`, `active_runs`, `queued` and `untrusted` are this project's additions.
+
+    `untrusted` says why no work of this repository is started, as long as its operator has not trusted it.
+    """
 
     running: bool
     pid: Uint32 | None = None
@@ -62,6 +65,7 @@ class DaemonStatus(WireModel):
     paused: bool | None = None
     active_runs: Uint64 | None = None
     queued: Uint64 | None = None
+    untrusted: str | None = None
 
 
 class DaemonHealthStatus(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import ConfigDict, Field
 
 from animus_protocol.models.base import Json, Method, OrDefault, SparseList, WireModel
-from animus_protocol.models.common import Acknowledged, Uint64
+from animus_protocol.models.common import Acknowledged, Uint32, Uint64
 
 __all__ = [
     "PLUGIN_BROWSE",
@@ -19,7 +19,9 @@ __all__ = [
     "PLUGIN_INSTALL",
     "PLUGIN_LIST",
     "PLUGIN_PING",
+    "PLUGIN_RESTART",
     "PLUGIN_SEARCH",
+    "PLUGIN_STATUS",
     "PLUGIN_UNINSTALL",
     "PLUGIN_UPDATE",
     "ControlPluginInfo",
@@ -34,6 +36,9 @@ __all__ = [
     "PluginNameParams",
     "PluginPingResult",
     "PluginSearchParams",
+    "PluginStatusInfo",
+    "PluginStatusParams",
+    "PluginStatusResult",
     "PluginUpdate",
     "PluginUpdateParams",
     "PluginUpdateResult",
@@ -42,7 +47,10 @@ __all__ = [
 
 
 class ControlPluginInfo(WireModel):
-    """A plugin as the daemon knows it; not the PluginInfo of the lifecycle."""
+    """A plugin as the daemon knows it; not the PluginInfo of the lifecycle.
+
+    `lock` is this project's addition: `locked` or `development` for what was installed.
+    """
 
     model_config = ConfigDict(title="PluginInfo")
 
@@ -53,6 +61,7 @@ class ControlPluginInfo(WireModel):
     signature_verified: OrDefault[bool] = False
     description: str | None = None
     binary_path: str | None = None
+    lock: str | None = None
 
 
 class PluginNameParams(WireModel):
@@ -107,11 +116,44 @@ class PluginInstallResult(WireModel):
 
 
 class PluginCallParams(WireModel):
-    """Params of `plugin/call`: `params` goes to the plugin as it is."""
+    """Params of `plugin/call`: `params` goes to the plugin as it is. `timeout_secs` (30) is this project's addition."""
 
     name: str
     method: str
     params: OrDefault[Json] = Field(default_factory=dict)
+    timeout_secs: Uint32 | None = None
+
+
+class PluginStatusParams(WireModel):
+    """Params of `plugin/status`; without a name, every plugin."""
+
+    name: str | None = None
+
+
+class PluginStatusInfo(WireModel):
+    """How a supervised plugin is: its `state`, `failures` in a row and `restarts` ever, `in_flight` calls or sessions.
+
+    Times in milliseconds, `memory_bytes` in bytes. `hosted_by` is `daemon` or `agent-runner`.
+    """
+
+    name: str
+    kind: str
+    state: str
+    hosted_by: str
+    pid: int | None = None
+    uptime_ms: Uint64 | None = None
+    in_flight: Uint64 = 0
+    failures: Uint64 = 0
+    restarts: Uint64 = 0
+    retry_in_ms: Uint64 | None = None
+    memory_bytes: Uint64 | None = None
+    last_error: str | None = None
+
+
+class PluginStatusResult(WireModel):
+    """Result of `plugin/status`."""
+
+    plugins: list[PluginStatusInfo]
 
 
 class PluginSearchParams(WireModel):
@@ -178,6 +220,8 @@ PLUGIN_PING = Method("plugin/ping", PluginNameParams, PluginPingResult, "protoco
 PLUGIN_UNINSTALL = Method("plugin/uninstall", PluginNameParams, Acknowledged, "protocol §5")
 PLUGIN_INSTALL = Method("plugin/install", PluginInstallParams, PluginInstallResult, "protocol §5")
 PLUGIN_CALL = Method("plugin/call", PluginCallParams, cast("type[Any]", Any), "protocol §5")
+PLUGIN_STATUS = Method("plugin/status", PluginStatusParams, PluginStatusResult, "this project's addition")
+PLUGIN_RESTART = Method("plugin/restart", PluginNameParams, PluginStatusInfo, "this project's addition")
 PLUGIN_SEARCH = Method("plugin/search", PluginSearchParams, PluginCatalog, "protocol §5")
 PLUGIN_BROWSE = Method("plugin/browse", PluginBrowseParams, PluginCatalog, "protocol §5")
 PLUGIN_UPDATE = Method("plugin/update", PluginUpdateParams, PluginUpdateResult, "protocol §5")
