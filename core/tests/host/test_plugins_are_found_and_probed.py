@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from animus_core.errors import InvalidInput, Unavailable
-from animus_core.host import discover as discover_module
+from animus_core.errors import PluginFailed, Unavailable
+from animus_core.host import candidates as candidates_module
 from animus_core.host import manifest as manifest_module
-from animus_core.host.discover import Candidate, candidates, discover
+from animus_core.host.discover import discover
 from animus_core.host.environment import COOKIE, child_environment
 from animus_core.host.manifest import probe
 
@@ -101,14 +101,13 @@ def test_a_plugin_that_hangs_is_given_up_after_the_limit(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("how", ["", ", start_new_session=True", ", start_new_session=True, stdout=2"])
 def test_what_a_probe_leaves_behind_is_ended_with_it(
-    program: Program, within: Within, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, program: Program, within: Within, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(manifest_module, "_TIMEOUT_S", 2.0)
     pid_file = tmp_path / "pid"
-    code = f"child = subprocess.Popen(['sleep', '600'])\nopen({str(pid_file)!r}, 'w').write(str(child.pid))\n"
-    with pytest.raises(Unavailable, match="did not end within"):
-        within(probe("odd", [str(program(code + printing()))]))
+    code = f"child = subprocess.Popen(['sleep', '600']{how})\nopen({str(pid_file)!r}, 'w').write(str(child.pid))\n"
+    assert within(probe("odd", [str(program(code + printing()))])).name == "p"
     try:
         fd = os.pidfd_open(int(pid_file.read_text()))
     except ProcessLookupError:
@@ -119,6 +118,16 @@ def test_what_a_probe_leaves_behind_is_ended_with_it(
         assert poll.poll(10_000), "it is still there"
     finally:
         os.close(fd)
+
+
+def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program, within: Within) -> None:
+    code = "sys.stderr.write('noise\\n' * 500 + 'ModuleNotFoundError: no \\x1b[31mred\\n\\n')\nsys.exit(1)"
+    with pytest.raises(PluginFailed) as raised:
+        within(probe("odd", [str(program(code, "with blank"))]))
+    told = r"plugin odd: --manifest ended with exit code 1 (ModuleNotFoundError: no \x1b[31mred)"
+    assert raised.value.message == told
+    assert len(raised.value.details["stderr"].splitlines()) <= 200
+    assert raised.value.remedy.endswith("with blank' --manifest")
 
 
 @pytest.mark.parametrize("command", ["/no/such/program", "/dev/null", "nul\0byte"])
@@ -132,65 +141,15 @@ def test_what_cannot_be_started_is_named(command: str, within: Within) -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
-    """Write `plugins.yaml` (text, or something to dump); the environment offers `installed` and `both`."""
-
-    def installed() -> list[Candidate]:
-        return [Candidate(name, ("/bin/false",), "environment") for name in ("both", "installed")]
-
-    monkeypatch.setattr(discover_module, "_installed", installed)
+    """Write `plugins.yaml`; the environment offers `installed` and `both`. The configuration directory."""
+    scripts = [("both", "/bin/false"), ("installed", "/bin/false")]
+    monkeypatch.setattr(candidates_module, "installed_scripts", lambda: scripts)
 
     def write(content: Any) -> Path:
-        text = content if isinstance(content, str) else yaml.safe_dump(content)
-        (tmp_path / "plugins.yaml").write_text(text)
+        (tmp_path / "plugins.yaml").write_text(yaml.safe_dump(content))
         return tmp_path
 
     return write
-
-
-def test_the_registry_goes_before_the_environment_and_keeps_its_order(registry: Callable[[Any], Path]) -> None:
-    folder = registry({"plugins": {"z": {"binary": "/z"}, "both": {"binary": ["/both", "--flag"]}}})
-    found = candidates(folder)
-    assert [(one.name, one.source) for one in found] == [
-        ("both", "registry"),
-        ("z", "registry"),
-        ("installed", "environment"),
-    ]
-    assert found[0].command == ("/both", "--flag")
-
-
-def test_a_path_of_the_registry_may_begin_in_the_home_folder(
-    registry: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert candidates(registry("plugins: {p: {binary: ~/p}}"))[0].command == ("/home/somebody/p",)
-
-
-@pytest.mark.parametrize("content", ["", "plugins:", "other: 1"])
-def test_an_empty_registry_offers_nothing(content: str, registry: Callable[[Any], Path]) -> None:
-    assert [one.name for one in candidates(registry(content))] == ["both", "installed"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "plugins: [",
-        "plugins: [a, b]",
-        "[a]",
-        "plugins: text",
-        "plugins: {a: {}}",
-        "plugins: {a: {binary: 7}}",
-        "plugins: {a: {binary: []}}",
-        "plugins: {a: {binary: [x, 7]}}",
-        "plugins: {a: null}",
-        "\x00",
-    ],
-)
-def test_a_broken_registry_names_its_file(content: str, registry: Callable[[Any], Path]) -> None:
-    folder = registry(content)
-    with pytest.raises(InvalidInput) as raised:
-        candidates(folder)
-    assert str(folder / "plugins.yaml") in raised.value.message
-    assert raised.value.hint
 
 
 def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
