@@ -76,7 +76,11 @@ def serving(scope: Scope, mock_plugin: Plugin, socket: Path) -> Serving:
 
     @asynccontextmanager
     async def serve() -> AsyncIterator[AgentRunner]:
-        runner = AgentRunner(scope, Project(scope.project_root, "scope"), Discovery((mock_plugin,), ()))
+
+        async def found() -> Discovery:
+            return Discovery((mock_plugin,), ())
+
+        runner = AgentRunner(scope, Project(scope.project_root, "scope"), found)
         listener = listen(socket, runner.dispatcher(), "runner")
         try:
             yield runner

@@ -230,7 +230,7 @@ def test_a_provider_that_is_killed_closes_its_session_as_died_and_another_attemp
             opened = await runner.open(scope)
             closed = await runner.closed()
             assert (closed.end, closed.written, closed.resumable) == (wire.SessionEnd.DIED, True, True)
-            assert "ended with code -9" in (closed.message or "")
+            assert "was killed by signal 9" in (closed.message or "")
             again = await Runner().dial(socket)
             await again.open(scope, method=wire.SESSION_RESUME, attempt=2, session_id=opened.session_id)
             closed = await again.closed()

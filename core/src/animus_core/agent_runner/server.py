@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
+from animus_core.agent_runner.providers import Providers, provider_for
 from animus_core.agent_runner.session import LiveSession, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
-from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.discover import Discovery
 from animus_core.host.environment import COOKIE
+from animus_core.host.plugin_state import Move
 from animus_core.host.session import Project
 from animus_core.journal.reader import read_from
 from animus_core.store.locks import HeldLock, acquire_within, is_held
@@ -24,9 +26,10 @@ from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.errors import Code, PeerGone, RpcError
 from animus_protocol.models import agent_session as wire
 from animus_protocol.models.base import Empty
+from animus_protocol.models.control.plugin import PluginNameParams, PluginStatusResult
 from animus_protocol.peer import Peer
 
-__all__ = ["AgentRunner", "provider_for"]
+__all__ = ["AgentRunner"]
 
 _log = logging.getLogger("animus.agent_runner")
 _DEAD_S: Final = 10.0
@@ -34,20 +37,21 @@ _TERM_S: Final = 2.0
 _Key = tuple[str, str, int]
 
 
-def provider_for(discovery: Discovery, tool: str) -> Plugin | None:
-    """The provider plugin of `tool`: the one named `animus-provider-<tool>`, or named `<tool>`."""
-    providers = discovery.of_kind("provider")
-    names = (f"animus-provider-{tool}", tool)
-    return next((plugin for plugin in providers if {plugin.name, plugin.manifest.name} & set(names)), None)
-
-
 class AgentRunner:
     """Owns every live session. `leave` is set when the process should end."""
 
-    def __init__(self, scope: Scope, project: Project, discovery: Discovery) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        project: Project,
+        discover: Callable[[], Awaitable[Discovery]],
+        on_move: Callable[[Move], None] = lambda _: None,
+    ) -> None:
+        """`discover` says which plugins there are now; it is asked before each new session."""
         self._scope = scope
         self._project = project
-        self._discovery = discovery
+        self._discover = discover
+        self._providers = Providers(on_move)
         self._live: dict[_Key, LiveSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._epochs: dict[str, int] = {}
@@ -61,6 +65,8 @@ class AgentRunner:
         table.answer(wire.SESSION_RESUME, lambda params, asker: self._open(params, asker, resume=True))
         table.answer(wire.SESSION_CANCEL, self._cancel)
         table.answer(wire.SHUTDOWN_IDLE, self._shutdown)
+        table.answer(wire.PROVIDER_STATUS, self._statuses)
+        table.answer(wire.PROVIDER_RESTART, self._restart)
         return table
 
     @property
@@ -103,7 +109,7 @@ class AgentRunner:
 
     async def _start(self, params: wire.SessionOpen, files: SessionFiles, *, resume: bool) -> LiveSession:
         key = params.session
-        plugin = provider_for(self._discovery, params.tool)
+        plugin = provider_for(await self._discover(), params.tool)
         if plugin is None:
             raise RpcError(
                 Code.INVALID_PARAMS, f"no provider plugin for tool {params.tool!r}", {"category": "not_found"}
@@ -115,7 +121,7 @@ class AgentRunner:
         files.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = await self._attempt_lock(key, params.epoch)
         try:
-            session = LiveSession(params, plugin, self._project, files, held)
+            session = LiveSession(params, self._providers.of(plugin), self._project, files, held)
         except AnimusError:
             held.close()
             raise
@@ -147,7 +153,7 @@ class AgentRunner:
             return wire.SessionOpened(state=state, session_id=session_id, written=written, resumable=closed.resumable)
         held = await self._attempt_lock(params.session, params.epoch)
         held.close()
-        plugin = provider_for(self._discovery, params.tool)
+        plugin = provider_for(await self._discover(), params.tool)
         resumable = written and plugin is not None and "agent/resume" in plugin.manifest.capabilities
         await self._replay(params, peer)
         state = wire.SessionState.INTERRUPTED
@@ -193,6 +199,15 @@ class AgentRunner:
         if leaving:
             self.leave.set()
         return wire.ShutdownResult(leaving=leaving, live_sessions=len(self._live))
+
+    async def _statuses(self, params: Empty, asker: Asker) -> PluginStatusResult:
+        return PluginStatusResult(plugins=[one.told("agent-runner") for one in self._providers.statuses()])
+
+    async def _restart(self, params: PluginNameParams, asker: Asker) -> PluginStatusResult:
+        provider = self._providers.named(params.name)
+        if provider is not None:
+            provider.forgive()
+        return PluginStatusResult(plugins=[] if provider is None else [provider.status().told("agent-runner")])
 
     def _files(self, key: wire.SessionKey) -> SessionFiles:
         run = self._scope.run_dir(key.run)

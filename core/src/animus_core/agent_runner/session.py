@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from animus_core.agent_runner.providers import Provider
 from animus_core.errors import AnimusError, InvalidInput, PluginFailed
-from animus_core.host.discover import Plugin
+from animus_core.host.health import health_interval_s, watch_health
+from animus_core.host.process import how_it_ended
 from animus_core.host.session import PluginSession, Project, open_session
 from animus_core.journal.kinds import fitting
 from animus_core.journal.reader import read_from
@@ -53,18 +55,20 @@ class LiveSession:
     """A session whose process may be running. `run` does all of it; `follow` reads what it did and waits for more."""
 
     def __init__(
-        self, opened: SessionOpen, plugin: Plugin, project: Project, files: SessionFiles, held: HeldLock
+        self, opened: SessionOpen, supervision: Provider, project: Project, files: SessionFiles, held: HeldLock
     ) -> None:
         self.opened = opened
         self.session_id = str(opened.request.session_id)
         self.done = False
-        self._plugin = plugin
+        self._supervision = supervision
+        self._plugin = supervision.plugin
         self._project = project
         self._files = files
         self._held = held
         self._spool = JournalWriter.open(files.spool, opened.session.run, opened.epoch, held=held)
         self._grown = asyncio.Condition()
         self._provider: PluginSession | None = None
+        self._health: asyncio.Task[str] | None = None
         self._call: asyncio.Task[wire.AgentRunResponse] | None = None
         self._written = False
         self._cancelled = False
@@ -84,6 +88,8 @@ class LiveSession:
         except AnimusError as error:  # the spool has no room or is broken: whoever follows sees an interrupted session
             _log.error("session %s: %s", self.session_id, error)
         finally:
+            if self._health is not None:
+                self._health.cancel()
             if self._provider is not None:
                 await self._provider.close()
             self._spool.close()
@@ -136,6 +142,25 @@ class LiveSession:
             call.cancel()  # sends $/cancelRequest; what does not stop by itself is ended with its process
 
     async def _serve(self, *, resume: bool) -> SessionClosed:
+        name = self.session_id
+        try:
+            await self._supervision.admit(name)
+        except AnimusError as error:
+            return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
+        try:
+            closed = await self._start_and_ask(resume=resume)
+        except BaseException:
+            self._supervision.done(name, worked=False)
+            raise
+        if closed.end is SessionEnd.DIED and not self._cancelled:
+            self._supervision.crashed(name, closed.message or "it died")
+        else:
+            self._supervision.done(name, worked=closed.end is SessionEnd.ANSWERED)
+        return closed
+
+    async def _start_and_ask(self, *, resume: bool) -> SessionClosed:
+        if (early := self._called_off_early()) is not None:
+            return early
         try:
             provider = await open_session(
                 self._plugin,
@@ -146,9 +171,13 @@ class LiveSession:
         except AnimusError as error:
             return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
         self._provider = provider
+        self._supervision.ready(self.session_id, provider)
+        self._health = asyncio.get_running_loop().create_task(
+            watch_health(provider, health_interval_s(), self._supervision.feel)
+        )
         provider.on_notification = self._heard
-        if self._cancelled:
-            return self._called_off("before it began", written=False, resumable=False)
+        if (early := self._called_off_early()) is not None:
+            return early
         reach(_BEFORE_WRITE)
         self._append(WRITTEN, {}, sync=True)
         self._written = True
@@ -182,7 +211,9 @@ class LiveSession:
             return SessionClosed(end=SessionEnd.TIMED_OUT, written=True, resumable=resumable, message=str(error))
         except PeerGone:
             await provider.child.wait_within(_CANCEL_S)
-            why = f"provider {self._plugin.name} ended with code {provider.child.returncode}"
+            code = provider.child.returncode
+            how = "closed its output" if code is None else how_it_ended(code)
+            why = f"provider {self._plugin.name} {how}"
             tail = provider.child.stderr_tail
             message = f"{why}; it wrote to stderr:\n{tail}" if tail else why
             return SessionClosed(end=SessionEnd.DIED, written=True, resumable=resumable, message=message)
@@ -192,6 +223,9 @@ class LiveSession:
             closed = self._called_off("its answer came after that", written=True, resumable=resumable)
             return closed.model_copy(update={"response": response})
         return SessionClosed(end=SessionEnd.ANSWERED, written=True, response=response)
+
+    def _called_off_early(self) -> SessionClosed | None:
+        return self._called_off("before it began", written=False, resumable=False) if self._cancelled else None
 
     def _called_off(self, how: str, *, written: bool, resumable: bool) -> SessionClosed:
         """Cancelled, unless it was this process that could not go on with it."""

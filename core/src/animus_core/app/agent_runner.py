@@ -16,17 +16,23 @@ from typing import Final
 
 from animus_core.agent_runner.server import AgentRunner
 from animus_core.app.logs import log_to_stderr
-from animus_core.control.sockets import listen
-from animus_core.host.discover import discover
+from animus_core.control.sockets import connect, listen
+from animus_core.errors import AnimusError
+from animus_core.host.discovering import Discovering
+from animus_core.host.plugin_state import Move
 from animus_core.host.session import Project
 from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope, config_dir, repo_scope
 from animus_protocol.crash_points import set_role
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.models.agent_session import PLUGIN_MOVED, PluginMoved
 
 __all__ = ["main"]
 
 _log = logging.getLogger("animus.agent_runner")
 _IDLE_S: Final = 300.0
+_TELL_S: Final = 2.0
+_TELLING: Final = 64
 
 
 def main() -> None:
@@ -44,10 +50,11 @@ async def _serve(root: Path, lock_fd: int) -> None:
     scope = Scope.of(root, os.environ)
     held = from_inherited(lock_fd, scope.agent_runner_lock)
     held.describe()
-    discovery = await discover(config_dir(os.environ))
-    for failure in discovery.warnings:
+    plugins = Discovering(config_dir(os.environ), root)
+    for failure in (await plugins.now()).warnings:
         _log.warning("%s: %s", failure.name, failure.message)
-    runner = AgentRunner(scope, Project(root, repo_scope(root)), discovery)
+    bell = _Bell(scope)
+    runner = AgentRunner(scope, Project(root, repo_scope(root)), plugins.now, bell.moved)
     listener = listen(scope.agent_runner_socket, runner.dispatcher(), "runner")
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, runner.leave.set)
@@ -61,7 +68,44 @@ async def _serve(root: Path, lock_fd: int) -> None:
                 break
     await listener.close()
     await runner.close()
+    await bell.close()
     _log.info("left")
+
+
+class _Bell:
+    """Tells the daemon of each move of a provider, where there is a daemon; the state itself is asked for here."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def moved(self, move: Move) -> None:
+        """Tell it, without waiting. What comes while too much is on its way is told to nobody."""
+        if len(self._tasks) < _TELLING:
+            task = asyncio.get_running_loop().create_task(self._tell(move))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait until everything is told, within a bound."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_TELL_S)
+
+    async def _tell(self, move: Move) -> None:
+        try:
+            peer = await connect(self._scope.control_socket, Dispatcher(), name="daemon")
+        except AnimusError:
+            return
+        told = PluginMoved(
+            plugin=move.plugin,
+            plugin_kind=move.kind,
+            was=move.was,
+            state=move.state,
+            reason=move.reason,
+            pid=move.pid,
+        )
+        peer.notify(PLUGIN_MOVED, told)
+        await peer.aclose()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,27 @@
 """The environment that a child gets: a short documented list, what was declared, and nothing else.
 
-Called by `process.py` users (plugins, commands, runners); below it lies nothing. Secrets of the operator's shell
-stay out of every child that did not declare them (protocol §2).
+Called by whoever starts plugins, commands and runners; below it lies the registry's settings. Secrets of the
+operator's shell stay out of every child that did not declare them (protocol §2).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["BASE_NAMES", "COOKIE", "child_environment"]
+from animus_core.host.registry import Settings
+from animus_protocol.models.manifest import PluginManifest
+
+__all__ = [
+    "BASE_NAMES",
+    "COOKIE",
+    "INSTANCE",
+    "child_environment",
+    "missing_environment",
+    "plugin_environment",
+    "secrets_in",
+]
 
 BASE_NAMES: Final = (
     "PATH",
@@ -29,6 +41,12 @@ BASE_NAMES: Final = (
 COOKIE: Final = "ANIMUS_COOKIE"
 """Marks a child and all its descendants, so that what escapes its parent is found at the next start."""
 
+INSTANCE: Final = "ANIMUS_PLUGIN_INSTANCE"
+"""Marks one plugin process and all its descendants, so that what left its group is ended with it."""
+
+_SECRET_NAME: Final = re.compile(r"(?i)token|secret|passw|credential|api_?key|private_?key|authorization")
+_SHORTEST_SECRET: Final = 4  # hiding every "1" would make a log unreadable and protect nothing
+
 _OURS: Final = ("ANIMUS_CONFIG_DIR", "ANIMUS_CRASH_POINT", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "VIRTUAL_ENV")
 
 
@@ -46,3 +64,26 @@ def child_environment(
     if cookie is not None:
         environment[COOKIE] = cookie
     return environment
+
+
+def plugin_environment(
+    parent: Mapping[str, str], manifest: PluginManifest, settings: Settings, *, cookie: str, instance: str
+) -> dict[str, str]:
+    """What a plugin gets: the base, what it declares, what the operator's registry passes or sets, and two marks."""
+    declared = [requirement.name for requirement in manifest.env_required]
+    extra = {**settings.env, INSTANCE: instance}
+    return child_environment(parent, declared=[*declared, *settings.pass_env], extra=extra, cookie=cookie)
+
+
+def missing_environment(parent: Mapping[str, str], manifest: PluginManifest, settings: Settings) -> list[str]:
+    """The required variables that the plugin would not find."""
+    required = [requirement.name for requirement in manifest.env_required if requirement.required]
+    return [name for name in required if name not in parent and name not in settings.env]
+
+
+def secrets_in(environment: Mapping[str, str], manifest: PluginManifest) -> tuple[str, ...]:
+    """The values that no log may show: of variables declared sensitive, and of names that sound like a secret."""
+    sensitive = {requirement.name for requirement in manifest.env_required if requirement.sensitive}
+    values = {value for name, value in environment.items() if name in sensitive or _SECRET_NAME.search(name)}
+    found = values | {line.strip() for value in values for line in value.splitlines()}  # a key file is printed by lines
+    return tuple(sorted(value for value in found if len(value) >= _SHORTEST_SECRET))

@@ -1,18 +1,23 @@
-"""A tiny launcher that ties a program to its parent's life and then becomes that program.
+"""A tiny launcher that ties a program to its parent's life, limits it, and then becomes that program.
 
-Run by `process.py` as `python -I -S launch.py PARENT_PID PROGRAM [ARG...]`; it imports nothing of ours. The kernel
-ends the program with SIGKILL when the parent dies (Linux); elsewhere a plugin notices the end of its input instead,
-and what is left over is found by its cookie at the next start. A launcher is used because Python code between fork
-and exec (`preexec_fn`) is unsafe in a process with threads and slow in a big one.
+Run by `process.py` as `python -I -S launch.py PARENT_PID LIMITS PROGRAM [ARG...]`; it imports nothing of ours. The
+kernel ends the program with SIGKILL when the parent dies (Linux); elsewhere a plugin notices the end of its input
+instead, and what is left over is found by its cookie at the next start. A launcher is used because Python code between
+fork and exec (`preexec_fn`) is unsafe in a process with threads and slow in a big one. LIMITS is `-`, or
+`memory=BYTES,cpu=SECONDS,files=NUMBER` with any of the three.
 """
 
 import os
 import sys
 
+_CPU_GRACE_S = 5
+
 
 def main() -> None:
-    """Set the parent-death signal, make sure that the parent still lives, exec."""
-    parent_pid, program = int(sys.argv[1]), sys.argv[2:]
+    """Set the limits and the parent-death signal, make sure that the parent still lives, exec."""
+    parent_pid, limits, program = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    if limits != "-":
+        _limit(dict(part.split("=") for part in limits.split(",")))
     if sys.platform == "linux":
         import ctypes
 
@@ -25,6 +30,21 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"cannot start {program[0]}: {error.strerror}\n")
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def _limit(limits: "dict[str, str]") -> None:
+    import resource
+
+    # Private writable memory where the kernel can count it (Linux 4.7); an address space may be much larger than that.
+    memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    kinds = {"memory": memory, "cpu": resource.RLIMIT_CPU, "files": resource.RLIMIT_NOFILE}
+    for name, text in limits.items():
+        soft = int(text)
+        hard = soft + _CPU_GRACE_S if name == "cpu" else soft  # SIGXCPU first, SIGKILL for who ignores it
+        most = resource.getrlimit(kinds[name])[1]
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
+        resource.setrlimit(kinds[name], (soft, hard))
 
 
 if __name__ == "__main__":

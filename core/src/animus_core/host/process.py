@@ -1,148 +1,196 @@
 """One child process: its pipes, its stderr, its end with everything it started.
 
-Called by `session.py` (plugins) and the runner (commands); below it lies `launch.py`. A child runs in a session of
-its own, so that its whole group can be signalled, and dies with its parent.
+Called by `session.py` (plugins); below it lie `launch.py` and `stderr_tail.py`. A child runs in a session of its own,
+so that its whole group can be signalled, and dies with its parent. Its exit is seen through a pidfd, and its group is
+ended before it is reaped, while the number of the group cannot belong to anybody else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
+import subprocess
 import sys
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
+from animus_core.host.registry import Limits
+from animus_core.host.stderr_tail import StderrTail
 
-__all__ = ["Child", "ChildSpec", "launcher_command", "spawn"]
+__all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]
 
-_log = logging.getLogger("animus.stderr")
 _LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
-_TAIL_LINES: Final = 200
-_TAIL_LINE_CHARS: Final = 2000
-_KILL_WAIT_S: Final = 5.0
 _LAST_WORDS_S: Final = 0.5
+_MEGABYTE: Final = 1024 * 1024
+_CAUSES: Final = {
+    signal.SIGXCPU: "it used up its limit of processor time",
+    signal.SIGSEGV: "it crashed",
+    signal.SIGABRT: "it aborted",
+}
 
 
 class ChildSpec(NamedTuple):
-    """What to start. `pass_fds` are inherited under their own numbers (a held lock)."""
+    """What to start. `pass_fds` are inherited under their own numbers (a held lock); `secrets` never reach a log."""
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     cwd: str
     pass_fds: tuple[int, ...] = ()
+    limits: Limits = Limits()
+    secrets: tuple[str, ...] = ()
 
 
 class Child:
-    """A running child. `write_fd` and `read_fd` are our ends of its stdin and stdout and belong to the caller."""
+    """A running child. `write_fd` and `read_fd` are our ends of its stdin and stdout and belong to the caller.
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, write_fd: int, read_fd: int) -> None:
+    `on_exit` is called once, on the loop, when the process has ended; `was_told_to_end`: that was our doing.
+    """
+
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], write_fd: int, read_fd: int, stderr: StderrTail
+    ) -> None:
         self.name = name
         self.pid = process.pid
         self.write_fd = write_fd
         self.read_fd = read_fd
+        self.on_exit: Callable[[], None] | None = None
+        self.was_told_to_end = False
         self._process = process
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._drain = asyncio.get_running_loop().create_task(self._drain_stderr())
+        self._stderr = stderr
+        self._loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[int] = self._loop.create_future()
+        self._pidfd: int | None = None
+        self._waiter: asyncio.Task[None] | None = None
+        if sys.platform == "linux":
+            self._pidfd = os.pidfd_open(process.pid)
+            self._loop.add_reader(self._pidfd, self._reap)
+        else:
+            self._waiter = self._loop.create_task(self._wait_in_thread())
 
     @property
     def returncode(self) -> int | None:
         """None while it runs; negative: ended by that signal."""
-        return self._process.returncode
+        return self._exited.result() if self._exited.done() else None
 
     @property
     def stderr_tail(self) -> str:
         """The last lines that it wrote to stderr (at most 200)."""
-        return "\n".join(self._tail)
+        return self._stderr.text
 
     async def wait(self) -> int:
         """Wait for its end; the return code."""
-        return await self._process.wait()
+        return await asyncio.shield(self._exited)
 
     async def wait_within(self, timeout_s: float) -> bool:
         """Whether it ended within `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._process.wait()
-        except TimeoutError:
-            return False
-        return True
+        if not self._exited.done():
+            await asyncio.wait([self._exited], timeout=timeout_s)
+        return self._exited.done()
 
     async def end(self, grace_s: float) -> int:
         """SIGTERM to its group, SIGKILL after `grace_s`; reaped and its stderr drained when this returns."""
-        if self.returncode is None:
+        if not self._exited.done():
+            self.was_told_to_end = True
             self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # one that is stopped could not obey
             if not await self.wait_within(grace_s):
                 self._signal(signal.SIGKILL)
-        await self._process.wait()
-        self._signal(signal.SIGKILL)  # whoever is left of its group
-        await self._finish_drain()
-        return self._process.returncode or 0
+        code = await self.wait()
+        await self.last_words()
+        self._stderr.close()
+        return code
 
-    async def last_words(self) -> bool:
-        """After its end: wait until all that it wrote to stderr is read, at most 0.5 s; whether it is."""
-        done, _ = await asyncio.wait([self._drain], timeout=_LAST_WORDS_S)
-        return bool(done)
-
-    async def _finish_drain(self) -> None:
-        if not await self.last_words():  # a descendant outside the group holds the pipe
-            self._drain.cancel()
-            await asyncio.wait([self._drain], timeout=_KILL_WAIT_S)
+    async def last_words(self) -> None:
+        """After its end: wait until all that it wrote to stderr is read, at most 0.5 s if others hold the pipe."""
+        self._stderr.read_rest()
+        if not self._stderr.ended.done():
+            await asyncio.wait([self._stderr.ended], timeout=_LAST_WORDS_S)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    async def _drain_stderr(self) -> None:
-        stream = self._process.stderr
-        if stream is None:
-            return
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than the stream's limit: the reader has skipped it
-                line = b"(a line longer than the limit was dropped)\n"
-            if not line:
-                return
-            text = line.decode(errors="replace").rstrip()[:_TAIL_LINE_CHARS]
-            self._tail.append(text)
-            _log.info("%s: %s", self.name, text)
+    def _reap(self) -> None:
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+            self._signal(signal.SIGKILL)  # whoever is left of its group, while the dead leader still keeps its number
+        self._ended(self._process.wait())
+
+    async def _wait_in_thread(self) -> None:
+        code = await asyncio.to_thread(self._process.wait)
+        self._signal(signal.SIGKILL)
+        self._ended(code)
+
+    def _ended(self, code: int) -> None:
+        if not self._exited.done():
+            self._exited.set_result(code)
+            if self.on_exit is not None:
+                self.on_exit()
 
 
-def launcher_command(command: Sequence[str]) -> list[str]:
-    """`command`, tied to the life of this process by the launcher."""
-    return [sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), *command]
+def how_it_ended(code: int) -> str:
+    """An exit code in words: `ended (exit code 1)`, `was killed by signal 9 (SIGKILL)`."""
+    if code >= 0:
+        return f"ended (exit code {code})"
+    try:
+        number = signal.Signals(-code)
+    except ValueError:
+        return f"was killed by signal {-code}"
+    cause = _CAUSES.get(number)
+    return f"was killed by signal {-code} ({number.name}{f': {cause}' if cause else ''})"
 
 
-async def spawn(spec: ChildSpec) -> Child:
-    """Start a child with pipes on stdin, stdout and stderr. Raises Unavailable when it cannot be started."""
+def launcher_command(command: Sequence[str], limits: Limits | None = None) -> list[str]:
+    """`command`, limited, and tied to the life of this process by the launcher."""
+    return [sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), _limits_text(limits), *command]
+
+
+def spawn(spec: ChildSpec) -> Child:
+    """Start a child with pipes on stdin, stdout and stderr. Raises Unavailable when it cannot be started.
+
+    Must be called on a running loop, which sees the child's stderr and its end.
+    """
     child_in, write_fd = os.pipe()
     read_fd, child_out = os.pipe()
+    stderr_fd, child_err = os.pipe()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *launcher_command(spec.command),
+        process = subprocess.Popen(
+            launcher_command(spec.command, spec.limits),
             stdin=child_in,
             stdout=child_out,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=child_err,
             env=dict(spec.env),
             cwd=spec.cwd,
             pass_fds=spec.pass_fds,
             start_new_session=True,
         )
-    except OSError as error:
-        os.close(write_fd)
-        os.close(read_fd)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the command or the environment
+        for fd in (write_fd, read_fd, stderr_fd):
+            os.close(fd)
+        why = error.strerror if isinstance(error, OSError) else error
         raise Unavailable(
-            f"cannot start {spec.name} ({spec.command[0]}): {error.strerror}",
+            f"cannot start {spec.name} ({spec.command[0]}): {why}",
             hint="Check that the working directory and the program exist and may be used.",
         ) from error
     finally:
-        os.close(child_in)
-        os.close(child_out)
-    return Child(spec.name, process, write_fd, read_fd)
+        for fd in (child_in, child_out, child_err):
+            os.close(fd)
+    return Child(spec.name, process, write_fd, read_fd, StderrTail(stderr_fd, spec.name, spec.secrets))
+
+
+def _limits_text(limits: Limits | None) -> str:
+    if limits is None:
+        return "-"
+    values = {
+        "memory": None if limits.memory_mb is None else limits.memory_mb * _MEGABYTE,
+        "cpu": limits.cpu_seconds,
+        "files": limits.open_files,
+    }
+    return ",".join(f"{name}={value}" for name, value in values.items() if value is not None) or "-"

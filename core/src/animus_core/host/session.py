@@ -1,7 +1,7 @@
-"""One live plugin: started, greeted, asked, and ended in the order of protocol §2.
+"""One live plugin: started, greeted, asked, listened to, and ended in the order of protocol §2.
 
-Called by `supervise.py` (plugins that stay) and the agent-runner (one a session); below it lie `process.py` and the
-peer. Every error about a plugin names it and shows the tail of its stderr.
+Called by `supervise.py` (plugins that stay) and the agent-runner (one a session); below it lie `process.py`,
+`broadcast.py` and the peer. Every error about a plugin names it and shows the tail of its stderr.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import InvalidInput, PluginFailed
+from animus_core.errors import InvalidInput, PluginFailed, Unavailable
+from animus_core.host.broadcast import Broadcast, Subscription, broadcast_capacity
 from animus_core.host.discover import Plugin
-from animus_core.host.environment import child_environment
-from animus_core.host.process import Child, ChildSpec, spawn
+from animus_core.host.environment import INSTANCE, missing_environment, plugin_environment, secrets_in
+from animus_core.host.process import Child, ChildSpec, how_it_ended, spawn
+from animus_core.host.stderr_tail import hide
+from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_protocol.connection import Notification, Request
-from animus_protocol.errors import CallTimeout, MethodNotFound, PeerGone, RpcError
+from animus_protocol.errors import CallTimeout, MethodNotFound, NotSupported, PeerGone, PeerStuck, RpcError
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, Params, Result
 from animus_protocol.peer import BadReply, Peer
@@ -31,8 +35,11 @@ _log = logging.getLogger("animus.host")
 _SHUTDOWN_S: Final = 2.0
 _EXIT_S: Final = 2.0
 _TERM_S: Final = 2.0
+_LEAVING_S: Final = 0.3
+_HEALTH_S: Final = 2.0
 _HANDSHAKE_S: Final = 30.0
 _HANDSHAKE_VARIABLE: Final = "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S"
+_LOG_ENTRY_CHARACTERS: Final = 2000
 
 
 class Project(NamedTuple):
@@ -43,20 +50,33 @@ class Project(NamedTuple):
 
 
 class PluginSession:
-    """A plugin that answered `initialize`. Made by `open_session`; ended by `close`."""
+    """A plugin that answered `initialize`. Made by `open_session`; ended by `close`.
 
-    def __init__(self, plugin: Plugin, child: Child) -> None:
+    `on_notification` takes every notification before the next frame is read, so what it does holds the plugin up:
+    for streams of which nothing may be lost. Everybody else uses `subscribe`.
+    """
+
+    def __init__(self, plugin: Plugin, child: Child, instance: str, hidden: tuple[str, ...]) -> None:
         self.plugin = plugin
         self.child = child
+        self.info: lifecycle.PluginInfo | None = None
         self.capabilities = lifecycle.PluginCapabilities()
         self.on_notification: Callable[[Notification], None] | None = None
-        self.peer = Peer(child.read_fd, child.write_fd, self, name=f"plugin {plugin.name}")
+        self._instance = instance
+        self._hidden = hidden
         self._closing = False
+        capacity = broadcast_capacity(plugin.manifest.notification_buffer_size)
+        self._broadcast = Broadcast(capacity, self._hold)
+        self.peer = Peer(
+            child.read_fd, child.write_fd, self, name=f"plugin {plugin.name}", on_end=lambda _: self._broadcast.end()
+        )
+        self.peer.conceal = lambda text: hide(text, hidden)
+        child.on_exit = self._exited
 
     @property
     def methods(self) -> frozenset[str]:
         """Manifest capabilities and advertised methods together; feature flags left out (protocol §2)."""
-        flags = ("$harness/", "$host/", "$vendor/", "$ui/")
+        flags = ("$harness/", "$host/", "$vendor/", "$ui/", "subject_kind:")
         names = {*self.plugin.manifest.capabilities, *self.capabilities.methods}
         return frozenset(name for name in names if not name.startswith(flags))
 
@@ -70,18 +90,60 @@ class PluginSession:
         """Whether calls can still be answered."""
         return not self.peer.ended.done()
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait for an answer."""
+        return self.peer.waiting_calls
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest call that still waits was made (the loop's clock)."""
+        return self.peer.waiting_since
+
     async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float) -> Result:
         """Ask the plugin. Raises RpcError (its own refusal) or PluginFailed (it died, hung, or answered nonsense)."""
         try:
             return await self.peer.call(method, params, timeout_s=timeout_s)
-        except PeerGone as error:
-            raise await self._died(method.name) from error
-        except (CallTimeout, BadReply) as error:
-            why = str(error).removeprefix(self.peer.name).lstrip(": ")  # who it is, is said already
-            raise self._failed(why) from error
+        except (PeerGone, CallTimeout, PeerStuck, BadReply) as error:
+            raise await self._failure(method.name, error) from error
+
+    async def call_raw(
+        self, method: str, params: bytes, *, timeout_s: float, sent: Callable[[int], None] | None = None
+    ) -> Any:
+        """`call` with JSON in and out, for a method whose types nobody here knows; `sent` as of `Peer.call_raw`."""
+        try:
+            return await self.peer.call_raw(method, params, timeout_s=timeout_s, sent=sent)
+        except (PeerGone, CallTimeout, PeerStuck) as error:
+            raise await self._failure(method, error) from error
+
+    async def health(self) -> lifecycle.HealthCheckResult:
+        """How it says it is. One without `health/check` is healthy when it answers at all. Raises PluginFailed."""
+        try:
+            return await self.peer.call(lifecycle.HEALTH_CHECK, Empty(), timeout_s=_HEALTH_S)
+        except (MethodNotFound, NotSupported):
+            return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.HEALTHY)
+        except RpcError as error:
+            return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.DEGRADED, last_error=str(error))
+        except BadReply as error:
+            return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.DEGRADED, last_error=str(error))
+        except (PeerGone, CallTimeout, PeerStuck) as error:
+            raise await self._failure(lifecycle.HEALTH_CHECK.name, error) from error
+
+    async def how_it_ended(self) -> str:
+        """What became of it, in words, once it is not alive: by itself, not what was done to it afterwards."""
+        if await self.child.wait_within(_EXIT_S):
+            await self.child.last_words()
+        code = self.child.returncode
+        if code is not None and not self.child.was_told_to_end:
+            return how_it_ended(code)
+        return "closed its input" if self.peer.ended.result().startswith("write failed") else "closed its output"
+
+    def subscribe(self, *, capacity: int | None = None, lossless: bool = False) -> Subscription:
+        """Listen to its notifications from now on; see `Broadcast.subscribe`."""
+        return self._broadcast.subscribe(capacity=capacity, lossless=lossless)
 
     async def close(self) -> None:
-        """`shutdown`, `exit`, SIGTERM, SIGKILL, each with its bound. Safe to call again."""
+        """`shutdown`, `exit`, SIGTERM, SIGKILL, each with its bound, for all that it started. Safe to call again."""
         if self._closing:
             await self.child.wait()
             return
@@ -89,24 +151,44 @@ class PluginSession:
         if self.alive:
             try:
                 await self.peer.call(lifecycle.SHUTDOWN, Empty(), timeout_s=_SHUTDOWN_S)
-            except (RpcError, CallTimeout, PeerGone, BadReply) as error:
+                self.peer.notify(lifecycle.EXIT, Empty())
+            except (RpcError, BadReply) as error:
                 _log.info("plugin %s: shutdown: %s", self.plugin.name, error)
-            self.peer.notify(lifecycle.EXIT, Empty())
+                self.peer.notify(lifecycle.EXIT, Empty())
+            except (CallTimeout, PeerGone, PeerStuck) as error:
+                _log.info("plugin %s: shutdown: %s", self.plugin.name, error)
+                await self.end()
+                return
         await self.peer.aclose()
         await self.child.wait_within(_EXIT_S)
-        await self.child.end(_TERM_S)
+        await self.end()
 
-    def request(self, peer: Peer, request: Request) -> Coroutine[Any, Any, object]:
+    async def end(self) -> None:
+        """SIGTERM and SIGKILL for its process, its group, and what left the group; nothing is asked any more."""
+        self._closing = True
+        if not self.alive:
+            await self.child.wait_within(_LEAVING_S)  # it may be on its way out by itself
+        await self.peer.aclose()
+        await self.child.end(_TERM_S)
+        try:
+            await asyncio.to_thread(end_by_cookie, INSTANCE, self._instance, grace_s=0.0)
+        except Unavailable as error:
+            _log.error("plugin %s: %s", self.plugin.name, error)
+
+    def request(self, peer: Peer, request: Request) -> object:
         """Plugins may not ask the host anything: `-32601` (protocol §1)."""
-        return _refuse(request.method)
+        raise MethodNotFound(request.method)
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """`log/entry` goes to the log, everything else to whoever listens."""
         if notification.method == lifecycle.LOG_ENTRY.name:
             params = notification.params if isinstance(notification.params, dict) else {}
-            _log.info("%s: %s: %s", self.plugin.name, params.get("level"), params.get("message"))
-        elif self.on_notification is not None:
+            text = hide(f"{params.get('level')}: {params.get('message')}", self._hidden)
+            _log.info("%s: %s", self.plugin.name, text[:_LOG_ENTRY_CHARACTERS])
+            return
+        if self.on_notification is not None:
             self.on_notification(notification)
+        self._broadcast.publish(notification)
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """A host opens no streams towards a plugin: nothing to cancel."""
@@ -126,21 +208,33 @@ class PluginSession:
             raise self._failed(f"initialize was refused: {error}") from error
         if not is_compatible(result.protocol_version):
             raise self._failed(f"it speaks protocol {result.protocol_version}, this host {PROTOCOL_VERSION}")
+        told = {result.plugin_info.plugin_kind, *result.plugin_info.plugin_kinds}
+        if told.isdisjoint(self.plugin.kinds):
+            said = ", ".join(self.plugin.kinds)
+            raise self._failed(
+                f"it introduces itself as {', '.join(sorted(told))}, and its manifest said {said}: another program?"
+            )
+        self.info = result.plugin_info
         self.capabilities = result.capabilities
         self.peer.notify(lifecycle.INITIALIZED, Empty())
 
-    async def _died(self, method: str) -> PluginFailed:
-        if await self.child.wait_within(_EXIT_S):
-            await self.child.last_words()
-        code = self.child.returncode
-        if code is None:
-            how = "closed its output"
+    def _hold(self, who: object, held: bool) -> None:
+        if held:
+            self.peer.pause(who)
         else:
-            how = f"ended (exit code {code})" if code >= 0 else f"was killed by signal {-code}"
-        return self._failed(f"it {how} during {method}")
+            self.peer.resume(who)
+
+    def _exited(self) -> None:
+        self.peer.hang_up(f"the process {how_it_ended(self.child.returncode or 0)}")
+
+    async def _failure(self, method: str, error: Exception) -> PluginFailed:
+        if isinstance(error, PeerGone):
+            return self._failed(f"it {await self.how_it_ended()} during {method}")
+        why = str(error).removeprefix(self.peer.name).lstrip(": ")  # who it is, is said already
+        return self._failed(why)
 
     def _failed(self, why: str) -> PluginFailed:
-        return PluginFailed(self.plugin.name, why, self.child.stderr_tail)
+        return PluginFailed(self.plugin.name, hide(why, self._hidden), self.child.stderr_tail)
 
 
 async def open_session(
@@ -149,21 +243,34 @@ async def open_session(
     *,
     cookie: str,
     pass_fds: tuple[int, ...] = (),
-    extra_env: dict[str, str] | None = None,
+    environment_must_be_whole: bool = False,
 ) -> PluginSession:
-    """Start `plugin` for `project` and greet it. Raises PluginFailed or Unavailable; then nothing is left running."""
-    declared = [requirement.name for requirement in plugin.manifest.env_required]
-    env = child_environment(os.environ, declared=declared, extra=extra_env, cookie=cookie)
-    spec = ChildSpec(plugin.name, plugin.candidate.command, env, str(project.root), pass_fds)
-    session = PluginSession(plugin, await spawn(spec))
+    """Start `plugin` for `project` and greet it. Raises PluginFailed or Unavailable; then nothing is left running.
+
+    A required variable that is not set is a warning, and with `environment_must_be_whole` InvalidInput before
+    anything is started.
+    """
+    settings = plugin.candidate.settings
+    missing = missing_environment(os.environ, plugin.manifest, settings)
+    if missing:
+        text = f"plugin {plugin.name} needs {', '.join(missing)} in its environment"
+        hint = f"Set it, or give it a value in plugins.yaml: plugins.{plugin.name}.env."
+        if environment_must_be_whole:
+            raise InvalidInput(text, hint=hint)
+        _log.warning("%s. %s", text, hint)
+    instance = secrets.token_hex(8)
+    env = plugin_environment(os.environ, plugin.manifest, settings, cookie=cookie, instance=instance)
+    hidden = secrets_in(env, plugin.manifest)
+    spec = ChildSpec(plugin.name, plugin.candidate.command, env, str(project.root), pass_fds, settings.limits, hidden)
+    session = PluginSession(plugin, spawn(spec), instance, hidden)
     try:
         await session.greet(project)
     except PluginFailed as error:
-        await asyncio.shield(asyncio.ensure_future(_end(session)))
+        await _ended(session)
         why = error.message.removeprefix(f"plugin {plugin.name}: ")
         raise PluginFailed(plugin.name, why, session.child.stderr_tail) from error  # all of it is read by now
     except BaseException:
-        await asyncio.shield(asyncio.ensure_future(_end(session)))
+        await _ended(session)
         raise
     return session
 
@@ -180,10 +287,5 @@ def _handshake_s() -> float:
     return timeout_s
 
 
-async def _end(session: PluginSession) -> None:
-    await session.peer.aclose()
-    await session.child.end(_TERM_S)
-
-
-async def _refuse(method: str) -> object:
-    raise MethodNotFound(method)
+async def _ended(session: PluginSession) -> None:
+    await asyncio.shield(asyncio.ensure_future(session.end()))

@@ -19,7 +19,7 @@ from pathlib import Path
 if sys.platform != "linux":
     import psutil
 
-__all__ = ["ProcessIdentity", "identify", "is_alive", "open_pidfd", "own_identity", "signal_process"]
+__all__ = ["ProcessIdentity", "identify", "is_alive", "open_pidfd", "own_identity", "resident_bytes", "signal_process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ def identify(pid: int) -> ProcessIdentity | None:
     """The identity of the process that has `pid` now (a zombie has one too), or None."""
     started = _starttime(pid)
     return None if started is None else ProcessIdentity(pid, _boot_id(), started)
+
+
+def resident_bytes(pid: int) -> int | None:
+    """How much memory a process has in RAM, for display; None where that is not known, or when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_alive(identity: ProcessIdentity) -> bool:

@@ -1,0 +1,84 @@
+"""The daemon's side of the agent-runner: asked how its providers are, told to start them again, dismissed at the end.
+
+Used by `app/daemon.py`; below lie the sockets and the agent-runner's lock. Each question is a connection of its own:
+the agent-runner comes and goes with the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from animus_core.control.sockets import connect
+from animus_core.errors import AnimusError
+from animus_core.store.locks import is_held, wait_free
+from animus_core.store.paths import Scope
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.errors import ProtocolError
+from animus_protocol.models.agent_session import PROVIDER_RESTART, PROVIDER_STATUS, SHUTDOWN_IDLE, ShutdownIdle
+from animus_protocol.models.base import Empty, Method, Params
+from animus_protocol.models.control.plugin import PluginNameParams, PluginStatusInfo, PluginStatusResult
+
+__all__ = ["AgentRunnerLink"]
+
+_log = logging.getLogger("animus.daemon")
+_ANSWER_S: Final = 5.0
+_DISMISS_S: Final = 15.0
+_LOOK_S: Final = 0.05
+
+
+class AgentRunnerLink:
+    """One project's agent-runner, which may not be running."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def statuses(self) -> Sequence[PluginStatusInfo]:
+        """The providers that it knows; none when it does not run or does not answer."""
+        return await self._ask(PROVIDER_STATUS, Empty())
+
+    async def restart(self, name: str) -> Sequence[PluginStatusInfo]:
+        """Let a provider be started again; what it is then, if the agent-runner knows it."""
+        return await self._ask(PROVIDER_RESTART, PluginNameParams(name=name))
+
+    async def dismiss(self) -> None:
+        """Ask it to leave, if there is one; one that is just starting is waited for."""
+        deadline = time.monotonic() + _DISMISS_S
+        why: Exception | None = None
+        while is_held(self._scope.agent_runner_lock):
+            if time.monotonic() > deadline:
+                _log.warning("the agent-runner does not leave: %s", why)
+                return
+            try:
+                peer = await connect(self._scope.agent_runner_socket, Dispatcher(), name="agent-runner")
+            except AnimusError as error:
+                why = error
+                await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for
+                continue
+            try:
+                await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=_ANSWER_S)
+                await asyncio.wait([peer.ended], timeout=_DISMISS_S)
+            except ProtocolError as error:
+                why = error
+            finally:
+                await peer.aclose()
+            left_s = max(0.0, deadline - time.monotonic())
+            await asyncio.to_thread(wait_free, self._scope.agent_runner_lock, left_s)
+
+    async def _ask(self, method: Method[Params, PluginStatusResult], params: Params) -> Sequence[PluginStatusInfo]:
+        if not is_held(self._scope.agent_runner_lock):
+            return []
+        try:
+            peer = await connect(self._scope.agent_runner_socket, Dispatcher(), name="agent-runner")
+        except AnimusError:
+            return []
+        try:
+            return (await peer.call(method, params, timeout_s=_ANSWER_S)).plugins
+        except ProtocolError as error:
+            _log.warning("the agent-runner does not say how its providers are: %s", error)
+            return []
+        finally:
+            await peer.aclose()

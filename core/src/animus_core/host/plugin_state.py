@@ -1,0 +1,105 @@
+"""The states of a supervised plugin as a table, and how many deaths it may die.
+
+Used by `supervise.py` and by the agent-runner for its providers; nothing lies below. Decisions only: no clock of its
+own, no process.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from animus_core.errors import Internal
+
+__all__ = ["Budget", "Move", "PluginState", "Restarts", "check_move"]
+
+
+class PluginState(StrEnum):
+    """What an operator sees of a supervised plugin."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    CRASHED = "crashed"
+    BACKOFF = "backoff"
+    DISABLED = "disabled"
+
+
+_S = PluginState
+_MOVES: Final[dict[PluginState, frozenset[PluginState]]] = {
+    _S.STOPPED: frozenset({_S.STARTING}),
+    _S.STARTING: frozenset({_S.READY, _S.CRASHED, _S.STOPPED}),
+    _S.READY: frozenset({_S.DEGRADED, _S.CRASHED, _S.STOPPED}),
+    _S.DEGRADED: frozenset({_S.READY, _S.CRASHED, _S.STOPPED}),
+    _S.CRASHED: frozenset({_S.BACKOFF, _S.DISABLED, _S.STOPPED}),
+    _S.BACKOFF: frozenset({_S.STARTING, _S.CRASHED, _S.STOPPED}),  # crashed: another process of the same provider
+    _S.DISABLED: frozenset({_S.STOPPED}),
+}
+
+
+class Move(NamedTuple):
+    """A plugin went from one state to another. `pid` is that of its process, where there is one."""
+
+    plugin: str
+    kind: str
+    was: PluginState
+    state: PluginState
+    reason: str | None
+    pid: int | None
+
+
+def check_move(plugin: str, was: PluginState, state: PluginState) -> None:
+    """Raise Internal for a move that is not in the table."""
+    if state not in _MOVES[was]:
+        raise Internal(f"plugin {plugin}: {was} cannot become {state}")
+
+
+class Budget(NamedTuple):
+    """How a plugin that dies is started again: so often in a row, after a wait that doubles, in seconds.
+
+    `healthy_s` of life, or a finished session of a provider, begins the count anew.
+    """
+
+    attempts: int = 5
+    first_s: float = 1.0
+    most_s: float = 60.0
+    healthy_s: float = 60.0
+
+    def wait_s(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row: 1, 2, 4, … at most 60."""
+        return min(self.most_s, self.first_s * 2.0 ** min(30, max(0, failures - 1)))
+
+
+class Restarts:
+    """The count of one plugin's failures in a row, by the caller's clock (seconds)."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.failures = 0
+        self.total = 0
+        self.last_error: str | None = None
+        self.retry_at = 0.0
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it may not be started again until somebody says so."""
+        return self.failures >= self.budget.attempts
+
+    def failed(self, why: str, now: float, *, lived_s: float = 0.0) -> None:
+        """Note a death after `lived_s` of life."""
+        if lived_s >= self.budget.healthy_s:
+            self.failures = 0
+        self.failures += 1
+        self.total += 1
+        self.last_error = why
+        self.retry_at = now + self.budget.wait_s(self.failures)
+
+    def worked(self) -> None:
+        """It did what it is for: the count begins anew."""
+        self.failures = 0
+
+    def forgive(self) -> None:
+        """An operator starts it again: nothing counts any more."""
+        self.failures = 0
+        self.retry_at = 0.0

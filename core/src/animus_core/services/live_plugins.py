@@ -1,0 +1,143 @@
+"""The operations on plugins that run: status, ping, call, restart, health, and taking over what was installed.
+
+Called by the control server; below lie the fleet and, for providers, the agent-runner. Plugins that the daemon keeps
+are asked where they run; any other one is started for the one question and ended after it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol
+
+from animus_core.errors import AnimusError
+from animus_core.host.plugin_state import PluginState
+from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.services.project import Project as OpenProject
+from animus_protocol.errors import MethodNotFound, RpcError
+from animus_protocol.models.base import Empty, encode
+from animus_protocol.models.control import daemon as daemon_wire
+from animus_protocol.models.control import plugin as wire
+from animus_protocol.models.lifecycle import PING
+
+__all__ = ["LivePlugins", "ProviderHost"]
+
+_PING_S: Final = 2.0
+_CALL_S: Final = 30
+_LONGEST_CALL_S: Final = 3600
+_KEPT: Final = frozenset({"subject_backend"})
+_HEALTH: Final = {
+    PluginState.READY: daemon_wire.DaemonHealthStatus.HEALTHY,
+    PluginState.STARTING: daemon_wire.DaemonHealthStatus.HEALTHY,
+    PluginState.STOPPED: daemon_wire.DaemonHealthStatus.HEALTHY,
+    PluginState.DEGRADED: daemon_wire.DaemonHealthStatus.DEGRADED,
+    PluginState.CRASHED: daemon_wire.DaemonHealthStatus.UNHEALTHY,
+    PluginState.BACKOFF: daemon_wire.DaemonHealthStatus.UNHEALTHY,
+    PluginState.DISABLED: daemon_wire.DaemonHealthStatus.DOWN,
+}
+
+
+class ProviderHost(Protocol):
+    """Who runs the providers: the agent-runner, or nobody."""
+
+    async def statuses(self) -> Sequence[wire.PluginStatusInfo]:
+        """The providers that it knows; none when it does not run."""
+        ...
+
+    async def restart(self, name: str) -> Sequence[wire.PluginStatusInfo]:
+        """Let a provider be started again."""
+        ...
+
+
+class LivePlugins:
+    """Operations on one project's plugins. `providers` is None without a daemon."""
+
+    def __init__(self, project: OpenProject, providers: ProviderHost | None) -> None:
+        self._project = project
+        self._providers = providers
+
+    async def status(self, params: wire.PluginStatusParams) -> wire.PluginStatusResult:
+        """How every plugin is, or the one. Raises NotFound."""
+        await self._project.refresh()
+        if params.name is not None:
+            self._project.fleet.named(params.name)
+        told = {one.name: one.told("daemon") for one in self._project.fleet.statuses()}
+        if self._providers is not None:
+            for provider in await self._providers.statuses():
+                if provider.name in told:
+                    told[provider.name] = provider
+        shown = [one for one in told.values() if params.name in (None, one.name)]
+        return wire.PluginStatusResult(plugins=shown)
+
+    async def health(self) -> daemon_wire.DaemonHealth:
+        """The daemon's health by that of its plugins: the worst one counts, as degraded (protocol §5)."""
+        found = (await self.status(wire.PluginStatusParams())).plugins
+        plugins = [
+            daemon_wire.PluginHealth(
+                name=one.name,
+                kind=one.kind,
+                status=_HEALTH[PluginState(one.state)],
+                uptime_ms=one.uptime_ms,
+                last_error=one.last_error if PluginState(one.state) is not PluginState.READY else None,
+            )
+            for one in found
+        ]
+        ill = [plugin for plugin in plugins if plugin.status is not daemon_wire.DaemonHealthStatus.HEALTHY]
+        healthy, degraded = daemon_wire.DaemonHealthStatus.HEALTHY, daemon_wire.DaemonHealthStatus.DEGRADED
+        last_error = f"{ill[0].name}: {ill[0].last_error}" if ill else None
+        return daemon_wire.DaemonHealth(status=degraded if ill else healthy, plugins=plugins, last_error=last_error)
+
+    async def ping(self, params: wire.PluginNameParams) -> wire.PluginPingResult:
+        """Whether it answers, and how fast. Raises NotFound; what is wrong with the plugin is in the result."""
+        self._project.fleet.named(params.name)
+        try:
+            async with self._asked(params.name) as session:
+                began = time.monotonic()
+                try:
+                    await session.call(PING, Empty(), timeout_s=_PING_S)
+                except MethodNotFound:
+                    pass  # an answer it is, and protocol §2 asks for another one
+                return wire.PluginPingResult(ok=True, latency_ms=round((time.monotonic() - began) * 1000))
+        except (AnimusError, RpcError) as error:
+            return wire.PluginPingResult(ok=False, error=getattr(error, "message", str(error)))
+
+    async def call(self, params: wire.PluginCallParams) -> Any:
+        """Any method with any params, passed through as they are. Raises NotFound, RpcError, PluginFailed."""
+        timeout_s = float(min(_LONGEST_CALL_S, params.timeout_secs or _CALL_S))
+        async with self._asked(params.name) as session:
+            return await session.call_raw(params.method, encode(params.params), timeout_s=timeout_s)
+
+    async def restart(self, params: wire.PluginNameParams) -> wire.PluginStatusInfo:
+        """Take over what is installed now, forget the plugin's failures, and start it where it is kept running.
+
+        Raises NotFound, PluginFailed.
+        """
+        await self._project.refresh()
+        supervised = self._project.fleet.named(params.name)
+        if _KEPT.intersection(supervised.plugin.kinds):
+            await supervised.restart()
+            return supervised.status().told("daemon")
+        await supervised.close()
+        if self._providers is not None and (told := await self._providers.restart(params.name)):
+            return told[0]
+        return supervised.status().told("daemon")
+
+    @asynccontextmanager
+    async def _asked(self, name: str) -> AsyncIterator[PluginSession]:
+        await self._project.refresh()
+        supervised = self._project.fleet.named(name)
+        if _KEPT.intersection(supervised.plugin.kinds):
+            yield await supervised.session()
+            return
+        scope = self._project.scope
+        session = await open_session(
+            supervised.plugin,
+            Project(scope.project_root, scope.root.name),
+            cookie=f"plugin:{scope.root.name}",
+            environment_must_be_whole=True,
+        )
+        try:
+            yield session
+        finally:
+            await session.close()
