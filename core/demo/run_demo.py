@@ -100,7 +100,13 @@ class Demo:
         if before.returncode == 0:
             raise Shortfall("the tests pass before the work is done")
         self._call(["animus", "init"])
+        self._trust()
         self._call(["animus", "daemon", "start"])
+
+    def _trust(self) -> None:
+        """What came with the repository is executed only because its operator says so, and sees what it is."""
+        self.console.print("[bold]$ animus trust --yes[/bold]   (until then nothing of this repository is executed)")
+        self.console.print(self._call(["animus", "trust", "--yes"]).stdout.rstrip(), style="dim", markup=False)
 
     def work(self) -> None:
         """Enqueue every task and watch until nothing is left to do."""

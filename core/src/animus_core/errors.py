@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-__all__ = ["AnimusError", "Conflict", "Internal", "InvalidInput", "NotFound", "PluginFailed", "Unavailable"]
+__all__ = [
+    "AnimusError",
+    "Conflict",
+    "Internal",
+    "InvalidInput",
+    "NotFound",
+    "NotTrusted",
+    "PluginFailed",
+    "Unavailable",
+    "UnclaimedKind",
+]
 
 
 _MEND_PLUGIN: Final = "Mend the plugin or take it out (plugins.yaml, pip uninstall), then try again."
@@ -45,11 +55,19 @@ class NotFound(AnimusError):
     exit_code = 3
 
 
+class UnclaimedKind(NotFound):
+    """No plugin serves subjects of this kind: install one, or name another kind."""
+
+
 class Conflict(AnimusError):
     """The state forbids it now: look at the state, then decide."""
 
     code = "conflict"
     exit_code = 4
+
+
+class NotTrusted(Conflict):
+    """What would be executed is not trusted by the operator: nothing was, and the work keeps its place."""
 
 
 class Unavailable(AnimusError):
@@ -68,3 +86,4 @@ class PluginFailed(Unavailable):
         details = {"plugin": plugin, "stderr": stderr_tail}
         super().__init__(f"plugin {plugin}: {why}", hint=f"{said}\n{remedy}", details=details)
         self.plugin = plugin
+        self.remedy = remedy

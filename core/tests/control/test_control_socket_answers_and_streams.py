@@ -30,6 +30,7 @@ from animus_core.store.statements import Tx
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import CallTimeout, Code, MethodNotFound, NotSupported, PeerGone, RpcError
+from animus_protocol.models.agent_session import PluginMoved
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
 from animus_protocol.models.manifest import PluginManifest
@@ -65,6 +66,19 @@ class Switched:
 
     def nudge(self) -> None:
         self.done.append("nudge")
+
+    def moved(self, move: PluginMoved) -> None:
+        self.done.append(f"{move.plugin} {move.state}")
+
+    @property
+    def providers(self) -> Switched:
+        return self
+
+    async def statuses(self) -> list[plugin.PluginStatusInfo]:
+        return []
+
+    async def restart(self, name: str) -> list[plugin.PluginStatusInfo]:
+        return []
 
 
 class Client(Dispatcher):
@@ -215,7 +229,7 @@ def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope, with
         ("queue/hold", b"[1]", Code.INVALID_PARAMS, "invalid_request"),
         ("queue/hold", b'{"id":"no"}', Code.INVALID_PARAMS, "not_found"),
         ("queue/enqueue", b'{"task_id":"A","kind":"custom","priority":9}', Code.INVALID_PARAMS, "invalid_request"),
-        ("queue/enqueue", b'{"task_id":"A","kind":"bug"}', Code.INVALID_PARAMS, "not_found"),
+        ("queue/enqueue", b'{"task_id":"A","kind":"bug"}', Code.METHOD_NOT_FOUND, "not_found"),
         (
             "queue/enqueue",
             b'{"task_id":"taken","kind":"custom","workflow_ref":"other"}',
@@ -440,7 +454,7 @@ def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope, with
 @pytest.fixture
 def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
-    monkeypatch.setattr("animus_core.host.discover._installed", list)
+    monkeypatch.setattr("animus_core.host.candidates.installed_scripts", list)
 
 
 @pytest.mark.usefixtures("no_plugins")

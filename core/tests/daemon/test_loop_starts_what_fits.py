@@ -14,7 +14,7 @@ from animus_core.daemon.loop import Loop
 from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
-from animus_core.errors import Conflict, InvalidInput, Unavailable
+from animus_core.errors import Conflict, InvalidInput, NotTrusted, Unavailable
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.workflow.plan import Plan
@@ -60,8 +60,12 @@ class World:
         self.queue, self.bus, self.state = Queue(database), Bus(), CoreState(scope)
         self.runs = FakeRuns(database)
         self.broken: dict[str, Exception] = {}
+        self.open = True
         runs = cast(Runs, self.runs)
-        self.loop = Loop(self.queue, runs, self.bus, self.state, lambda: settings, self.plan_for)
+        self.loop = Loop(self.queue, runs, self.bus, self.state, lambda: settings, self)
+
+    async def admits(self) -> bool:
+        return self.open
 
     async def plan_for(self, entry: QueueEntry) -> Plan:
         if entry.subject_id in self.broken:
@@ -109,6 +113,37 @@ def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Using, d
         assert await world.loop.tick() == 1
 
     using(Settings(), work)
+
+
+def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_starts_when_it_opens(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        await world.queue.enqueue(dispatch("A", minute=1))
+        await world.queue.enqueue(dispatch("B", minute=2))
+        world.open = False
+        assert await world.loop.tick() == 0
+        world.open = True
+        world.broken["A"] = NotTrusted("changed since the tick began")
+        assert await world.loop.tick() == 0
+        assert [entry.subject_id for entry in await world.queue.next_ready(9, 4)] == ["A", "B"]
+        world.broken.clear()
+        assert await world.loop.tick() == 2
+
+    using(Settings(), work)
+
+
+def test_an_entry_that_is_due_and_cannot_start_does_not_keep_the_loop_spinning(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(world: World) -> None:
+        warm = await world.queue.enqueue(dispatch("A"))
+        await world.queue.enqueue(dispatch("B"), run_at=warm.entry.enqueued_at)
+        world.open = False
+        assert await world.loop.tick() == 0
+        assert await world.loop._wait_s() == 3600
+
+    using(Settings(heartbeat_s=3600), work)
 
 
 def test_pausing_survives_a_restart(scope: Scope) -> None:
@@ -191,7 +226,7 @@ def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(
                 return Settings()
 
             runs = cast(Runs, world.runs)
-            loop = Loop(world.queue, runs, world.bus, world.state, settings, world.plan_for)
+            loop = Loop(world.queue, runs, world.bus, world.state, settings, world)
             await world.queue.enqueue(dispatch("A"))
             task = asyncio.ensure_future(loop.run())
             await asked.wait()

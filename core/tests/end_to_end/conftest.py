@@ -28,6 +28,7 @@ import pytest
 import yaml
 from watchfiles import watch
 
+from animus_core.host.trust import grant
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
 
@@ -302,6 +303,7 @@ def project(tmp_path: Path, config_dir: Path) -> Project:
     root = tmp_path / "project"
     subprocess.run(["git", "init", "-q", root], check=True, timeout=10)
     made = Project(root, config_dir)
+    grant(config_dir, root, mode="auto")  # what a test writes is trusted; those about trust take it back
     made.workflows()
     made.script()
     for task_id in ("TASK-001", "TASK-002"):

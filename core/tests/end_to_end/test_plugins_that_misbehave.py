@@ -159,7 +159,7 @@ def test_a_plugin_that_has_no_manifest_is_listed_with_the_reason(animus: Animus,
         "not usable: plugin exits: --manifest ended with exit code 3",
         "not usable: plugin babbles: its manifest is no manifest",
         "not usable: plugin missing: cannot be started: /nowhere/plugin: No such file or directory",
-        "Run its program with --manifest by hand, or take it out",
+        "  fix: See why: ",
         "animus-subject-files",
     ):
         assert line in listed.stdout

@@ -123,6 +123,16 @@ def test_a_prompt_file_that_a_link_leads_out_of_the_folder_is_refused(tmp_path, 
     assert "lies outside `.animus/`" in line
 
 
+@pytest.mark.parametrize("name", ["tasks/p.md", "prompts/../requirements/p.md", "linked.md"])
+def test_a_prompt_file_among_the_data_that_trust_does_not_cover_is_refused(tmp_path, load, mistakes, name):
+    for folder in ("tasks", "requirements", "prompts"):
+        (tmp_path / ".animus" / folder).mkdir(parents=True)
+        (tmp_path / ".animus" / folder / "p.md").write_text("x")
+    (tmp_path / ".animus" / "linked.md").symlink_to("tasks/p.md")
+    [line] = mistakes(f"agents:\n  a: {{ tool: mock, system_prompt_file: {name} }}\n")
+    assert "lies in a folder of data, which trust does not cover" in line
+
+
 def test_the_mistakes_are_there_for_programs_too(load):
     with pytest.raises(InvalidWorkflow) as raised:
         load("phases:\n  p: {}\n")

@@ -17,32 +17,35 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from animus_core.app.agent_runner_link import AgentRunnerLink
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import core_environment, start_core_process
 from animus_core.cli.output import Output
 from animus_core.control.local import open_project
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
+from animus_core.daemon.admission import Admission
 from animus_core.daemon.capacity import Settings
 from animus_core.daemon.loop import Loop
+from animus_core.daemon.plugin_events import PluginEvents
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.daemon.state import read_settings
-from animus_core.errors import AnimusError, Conflict, InvalidInput
-from animus_core.host.discover import discover
+from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
+from animus_core.host.discovering import Discovering
+from animus_core.host.plugin_state import Move, PluginState
+from animus_core.host.supervise import Supervision
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
 from animus_core.services import preflight
 from animus_core.services.project import Project
-from animus_core.store.locks import HeldLock, acquire, is_held, read_holder, wait_free
+from animus_core.store.locks import HeldLock, acquire, read_holder
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_core.workflow.definitions import DaemonBlock
-from animus_core.workflow.load import load_workflows
 from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
-from animus_protocol.errors import ProtocolError
-from animus_protocol.models.agent_session import SHUTDOWN_IDLE, ShutdownIdle
+from animus_protocol.models.agent_session import PluginMoved
 from animus_protocol.models.control.daemon import DaemonStatus
 
 __all__ = ["main"]
@@ -52,7 +55,6 @@ DEFAULT_DRAIN_S: Final = 60.0
 _CATCH_UP_S: Final = 10.0
 _TURN_S: Final = 30.0
 _LOOK_S: Final = 0.05
-_DISMISS_S: Final = 15.0
 
 
 def main() -> None:
@@ -82,9 +84,9 @@ class _Ready:
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
 
-    def serving(self) -> None:
-        """It serves."""
-        self._tell({"ok": True, "pid": os.getpid()})
+    def serving(self, untrusted: str | None) -> None:
+        """It serves; `untrusted` says why it starts no work."""
+        self._tell({"ok": True, "pid": os.getpid(), "untrusted": untrusted})
 
     def failed(self, error: AnimusError) -> None:
         """It will not serve."""
@@ -105,12 +107,16 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
     check_socket_path(scope.agent_runner_socket)
     scope.create()
     with await _own(scope):
-        discovery = await discover(config_dir(os.environ))
+        plugins = Discovering(config_dir(os.environ), root)
+        discovery = await plugins.now()
         if not skip_preflight:
             await asyncio.to_thread(preflight.require, root, discovery)
         await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", f"plugin:{scope.root.name}", grace_s=1.0)
-        async with open_project(scope, discovery) as project:
-            await _Daemon(project).run(ready)
+        events = PluginEvents()
+        supervision = Supervision(on_move=events.moved, refresh=plugins.refreshed)
+        async with open_project(scope, discovery, supervision) as project:
+            project.look = plugins.now
+            await _Daemon(project, events).run(ready)
         scope.daemon_pid.unlink(missing_ok=True)
     _log.info("stopped")
 
@@ -144,21 +150,25 @@ async def _answers(scope: Scope) -> bool:
 class _Daemon:
     """Everything that lives while the daemon serves."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, plugin_events: PluginEvents) -> None:
+        self.providers = AgentRunnerLink(project.scope)
         self._project = project
+        self._plugin_events = plugin_events
         self._scope = project.scope
         self._began = time.monotonic()
         self._stopping = asyncio.Event()
         self._drain_s = DEFAULT_DRAIN_S
         self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, self.nudge)
-        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, project.plan_for)
+        self._gate = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
+        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._gate)
         project.changed = self._loop.nudge
         self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
         """Serve until told to stop; then drain and close in order."""
-        self._block = await self._read_block()
+        await self._reread()
         self._settings()
+        trust = await asyncio.to_thread(self._project.trust.check)
         listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
         listener.on_left(self._runs.left)
         with contextlib.suppress(OSError):  # for display only
@@ -169,8 +179,9 @@ class _Daemon:
         tasks = [asyncio.ensure_future(self._loop.run())]
         projectors = self._projectors()
         tasks += [asyncio.ensure_future(projector.run(0)) for projector in projectors]
+        tasks.append(asyncio.ensure_future(self._plugin_events.run(self._project.database, self._project.bus)))
         _log.info("serving %s (pid %d)", self._scope.project_root, os.getpid())
-        ready.serving()
+        ready.serving(None if trust.trusted else trust.reason)
         stop = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._loop.stop()
@@ -182,24 +193,25 @@ class _Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await _dismiss_agent_runner(self._scope)
+        await self.providers.dismiss()
         await listener.close()
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _read_block(self) -> DaemonBlock:
-        """The workflows' `daemon:` settings; none while the files are broken (their work is then held)."""
+    async def _reread(self) -> None:
+        """Take over the workflows' `daemon:` settings; none while the files are broken (their work is then held)."""
         try:
-            loaded = await asyncio.to_thread(load_workflows, self._scope.project_root, dict(os.environ))
+            self._block = (await self._project.trusted_workflows()).daemon
+        except NotTrusted:
+            _log.info("the `daemon:` settings are left out: the workflow files are not trusted")
         except InvalidInput as error:
             _log.error("the `daemon:` settings are left out: %s", error.message)
-            return DaemonBlock()
-        return loaded.daemon
 
     async def status(self) -> DaemonStatus:
         """How the daemon is (protocol §5)."""
         counts = await self._project.queue.counts()
+        trust = await asyncio.to_thread(self._project.trust.check)
         return DaemonStatus(
             running=True,
             pid=os.getpid(),
@@ -210,6 +222,7 @@ class _Daemon:
             paused=self._project.state.paused,
             active_runs=self._runs.active,
             queued=next(number for status, number in counts.items() if status == "pending"),
+            untrusted=None if trust.trusted else trust.reason,
         )
 
     def stop(self, drain_s: float | None) -> None:
@@ -221,6 +234,14 @@ class _Daemon:
     def nudge(self) -> None:
         """Tick soon."""
         self._loop.nudge()
+
+    def moved(self, move: PluginMoved) -> None:
+        """The agent-runner says that one of its providers went from one state to another."""
+        try:
+            was, state = PluginState(move.was), PluginState(move.state)
+        except ValueError:
+            return
+        self._plugin_events.moved(Move(move.plugin, move.plugin_kind, was, state, move.reason, move.pid))
 
     def _settings(self) -> Settings:
         return read_settings(self._scope, self._block)
@@ -247,33 +268,11 @@ class _Daemon:
             arguments += ["--order", launch.order.value]
         if launch.feedback is not None:
             arguments += ["--feedback", launch.feedback]
-        manifests = (plugin.manifest for plugin in self._project.discovery.plugins)
-        env = core_environment({required.name for manifest in manifests for required in manifest.env_required})
+        plugins = self._project.discovery.plugins
+        names = {required.name for plugin in plugins for required in plugin.manifest.env_required}
+        names.update(name for plugin in plugins for name in plugin.candidate.settings.pass_env)
+        env = core_environment(names)
         return await start_core_process("animus_core.app.runner", arguments, log=launch.log, env=env, held=held)
-
-
-async def _dismiss_agent_runner(scope: Scope) -> None:
-    """Ask the agent-runner to leave, if there is one; one that is just starting is waited for."""
-    deadline = time.monotonic() + _DISMISS_S
-    why: Exception | None = None
-    while is_held(scope.agent_runner_lock):
-        if time.monotonic() > deadline:
-            _log.warning("the agent-runner does not leave: %s", why)
-            return
-        try:
-            peer = await connect(scope.agent_runner_socket, Dispatcher(), name="agent-runner")
-        except AnimusError as error:
-            why = error
-            await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for
-            continue
-        try:
-            await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=5.0)
-            await asyncio.wait([peer.ended], timeout=_DISMISS_S)
-        except ProtocolError as error:
-            why = error
-        finally:
-            await peer.aclose()
-        await asyncio.to_thread(wait_free, scope.agent_runner_lock, max(0.0, deadline - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 from animus_core.control.sockets import connect
 from animus_core.errors import Unavailable
 from animus_core.host.environment import child_environment
+from animus_core.host.own_process import core_command, core_python_environment
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope, check_socket_path
 from animus_protocol.dispatcher import Dispatcher
@@ -40,20 +40,16 @@ def core_environment(declared: Iterable[str]) -> dict[str, str]:
 async def start_core_process(
     module: str, arguments: list[str], *, log: Path, env: dict[str, str], held: HeldLock | None = None
 ) -> asyncio.subprocess.Process:
-    """`python -m MODULE ARGUMENTS` in a session of its own, its output appended to `log`, `held` inherited."""
+    """`python -P -m MODULE ARGUMENTS` in a session of its own, its output appended to `log`, `held` inherited."""
     fds = () if held is None else (held.inheritable_fd(),)
     lock = [] if held is None else ["--lock-fd", str(held.inheritable_fd())]
     with log.open("ab") as sink:
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            *arguments,
-            *lock,
+            *core_command(module, [*arguments, *lock]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env=env,
+            env=core_python_environment(env),
             pass_fds=fds,
             start_new_session=True,
         )

@@ -15,13 +15,15 @@ import sys
 import time
 from typing import Any, Final
 
+from animus_core.cli.follow import follow
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of, with_control, with_daemon
-from animus_core.control.client import connect_control, daemon_is_running
+from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
+from animus_core.host.own_process import core_command, core_python_environment
+from animus_core.host.trust import TRUST_HINT
 from animus_core.store.locks import read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path
-from animus_protocol.connection import Notification
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon as wire
 
@@ -38,12 +40,12 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Become the daemon."""
     scope = scope_of(args)
     _check_root(scope)
-    command = [sys.executable, "-m", _MODULE, "--project-root", str(scope.project_root)]
+    command = core_command(_MODULE, ["--project-root", str(scope.project_root)])
     if args.skip_preflight:
         command.append("--skip-preflight")
     if output.json_mode:
         command.append("--json")
-    os.execv(sys.executable, command)
+    os.execve(sys.executable, command, core_python_environment(os.environ))
 
 
 def start(args: argparse.Namespace, output: Output) -> int:
@@ -55,14 +57,18 @@ def start(args: argparse.Namespace, output: Output) -> int:
     running = _running_pid(scope)
     if running is None:
         try:
-            pid = _start(scope, skip_preflight=args.skip_preflight)
+            pid, untrusted = _start(scope, skip_preflight=args.skip_preflight)
         except Conflict:
             running = _running_pid(scope)  # somebody else started one at the same moment
             if running is None:
                 raise
         else:
             data = {"pid": pid, "started": True, "log_path": str(scope.daemon_log)}
-            output.result(data, f"the daemon runs (pid {pid})\nlog: {scope.daemon_log}")
+            lines = [f"the daemon runs (pid {pid})", f"log: {scope.daemon_log}"]
+            if untrusted is not None:
+                data["untrusted"] = untrusted
+                lines.append(_untrusted(untrusted))
+            output.result(data, "\n".join(lines))
             return 0
     data = {"pid": running, "started": False, "log_path": str(scope.daemon_log)}
     output.result(data, f"the daemon runs already (pid {running})")
@@ -96,6 +102,8 @@ def status(args: argparse.Namespace, output: Output) -> int:
         if told.paused:
             head += ", paused"
         lines = [f"daemon: {head}", f"project: {told.project_root}", f"queued: {told.queued}"]
+        if told.untrusted is not None:
+            lines.append(_untrusted(told.untrusted))
         if told.running:
             lines.append(f"runs: {told.active_runs}")
         return "\n".join([*lines, f"log: {told.log_path}"])
@@ -125,7 +133,7 @@ def preflight(args: argparse.Namespace, output: Output) -> int:
     from animus_core.store.paths import config_dir
 
     scope = scope_of(args)
-    require(scope.project_root, asyncio.run(discover(config_dir(os.environ))))
+    require(scope.project_root, asyncio.run(discover(config_dir(os.environ), scope.project_root)))
     output.result({"schema": "animus.daemon.preflight.v1", "ok": True, "missing": []}, "everything is there")
     return 0
 
@@ -134,17 +142,7 @@ def events(args: argparse.Namespace, output: Output) -> int:
     """Print events as JSON lines until interrupted: a stream, so without the envelope."""
     scope = scope_of(args)
 
-    def show(notification: Notification) -> None:
-        if notification.method == wire.DAEMON_EVENT.name:
-            sys.stdout.write(json.dumps(notification.params["data"], ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-
-    async def follow() -> None:
-        async with connect_control(scope, show) as control:
-            await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=args.since))
-            await control.ended()
-
-    asyncio.run(follow())
+    follow(scope, wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=args.since), wire.DAEMON_EVENT.name)
     return 0
 
 
@@ -165,9 +163,14 @@ def _check_root(scope: Scope) -> None:
         raise InvalidInput(f"{scope.project_root} has no .animus folder", hint="Make one: animus init")
 
 
-def _start(scope: Scope, *, skip_preflight: bool) -> int:
+def _untrusted(reason: str) -> str:
+    return f"no work of this repository starts: {reason}\n{TRUST_HINT}"
+
+
+def _start(scope: Scope, *, skip_preflight: bool) -> tuple[int, str | None]:
+    """The pid of the daemon that serves now, and why it starts no work, if so."""
     read_fd, write_fd = os.pipe()
-    command = [sys.executable, "-m", _MODULE, "--project-root", str(scope.project_root), "--ready-fd", str(write_fd)]
+    command = core_command(_MODULE, ["--project-root", str(scope.project_root), "--ready-fd", str(write_fd)])
     if skip_preflight:
         command.append("--skip-preflight")
     with scope.daemon_log.open("ab") as log:
@@ -179,6 +182,7 @@ def _start(scope: Scope, *, skip_preflight: bool) -> int:
             pass_fds=(write_fd,),
             start_new_session=True,
             cwd=str(scope.project_root),
+            env=core_python_environment(os.environ),
         )
     os.close(write_fd)
     try:
@@ -190,7 +194,7 @@ def _start(scope: Scope, *, skip_preflight: bool) -> int:
         how = f"ended with code {code}" if code is not None else f"does not serve after {_START_S:g} s"
         raise Unavailable(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
     if told["ok"]:
-        return int(told["pid"])
+        return int(told["pid"]), told["untrusted"]
     error = told["error"]
     cls: type[AnimusError] = _ERRORS.get(error["code"], Internal)
     raise cls(error["message"], hint=error["hint"], details=error["details"])

@@ -140,15 +140,26 @@ class _Tree:
     def build(self) -> None:
         """The whole tree."""
         self._command(self._groups, "init", "project_commands:init", "write .animus/ with a starter workflow")
+        self._trust()
         self._daemon()
         self._queue()
         self._workflow()
         self._subject()
-        plugin = self._group("plugin", "plugins that are found")
-        self._command(plugin, "list", "plugin_commands:list_plugins", "plugins, and why some cannot be used")
+        self._plugin()
         watch = self._command(self._groups, "watch", "watch:watch", "see every run, its phase and what its agent says")
         watch.add_argument("--until-idle", action="store_true", help="leave when nothing is queued or running")
         self._command(self._groups, "version", "project_commands:version", "the installed version")
+
+    def _trust(self) -> None:
+        text = "see what of this repository would be executed, and trust it"
+        trust = self._command(self._groups, "trust", "trust_commands:trust", text)
+        trust.add_argument("--yes", action="store_true", help="do not ask")
+        which = trust.add_mutually_exclusive_group()
+        warning = "whoever can change a file of this repository, an agent too, then decides what your account executes"
+        which.add_argument("--auto", action="store_true", help=f"trust every later change unseen. Careful: {warning}")
+        which.add_argument("--ask", action="store_true", help="undo --auto: later changes wait for you again")
+        which.add_argument("--revoke", action="store_true", help="trust nothing of this repository any more")
+        which.add_argument("--show", action="store_true", help="only show; exit code 4 when it is not trusted")
 
     def _daemon(self) -> None:
         group = self._group("daemon", "the process that works the queue off")
@@ -204,8 +215,10 @@ class _Tree:
     def _subject(self) -> None:
         group = self._group("subject", "work items, wherever they live")
         listing = self._command(group, "list", "subject_commands:list_subjects", "subjects and their status")
-        listing.add_argument("--kind", action="append", help="only this kind (may be repeated)")
-        listing.add_argument("--status", action="append", help="only this status (may be repeated)")
+        changes = self._command(group, "watch", "subject_commands:watch", "changes as JSON lines, until interrupted")
+        for one in (listing, changes):
+            one.add_argument("--kind", action="append", help="only this kind (may be repeated)")
+            one.add_argument("--status", action="append", help="only this status (may be repeated)")
         self._command(group, "get", "subject_commands:get", "one subject").add_argument("subject")
         status = self._command(group, "status", "subject_commands:status", "set a subject's status")
         status.add_argument("subject")
@@ -215,6 +228,41 @@ class _Tree:
         create.add_argument("--kind", default="task")
         create.add_argument("--body")
         create.add_argument("--priority", choices=["critical", "high", "medium", "low"])
+
+    def _plugin(self) -> None:
+        group = self._group("plugin", "plugins: install them, look at them")
+        listing = self._command(group, "list", "plugin_commands:list_plugins", "plugins, and why some cannot be used")
+        listing.add_argument("--kind", help="only this kind, for example provider")
+        listing.add_argument("--include-system-path", action="store_true", help="look in PATH as well")
+        listing.add_argument("--refresh", action="store_true", help="ask every plugin for its manifest again")
+        status = self._command(group, "status", "plugin_live_commands:status", "which run, and how they are")
+        status.add_argument("name", nargs="?", help="one plugin (all)")
+        ping = self._command(group, "ping", "plugin_live_commands:ping", "whether it answers, and how fast")
+        ping.add_argument("name")
+        call = self._command(group, "call", "plugin_live_commands:call", "call any method of a plugin")
+        call.add_argument("name")
+        call.add_argument("method")
+        call.add_argument("values", nargs="*", metavar="key=value", help="params; a value that is JSON is read as such")
+        call.add_argument("--params", metavar="JSON", help="the params as one JSON object")
+        call.add_argument("--timeout-secs", type=_seconds, metavar="S", help="how long it may take (30)")
+        restart = self._command(group, "restart", "plugin_live_commands:restart", "start it again, also when disabled")
+        restart.add_argument("name")
+        info = self._command(group, "info", "plugin_commands:info", "all that is known of one plugin")
+        info.add_argument("name")
+        install = self._command(group, "install", "plugin_install_commands:install", "install a plugin")
+        install.add_argument("source", help="a wheel, an sdist, a folder, an executable file, or NAME[==VERSION]")
+        install.add_argument("--name", help="the name under which it is used (its own)")
+        install.add_argument("--dev", action="store_true", help="use a folder in place, as its author works on it")
+        install.add_argument("--yes", action="store_true", help="replace a plugin of this name from elsewhere")
+        uninstall = self._command(group, "uninstall", "plugin_install_commands:uninstall", "remove what was installed")
+        uninstall.add_argument("name")
+        text = "what was installed, and whether it still is the same"
+        lock = group.add_parser("lock", help=text, description=text, parents=[self._common])
+        lock.set_defaults(usage=lock)
+        locks = lock.add_subparsers(title="commands", metavar="COMMAND")
+        verify = self._command(locks, "verify", "plugin_commands:lock_verify", "hash what was installed again")
+        verify.add_argument("name", nargs="?", help="one plugin (all)")
+        self._command(group, "doctor", "plugin_commands:doctor", "every fault with plugins, and what mends it")
 
     def _group(self, name: str, text: str) -> _Group:
         parser = self._groups.add_parser(name, help=text, description=text, parents=[self._common])

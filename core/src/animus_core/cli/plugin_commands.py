@@ -1,30 +1,131 @@
-"""`animus plugin list`.
+"""`animus plugin list | info | doctor | lock verify`: what there is, and what is wrong with it.
 
-Called by `main.py`; below lies the control client.
+Called by `main.py`; below lie the services. These commands look for themselves, also while a daemon runs: what they
+show is what the next start takes.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+from typing import Any
 
 from animus_core.cli.output import Output, table
-from animus_core.cli.session import scope_of, with_control
-from animus_protocol.models.control import plugin as wire
+from animus_core.cli.session import scope_of
+from animus_core.errors import Conflict, Unavailable
+from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
+from animus_core.services.plugin_inspection import Inspection, inspect_plugin
+from animus_core.services.plugins import Place, shown
+from animus_core.store.paths import config_dir
 
-__all__ = ["list_plugins"]
+__all__ = ["doctor", "info", "list_plugins", "lock_verify", "place_of"]
+
+
+def place_of(args: argparse.Namespace) -> Place:
+    """The operator's configuration and the project that a command is about. Raises InvalidInput."""
+    return Place(config_dir(os.environ), scope_of(args).project_root)
 
 
 def list_plugins(args: argparse.Namespace, output: Output) -> int:
     """Print the plugins that were found, and why others cannot be used."""
-    params = wire.PluginListParams(include_warnings=True)
-    found = with_control(scope_of(args), lambda control: control.call(wire.PLUGIN_LIST, params))
-    rows = [[one.name, one.kind, one.version, one.source or "", one.binary_path or ""] for one in found.plugins]
+    found = asyncio.run(place_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
+    plugins = [shown(one) for one in found.plugins if args.kind is None or args.kind in one.kinds]
+    data = {
+        "plugins": [one.model_dump(mode="json", exclude_none=True) for one in plugins],
+        "warnings": [{"plugin": one.name, "message": one.message, "fix": one.fix} for one in found.warnings],
+    }
 
     def human() -> str:
-        failures = [f"not usable: {one.message}" for one in found.warnings]
-        if failures:
-            failures.append("Run its program with --manifest by hand, or take it out (plugins.yaml, pip uninstall).")
+        rows = [[one.name, one.kind, one.version, one.source or "", one.binary_path or ""] for one in plugins]
+        failures = [f"not usable: {one.message}" + (f"\n  fix: {one.fix}" if one.fix else "") for one in found.warnings]
         return "\n".join([table(["PLUGIN", "KIND", "VERSION", "FOUND IN", "PROGRAM"], rows), *failures])
 
-    output.result(found.model_dump(mode="json", exclude_none=True), human)
+    output.result(data, human)
     return 0
+
+
+def info(args: argparse.Namespace, output: Output) -> int:
+    """Print all that is known of one plugin; nothing is started but its `--manifest`."""
+    found = asyncio.run(inspect_plugin(place_of(args), args.name))
+    data = found.to_json()
+    output.result(data, lambda: _told(found, data))
+    return 0
+
+
+def lock_verify(args: argparse.Namespace, output: Output) -> int:
+    """Hash again what was installed. Raises Conflict (exit 4) that names what has changed."""
+    rows = asyncio.run(verify(place_of(args), args.name))
+    data = [
+        {"name": row.entry.name, "version": row.entry.version, "state": row.state, "changes": list(row.changes)}
+        for row in rows
+    ]
+    listed = table(["PLUGIN", "VERSION", "STATE"], [[row.entry.name, row.entry.version, row.state] for row in rows])
+    if not rows:
+        listed = "nothing was installed with animus plugin install"
+    drifted = [row for row in rows if row.state == "drifted"]
+    if drifted:
+        if not output.json_mode:
+            output.result(None, listed)
+        raise Conflict(
+            "changed since they were installed:\n" + "\n".join(map(_drifted, drifted)),
+            hint="To go on with the files as they were, install again: " + "; ".join(row.fix for row in drifted),
+            details={"plugins": data},
+        )
+    output.result({"plugins": data}, listed)
+    return 0
+
+
+def doctor(args: argparse.Namespace, output: Output) -> int:
+    """Look for every fault. Raises Unavailable (exit 5) that lists them with their fixes."""
+    problems = asyncio.run(examine(place_of(args)))
+    if problems:
+        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise Unavailable(
+            "\n".join([f"{many} with plugins", *map(_line, problems)]),
+            details={"problems": [problem._asdict() for problem in problems]},
+        )
+    output.result({"problems": []}, "nothing is wrong with the plugins")
+    return 0
+
+
+def _line(problem: Problem) -> str:
+    first, *rest = problem.message.removeprefix(f"plugin {problem.plugin}: ").splitlines() or [""]
+    where = f"{problem.plugin}: " if problem.plugin else ""
+    return "\n".join([f"{where}{first}", *(f"  {line}" for line in rest), f"  fix: {problem.fix}"])
+
+
+def _drifted(row: Verified) -> str:
+    return f"{row.entry.name}: {', '.join(row.changes)}"
+
+
+def _told(found: Inspection, data: dict[str, Any]) -> str:
+    """The lines for people; what does not apply is left out."""
+    manifest = data.get("manifest", {})
+    lines = [
+        ("plugin", f"{found.name} {manifest.get('version', '')}".rstrip()),
+        ("description", manifest.get("description")),
+        ("kind", ", ".join(data.get("kinds", []))),
+        ("subjects", ", ".join(data.get("subject_kinds", []))),
+        ("methods", ", ".join(data.get("methods", []))),
+        ("found in", data.get("found_in")),
+        ("command", " ".join(data.get("command", []))),
+        ("lock", data["lock"]),
+        ("installed", _installed(data.get("locked"))),
+        *((f"needs {one['name']}", _variable(one)) for one in data.get("environment", [])),
+        ("gives it", ", ".join([*data.get("env", []), *data.get("pass_env", [])])),
+        ("limits", ", ".join(f"{name} {value}" for name, value in data.get("limits", {}).items())),
+        *(("hides", f"{one['found_in']}: {' '.join(one['command'])}") for one in data.get("hides", [])),
+        ("not usable", data.get("problem")),
+        ("fix", data.get("fix")),
+    ]
+    width = max(len(name) for name, text in lines if text)
+    return "\n".join(f"{name.ljust(width)}  {text}" for name, text in lines if text)
+
+
+def _installed(locked: dict[str, Any] | None) -> str | None:
+    return None if locked is None else f"{locked['installed_at']} from {locked['source']}"
+
+
+def _variable(one: dict[str, Any]) -> str:
+    return f"{'required' if one['required'] else 'optional'}, {'set' if one['set'] else 'not set'}"

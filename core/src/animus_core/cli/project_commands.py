@@ -13,6 +13,8 @@ from typing import Final
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
 from animus_core.errors import Unavailable
+from animus_core.host.trust import look
+from animus_core.services.trust import trust_what_was_written
 from animus_core.version import VERSION
 from animus_core.workflow.scaffold import starter_workflows
 
@@ -26,20 +28,32 @@ def init(args: argparse.Namespace, output: Output) -> int:
     scope = scope_of(args)
     folder = scope.project_root / ".animus"
     scope.create()
-    written = []
+    before = look(scope.root.parent, scope.project_root)
+    written = dict[str, str]()
     try:
         folder.mkdir(exist_ok=True)
         (folder / "tasks").mkdir(exist_ok=True)
         own_workflows = (folder / "workflows").is_dir() and any((folder / "workflows").glob("*.yaml"))
-        if not own_workflows and _write_if_missing(folder / "workflows.yaml", starter_workflows()):
-            written.append(".animus/workflows.yaml")
-        if _write_if_missing(folder / "config.json", json.dumps(_CONFIG, indent=2) + "\n"):
-            written.append(".animus/config.json")
+        if not own_workflows and _write_if_missing(folder / "workflows.yaml", starter := starter_workflows()):
+            written["workflows.yaml"] = starter
+        if _write_if_missing(folder / "config.json", config := json.dumps(_CONFIG, indent=2) + "\n"):
+            written["config.json"] = config
     except OSError as error:
         raise Unavailable(f"{folder}: cannot be written: {error.strerror}") from error
-    data = {"project_root": str(scope.project_root), "repo_scope": scope.root.name, "created": bool(written)}
-    told = "wrote " + ", ".join(written) if written else "everything was there already"
-    text = f"{scope.project_root}: {told}\nNext: animus daemon start, then animus queue enqueue TASK-ID"
+    now = trust_what_was_written(scope, before, written)
+    data = {
+        "project_root": str(scope.project_root),
+        "repo_scope": scope.root.name,
+        "created": bool(written),
+        "trusted": now.trusted,
+    }
+    names = ", ".join(f".animus/{name}" for name in written)
+    told = f"wrote {names}" if written else "everything was there already"
+    following = "animus daemon start, then animus queue enqueue TASK-ID"
+    if not now.trusted:
+        data["untrusted"] = now.reason
+        following = f"animus trust ({now.reason})"
+    text = f"{scope.project_root}: {told}\nNext: {following}"
     output.result(data, text)
     return 0
 

@@ -38,9 +38,7 @@ def enqueue(args: argparse.Namespace, output: Output) -> int:
     entries = with_control(scope_of(args), work)
     output.result(
         {"entries": [_data(entry) for entry in entries]},
-        lambda: "\n".join(
-            f"{entry.subject_id}: {entry.status} as {entry.id} ({entry.workflow_ref})" for entry in entries
-        ),
+        lambda: "\n".join([*map(_enqueued, entries), *_notes(entries)]),
     )
     return 0
 
@@ -113,6 +111,16 @@ def _priority(text: str | None) -> wire.PriorityName | int | None:
     if text not in set(wire.PriorityName):
         raise InvalidInput(f"--priority {text!r} is none of critical, high, medium, low (or 1 to 4)")
     return wire.PriorityName(text)
+
+
+def _enqueued(entry: wire.ControlQueueEntry) -> str:
+    return f"{entry.subject_id}: {entry.status} as {entry.id} ({entry.workflow_ref})"
+
+
+def _notes(entries: list[wire.ControlQueueEntry]) -> list[str]:
+    """Why what is ready does not start, each reason once."""
+    ready = (entry.hold_reason for entry in entries if entry.status is wire.QueueEntryStatus.READY)
+    return list(dict.fromkeys(f"note: {reason}" for reason in ready if reason))
 
 
 def _note(entry: wire.ControlQueueEntry) -> str:

@@ -1,6 +1,6 @@
 """What every command begins with: the scope, and one call to the daemon or to the project in this process.
 
-Called by the command modules; below lie the paths and the control client.
+Called by the command modules; below lie the paths and the control client, which only those that ask it have to load.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from animus_core.control.client import Control, connect_control, open_control
 from animus_core.store.paths import Scope, project_root
+
+if TYPE_CHECKING:
+    from animus_core.control.client import Control
 
 __all__ = ["scope_of", "with_control", "with_daemon"]
 
@@ -28,6 +30,7 @@ def scope_of(args: argparse.Namespace) -> Scope:
 
 def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
     """Run `work` against the daemon, or against the project in this process when none runs."""
+    from animus_core.control.client import open_control
 
     async def run() -> _T:
         async with open_control(scope) as control:
@@ -38,6 +41,7 @@ def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
 
 def with_daemon(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
     """Run `work` against the running daemon. Raises Unavailable when there is none."""
+    from animus_core.control.client import connect_control
 
     async def run() -> _T:
         async with connect_control(scope) as control:

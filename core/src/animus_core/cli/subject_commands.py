@@ -1,4 +1,4 @@
-"""`animus subject …`: list, get, status, create.
+"""`animus subject …`: list, get, status, create, watch.
 
 Called by `main.py`; below lies the control client.
 """
@@ -8,26 +8,21 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+from animus_core.cli.follow import follow
 from animus_core.cli.output import Output, table
 from animus_core.cli.session import scope_of, with_control
 from animus_core.errors import InvalidInput
 from animus_protocol.models import subject as wire
 from animus_protocol.models.control import subject as control_wire
 
-__all__ = ["create", "get", "list_subjects", "status"]
+__all__ = ["create", "get", "list_subjects", "status", "watch"]
 
 _PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
 
 
 def list_subjects(args: argparse.Namespace, output: Output) -> int:
     """Print subjects."""
-    try:
-        statuses = [wire.SubjectStatus(status) for status in args.status or []]
-    except ValueError as error:
-        known = ", ".join(wire.SubjectStatus)
-        wrong = next(status for status in args.status if status not in set(wire.SubjectStatus))
-        raise InvalidInput(f"--status: no subject can be {wrong!r}", hint=f"Statuses are {known}.") from error
-    params = control_wire.SubjectListParams(filter=wire.SubjectFilter(kind=args.kind or [], status=statuses))
+    params = control_wire.SubjectListParams(filter=_filter(args))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
     rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]
     data = {"subjects": [_data(one) for one in found.subjects], "next_cursor": found.next_cursor}
@@ -59,6 +54,23 @@ def create(args: argparse.Namespace, output: Output) -> int:
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_CREATE, params))
     output.result(_data(found), f"{found.id}: {found.title}")
     return 0
+
+
+def watch(args: argparse.Namespace, output: Output) -> int:
+    """Print changes as JSON lines until interrupted: a stream, so without the envelope."""
+    params = control_wire.SubjectWatchParams(filter=_filter(args))
+    follow(scope_of(args), control_wire.SUBJECT_WATCH, params, control_wire.SUBJECT_CHANGED.name)
+    return 0
+
+
+def _filter(args: argparse.Namespace) -> wire.SubjectFilter:
+    try:
+        statuses = [wire.SubjectStatus(status) for status in args.status or []]
+    except ValueError as error:
+        known = ", ".join(wire.SubjectStatus)
+        wrong = next(status for status in args.status if status not in set(wire.SubjectStatus))
+        raise InvalidInput(f"--status: no subject can be {wrong!r}", hint=f"Statuses are {known}.") from error
+    return wire.SubjectFilter(kind=args.kind or [], status=statuses)
 
 
 def _data(subject: wire.Subject) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer
 
-__all__ = ["Control", "connect_control", "daemon_is_running", "open_control"]
+__all__ = ["CALL_S", "Control", "connect_control", "daemon_is_running", "open_control"]
 
-_CALL_S: Final = 30.0
+CALL_S: Final = 30.0
 _COMING_S: Final = 10.0
 _TURN_S: Final = 30.0
 _LOOK_S: Final = 0.05
@@ -35,7 +35,7 @@ _LOOK_S: Final = 0.05
 class Control(Protocol):
     """Somebody who answers control methods."""
 
-    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+    async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
         """Ask. Raises AnimusError."""
         ...
 
@@ -48,9 +48,9 @@ class _Remote:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
 
-    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+    async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
         try:
-            return await self.peer.call(method, params, timeout_s=_CALL_S)
+            return await self.peer.call(method, params, timeout_s=timeout_s)
         except ProtocolError as error:
             raise from_protocol(error) from error
 
@@ -62,7 +62,7 @@ class _Local:
     def __init__(self, table: Dispatcher) -> None:
         self._table = table
 
-    async def call(self, method: Method[Params, Result], params: Params) -> Result:
+    async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
         try:
             answer: Any = await self._table.call(method, params)
         except AnimusError:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
+from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable, UnclaimedKind
 from animus_protocol.errors import CallTimeout, Code, PeerGone, ProtocolError, RpcError
 
 __all__ = ["from_protocol", "to_rpc"]
 
 _OUT: Final[list[tuple[type[AnimusError], Code, str]]] = [
     (InvalidInput, Code.INVALID_PARAMS, "invalid_request"),
+    (UnclaimedKind, Code.METHOD_NOT_FOUND, "not_found"),
     (NotFound, Code.INVALID_PARAMS, "not_found"),
     (Conflict, Code.INVALID_REQUEST, "conflict"),
     (Unavailable, Code.INTERNAL_ERROR, "unavailable"),

@@ -10,8 +10,10 @@ import os
 from collections.abc import AsyncIterator
 
 from animus_core.host.discover import Discovery, discover
+from animus_core.host.fleet import Fleet
 from animus_core.host.route import SubjectRouter
 from animus_core.host.session import Project as HostProject
+from animus_core.host.supervise import Supervision
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope, config_dir
@@ -20,12 +22,17 @@ __all__ = ["open_project"]
 
 
 @contextlib.asynccontextmanager
-async def open_project(scope: Scope, discovery: Discovery | None = None) -> AsyncIterator[Project]:
+async def open_project(
+    scope: Scope,
+    discovery: Discovery | None = None,
+    supervision: Supervision = Supervision(),  # noqa: B008 - a tuple of constants
+) -> AsyncIterator[Project]:
     """Database open, plugins found, none of them started yet. The caller holds the daemon's lock."""
-    found = discovery if discovery is not None else await discover(config_dir(os.environ))
-    router = SubjectRouter.build(found, HostProject(scope.project_root, scope.root.name))
+    found = discovery if discovery is not None else await discover(config_dir(os.environ), scope.project_root)
+    fleet = Fleet(found, HostProject(scope.project_root, scope.root.name), supervision)
+    router = SubjectRouter(fleet)
     async with await Database.open(scope.workflow_db) as database:
         try:
             yield Project(scope, database, found, router)
         finally:
-            await router.close()
+            await fleet.close()

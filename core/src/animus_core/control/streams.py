@@ -1,30 +1,36 @@
-"""Event streams on the control socket: each subscriber reads the database from a cursor of its own.
+"""Streams on the control socket: events, which each subscriber reads from a cursor of its own, and subjects' changes.
 
-Called by `table.py`; below lie the database and the bus. Nothing is buffered for anybody: a slow subscriber reads
-later, and whoever comes back with the last id it saw gets each event once.
+Called by `table.py`; below lie the database, the bus, and the watches of subjects. Nothing is buffered for anybody: a
+slow subscriber reads events later, and whoever comes back with the last id it saw gets each once; a slow watcher of
+subjects is told the state that changes have led to.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
 from animus_core.daemon.bus import Bus
 from animus_core.errors import AnimusError, InvalidInput
+from animus_core.host.subject_watch import SubjectWatch
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx
 from animus_protocol.dispatcher import Asker
-from animus_protocol.errors import ProtocolError
-from animus_protocol.models.common import StreamItem, Watching
-from animus_protocol.models.control import daemon, workflow
+from animus_protocol.errors import ProtocolError, RpcError
+from animus_protocol.models.common import StreamItem, SubscriptionClosed, Watching
+from animus_protocol.models.control import daemon, subject, workflow
+from animus_protocol.models.subject import SubjectChangedEvent
 from animus_protocol.peer import Peer
 
 __all__ = ["Streams"]
 
+_log = logging.getLogger("animus.control")
 _BATCH: Final = 200
 _ID_DIGITS: Final = 19
 _Send = Callable[[sqlite3.Row, Asker], None]
@@ -60,6 +66,21 @@ class Streams:
         await self._open(asker, None, send)
         return Watching()
 
+    async def subject_changes(self, watches: Sequence[SubjectWatch], asker: Asker) -> Watching:
+        """What the watches tell, from the reply on: it comes when every one of them has begun.
+
+        Raises what keeps one of them from beginning. What ends one later ends the stream: `subscription/closed`.
+        """
+        peer = asker.peer
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = self._keep(peer, asker.request_id, _tell_changes(watches, asker, opened))
+        try:
+            await opened
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        return Watching()
+
     def cancel(self, peer: Peer, request_id: int | str) -> None:
         """End the stream that a request opened."""
         task = self._tasks.get((id(peer), request_id))
@@ -73,11 +94,16 @@ class Streams:
             cursor = int(since)
         else:
             raise InvalidInput(f"{since!r} is no id of an event", hint="Give the id of the last event that you saw.")
-        key = (id(asker.peer), asker.request_id)
-        task = asyncio.get_running_loop().create_task(self._stream(asker, cursor, send))
+        peer = asker.peer
+        self._keep(peer, asker.request_id, self._stream(asker, cursor, send))
+
+    def _keep(self, peer: Peer, request_id: int | str, stream: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        key = (id(peer), request_id)
+        task = asyncio.get_running_loop().create_task(stream)
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
-        asker.peer.ended.add_done_callback(lambda _: task.cancel())
+        peer.ended.add_done_callback(lambda _: task.cancel())
+        return task
 
     async def _stream(self, asker: Asker, cursor: int, send: _Send) -> None:
         try:
@@ -92,6 +118,34 @@ class Streams:
                     await self._bus.wait_beyond(version)
         except (AnimusError, ProtocolError):
             return  # the subscriber left, or the daemon is closing its database
+
+
+async def _tell_changes(watches: Sequence[SubjectWatch], asker: Asker, opened: asyncio.Future[None]) -> None:
+    async def tell(event: SubjectChangedEvent) -> None:
+        asker.peer.notify(subject.SUBJECT_CHANGED, StreamItem[SubjectChangedEvent](id=asker.request_id, data=event))
+        await asker.peer.drained()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for watch in watches:
+                group.create_task(watch.run(tell))
+            for watch in watches:
+                await watch.opened.wait()
+            if not opened.done():  # else the request was cancelled
+                opened.set_result(None)
+    except ExceptionGroup as failed:
+        error = failed.exceptions[0]
+        if not opened.done():
+            opened.set_exception(error)
+            return
+        if not isinstance(error, AnimusError | ProtocolError):
+            _log.error("a stream of changed subjects failed", exc_info=error)
+        reason = error.message if isinstance(error, RpcError) else str(error)
+        with contextlib.suppress(ProtocolError):  # the subscriber may have left
+            asker.peer.notify(daemon.SUBSCRIPTION_CLOSED, SubscriptionClosed(id=asker.request_id, reason=reason))
+    finally:
+        if not opened.done():
+            opened.cancel()
 
 
 def _events_after(tx: Tx, *, event_id: int) -> list[sqlite3.Row]:

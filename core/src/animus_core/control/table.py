@@ -6,20 +6,24 @@ What needs a living daemon is given as `Switches`; without one those methods ans
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from animus_core.control.errors import to_rpc
+from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
 from animus_core.daemon.runs import Runs
 from animus_core.errors import Unavailable
+from animus_core.services.live_plugins import LivePlugins, ProviderHost
 from animus_core.services.project import Project
 from animus_core.services.queue import QueueService
 from animus_core.services.subjects import SubjectService
 from animus_core.services.workflows import WorkflowService
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.models import runner as runner_wire
+from animus_protocol.models.agent_session import PLUGIN_MOVED, PluginMoved
 from animus_protocol.models.base import Empty
-from animus_protocol.models.common import Acknowledged
+from animus_protocol.models.common import Acknowledged, Watching
 from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
 from animus_protocol.models.subject import SubjectNextParams
 
@@ -41,22 +45,45 @@ class Switches(Protocol):
         """Tick soon."""
         ...
 
+    @property
+    def providers(self) -> ProviderHost:
+        """Who runs the providers."""
+        ...
+
+    def moved(self, move: PluginMoved) -> None:
+        """A provider went from one state to another."""
+        ...
+
 
 def control_table(project: Project, runs: Runs | None, switches: Switches | None) -> Dispatcher:
     """The handler of control connections."""
     table = Dispatcher(to_rpc)
     _queue_methods(table, QueueService(project))
     _workflow_methods(table, WorkflowService(project, runs))
-    _subject_methods(table, SubjectService(project))
+    subjects = SubjectService(project)
+    _subject_methods(table, subjects)
     _daemon_methods(table, project, switches)
-    table.answer(plugin.PLUGIN_LIST, lambda params, _: _plugins(project, params))
+    _plugin_methods(table, LivePlugins(project, None if switches is None else switches.providers))
+    installation_methods(table, project)
     streams = Streams(project.database, project.bus)
     table.answer(daemon.DAEMON_EVENTS, streams.daemon_events)
     table.answer(workflow.WORKFLOW_EVENTS, streams.workflow_events)
+    _subject_stream(table, subjects, streams)
     table.on_cancelled = streams.cancel
     if runs is not None:
         _runner_methods(table, runs)
+    if switches is not None:
+        moved = switches.moved
+        table.hear(PLUGIN_MOVED, lambda told, _: moved(told))
     return table
+
+
+def _plugin_methods(table: Dispatcher, service: LivePlugins) -> None:
+    table.answer(plugin.PLUGIN_STATUS, lambda params, _: service.status(params))
+    table.answer(plugin.PLUGIN_PING, lambda params, _: service.ping(params))
+    table.answer(plugin.PLUGIN_CALL, lambda params, _: service.call(params))
+    table.answer(plugin.PLUGIN_RESTART, lambda params, _: service.restart(params))
+    table.answer(daemon.DAEMON_HEALTH, lambda params, _: service.health())
 
 
 def _queue_methods(table: Dispatcher, service: QueueService) -> None:
@@ -87,6 +114,13 @@ def _subject_methods(table: Dispatcher, service: SubjectService) -> None:
     table.answer(subject.SUBJECT_NEXT, following)
 
 
+def _subject_stream(table: Dispatcher, service: SubjectService, streams: Streams) -> None:
+    async def watch(params: subject.SubjectWatchParams, asker: Asker) -> Watching:
+        return await streams.subject_changes(await service.watches(params), asker)
+
+    table.answer(subject.SUBJECT_WATCH, watch)
+
+
 def _daemon_methods(table: Dispatcher, project: Project, switches: Switches | None) -> None:
     async def status(params: Empty, _: Asker) -> daemon.DaemonStatus:
         if switches is not None:
@@ -95,8 +129,14 @@ def _daemon_methods(table: Dispatcher, project: Project, switches: Switches | No
             return told
         root, log = str(project.scope.project_root), str(project.scope.daemon_log)
         queued = (await QueueService(project).stats()).ready
+        trust = await asyncio.to_thread(project.trust.check)
         return daemon.DaemonStatus(
-            running=False, project_root=root, log_path=log, paused=project.state.paused, queued=queued
+            running=False,
+            project_root=root,
+            log_path=log,
+            paused=project.state.paused,
+            queued=queued,
+            untrusted=None if trust.trusted else trust.reason,
         )
 
     async def pause(paused: bool) -> Acknowledged:
@@ -132,22 +172,3 @@ def _runner_methods(table: Dispatcher, runs: Runs) -> None:
 
     table.answer(runner_wire.RUNNER_HELLO, hello)
     table.hear(runner_wire.RUNNER_DOORBELL, lambda told, _: runs.rang(told))
-
-
-async def _plugins(project: Project, params: plugin.PluginListParams) -> plugin.PluginListResult:
-    found = project.discovery
-    shown = [
-        plugin.ControlPluginInfo(
-            name=one.name,
-            version=one.manifest.version,
-            kind=one.manifest.plugin_kind,
-            source=one.candidate.source,
-            signature_verified=False,
-            description=one.manifest.description,
-            binary_path=one.candidate.command[0],
-        )
-        for one in found.plugins
-        if params.kind is None or params.kind in one.kinds
-    ]
-    failures = [plugin.PluginWarning(plugin=failure.name, message=failure.message) for failure in found.warnings]
-    return plugin.PluginListResult(plugins=shown, warnings=failures if params.include_warnings else [])

@@ -10,23 +10,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settings, room
 from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
-from animus_core.errors import AnimusError, Conflict, Unavailable
+from animus_core.errors import AnimusError, Conflict, NotTrusted, Unavailable
 from animus_core.workflow.plan import Plan
 
-__all__ = ["Loop", "PlanFor", "new_run_id"]
+__all__ = ["Gate", "Loop", "new_run_id"]
 
 _log = logging.getLogger("animus.daemon")
 
-PlanFor = Callable[[QueueEntry], Awaitable[Plan]]
-"""The snapshot that a run of this entry executes. Raises AnimusError when there can be none."""
+
+class Gate(Protocol):
+    """Whether work may start, and what it then executes."""
+
+    async def admits(self) -> bool:
+        """Whether anything may start now; if not, everything keeps its place."""
+        ...
+
+    async def plan_for(self, entry: QueueEntry) -> Plan:
+        """The snapshot that a run of this entry executes. Raises NotTrusted, or another AnimusError: there is none."""
+        ...
 
 
 def new_run_id() -> str:
@@ -38,15 +48,16 @@ class Loop:
     """Runs until `stop` is called. Every tick is complete in itself; an error in one is logged, and the next comes."""
 
     def __init__(
-        self, queue: Queue, runs: Runs, bus: Bus, state: CoreState, settings: Callable[[], Settings], plan_for: PlanFor
+        self, queue: Queue, runs: Runs, bus: Bus, state: CoreState, settings: Callable[[], Settings], gate: Gate
     ) -> None:
         self._queue = queue
         self._runs = runs
         self._bus = bus
         self._state = state
         self._settings = settings
-        self._plan_for = plan_for
+        self._gate = gate
         self._nudged = asyncio.Event()
+        self._looked_at = datetime.now(UTC)
         self._stopping = False
 
     def nudge(self) -> None:
@@ -76,7 +87,10 @@ class Loop:
 
     async def tick(self) -> int:
         """Start as many entries as there is room for; how many were started."""
+        self._looked_at = datetime.now(UTC)
         self._runs.check_hellos()
+        if not await self._gate.admits():
+            return 0
         free = room(self._settings(), self._runs.active, paused=self._state.paused)
         started = 0
         if free.any_priority:
@@ -91,9 +105,12 @@ class Loop:
             if self._stopping:
                 break
             try:
-                await self._runs.start(entry, await self._plan_for(entry), new_run_id())
+                await self._runs.start(entry, await self._gate.plan_for(entry), new_run_id())
                 started += 1
                 _log.info("%s: started %s", entry.subject_id, entry.workflow_ref)
+            except NotTrusted as error:  # since the tick began: everything keeps its place
+                _log.warning("%s: %s", entry.subject_id, error.message)
+                break
             except Conflict as error:
                 _log.info("%s: %s", entry.entry_id, error.message)
             except Unavailable as error:  # no room, no process: the entry keeps its place
@@ -115,7 +132,8 @@ class Loop:
     async def _wait_s(self) -> float:
         heartbeat_s = self._heartbeat_s()
         due = await self._queue.next_due_at()
-        if due is None:
+        # What was due already could not start: only a nudge or the next look changes that.
+        if due is None or datetime.fromisoformat(due) <= self._looked_at:
             return heartbeat_s
         until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
         return max(0.0, min(heartbeat_s, until_due_s))

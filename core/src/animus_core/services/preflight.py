@@ -1,4 +1,4 @@
-"""What must be there before a daemon starts: a provider, a subject backend, and what the workflows name.
+"""What must be there before a daemon starts: providers and backends, and what the workflows and the project name.
 
 Called by the daemon before any status changes, and by `animus daemon preflight`; below lie discovery and workflows.
 """
@@ -6,16 +6,23 @@ Called by the daemon before any status changes, and by `animus daemon preflight`
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from animus_core.errors import InvalidInput
 from animus_core.host.discover import Discovery
-from animus_core.services.project import missing_providers, provider_names
+from animus_core.host.route import match_kind
+from animus_core.services.project import default_subject_kind, missing_providers, provider_names
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
 
 __all__ = ["Shortfall", "check", "require"]
+
+_CUSTOM: Final = "custom"  # served by nobody: any text is such a subject
+_PROVIDER: Final = "animus-provider-"
+_SUBJECT: Final = "animus-subject-"
+_BACKENDS: Final = {"task": "animus-subject-files"}
 
 
 class Shortfall(NamedTuple):
@@ -27,21 +34,12 @@ class Shortfall(NamedTuple):
 
 
 def check(project_root: Path, discovery: Discovery) -> list[Shortfall]:
-    """Everything that is missing. Raises InvalidWorkflow for workflow files that do not load."""
-    found = []
-    if not discovery.of_kind("provider"):
-        found.append(Shortfall("provider", "no provider plugin is installed", "pip install animus-provider-mock"))
-    if not discovery.of_kind("subject_backend"):
-        message = "no subject backend is installed"
-        found.append(Shortfall("subject_backend", message, "pip install animus-subject-files"))
-    workflows = load_workflows(project_root, dict(os.environ))
-    required = {variable.name: "" for one in workflows.workflows.values() for variable in one.value.variables}
-    for defined in workflows.workflows.values():
-        for tool in missing_providers(build_plan(workflows, defined.id, required), discovery):
-            served = ", ".join(sorted(provider_names(discovery))) or "none"
-            message = f"{defined.place}: workflow {defined.id!r} needs provider {tool!r} (installed: {served})"
-            found.append(Shortfall("provider", message, f"pip install animus-provider-{tool}"))
-    return found
+    """Everything that is missing. Raises InvalidWorkflow, InvalidInput for the project's files that do not load."""
+    return [
+        *_roles(discovery),
+        *_default_kind(default_subject_kind(project_root), discovery),
+        *_providers(project_root, discovery),
+    ]
 
 
 def require(project_root: Path, discovery: Discovery) -> None:
@@ -50,10 +48,62 @@ def require(project_root: Path, discovery: Discovery) -> None:
     if not found:
         return
     lines = [f"{shortfall.message}\n  fix: {shortfall.fix}" for shortfall in found]
-    lines += [f"{failure.name} was found and cannot be used: {failure.message}" for failure in discovery.warnings]
+    told = {shortfall.fix for shortfall in found}
+    for failure in discovery.warnings:
+        if failure.fix not in told:
+            lines.append(f"{failure.name} was found and cannot be used: {failure.message}")
     details: list[dict[str, Any]] = [shortfall._asdict() for shortfall in found]
     raise InvalidInput(
         "preflight failed: " + "\n".join(lines),
         hint="Mend that and start again, or start without this check: --skip-preflight",
         details={"schema": "animus.daemon.preflight.v1", "ok": False, "missing": details},
     )
+
+
+def _roles(discovery: Discovery) -> Iterator[Shortfall]:
+    if not discovery.of_kind("provider"):
+        message = "no provider plugin is installed"
+        yield _shortfall("provider", message, discovery, [_PROVIDER], f"{_PROVIDER}mock")
+    if not discovery.of_kind("subject_backend"):
+        message = "no subject backend is installed"
+        yield _shortfall("subject_backend", message, discovery, [_SUBJECT], _BACKENDS["task"])
+
+
+def _default_kind(kind: str, discovery: Discovery) -> Iterator[Shortfall]:
+    backends = discovery.of_kind("subject_backend")
+    claims = {claim for backend in backends for claim in backend.subject_kinds}
+    # A backend that says its kinds in the handshake alone may be the one; none at all is told by its role.
+    silent = any(not backend.subject_kinds for backend in backends)
+    if kind == _CUSTOM or not backends or silent or match_kind(kind, claims) is not None:
+        return
+    message = (
+        f"no subject backend serves {kind!r}, the kind of this project's subjects (served: {', '.join(sorted(claims))})"
+    )
+    wanted = _BACKENDS.get(kind, f"{_SUBJECT}{kind.partition('.')[0]}")
+    yield _shortfall("subject_backend", message, discovery, [wanted, _SUBJECT], wanted)
+
+
+def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:
+    workflows = load_workflows(project_root, dict(os.environ))
+    required = {variable.name: "" for one in workflows.workflows.values() for variable in one.value.variables}
+    for defined in workflows.workflows.values():
+        for tool in missing_providers(build_plan(workflows, defined.id, required), discovery):
+            served = ", ".join(sorted(provider_names(discovery))) or "none"
+            message = f"{defined.place}: workflow {defined.id!r} needs provider {tool!r} (installed: {served})"
+            wanted = f"{_PROVIDER}{tool}"
+            yield _shortfall("provider", message, discovery, [wanted, tool], wanted, exactly=True)
+
+
+def _shortfall(
+    role: str, message: str, discovery: Discovery, names: list[str], wanted: str, *, exactly: bool = False
+) -> Shortfall:
+    """A shortfall whose fix is that of a plugin that was found and would have served, else to install `wanted`.
+
+    `names` are what such a plugin is called (`exactly`) or how its name begins, the best first.
+    """
+    for name in names:
+        for failure in discovery.warnings:
+            if failure.name == name or (not exactly and failure.name.startswith(name)):
+                fix = failure.fix or f"animus plugin info {failure.name}"
+                return Shortfall(role, f"{message}; {failure.name} was found: {failure.message}", fix)
+    return Shortfall(role, message, f"animus plugin install {wanted}")

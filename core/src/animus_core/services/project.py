@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from animus_core.daemon.bus import Bus
@@ -17,14 +18,16 @@ from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import InvalidInput
 from animus_core.host.discover import Discovery
+from animus_core.host.fleet import Fleet
 from animus_core.host.route import SubjectRouter
+from animus_core.host.trust import TrustGate
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import Plan, build_plan, providers_needed
 
-__all__ = ["Project", "missing_providers", "provider_names"]
+__all__ = ["Project", "default_subject_kind", "missing_providers", "provider_names"]
 
 _DEFAULT_KIND: Final = "task"
 
@@ -40,9 +43,24 @@ def missing_providers(plan: Plan, discovery: Discovery) -> list[str]:
     return sorted(providers_needed(plan) - provider_names(discovery))
 
 
+def default_subject_kind(project_root: Path) -> str:
+    """`default_subject_kind` of `.animus/config.json`, else `task`. Raises InvalidInput for a broken file."""
+    path = project_root / ".animus" / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return _DEFAULT_KIND
+    except (ValueError, OSError) as error:
+        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file, or remove it.") from error
+    kind = config.get("default_subject_kind", _DEFAULT_KIND) if isinstance(config, dict) else None
+    if not isinstance(kind, str) or not kind:
+        raise InvalidInput(f"{path}: default_subject_kind is no text", hint='Write "default_subject_kind": "task".')
+    return kind
+
+
 @dataclass
 class Project:
-    """One project at work. `changed` nudges the loop, when there is one."""
+    """One project at work. `changed` nudges the loop, when there is one; `look` says which plugins there are now."""
 
     scope: Scope
     database: Database
@@ -50,32 +68,44 @@ class Project:
     router: SubjectRouter
     bus: Bus = field(default_factory=Bus)
     changed: Callable[[], None] = lambda: None
+    look: Callable[[], Awaitable[Discovery]] | None = None
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.database)
         self.state = CoreState(self.scope)
+        self.trust = TrustGate(self.scope.root.parent, self.scope.project_root)
+
+    @property
+    def fleet(self) -> Fleet:
+        """The supervised plugins."""
+        return self.router.fleet
+
+    async def refresh(self) -> None:
+        """Take over what has been installed or removed meanwhile. What runs unchanged is not touched."""
+        if self.look is None:
+            return
+        found = await self.look()
+        if found is not self.discovery:
+            self.discovery = found
+            await self.fleet.replace(found)
+            self.router.reload()
 
     def default_subject_kind(self) -> str:
-        """`default_subject_kind` of `.animus/config.json`, else `task`. Raises InvalidInput for a broken file."""
-        path = self.scope.project_root / ".animus" / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return _DEFAULT_KIND
-        except (ValueError, OSError) as error:
-            raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file, or remove it.") from error
-        kind = config.get("default_subject_kind", _DEFAULT_KIND) if isinstance(config, dict) else None
-        if not isinstance(kind, str) or not kind:
-            raise InvalidInput(f"{path}: default_subject_kind is no text", hint='Write "default_subject_kind": "task".')
-        return kind
+        """As the function of this name, of this project."""
+        return default_subject_kind(self.scope.project_root)
 
     async def workflows(self) -> WorkflowSet:
-        """The project's workflows as the files say now. Raises InvalidWorkflow."""
-        return await asyncio.to_thread(load_workflows, self.scope.project_root, dict(os.environ))
+        """The project's workflows as the files say now, trusted or not: to be looked at. Raises InvalidWorkflow."""
+        return await asyncio.to_thread(self._load)
+
+    async def trusted_workflows(self) -> WorkflowSet:
+        """The project's workflows, to be executed. Raises NotTrusted unless every byte is trusted; InvalidWorkflow."""
+        return await asyncio.to_thread(self.trust.load, self._load, _hashes)
 
     async def plan_for(self, entry: QueueEntry) -> Plan:
-        """The snapshot that a run of `entry` executes. Raises InvalidInput or NotFound for people to read."""
-        return self.plan(await self.workflows(), entry.workflow_ref, entry.read_dispatch().vars)
+        """What a run of `entry` executes. Raises NotTrusted; InvalidInput or NotFound for people to read."""
+        await self.refresh()
+        return self.plan(await self.trusted_workflows(), entry.workflow_ref, entry.read_dispatch().vars)
 
     def plan(self, workflows: WorkflowSet, workflow_ref: str, variables: Mapping[str, str]) -> Plan:
         """The plan of a workflow with these variables, if everything it needs is installed.
@@ -89,6 +119,13 @@ class Project:
             raise InvalidInput(
                 f"workflow {plan.workflow_ref!r} needs the provider {missing[0]!r}, which is not installed "
                 f"(installed: {served})",
-                hint=f"Install it (pip install animus-provider-{missing[0]}), or name another `tool` for its agent.",
+                hint=f"Install it: animus plugin install animus-provider-{missing[0]} (or name another `tool`).",
             )
         return plan
+
+    def _load(self) -> WorkflowSet:
+        return load_workflows(self.scope.project_root, dict(os.environ))
+
+
+def _hashes(workflows: WorkflowSet) -> Iterator[str]:
+    return (source.sha256 for source in workflows.sources)

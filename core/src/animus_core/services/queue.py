@@ -5,6 +5,7 @@ Called by the control server; below lie ingress, the plan (an entry that could n
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry, priority_number
@@ -14,8 +15,9 @@ from animus_core.services.project import Project
 from animus_protocol.models.base import utc_text
 from animus_protocol.models.control import queue as wire
 
-__all__ = ["QueueService"]
+__all__ = ["WAITS_FOR_TRUST", "QueueService"]
 
+WAITS_FOR_TRUST: Final = "waits for trust: animus trust"
 _PAGE: Final = 100
 _MAX_PAGE: Final = 1000
 _WIRE_STATUS: Final = {
@@ -40,6 +42,7 @@ class QueueService:
 
     async def enqueue(self, params: wire.QueueEnqueueParams, trigger_source: str = "manual") -> wire.ControlQueueEntry:
         """Accept work on a subject; durable when this returns. The workflow must be able to start."""
+        await self._project.refresh()
         workflows = await self._project.workflows()
         workflow_ref = resolve_workflow(workflows, params.workflow_ref)
         self._project.plan(workflows, workflow_ref, params.vars)
@@ -56,19 +59,22 @@ class QueueService:
         run_at = utc_text(params.run_at) if params.run_at else None
         enqueued = await self._queue.enqueue(dispatch, run_at=run_at)
         self._published()
-        return _shown(enqueued.entry)
+        return _shown(enqueued.entry, await self._waiting())
 
     async def list(self, params: wire.QueueListParams) -> wire.QueueListResult:
         """A page of entries in the order of dispatch: the active ones, or those of one status."""
         status = _STATUS[params.status] if params.status else None
         page = await self._queue.page(status, params.cursor, min(params.limit or _PAGE, _MAX_PAGE))
-        return wire.QueueListResult(entries=[_shown(entry) for entry in page.entries], next_cursor=page.next_cursor)
+        waiting = await self._waiting()
+        return wire.QueueListResult(
+            entries=[_shown(entry, waiting) for entry in page.entries], next_cursor=page.next_cursor
+        )
 
     async def change(self, verb: str, name: str, reason: str | None = None) -> wire.ControlQueueEntry:
         """`hold`, `release` or `drop` an entry by its id or its subject's."""
         entry = await self._queue.change(verb, name, reason)
         self._published()
-        return _shown(entry)
+        return _shown(entry, await self._waiting())
 
     async def stats(self) -> wire.ControlQueueStats:
         """How many entries in each status."""
@@ -80,6 +86,11 @@ class QueueService:
             done_recent=counts[EntryStatus.DONE],
             dropped_recent=counts[EntryStatus.DROPPED],
         )
+
+    async def _waiting(self) -> str | None:
+        """Why entries that are ready do not start, if so. Never stored: it says how things are now."""
+        trust = await asyncio.to_thread(self._project.trust.check)
+        return None if trust.trusted else WAITS_FOR_TRUST
 
     def _published(self) -> None:
         self._project.bus.publish()
@@ -95,7 +106,7 @@ def _priority(priority: int | str | None) -> str | None:
     return text
 
 
-def _shown(entry: QueueEntry) -> wire.ControlQueueEntry:
+def _shown(entry: QueueEntry, waiting: str | None) -> wire.ControlQueueEntry:
     return wire.ControlQueueEntry.model_validate(
         {
             "id": entry.entry_id,
@@ -103,7 +114,7 @@ def _shown(entry: QueueEntry) -> wire.ControlQueueEntry:
             "status": _WIRE_STATUS[entry.status],
             "priority": entry.priority,
             "enqueued_at": entry.enqueued_at,
-            "hold_reason": entry.hold_reason,
+            "hold_reason": waiting if entry.status is EntryStatus.PENDING else entry.hold_reason,
             "kind": entry.subject_kind,
             "workflow_ref": entry.workflow_ref,
             "run_id": entry.run_id,

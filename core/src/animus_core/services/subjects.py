@@ -5,9 +5,11 @@ Called by the control server; below lies the router. A change of a subject nudge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from animus_core.errors import NotFound
+from animus_core.host.subject_watch import POLL_S, SubjectWatch
 from animus_core.services.project import Project
 from animus_protocol.errors import RpcError
 from animus_protocol.models import subject as plugin_wire
@@ -21,8 +23,9 @@ _DEFAULT_KIND: Final = "task"
 class SubjectService:
     """Operations on subjects, whichever plugin they live in."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, poll_s: float = POLL_S) -> None:
         self._project = project
+        self._poll_s = poll_s
 
     async def list(self, params: wire.SubjectListParams) -> plugin_wire.SubjectList:
         """Subjects of the wanted kinds, or of every kind that is served; filtered once more by kind."""
@@ -38,7 +41,7 @@ class SubjectService:
             else:
                 found.subjects.extend(subjects)
         if found is None:
-            raise NotFound("no subject backend is installed", hint="Install one, for example animus-subject-files.")
+            raise _no_backend()
         return found
 
     async def get(self, subject_id: str) -> plugin_wire.Subject:
@@ -70,6 +73,20 @@ class SubjectService:
         kind = kind or _DEFAULT_KIND
         return await self._project.router.call(kind, plugin_wire.SUBJECT_NEXT, plugin_wire.SubjectNextParams(kind=kind))
 
+    async def watches(self, params: wire.SubjectWatchParams) -> Sequence[SubjectWatch]:
+        """One watch a kind: of the one that is named, of those of the filter, or of all that are served now.
+
+        Raises NotFound when nothing is served, UnclaimedKind for a kind that nobody serves.
+        """
+        router, wanted = self._project.router, params.filter or plugin_wire.SubjectFilter()
+        await router.learn()
+        kinds = [params.kind] if params.kind else wanted.kind or router.kinds
+        if not kinds:
+            raise _no_backend()
+        for kind in kinds:
+            router.owner(kind)
+        return [SubjectWatch(router, kind, wanted, poll_s=self._poll_s) for kind in dict.fromkeys(kinds)]
+
     async def _find(self, subject_id: str) -> tuple[str, plugin_wire.Subject]:
         for kind in self._project.router.kinds:
             if kind.endswith("*"):
@@ -80,3 +97,7 @@ class SubjectService:
                 if error.category != "not_found":
                     raise
         raise NotFound(f"no subject {subject_id!r}", hint="Look at what there is: animus subject list")
+
+
+def _no_backend() -> NotFound:
+    return NotFound("no subject backend is installed", hint="Install one, for example animus-subject-files.")

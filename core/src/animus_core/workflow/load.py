@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from animus_core.host.trust_coverage import DATA_FOLDERS
 from animus_core.workflow.definitions import (
     ID_PATTERN,
     AgentProfile,
@@ -228,8 +229,13 @@ class _Reader:
         folder = self.root / FOLDER
         path, place = folder / written, agent.place_of("system_prompt_file")
         hint = f"put the file under `{FOLDER}/` and write its path from there"
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        real, home = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+        if not real.is_relative_to(home):
             self.refuse(place, f"the prompt file {shown(written)} lies outside `{FOLDER}/`", hint)
+            return None
+        if real != home and real.relative_to(home).parts[0] in DATA_FOLDERS:
+            message = f"the prompt file {shown(written)} lies in a folder of data, which trust does not cover"
+            self.refuse(place, message, f"put it elsewhere under `{FOLDER}/`, for example into `{FOLDER}/prompts/`")
             return None
         try:
             text, digest = read_text(path, self.name(path))

@@ -1,0 +1,53 @@
+"""Streams of the daemon as JSON lines on standard output, until interrupted: without the envelope.
+
+Used by the commands that follow something; below lies the control client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from animus_core.control.client import connect_control
+from animus_core.errors import Unavailable
+from animus_core.store.paths import Scope
+from animus_protocol.connection import Notification
+from animus_protocol.models.base import Method, Params
+from animus_protocol.models.common import Watching
+from animus_protocol.models.control.daemon import SUBSCRIPTION_CLOSED
+
+__all__ = ["follow"]
+
+
+def follow(scope: Scope, method: Method[Params, Watching], params: Params, item: str) -> None:
+    """Print the `data` of every notification called `item` until the daemon leaves.
+
+    Raises Unavailable when there is no daemon or it ends the stream, BrokenPipeError when nobody reads any more.
+    """
+    asyncio.run(_follow(scope, method, params, item))
+
+
+async def _follow(scope: Scope, method: Method[Params, Watching], params: Params, item: str) -> None:
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def show(notification: Notification) -> None:
+        if over.done():
+            return
+        if notification.method == SUBSCRIPTION_CLOSED.name:
+            over.set_exception(Unavailable(f"the daemon has ended the stream: {notification.params.get('reason')}"))
+        if notification.method != item:
+            return
+        try:
+            sys.stdout.write(json.dumps(notification.params["data"], ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            over.set_exception(error)
+
+    async with connect_control(scope, show) as control:
+        await control.call(method, params)
+        async with asyncio.TaskGroup() as group:
+            ended = group.create_task(control.ended())
+            over.add_done_callback(lambda _: ended.cancel())
+        if over.done():
+            over.result()

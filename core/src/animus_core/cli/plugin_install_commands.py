@@ -1,0 +1,96 @@
+"""`animus plugin install | uninstall`: steps on standard error for people, one envelope for programs.
+
+Called by `main.py`; below lie the services. The work is done in this process, also while a daemon runs: the lock file
+is what both share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from animus_core.cli.output import Output
+from animus_core.cli.plugin_commands import place_of
+from animus_core.cli.session import scope_of
+from animus_core.host.install import Installed
+from animus_core.services.plugins import Wanted, installed_info
+from animus_core.services.plugins import install as install_plugin
+from animus_core.services.plugins import uninstall as uninstall_plugin
+from animus_core.store.paths import Scope
+
+__all__ = ["install", "tell_daemon", "uninstall"]
+
+
+def install(args: argparse.Namespace, output: Output) -> int:
+    """Install what is named; every plugin in it."""
+    steps: list[str] = []
+
+    def report(step: str) -> None:
+        steps.append(step)
+        if not output.json_mode:
+            sys.stderr.write(f"{step} …\n")
+            sys.stderr.flush()
+
+    async def confirm(question: str) -> bool:
+        return args.yes or (not output.json_mode and sys.stdin.isatty() and await _asked(question))
+
+    wanted = Wanted(args.source, Path.cwd(), name=args.name, development=args.dev)
+    done = asyncio.run(install_plugin(place_of(args), wanted, report=report, confirm=confirm))
+    note = tell_daemon(scope_of(args))
+    plugins = [
+        {
+            **installed_info(one).model_dump(mode="json", exclude_none=True),
+            "previous_version": one.previous.version if one.previous is not None else None,
+        }
+        for one in done
+    ]
+    lines = [_line(one) for one in done] + ([note] if note else [])
+    output.result({"plugins": plugins, "steps": steps, "note": note}, "\n".join(lines))
+    return 0
+
+
+def uninstall(args: argparse.Namespace, output: Output) -> int:
+    """Remove what was installed under a name."""
+    removed = asyncio.run(uninstall_plugin(place_of(args), args.name))
+    note = tell_daemon(scope_of(args))
+    data = {"name": removed.name, "version": removed.version, "note": note}
+    output.result(data, "\n".join([f"uninstalled {removed.name} {removed.version}", *([note] if note else [])]))
+    return 0
+
+
+def tell_daemon(scope: Scope) -> str | None:
+    """What a running daemon of the project makes of a change, in a sentence; None when none runs."""
+    from animus_core.control.client import daemon_is_running
+
+    if not daemon_is_running(scope):
+        return None
+    return (
+        "The daemon of this project takes the change over with the next work that is enqueued; "
+        "to take it now: animus plugin restart NAME"
+    )
+
+
+def _line(one: Installed) -> str:
+    entry, previous = one.entry, one.previous
+    what = f"{entry.name} {entry.version} ({entry.plugin_kind})"
+    how = "for development" if entry.development else ""
+    if previous is None:
+        return f"installed {what} {how}".rstrip()
+    if previous.version == entry.version:
+        return f"installed {what} again {how}".rstrip()
+    return f"installed {what}, it was {previous.version} {how}".rstrip()
+
+
+async def _asked(question: str) -> bool:
+    """Whether a person at the terminal says yes. Ctrl-C ends the waiting, as a blocking read would not."""
+    loop, answered = asyncio.get_running_loop(), asyncio.Event()
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    loop.add_reader(sys.stdin.fileno(), answered.set)
+    try:
+        await answered.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,110 @@
+"""`animus plugin status | ping | call | restart`: plugins that run.
+
+Called by `main.py`; below lies the control client. With a daemon they ask it; without one a plugin is started for the
+one question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, Final
+
+from animus_core.cli.output import Output, table
+from animus_core.cli.session import scope_of, with_control, with_daemon
+from animus_core.control.client import CALL_S
+from animus_core.errors import InvalidInput, Unavailable
+from animus_protocol.models.control import plugin as wire
+
+__all__ = ["call", "ping", "restart", "status"]
+
+_START_S: Final = 60.0
+_MARGIN_S: Final = 10.0
+_EXAMPLE: Final = """Write --params '{"id": "TASK-001"}'."""
+_MEBIBYTE: Final = 1024 * 1024
+
+
+def status(args: argparse.Namespace, output: Output) -> int:
+    """Print the state of every plugin, or of one."""
+    params = wire.PluginStatusParams(name=args.name)
+    found = with_control(scope_of(args), lambda control: control.call(wire.PLUGIN_STATUS, params))
+    output.result(found.model_dump(mode="json", exclude_none=True), lambda: _told(found.plugins))
+    return 0
+
+
+def ping(args: argparse.Namespace, output: Output) -> int:
+    """Ask a plugin whether it answers. Raises Unavailable (exit 5) with the reason when it does not."""
+    params = wire.PluginNameParams(name=args.name)
+    found = with_control(
+        scope_of(args), lambda control: control.call(wire.PLUGIN_PING, params, timeout_s=_START_S + _MARGIN_S)
+    )
+    if not found.ok:
+        raise Unavailable(
+            found.error or f"plugin {args.name} does not answer", hint=f"Look closer: animus plugin info {args.name}"
+        )
+    output.result(found.model_dump(mode="json", exclude_none=True), f"{args.name} answers ({found.latency_ms} ms)")
+    return 0
+
+
+def call(args: argparse.Namespace, output: Output) -> int:
+    """Call any method of a plugin and print its result."""
+    params = wire.PluginCallParams(
+        name=args.name, method=args.method, params=_params(args), timeout_secs=args.timeout_secs
+    )
+    timeout_s = _START_S + _MARGIN_S + (CALL_S if args.timeout_secs is None else args.timeout_secs)
+    found: Any = with_control(
+        scope_of(args), lambda control: control.call(wire.PLUGIN_CALL, params, timeout_s=timeout_s)
+    )
+    output.result(found, lambda: json.dumps(found, ensure_ascii=False, indent=2))
+    return 0
+
+
+def restart(args: argparse.Namespace, output: Output) -> int:
+    """Take over what is installed now, forget the plugin's failures, start it again. Needs the daemon."""
+    params = wire.PluginNameParams(name=args.name)
+    told = with_daemon(
+        scope_of(args), lambda control: control.call(wire.PLUGIN_RESTART, params, timeout_s=_START_S + _MARGIN_S)
+    )
+    output.result(told.model_dump(mode="json", exclude_none=True), f"{told.name}: {told.state}")
+    return 0
+
+
+def _params(args: argparse.Namespace) -> dict[str, Any]:
+    """`--params` and then each `key=value`, where a value that is JSON is that, and anything else is text."""
+    params: Any = {}
+    if args.params is not None:
+        try:
+            params = json.loads(args.params)
+        except ValueError as error:
+            raise InvalidInput(
+                f"--params is no JSON: {error}", hint='Write --params \'{"id": "TASK-001"}\'.'
+            ) from error
+        if not isinstance(params, dict):
+            raise InvalidInput("--params is no JSON object", hint='Write --params \'{"id": "TASK-001"}\'.')
+    for pair in args.values:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise InvalidInput(f"{pair!r} is no key=value", hint="Write for example id=TASK-001.")
+        try:
+            params[key] = json.loads(text)
+        except ValueError:
+            params[key] = text
+    found: dict[str, Any] = params
+    return found
+
+
+def _told(plugins: list[wire.PluginStatusInfo]) -> str:
+    rows = [
+        [
+            one.name,
+            one.kind,
+            one.state + (f" (again in {one.retry_in_ms / 1000:.0f} s)" if one.retry_in_ms is not None else ""),
+            "" if one.pid is None else str(one.pid),
+            "" if one.uptime_ms is None else f"{one.uptime_ms // 1000} s",
+            "" if one.memory_bytes is None else f"{one.memory_bytes / _MEBIBYTE:.0f} MiB",
+            str(one.restarts),
+            one.last_error or "",
+        ]
+        for one in plugins
+    ]
+    return table(["PLUGIN", "KIND", "STATE", "PID", "UP", "MEMORY", "RESTARTS", "LAST ERROR"], rows)

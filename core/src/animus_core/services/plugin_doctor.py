@@ -1,0 +1,126 @@
+"""What is wrong with the plugins of this machine and project, each fault with the command that mends it.
+
+Called by `animus plugin doctor` and `animus plugin lock verify`; below lie discovery, the lock file and the folders of
+installed plugins. Everything is looked at anew, and nothing that is not trusted is executed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from animus_core.errors import InvalidInput, NotFound, Unavailable
+from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.environment import missing_environment
+from animus_core.host.install import leftover_folders
+from animus_core.host.lockfile import LockEntry, Lockfile
+from animus_core.host.plugin_folders import lock_of
+from animus_core.services.plugins import Place, removal_of
+
+__all__ = ["Problem", "Verified", "examine", "verify"]
+
+
+class Problem(NamedTuple):
+    """One fault. `plugin` is None for what concerns no single one; `fix` is a command or an edit."""
+
+    check: str
+    plugin: str | None
+    message: str
+    fix: str
+
+
+class Verified(NamedTuple):
+    """A locked plugin, read anew. `state`: `ok`, `development` (never compared) or `drifted`."""
+
+    entry: LockEntry
+    state: str
+    changes: tuple[str, ...]
+    fix: str
+
+
+async def verify(place: Place, name: str | None = None) -> list[Verified]:
+    """Hash all that was installed, or one plugin, again. Raises NotFound, Unavailable (an unreadable lock file)."""
+    lock = await asyncio.to_thread(Lockfile.read, place.config_dir)
+    entries = [entry for entry in lock.entries.values() if name is None or entry.name == name]
+    if name is not None and not entries:
+        raise NotFound(f"no plugin called {name!r} is in plugins.lock", hint="See what there is: animus plugin list")
+    return [await asyncio.to_thread(_verified, lock, entry) for entry in entries]
+
+
+async def examine(place: Place) -> list[Problem]:
+    """Every fault that can be found. Raises nothing that is one of them."""
+    problems = await asyncio.to_thread(lambda: list(_installed(place.config_dir)))
+    known = {problem.plugin for problem in problems}
+    try:
+        discovery = await place.discover(refresh=True)
+    except InvalidInput as error:
+        return [Problem("registry", None, error.message, error.hint or "Mend the file."), *problems]
+    for failure in discovery.warnings:
+        if failure.name not in known:
+            fix = failure.fix or f"animus plugin info {shlex.quote(failure.name)}"
+            problems.append(Problem("usable", failure.name, failure.message, fix))
+    problems += [problem for plugin in discovery.plugins for problem in _environment(plugin, place)]
+    problems += _duplicates(discovery, place)
+    return problems
+
+
+def _verified(lock: Lockfile, entry: LockEntry) -> Verified:
+    drift = None if entry.development else lock.verify(entry)
+    if drift is None:
+        return Verified(entry, "development" if entry.development else "ok", (), "")
+    return Verified(entry, "drifted", drift.changes or (drift.message,), _command(drift.fix))
+
+
+def _installed(config_dir: Path) -> Iterator[Problem]:
+    """What is wrong with the lock file, what it names, and the folders beside it."""
+    try:
+        lock = Lockfile.read(config_dir)
+    except Unavailable as error:
+        yield Problem("lock", None, error.message, error.hint or "Mend the file.")
+        return
+    for entry in lock.entries.values():
+        again = f"animus plugin install {shlex.quote(entry.source)}{' --dev' if entry.development else ''}"
+        program = Path(entry.command[0])
+        python = Path(entry.folder) / "bin" / "python" if entry.folder is not None else None
+        if not program.exists():
+            fix = again if entry.folder is not None else f"animus plugin uninstall {shlex.quote(entry.name)}"
+            yield Problem("program", entry.name, f"its program {program} is gone", fix)
+        elif not os.access(program, os.X_OK):
+            yield Problem(
+                "program",
+                entry.name,
+                f"its program {program} may not be executed",
+                f"chmod +x {shlex.quote(str(program))}",
+            )
+        elif python is not None and not python.exists():
+            yield Problem("interpreter", entry.name, f"the Python that it was installed with is gone ({python})", again)
+        elif not entry.development and (drift := lock.verify(entry)) is not None:
+            yield Problem("drift", entry.name, drift.message, _command(drift.fix))
+    for folder in leftover_folders(config_dir):
+        fix = f"rm -r {shlex.quote(str(folder))} {shlex.quote(str(lock_of(folder)))}"
+        yield Problem("leftover", None, f"{folder} belongs to no plugin", fix)
+
+
+def _command(fix: str) -> str:
+    """The first way to mend it: the second is to ask the doctor, which is being done."""
+    return fix.partition("  (or: ")[0]
+
+
+def _environment(plugin: Plugin, place: Place) -> Iterator[Problem]:
+    for name in missing_environment(os.environ, plugin.manifest, plugin.candidate.settings):
+        fix = f"export {name}=…, or plugins.{plugin.name}.env.{name} in {place.config_dir / 'plugins.yaml'}"
+        yield Problem("environment", plugin.name, f"it needs the variable {name}, which is not set", fix)
+
+
+def _duplicates(discovery: Discovery, place: Place) -> Iterator[Problem]:
+    claimed: dict[str, Plugin] = {}
+    for plugin in discovery.of_kind("subject_backend"):
+        for kind in plugin.subject_kinds:
+            first = claimed.setdefault(kind, plugin)
+            if first is not plugin:
+                message = f"it claims subject kind {kind!r}, and so does {first.name}: the daemon refuses to start"
+                yield Problem("subject-kind", plugin.name, message, removal_of(plugin.candidate, place))

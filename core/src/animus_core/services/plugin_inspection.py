@@ -1,0 +1,110 @@
+"""All that can be said of one plugin without starting it: manifest, where it was found, its lock, its environment.
+
+Called by `animus plugin info` and the control server; below lie discovery and the lock file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from animus_core.errors import NotFound, Unavailable
+from animus_core.host.candidates import Candidate
+from animus_core.host.discover import Plugin, ProbeFailure
+from animus_core.host.lockfile import Lockfile
+from animus_core.services.plugins import Place
+
+__all__ = ["Inspection", "inspect_plugin"]
+
+_FLAGS: Final = ("$harness/", "$host/", "$vendor/", "$ui/")
+
+
+class Inspection(NamedTuple):
+    """What is known of a name. Without `plugin` it cannot be used, and `problem` says why.
+
+    `lock`: `locked`, `development`, `trusted by installation` (in this environment), `not locked`, `drifted`, or
+    `unreadable`.
+    """
+
+    name: str
+    plugin: Plugin | None
+    candidate: Candidate | None
+    lock: str
+    problem: ProbeFailure | None
+    hides: tuple[Candidate, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs; the environment's values are never in it."""
+        candidate, plugin = self.candidate, self.plugin
+        told: dict[str, Any] = {"name": self.name, "usable": plugin is not None, "lock": self.lock}
+        if candidate is not None:
+            settings = candidate.settings
+            told |= {
+                "found_in": candidate.source,
+                "command": list(candidate.command),
+                "env": sorted(settings.env),
+                "pass_env": list(settings.pass_env),
+                "limits": {name: value for name, value in settings.limits._asdict().items() if value is not None},
+            }
+            if candidate.locked is not None:
+                told["locked"] = candidate.locked.model_dump(mode="json")
+        if plugin is not None:
+            told |= {
+                "manifest": plugin.manifest.model_dump(mode="json", exclude_none=True),
+                "kinds": list(plugin.kinds),
+                "subject_kinds": list(plugin.subject_kinds),
+                "methods": [
+                    name for name in plugin.manifest.capabilities if "/" in name and not name.startswith(_FLAGS)
+                ],
+                "environment": _environment(plugin),
+            }
+        if self.problem is not None:
+            told |= {"problem": self.problem.message, "fix": self.problem.fix}
+        if self.hides:
+            told["hides"] = [{"found_in": one.source, "command": list(one.command)} for one in self.hides]
+        return told
+
+
+async def inspect_plugin(place: Place, name: str, *, search_path: bool = False, refresh: bool = False) -> Inspection:
+    """All that can be said of `name` without starting it. Raises NotFound, InvalidInput."""
+    found, discovery = await asyncio.gather(
+        place.candidates(search_path=search_path), place.discover(search_path=search_path, refresh=refresh)
+    )
+    candidate = next((one for one in found.candidates if one.name == name), None)
+    plugin = discovery.named(name)
+    problem = next((one for one in discovery.warnings if one.name == name), None)
+    if candidate is None and plugin is None and problem is None:
+        raise NotFound(f"no plugin {name!r}", hint="See what there is: animus plugin list")
+    lock = await asyncio.to_thread(_lock_state, place.config_dir, name, candidate, usable=plugin is not None)
+    return Inspection(
+        name, plugin, plugin.candidate if plugin else candidate, lock, problem, found.hidden.get(name, ())
+    )
+
+
+def _lock_state(config_dir: Path, name: str, candidate: Candidate | None, *, usable: bool) -> str:
+    try:
+        lock = Lockfile.read(config_dir)
+    except Unavailable:
+        return "unreadable"
+    entry = lock.get(name)
+    if entry is None or (candidate is not None and candidate.locked is None):
+        installed_beside_us = candidate is not None and candidate.source == "environment"
+        return "trusted by installation" if installed_beside_us else "not locked"
+    if entry.development:
+        return "development"
+    return "locked" if usable or lock.verify(entry) is None else "drifted"
+
+
+def _environment(plugin: Plugin) -> list[dict[str, Any]]:
+    given = plugin.candidate.settings.env
+    return [
+        {
+            "name": one.name,
+            "required": one.required,
+            "sensitive": one.sensitive,
+            "set": one.name in os.environ or one.name in given,
+        }
+        for one in plugin.manifest.env_required
+    ]

@@ -1,0 +1,143 @@
+"""Where plugins are looked for, and how they get there and away: install, uninstall.
+
+Called by the CLI and the control server; below lie `host/install.py` and discovery. `plugin_inspection.py` tells all of
+one plugin, `plugin_doctor.py` what is wrong with any of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from animus_core.errors import InvalidInput, NotFound
+from animus_core.host.candidates import Candidate, Found, find_candidates
+from animus_core.host.discover import Discovery, Plugin, discover
+from animus_core.host.install import Installed, Request
+from animus_core.host.install import install as install_into
+from animus_core.host.install import uninstall as uninstall_from
+from animus_core.host.lockfile import LockEntry
+from animus_core.host.plugin_source import SourceKind, parse_source
+from animus_protocol.models.control import plugin as wire
+from animus_protocol.models.manifest import PluginManifest
+
+__all__ = ["Place", "Wanted", "install", "installed_info", "removal_of", "shown", "uninstall"]
+
+
+class Place(NamedTuple):
+    """Where plugins are looked for."""
+
+    config_dir: Path
+    project_root: Path
+
+    async def discover(self, *, search_path: bool = False, refresh: bool = False) -> Discovery:
+        """Every plugin that can be used, and why others cannot. Raises InvalidInput for the operator's registry."""
+        return await discover(self.config_dir, self.project_root, search_path=search_path, refresh=refresh)
+
+    async def candidates(self, *, search_path: bool = False) -> Found:
+        """What would be asked for its manifest; nothing is. Raises as `discover`."""
+        return await asyncio.to_thread(find_candidates, self.config_dir, self.project_root, search_path=search_path)
+
+
+class Wanted(NamedTuple):
+    """What somebody who stands in `cwd` asks to be installed; see `wire.PluginInstallParams`."""
+
+    source: str
+    cwd: Path
+    version: str | None = None
+    name: str | None = None
+    development: bool = False
+
+
+def shown(plugin: Plugin) -> wire.ControlPluginInfo:
+    """A plugin as the control protocol shows it."""
+    return _info(
+        plugin.name, plugin.manifest, plugin.candidate.command, plugin.candidate.source, plugin.candidate.locked
+    )
+
+
+async def install(
+    place: Place,
+    wanted: Wanted,
+    *,
+    report: Callable[[str], None],
+    confirm: Callable[[str], Awaitable[bool]],
+) -> list[Installed]:
+    """Install what is wanted. Raises as `host.install.install`."""
+    source = parse_source(wanted.source, wanted.cwd)
+    if wanted.version is not None:
+        if source.kind is not SourceKind.INDEX:
+            raise InvalidInput(f"a version cannot be chosen of {source.text}", hint="Leave the version out.")
+        source = parse_source(f"{source.text}=={wanted.version}", wanted.cwd)
+    request = Request(source, wanted.name, wanted.development)
+    return await install_into(place.config_dir, request, report=report, confirm=confirm)
+
+
+def installed_info(installed: Installed) -> wire.ControlPluginInfo:
+    """What was installed, as the control protocol shows it."""
+    entry = installed.entry
+    source = "development" if entry.development else "installed"
+    return _info(entry.name, installed.manifest, entry.command, source, entry)
+
+
+async def uninstall(place: Place, name: str) -> LockEntry:
+    """Remove what was installed under `name`. Raises NotFound that says where else it comes from, Unavailable."""
+    try:
+        return await uninstall_from(place.config_dir, name)
+    except NotFound:
+        found = await place.candidates(search_path=True)
+        candidate = next((one for one in found.candidates if one.name == name), None)
+        if candidate is None:
+            raise
+        raise NotFound(
+            f"{name} was not installed by animus: it is found in {_WHERE.get(candidate.source, candidate.source)} "
+            f"({candidate.command[0]})",
+            hint=f"To remove it: {removal_of(candidate, place)}",
+        ) from None
+
+
+_WHERE: Final = {
+    "project": "this project's .animus/",
+    "registry": "plugins.yaml",
+    "folder": "the folder of plugins",
+    "plugin-path": "ANIMUS_PLUGIN_PATH",
+    "environment": "animus's own Python environment",
+    "system-path": "PATH",
+}
+
+
+def removal_of(candidate: Candidate, place: Place) -> str:
+    """The command, or the edit, that takes a plugin away."""
+    match candidate.source:
+        case "installed" | "development":
+            return f"animus plugin uninstall {candidate.name}"
+        case "registry":
+            return f"take plugins.{candidate.name} out of {place.config_dir / 'plugins.yaml'}"
+        case "environment":
+            points = entry_points(group="animus.plugins", name=candidate.name)
+            names = [point.dist.name for point in points if point.dist is not None]
+            return f"{shlex.quote(sys.executable)} -m pip uninstall {names[0] if names else candidate.name}"
+        case "project" if Path(candidate.command[0]).parent != place.project_root / ".animus" / "plugins":
+            return f"take plugins.{candidate.name} out of {place.project_root / '.animus' / 'plugins.yaml'}"
+        case _:
+            return f"rm {shlex.quote(candidate.command[0])}"
+
+
+def _info(
+    name: str, manifest: PluginManifest, command: tuple[str, ...], source: str, locked: LockEntry | None
+) -> wire.ControlPluginInfo:
+    lock = None if locked is None else "development" if locked.development else "locked"
+    return wire.ControlPluginInfo(
+        name=name,
+        version=manifest.version,
+        kind=manifest.plugin_kind,
+        source=source,
+        signature_verified=False,
+        description=manifest.description,
+        binary_path=command[0],
+        lock=lock,
+    )

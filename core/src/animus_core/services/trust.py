@@ -1,0 +1,77 @@
+"""Looking at a repository and trusting it: what `animus trust` and `animus init` do.
+
+Called by the CLI alone. There is no control method for it on purpose: whoever reaches the daemon, an agent for
+example, must not be able to trust what it has written. Below lie the trust store and its diff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from animus_core.errors import AnimusError
+from animus_core.host import trust
+from animus_core.host.trust import Mode, Trust
+from animus_core.store.paths import Scope
+
+__all__ = ["Shown", "forget", "give", "show", "trust_what_was_written"]
+
+
+class Shown(NamedTuple):
+    """What an operator is shown: exactly the content with the digest `trust.digest`."""
+
+    trust: Trust
+    diff: str
+
+
+def show(scope: Scope) -> Shown:
+    """How the repository is now; nothing is written. The diff is empty where nothing was trusted before.
+
+    Raises Conflict if the repository changes while it is looked at.
+    """
+    found = trust.look(_config_dir(scope), scope.project_root)
+    if not found.known or not found.changes:
+        return Shown(found, "")
+    return Shown(found, trust.diff(_config_dir(scope), scope.project_root, of_digest=found.digest))
+
+
+def give(scope: Scope, shown: Shown, mode: Mode | None) -> Trust:
+    """Trust exactly what was shown. Raises Conflict if it has changed meanwhile, InvalidInput, Unavailable."""
+    scope.create()
+    return trust.grant(_config_dir(scope), scope.project_root, mode=mode, expected_digest=shown.trust.digest)
+
+
+def forget(scope: Scope) -> bool:
+    """Trust nothing of this repository any more; whether something was trusted."""
+    scope.create()
+    return trust.revoke(_config_dir(scope), scope.project_root)
+
+
+def trust_what_was_written(scope: Scope, before: Trust, written: Mapping[str, str]) -> Trust:
+    """Trust the files that `animus init` has just written, if all else under `.animus/` was trusted `before`.
+
+    `written`: paths below `.animus/` and their texts. The trust as it is then; nothing raises, trusting is offered.
+    """
+    root, config_dir = scope.project_root, _config_dir(scope)
+    now = trust.look(config_dir, root)
+    as_written = all(_text(root / trust.FOLDER / name) == text for name, text in written.items())
+    if now.trusted or not before.trusted or not as_written:
+        return now
+    if {change.path for change in now.changes} - written.keys():
+        return now
+    try:
+        return trust.grant(config_dir, root, expected_digest=now.digest)
+    except AnimusError:
+        return trust.look(config_dir, root)
+
+
+def _config_dir(scope: Scope) -> Path:
+    return scope.root.parent
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None

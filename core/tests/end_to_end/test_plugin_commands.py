@@ -1,0 +1,365 @@
+"""`animus plugin …` as people and programs use it: what is installed, looked at, examined, removed, and killed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Animus, Daemon, Plugins, Project, Wheels
+
+from animus_core.host import pip
+from animus_core.host.install import Request, install
+from animus_core.host.lockfile import Lockfile
+from animus_core.host.plugin_source import parse_source
+from animus_core.host.trust import revoke
+
+ANSWER_S = 30.0
+NAME = "animus-notifier-x"
+
+
+@pytest.fixture
+def offline(animus: Animus, wheels: Wheels) -> Animus:
+    """The command, whose pip finds the folder of wheels and nothing else."""
+    animus.env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return animus
+
+
+@pytest.fixture
+def executable(tmp_path: Path, wheels: Wheels) -> Callable[..., Path]:
+    """An executable file that is a plugin."""
+
+    def write(name: str, **manifest: object) -> Path:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n{wheels.plugin(name, **manifest)}\nsys.exit(main())\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def blocked(tmp_path: Path, wheels: Wheels) -> tuple[Path, Path]:
+    """A folder whose build says in a FIFO that it began, and never ends; and the FIFO."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hook = f"import signal\nopen({str(fifo)!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
+    return wheels.source("animus-notifier-slow", hook=hook), fifo
+
+
+def in_plugins(config_dir: Path) -> list[str]:
+    place = config_dir / "plugins"
+    return sorted(os.listdir(place)) if place.exists() else []
+
+
+def register(config_dir: Path, program: Path) -> None:
+    """Install a file without a command."""
+
+    async def no(question: str) -> bool:
+        return False
+
+    request = Request(parse_source(str(program), program.parent))
+    asyncio.run(install(config_dir, request, report=lambda step: None, confirm=no))
+
+
+def test_a_plugin_is_installed_looked_at_and_removed(
+    offline: Animus, wheels: Wheels, config_dir: Path, plugins: Plugins
+) -> None:
+    needs = [{"name": "X_TOKEN", "required": True, "sensitive": True}, {"name": "X_URL"}]
+    code = wheels.plugin(NAME, capabilities=["notifier/notify", "$ui/web"], env_required=needs)
+    (config_dir / "plugins.yaml").write_text(
+        f"plugins:\n  {NAME}: {{env: {{X_URL: 'https://hidden'}}, pass_env: [HTTP_PROXY], limits: {{memory_mb: 64}}}}\n"
+    )
+    wheels.build(NAME, "0.1", code=code)
+    installed = offline("plugin", "install", f"{NAME}==0.1")
+    assert (installed.code, installed.stderr) == (0, ""), installed
+    [one] = installed.data["plugins"]
+    assert (one["name"], one["version"], one["kind"], one["lock"]) == (NAME, "0.1", "notifier", "locked")
+    assert [step.split()[0] for step in installed.data["steps"]] == ["creating", "installing", "probing"]
+
+    inspected, examined = offline.together(["plugin", "info", NAME], ["plugin", "doctor"])
+    told = inspected.data
+    assert (told["lock"], told["found_in"], told["methods"]) == ("locked", "installed", ["notifier/notify"])
+    assert told["environment"] == [
+        {"name": "X_TOKEN", "required": True, "sensitive": True, "set": False},
+        {"name": "X_URL", "required": False, "sensitive": False, "set": True},
+    ]
+    assert (told["pass_env"], told["limits"]) == (["HTTP_PROXY"], {"memory_mb": 64})
+    assert "https://hidden" not in inspected.stdout
+    assert examined.code == 5
+    [problem] = examined.error["details"]["problems"]
+    assert (problem["check"], problem["plugin"]) == ("environment", NAME)
+    assert "X_TOKEN" in problem["message"]
+
+    module = next(Path(one["binary_path"]).parents[1].rglob("animus_notifier_x.py"))
+    module.write_text(module.read_text() + "# changed\n")
+    listed, inspected, verified = offline.together(
+        ["plugin", "list"], ["plugin", "info", NAME], ["plugin", "lock", "verify", NAME]
+    )
+    assert NAME not in [row["name"] for row in listed.data["plugins"]]
+    [warning] = listed.data["warnings"]
+    assert "animus_notifier_x.py" in warning["message"]
+    assert f"animus plugin install {NAME}==0.1" in warning["fix"]
+    assert (inspected.code, inspected.data["lock"], inspected.data["usable"]) == (0, "drifted", False)
+    assert (verified.code, verified.error["code"]) == (4, "conflict")
+    assert "animus_notifier_x.py" in verified.told
+
+    removed = offline.text("plugin", "uninstall", NAME)
+    assert (removed.code, removed.stdout) == (0, f"uninstalled {NAME} 0.1\n")
+    assert in_plugins(config_dir) == []
+
+
+def test_people_see_the_steps_and_from_which_version_to_which(animus: Animus, executable: Callable[..., Path]) -> None:
+    path = executable(NAME)
+    first = animus.text("plugin", "install", str(path), "--name", "x")
+    assert (first.code, first.stderr, first.stdout) == (0, "probing x …\n", "installed x 0.1 (notifier)\n")
+    executable(NAME, version="0.2")
+    second = animus.text("plugin", "install", str(path), "--name", "x")
+    assert second.stdout == "installed x 0.2 (notifier), it was 0.1\n"
+    other = executable("other")
+    refused = animus("plugin", "install", str(other), "--name", "x")
+    assert (refused.code, refused.error["code"]) == (4, "conflict")
+    assert "--yes" in refused.told
+    assert animus("plugin", "install", str(other), "--name", "x", "--yes").code == 0
+
+    terminal, theirs = pty.openpty()
+    try:
+        asked = animus.spawn(
+            "plugin", "install", str(path), "--name", "x", stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.write(terminal, b"y\n")
+        printed, told = asked.communicate(timeout=ANSWER_S)
+    finally:
+        os.close(terminal)
+        os.close(theirs)
+    assert f"x is installed from {other}. Replace it by {path}? [y/N] " in told
+    assert printed == "installed x 0.2 (notifier), it was 0.1\n"
+
+
+@pytest.mark.long
+def test_a_python_without_pip_installs_with_the_one_that_it_has_bundled(
+    config_dir: Path, wheels: Wheels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pip, "pip_is_here", lambda places: False)
+    register(config_dir, wheels.build(NAME))
+    [entry] = Lockfile.read(config_dir).entries.values()
+    assert (entry.name, Lockfile.read(config_dir).verify(entry)) == (NAME, None)
+
+
+def test_a_killed_installation_changes_nothing_and_the_next_one_clears_up(
+    offline: Animus, config_dir: Path, blocked: tuple[Path, Path], executable: Callable[..., Path]
+) -> None:
+    folder, fifo = blocked
+    register(config_dir, executable("tool"))
+    lock = (config_dir / "plugins.lock").read_bytes()
+    killed = offline.spawn("plugin", "install", str(folder), stderr=subprocess.DEVNULL)
+    builder = int(fifo.read_text())
+    killed.kill()
+    assert killed.wait(ANSWER_S) == -signal.SIGKILL
+    assert (config_dir / "plugins.lock").read_bytes() == lock
+    assert len(in_plugins(config_dir)) == 2
+    examined = offline("plugin", "doctor")
+    assert [one["check"] for one in examined.error["details"]["problems"]] == ["leftover"]
+
+    assert offline("plugin", "install", str(executable("tool"))).code == 0
+    assert in_plugins(config_dir) == []
+    assert not Path(f"/proc/{builder}/cmdline").exists() or not Path(f"/proc/{builder}/cmdline").read_bytes()
+
+
+def test_an_interrupted_installation_leaves_nothing(
+    offline: Animus, config_dir: Path, blocked: tuple[Path, Path]
+) -> None:
+    folder, fifo = blocked
+    interrupted = offline.spawn("plugin", "install", str(folder), stderr=subprocess.PIPE)
+    fifo.read_text()
+    interrupted.send_signal(signal.SIGINT)
+    _, told = interrupted.communicate(timeout=ANSWER_S)
+    assert interrupted.returncode == 130
+    assert "Traceback" not in told
+    assert in_plugins(config_dir) == []
+    assert not (config_dir / "plugins.lock").exists()
+
+
+def test_an_installation_without_room_leaves_nothing_and_works_once_there_is(
+    offline: Animus, wheels: Wheels, config_dir: Path
+) -> None:
+    big = wheels.build(NAME, code=wheels.plugin(NAME) + "# " + "x" * 300_000 + "\n")
+    command = f"ulimit -f 200; exec {shutil.which('animus', path=offline.env['PATH'])} --json plugin install {big}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=offline.env,
+        cwd=offline.root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (5, "unavailable")
+    assert "File too large" in error["message"]
+    assert "Nothing was changed" in error["hint"]
+    assert in_plugins(config_dir) == []
+    assert not (config_dir / "plugins.lock").exists()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def index(wheels: Wheels, tmp_path: Path) -> Iterator[str]:
+    """The address of an index with two versions of one plugin."""
+    place = tmp_path / "index" / NAME
+    place.mkdir(parents=True)
+    built = [wheels.build(NAME, version) for version in ("0.3", "0.4")]
+    for wheel in built:
+        wheel.rename(place / wheel.name)
+    (place / "index.html").write_text("".join(f'<a href="{wheel.name}">{wheel.name}</a>\n' for wheel in built))
+    handler = functools.partial(_Quiet, directory=str(place.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_name_comes_from_the_index_also_where_the_repository_has_a_folder_of_that_name(
+    animus: Animus, project: Project, index: str
+) -> None:
+    project.write(
+        f"{NAME}/pyproject.toml", '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
+    )
+    project.write(f"{NAME}/b.py", f"open({str(project.root / 'mark')!r}, 'w')\n")
+    env = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
+    installed = animus("plugin", "install", f"{NAME}==0.3", env=env)
+    assert installed.code == 0, installed.told
+    assert installed.data["plugins"][0]["version"] == "0.3"
+    assert not (project.root / "mark").exists()
+
+
+def test_what_animus_did_not_install_is_not_uninstalled_but_named_with_the_way(
+    offline: Animus, config_dir: Path, executable: Callable[..., Path], plugins: Plugins
+) -> None:
+    plugins.command("mine", [str(executable("mine"))])
+    (config_dir / "plugins").mkdir()
+    shutil.copy(executable("x"), config_dir / "plugins" / NAME)
+    names = {
+        "mine": f"take plugins.mine out of {config_dir}/plugins.yaml",
+        NAME: f"rm {config_dir}/plugins/{NAME}",
+        "animus-provider-mock": "-m pip uninstall animus-provider-mock",
+        "nobody": "animus plugin list",
+    }
+    results = offline.together(*(["plugin", "uninstall", name] for name in names))
+    for result, fix in zip(results, names.values(), strict=True):
+        assert (result.code, result.error["code"]) == (3, "not_found")
+        assert fix in result.told
+    taken = offline("plugin", "install", str(executable("mine")))
+    assert (taken.code, taken.error["code"]) == (4, "conflict")
+    assert f"{config_dir}/plugins.yaml:2: plugins.mine" in taken.told
+
+
+def test_the_doctor_names_each_fault_with_its_fix_and_executes_nothing_untrusted(
+    offline: Animus, config_dir: Path, project: Project, executable: Callable[..., Path], wheels: Wheels
+) -> None:
+    claims = {"plugin_kind": "subject_backend", "capabilities": ["subject_kind:task"]}
+    kept = {name: executable(name, **claims) for name in ("twin", "gone", "still")}
+    for path in kept.values():
+        register(config_dir, path)
+    kept["gone"].unlink()
+    kept["still"].chmod(0o644)
+    evil = project.write(".animus/plugins/animus-notifier-evil", f"#!/bin/sh\ntouch {project.root}/mark\n")
+    evil.chmod(0o755)
+    revoke(config_dir, project.root)
+
+    examined = offline("plugin", "doctor")
+    assert (examined.code, examined.error["code"]) == (5, "unavailable")
+    problems = {(one["check"], one["plugin"]): one for one in examined.error["details"]["problems"]}
+    assert problems[("program", "gone")]["fix"] == "animus plugin uninstall gone"
+    assert problems[("program", "still")]["fix"] == f"chmod +x {kept['still']}"
+    assert problems[("usable", "animus-notifier-evil")]["fix"] == "animus trust"
+    [twin] = [one for (check, _), one in problems.items() if check == "subject-kind"]
+    assert "claims subject kind 'task'" in twin["message"]
+    assert examined.told.startswith("4 problems with plugins\n")
+
+    inspected = offline("plugin", "info", "animus-notifier-evil")
+    assert (inspected.data["usable"], inspected.data["fix"]) == (False, "animus trust")
+    assert not (project.root / "mark").exists()
+
+    (config_dir / "plugins.lock").write_text("{")
+    (config_dir / "plugins.yaml").write_text("plugins: {x: {binry: /x}}\n")
+    checks = [one["check"] for one in offline("plugin", "doctor").error["details"]["problems"]]
+    assert checks == ["registry", "lock"]
+    assert offline("plugin", "lock", "verify").code == 5
+
+
+def test_preflight_names_the_command_that_installs_or_the_fix_of_what_is_there(
+    offline: Animus, project: Project, plugins: Plugins, config_dir: Path
+) -> None:
+    project.write(".animus/config.json", '{"default_subject_kind": "linear.issue"}')
+    project.workflows(
+        "default_workflow_ref: w\nagents: { default: { tool: absent, model: m } }\n"
+        "phases: { p: { mode: agent, idempotency: idempotent, directive: x } }\nworkflows: [{ id: w, phases: [p] }]\n"
+    )
+    missing = offline("daemon", "preflight").error["details"]["missing"]
+    assert [one["fix"] for one in missing] == [
+        "animus plugin install animus-subject-linear",
+        "animus plugin install animus-provider-absent",
+    ]
+    folder = config_dir / "plugins"
+    folder.mkdir()
+    (folder / "animus-provider-absent").touch(0o644)
+    missing = offline("daemon", "preflight").error["details"]["missing"]
+    assert [one["fix"] for one in missing] == [
+        "animus plugin install animus-subject-linear",
+        f"chmod +x {folder}/animus-provider-absent",
+    ]
+
+
+def test_the_control_socket_installs_and_removes_too(
+    project: Project, daemon: Daemon, executable: Callable[..., Path], offline: Animus
+) -> None:
+    source = str(executable(NAME))
+
+    def ask(method: str, **params: object) -> Any:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_S)
+            connection.connect(str(project.scope.control_socket))
+            frame = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            connection.sendall(json.dumps(frame).encode() + b"\n")
+            with connection.makefile() as lines:
+                answer = json.loads(next(lines))
+        return answer.get("result", answer.get("error"))
+
+    installed = ask("plugin/install", source=source)
+    assert (installed["plugin"]["name"], installed["plugin"]["lock"]) == (NAME, "locked")
+    assert installed["steps"] == [{"step": f"probing {NAME}"}]
+    assert NAME in [one["name"] for one in ask("plugin/list")["plugins"]]
+    assert ask("plugin/info", name=NAME)["binary_path"] == source
+    assert ask("plugin/install", source=source, version="2")["data"]["category"] == "invalid_request"
+    assert ask("plugin/info", name="nobody")["data"]["category"] == "not_found"
+    removed = offline.text("plugin", "uninstall", NAME)
+    assert "animus plugin restart" in removed.stdout
+    assert ask("plugin/uninstall", name=NAME)["data"]["category"] == "not_found"
+    assert ask("plugin/info", name=NAME)["data"]["category"] == "not_found"
+    for method, params in (("search", {"query": "x"}), ("browse", {}), ("update", {})):
+        assert ask(f"plugin/{method}", **params)["code"] == -32001
