@@ -7,23 +7,30 @@ DISTRIBUTIONS := sdk core plugins/animus-subject-files plugins/animus-provider-m
 EDITABLE := $(foreach folder,$(DISTRIBUTIONS),-e $(folder))
 SOURCES := $(foreach folder,$(DISTRIBUTIONS),$(folder)/src)
 PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)
+BENCH := .venv-bench
+VSCODE_JSONRPC := vscode-jsonrpc@10.0.0
 
-.PHONY: help demo demo-wheels test faults check format clean
+.PHONY: help demo demo-wheels test hostile faults check bench format clean
 
 help:
 	@echo "make demo         the main job on real input, with a live view   (JSON=1: one JSON object last)"
 	@echo "make test         the test suite"
 	@echo "make check        format, lint, types, layers"
+	@echo "make hostile      plugins that misbehave, kill storms           (minutes; JSON=1: one JSON object last)"
 	@echo "make faults       every process killed at every crash point      (minutes)"
+	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
 	@echo "make format       let ruff rewrite what it can"
-	@echo "make clean        remove $(VENV) and everything that was built"
+	@echo "make clean        remove $(VENV), $(BENCH) and everything that was built"
 
 demo: $(VENV)
 	@$(BIN)/python core/demo/run_demo.py $(if $(JSON),--json)
 
 test: $(VENV)
-	@$(BIN)/python -m pytest -q -n auto -m "not long"
+	@$(BIN)/python -m pytest -q -n auto -m "not long and not hostile"
+
+hostile: $(VENV)
+	@$(BIN)/python core/tests/hostile/run.py $(if $(JSON),--json)
 
 faults: $(VENV)
 	@$(BIN)/python -m pytest -q -n auto -m long core/tests/end_to_end
@@ -38,11 +45,14 @@ format: $(VENV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(BENCH)
+	@$(BENCH)/bin/python core/bench/run_bench.py $(if $(JSON),--json) $(if $(QUICK),--quick)
+
 demo-wheels: $(VENV)
 	@sh core/demo/from_wheels.sh $(BIN)/python $(if $(JSON),--json)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv is rebuilt from nothing whenever a pin or a distribution's metadata changes; a broken one never stays behind.
@@ -61,3 +71,18 @@ $(VENV): constraints.txt $(PROJECTS)
 	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(EDITABLE) \
 	  && $(BIN)/python -m pip check; } || { rm -rf $(VENV); echo "The installation failed; nothing is left of it."; exit 1; }
 	@touch $(VENV)
+
+# The peers of `make bench` and what they need stay apart from $(VENV); the one for Node is left out where it cannot be.
+$(BENCH): constraints.txt core/bench/requirements.txt sdk/pyproject.toml core/pyproject.toml
+	@echo "Installing into $(BENCH) …"
+	@rm -rf $(BENCH)
+	@{ $(PYTHON) -m venv $(BENCH) \
+	  && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	       -r core/bench/requirements.txt hatchling editables \
+	  && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	       --no-build-isolation -e sdk -e core \
+	  && $(BENCH)/bin/python -m pip check; } || { rm -rf $(BENCH); echo "The installation failed; nothing is left of it."; exit 1; }
+	@{ command -v npm >/dev/null \
+	  && npm install --silent --no-save --no-package-lock --prefix $(BENCH)/node $(VSCODE_JSONRPC); } \
+	  || echo "$(VSCODE_JSONRPC) cannot be installed; make bench leaves it out."
+	@touch $(BENCH)
