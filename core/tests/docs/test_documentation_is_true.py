@@ -12,6 +12,7 @@ import pytest
 
 from animus_core.cli.main import build_parser
 from animus_core.daemon import facts, queue
+from animus_core.daemon.plugin_events import PLUGIN_STATE
 from animus_core.journal.kinds import DATA
 from animus_core.projectors.subject import MOVES
 from animus_core.runner.prompt import run_variables
@@ -30,6 +31,8 @@ FOLLOWED: Final = (
     DOCS / "tutorial.md",
     DOCS / "how-to/write-a-workflow.md",
     DOCS / "how-to/write-a-plugin.md",
+    DOCS / "how-to/trust-a-repository.md",
+    DOCS / "how-to/install-plugins.md",
     ROOT / "sdk/README.md",
     ROOT / "core/README.md",
 )
@@ -137,7 +140,7 @@ def test_the_variables_of_a_run_are_in_the_reference(tmp_path):
 def test_every_event_and_every_field_of_it_is_in_the_reference_and_the_other_way_round():
     described = {title.strip("`"): text for title, text in _sections(_page("events"), "### ").items()}
     text = "".join(path.read_text() for path in (ROOT / "core/src/animus_core/daemon").glob("*.py"))
-    others = set(re.findall(r'_event\(tx, (?:run, )?"(\w+)"', text)) | {"queue_enqueued", *queue.EVENTS.values()}
+    others = set(re.findall(r'_event\(tx, (?:run, )?"(\w+)"', text)) | {"queue_enqueued", PLUGIN_STATE, *queue.EVENTS.values()}
     assert described.keys() == {*DATA, *others}
     for kind, model in DATA.items():
         fields = {name for cell in _cells(described[kind]) for name in re.findall(r"`(\w+)`", cell)}

@@ -44,6 +44,8 @@ async def fail(step: Fail, message: str, data: Any, garbage: Callable[[str], Awa
     """Fail as `step.how` says; returns only after `garbage`. Raises RpcError for `error`."""
     if step.how == "error":
         raise RpcError(step.number, message, data)
+    if step.how == "hang":  # at once: what was said leaves by itself, and no cancellation may come in between
+        await _hang()
     for _ in range(_TURNS):  # the SDK sends at the end of a turn of the loop: what was said before is to be read
         await asyncio.sleep(0)
     match step.how:
@@ -51,8 +53,6 @@ async def fail(step: Fail, message: str, data: Any, garbage: Callable[[str], Awa
             os._exit(step.number)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "hang":
-            await _hang()
         case _:
             await garbage(message)
 
