@@ -14,8 +14,8 @@ import pytest
 
 from animus_core.agent_runner.server import AgentRunner
 from animus_core.control.sockets import listen
-from animus_core.host.discover import Candidate, Discovery, Plugin
-from animus_core.host.manifest import probe
+from animus_core.host.finding.discover import Candidate, Discovery, Plugin
+from animus_core.host.finding.manifest import probe
 from animus_core.host.session import Project
 from animus_core.store.paths import Scope
 

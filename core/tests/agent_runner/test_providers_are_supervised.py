@@ -10,7 +10,7 @@ import pytest
 
 from animus_core.agent_runner.providers import Provider, Providers
 from animus_core.errors import PluginFailed
-from animus_core.host.discover import Candidate, Plugin
+from animus_core.host.finding.discover import Candidate, Plugin
 from animus_core.host.plugin_state import Budget, Move
 from animus_protocol.models.manifest import PluginManifest
 

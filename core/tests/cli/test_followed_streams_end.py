@@ -42,8 +42,8 @@ def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_came(
         listener = listen(scope.control_socket, table, "client")
         try:
             async with asyncio.timeout(20):
-                params = (scope, SUBJECT_WATCH, SubjectWatchParams(), SUBJECT_CHANGED.name)
-                await asyncio.to_thread(follow, *params)
+                params, item = SubjectWatchParams(), SUBJECT_CHANGED.name
+                await asyncio.to_thread(lambda: follow(scope, SUBJECT_WATCH, params, item))
         finally:
             await listener.close()
 

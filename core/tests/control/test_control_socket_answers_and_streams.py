@@ -19,7 +19,7 @@ from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.sockets import Listener, connect, listen
 from animus_core.control.table import control_table
 from animus_core.daemon.runs import Launch, Runs
-from animus_core.host.discover import Candidate, Discovery, Plugin, ProbeFailure
+from animus_core.host.finding.discover import Candidate, Discovery, Plugin, ProbeFailure
 from animus_core.host.route import SubjectRouter
 from animus_core.host.session import Project as HostProject
 from animus_core.services.project import Project
@@ -454,7 +454,7 @@ def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope, with
 @pytest.fixture
 def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
-    monkeypatch.setattr("animus_core.host.candidates.installed_scripts", list)
+    monkeypatch.setattr("animus_core.host.finding.candidates.installed_scripts", list)
 
 
 @pytest.mark.usefixtures("no_plugins")

@@ -15,7 +15,7 @@ import pytest
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
 from animus_core.host import session as session_module
-from animus_core.host.discover import Candidate, Discovery, Plugin
+from animus_core.host.finding.discover import Candidate, Discovery, Plugin
 from animus_core.host.route import SubjectRouter
 from animus_core.host.session import Project as HostProject
 from animus_core.services.project import Project

@@ -140,7 +140,8 @@ def test_the_variables_of_a_run_are_in_the_reference(tmp_path):
 def test_every_event_and_every_field_of_it_is_in_the_reference_and_the_other_way_round():
     described = {title.strip("`"): text for title, text in _sections(_page("events"), "### ").items()}
     text = "".join(path.read_text() for path in (ROOT / "core/src/animus_core/daemon").glob("*.py"))
-    others = set(re.findall(r'_event\(tx, (?:run, )?"(\w+)"', text)) | {"queue_enqueued", PLUGIN_STATE, *queue.EVENTS.values()}
+    others = set(re.findall(r'_event\(tx, (?:run, )?"(\w+)"', text))
+    others |= {"queue_enqueued", PLUGIN_STATE, *queue.EVENTS.values()}
     assert described.keys() == {*DATA, *others}
     for kind, model in DATA.items():
         fields = {name for cell in _cells(described[kind]) for name in re.findall(r"`(\w+)`", cell)}

@@ -28,7 +28,7 @@ import pytest
 import yaml
 from watchfiles import watch
 
-from animus_core.host.trust import grant
+from animus_core.host.trust.trust import grant
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
 

@@ -1,4 +1,4 @@
-"""The protocol is the contract: a subject backend of POSIX shell, sed and awk serves the commands and a daemon's runs."""
+"""The protocol is the contract: a backend of POSIX shell, sed and awk serves the commands and a daemon's runs."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Plugins, Project, Wheels
 
-from animus_core.host import pip
-from animus_core.host.install import Request, install
-from animus_core.host.lockfile import Lockfile
-from animus_core.host.plugin_source import parse_source
-from animus_core.host.trust import revoke
+from animus_core.host.install import pip
+from animus_core.host.install.install import Request, install
+from animus_core.host.install.plugin_source import parse_source
+from animus_core.host.lock.lockfile import Lockfile
+from animus_core.host.trust.trust import revoke
 
 ANSWER_S = 30.0
 NAME = "animus-notifier-x"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from animus_core.host.discover import Candidate, Plugin
+from animus_core.host.finding.discover import Candidate, Plugin
 from animus_protocol.models.manifest import PluginManifest
 
 HEAD = """\

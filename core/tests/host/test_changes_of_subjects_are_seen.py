@@ -15,7 +15,7 @@ import pytest
 from animus_core.errors import PluginFailed, UnclaimedKind
 from animus_core.host import session as session_module
 from animus_core.host import subject_watch
-from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.finding.discover import Discovery, Plugin
 from animus_core.host.fleet import Fleet
 from animus_core.host.plugin_state import Budget
 from animus_core.host.route import SubjectRouter

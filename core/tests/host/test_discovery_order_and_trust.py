@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from animus_core.errors import InvalidInput, PluginFailed
-from animus_core.host import candidates as candidates_module
-from animus_core.host import trust
-from animus_core.host.candidates import Candidate, Found, find_candidates
-from animus_core.host.discover import discover, refreshed
-from animus_core.host.fingerprint import fingerprint
-from animus_core.host.lockfile import LockEntry, Lockfile
-from animus_core.host.registry import Limits, Settings
+from animus_core.host.finding import candidates as candidates_module
+from animus_core.host.finding.candidates import Candidate, Found, find_candidates
+from animus_core.host.finding.discover import discover, refreshed
+from animus_core.host.finding.registry import Limits, Settings
+from animus_core.host.lock.fingerprint import fingerprint
+from animus_core.host.lock.lockfile import LockEntry, Lockfile
+from animus_core.host.trust import trust
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MANIFEST = {
@@ -266,7 +266,7 @@ def test_trust_is_asked_for_again_just_before_something_is_executed(
         trust.revoke(places.config, places.project)
         return fingerprint(*arguments, **options)
 
-    monkeypatch.setattr("animus_core.host.discover.fingerprint", take_away)
+    monkeypatch.setattr("animus_core.host.finding.discover.fingerprint", take_away)
     found = within(discover(places.config, places.project))
     assert (found.plugins, told(found)) == ((), {X: "comes with this repository and is not trusted"})
     assert found.warnings[0].fix == "animus trust"

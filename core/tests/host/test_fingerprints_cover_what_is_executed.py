@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import Unavailable
-from animus_core.host import caches, fingerprint_files
-from animus_core.host import fingerprint as fingerprint_module
-from animus_core.host.caches import cache_folder
-from animus_core.host.fingerprint import changes, fingerprint
+from animus_core.host.finding import caches
+from animus_core.host.finding.caches import cache_folder
+from animus_core.host.lock import fingerprint as fingerprint_module
+from animus_core.host.lock import fingerprint_files
+from animus_core.host.lock.fingerprint import changes, fingerprint
 
 PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 COMPILED = f"{PACKAGES}/pack/__pycache__/__init__.cpython-311.pyc"

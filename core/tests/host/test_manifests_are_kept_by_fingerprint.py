@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from animus_core.host import caches
-from animus_core.host import candidates as candidates_module
-from animus_core.host.discover import Discovery, discover
+from animus_core.host.finding import caches
+from animus_core.host.finding import candidates as candidates_module
+from animus_core.host.finding.discover import Discovery, discover
 
 MANIFEST = {
     "name": "p",

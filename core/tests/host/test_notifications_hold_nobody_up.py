@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from animus_core.host.broadcast import Broadcast, Lagged, broadcast_capacity
-from animus_core.host.discover import Plugin
+from animus_core.host.finding.discover import Plugin
 from animus_core.host.session import Project, open_session
 from animus_protocol.connection import Notification
 from animus_protocol.models.base import Empty, Method

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput
-from animus_core.host.registry import Limits, Registry, Row, Settings, read_registry
+from animus_core.host.finding.registry import Limits, Registry, Row, Settings, read_registry
 
 Write = Callable[[str], Path]
 

@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from animus_core.errors import PluginFailed, Unavailable
-from animus_core.host import candidates as candidates_module
-from animus_core.host import manifest as manifest_module
-from animus_core.host.discover import discover
 from animus_core.host.environment import COOKIE, child_environment
-from animus_core.host.manifest import probe
+from animus_core.host.finding import candidates as candidates_module
+from animus_core.host.finding import manifest as manifest_module
+from animus_core.host.finding.discover import discover
+from animus_core.host.finding.manifest import probe
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Program = Callable[..., Path]

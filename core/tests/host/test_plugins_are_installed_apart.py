@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotFound, PluginFailed, Unavailable
-from animus_core.host.install import Installed, Request, install, leftover_folders, uninstall
-from animus_core.host.lockfile import LockEntry, Lockfile
-from animus_core.host.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
-from animus_core.host.plugin_source import parse_source
+from animus_core.host.install.install import Installed, Request, install, leftover_folders, uninstall
+from animus_core.host.install.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
+from animus_core.host.install.plugin_source import parse_source
+from animus_core.host.lock.lockfile import LockEntry, Lockfile
 
 if TYPE_CHECKING:
     from conftest import Wheels

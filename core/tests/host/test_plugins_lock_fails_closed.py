@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import Conflict, Unavailable
-from animus_core.host.fingerprint import fingerprint
-from animus_core.host.lockfile import LockEntry, Lockfile, guard
+from animus_core.host.lock.fingerprint import fingerprint
+from animus_core.host.lock.lockfile import LockEntry, Lockfile, guard
 
 ENTRY = {
     "name": "animus-log-x",
@@ -34,7 +34,7 @@ PROCESS_S = 30
 SETTER = """
 import json, sys
 from pathlib import Path
-from animus_core.host.lockfile import LockEntry, Lockfile
+from animus_core.host.lock.lockfile import LockEntry, Lockfile
 entry = json.loads(sys.argv[2])
 lock = Lockfile.read(Path(sys.argv[1]))
 """

@@ -13,7 +13,7 @@ import pytest
 
 from animus_core.errors import InvalidInput, PluginFailed
 from animus_core.host import session as session_module
-from animus_core.host.discover import Plugin
+from animus_core.host.finding.discover import Plugin
 from animus_core.host.session import PluginSession, Project, open_session
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged

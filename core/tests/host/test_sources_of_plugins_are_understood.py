@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput
-from animus_core.host.plugin_source import SourceKind, parse_source
+from animus_core.host.install.plugin_source import SourceKind, parse_source
 
 
 def test_a_word_without_a_slash_is_a_name_in_an_index_whatever_lies_in_the_folder(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from animus_core.errors import Conflict, UnclaimedKind
-from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.finding.discover import Discovery, Plugin
 from animus_core.host.route import SubjectRouter, match_kind
 from animus_core.host.session import Project
 from animus_protocol.errors import RpcError

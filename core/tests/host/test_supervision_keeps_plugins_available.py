@@ -12,7 +12,7 @@ import pytest
 
 from animus_core.errors import Internal, InvalidInput, PluginFailed
 from animus_core.host import session as session_module
-from animus_core.host.discover import Plugin
+from animus_core.host.finding.discover import Plugin
 from animus_core.host.plugin_state import Budget, Move, PluginState, check_move
 from animus_core.host.session import Project
 from animus_core.host.supervise import SupervisedPlugin, Supervision

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from animus_core.errors import Conflict, InvalidInput, NotTrusted
 from animus_core.errors import InvalidInput as Refused
-from animus_core.host import trust_coverage
-from animus_core.host.trust import Trust, TrustGate, diff, grant, is_trusted, look, revoke
-from animus_core.host.trust_coverage import Bounds, Entry, digest_of
-from animus_core.host.trust_diff import unified_diff
-from animus_core.host.trust_store import TrustStore
+from animus_core.host.trust import coverage as trust_coverage
+from animus_core.host.trust.coverage import Bounds, Entry, digest_of
+from animus_core.host.trust.diff import unified_diff
+from animus_core.host.trust.store import TrustStore
+from animus_core.host.trust.trust import Trust, TrustGate, diff, grant, is_trusted, look, revoke
 
 HANG_S = 10
 

@@ -5,7 +5,6 @@ Called by each plugin's console script; below it lie the session and the peer.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import faulthandler
@@ -36,6 +35,24 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
     Exit codes: 0 after `exit` or the end of input; 1 when the plugin's code does not let go for 7 s after that (its
     stack is on stderr then); 2 when started by hand on a terminal or with wrong arguments.
     """
+    if len(sys.argv) > 1:
+        _answer_command_line(plugin_class)
+    if os.isatty(0):
+        sys.stderr.write(
+            f"{plugin_class.name} is an Animus plugin: a host starts it and speaks JSON-RPC on its stdin.\n"
+            f"To see what it is: {plugin_class.name} --manifest\n"
+        )
+        sys.exit(2)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    set_role(plugin_class.plugin_kind)
+    wire = take_stdio()
+    asyncio.run(_serve(plugin_class, wire))
+
+
+def _answer_command_line(plugin_class: type[Plugin]) -> None:
+    """`--manifest`, `--version`, `--help`; returns only when there was nothing to answer."""
+    import argparse  # a host gives no arguments, and waits for the first reply
+
     parser = argparse.ArgumentParser(prog=plugin_class.name, description=plugin_class.description)
     parser.add_argument("-m", "--manifest", action="store_true", help="print the manifest as JSON and exit")
     parser.add_argument("-V", "--version", action="version", version=f"{plugin_class.name} {plugin_class.version}")
@@ -43,16 +60,6 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
         sys.stdout.buffer.write(encode(plugin_class.manifest()) + b"\n")  # UTF-8, whatever the locale says
         sys.stdout.flush()
         sys.exit(0)
-    if os.isatty(0):
-        parser.exit(
-            2,
-            f"{plugin_class.name} is an Animus plugin: a host starts it and speaks JSON-RPC on its stdin.\n"
-            f"To see what it is: {plugin_class.name} --manifest\n",
-        )
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    set_role(plugin_class.plugin_kind)
-    wire = take_stdio()
-    asyncio.run(_serve(plugin_class, wire))
 
 
 async def _serve(plugin_class: type[Plugin], wire: Wire) -> NoReturn:

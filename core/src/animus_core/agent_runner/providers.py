@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from animus_core.errors import PluginFailed
-from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.finding.discover import Discovery, Plugin
 from animus_core.host.plugin_state import Budget, Move, PluginState, Restarts, check_move
 from animus_core.host.session import PluginSession
 from animus_core.host.supervise import PluginStatus

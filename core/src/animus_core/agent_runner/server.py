@@ -14,8 +14,8 @@ from typing import Any, Final
 from animus_core.agent_runner.providers import Providers, provider_for
 from animus_core.agent_runner.session import LiveSession, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
-from animus_core.host.discover import Discovery
 from animus_core.host.environment import COOKIE
+from animus_core.host.finding.discover import Discovery
 from animus_core.host.plugin_state import Move
 from animus_core.host.session import Project
 from animus_core.journal.reader import read_from

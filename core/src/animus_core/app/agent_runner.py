@@ -18,7 +18,7 @@ from animus_core.agent_runner.server import AgentRunner
 from animus_core.app.logs import log_to_stderr
 from animus_core.control.sockets import connect, listen
 from animus_core.errors import AnimusError
-from animus_core.host.discovering import Discovering
+from animus_core.host.finding.discovering import Discovering
 from animus_core.host.plugin_state import Move
 from animus_core.host.session import Project
 from animus_core.store.locks import from_inherited

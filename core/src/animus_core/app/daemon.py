@@ -31,7 +31,7 @@ from animus_core.daemon.plugin_events import PluginEvents
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.daemon.state import read_settings
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
-from animus_core.host.discovering import Discovering
+from animus_core.host.finding.discovering import Discovering
 from animus_core.host.plugin_state import Move, PluginState
 from animus_core.host.supervise import Supervision
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects

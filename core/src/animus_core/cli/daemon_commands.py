@@ -21,7 +21,7 @@ from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
 from animus_core.host.own_process import core_command, core_python_environment
-from animus_core.host.trust import TRUST_HINT
+from animus_core.host.trust.trust import TRUST_HINT
 from animus_core.store.locks import read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path
 from animus_protocol.models.base import Empty
@@ -128,7 +128,7 @@ def resume(args: argparse.Namespace, output: Output) -> int:
 
 def preflight(args: argparse.Namespace, output: Output) -> int:
     """Say what is missing; exit 2 when something is."""
-    from animus_core.host.discover import discover
+    from animus_core.host.finding.discover import discover
     from animus_core.services.preflight import require
     from animus_core.store.paths import config_dir
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from animus_core.cli.output import Output
 from animus_core.cli.plugin_commands import place_of
 from animus_core.cli.session import scope_of
-from animus_core.host.install import Installed
+from animus_core.host.install.install import Installed
 from animus_core.services.plugins import Wanted, installed_info
 from animus_core.services.plugins import install as install_plugin
 from animus_core.services.plugins import uninstall as uninstall_plugin

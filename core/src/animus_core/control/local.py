@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
-from animus_core.host.discover import Discovery, discover
+from animus_core.host.finding.discover import Discovery, discover
 from animus_core.host.fleet import Fleet
 from animus_core.host.route import SubjectRouter
 from animus_core.host.session import Project as HostProject

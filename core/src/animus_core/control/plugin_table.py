@@ -10,7 +10,7 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import NotFound
-from animus_core.host.install import Installed
+from animus_core.host.install.install import Installed
 from animus_core.services.plugins import Place, Wanted, install, installed_info, shown, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir

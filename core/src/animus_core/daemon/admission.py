@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import QueueEntry
-from animus_core.host.trust import TRUST_HINT, Trust, TrustGate
+from animus_core.host.trust.trust import TRUST_HINT, Trust, TrustGate
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from animus_core.host.registry import Settings
+from animus_core.host.finding.registry import Settings
 from animus_protocol.models.manifest import PluginManifest
 
 __all__ = [

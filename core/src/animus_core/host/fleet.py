@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from animus_core.errors import NotFound
-from animus_core.host.discover import Discovery, Plugin
+from animus_core.host.finding.discover import Discovery, Plugin
 from animus_core.host.session import Project
 from animus_core.host.supervise import PluginStatus, SupervisedPlugin, Supervision
 

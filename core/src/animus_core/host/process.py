@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
-from animus_core.host.registry import Limits
+from animus_core.host.finding.registry import Limits
 from animus_core.host.stderr_tail import StderrTail
 
 __all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]

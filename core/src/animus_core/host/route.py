@@ -1,8 +1,8 @@
 """Which plugin owns a subject kind, and typed calls to it.
 
-Called by ingress, services and projectors; below it lies the fleet. Exact kinds beat globs, the longest glob wins, and
-two plugins with the same claim refuse to start (protocol §4). Claims stand in the manifest; a backend whose manifest
-names none is started when somebody needs to know, and says them in its handshake.
+Called by ingress, services, projectors and the watches of subjects; below it lies the fleet. Exact kinds beat globs,
+the longest glob wins, and two plugins with the same claim refuse to start (protocol §4). Claims stand in the manifest;
+a backend whose manifest names none is started when somebody needs to know, and says them in its handshake.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from animus_core.errors import AnimusError, Conflict, NotFound, UnclaimedKind
-from animus_core.host.discover import Discovery
+from animus_core.host.finding.discover import Discovery
 from animus_core.host.fleet import Fleet
 from animus_core.host.session import PluginSession, Project
 from animus_core.host.supervise import SupervisedPlugin

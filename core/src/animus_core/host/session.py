@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from animus_core.errors import InvalidInput, PluginFailed, Unavailable
 from animus_core.host.broadcast import Broadcast, Subscription, broadcast_capacity
-from animus_core.host.discover import Plugin
 from animus_core.host.environment import INSTANCE, missing_environment, plugin_environment, secrets_in
+from animus_core.host.finding.discover import Plugin
 from animus_core.host.process import Child, ChildSpec, how_it_ended, spawn
 from animus_core.host.stderr_tail import hide
 from animus_core.store.process_cleanup import end_by_cookie

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from animus_core.errors import AnimusError, PluginFailed, Unavailable
-from animus_core.host.discover import Plugin
+from animus_core.host.finding.discover import Plugin
 from animus_core.host.health import health_interval_s, watch_health
 from animus_core.host.plugin_state import Budget, Move, PluginState, Restarts, check_move
 from animus_core.host.session import PluginSession, Project, open_session

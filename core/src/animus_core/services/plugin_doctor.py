@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from animus_core.errors import InvalidInput, NotFound, Unavailable
-from animus_core.host.discover import Discovery, Plugin
 from animus_core.host.environment import missing_environment
-from animus_core.host.install import leftover_folders
-from animus_core.host.lockfile import LockEntry, Lockfile
-from animus_core.host.plugin_folders import lock_of
+from animus_core.host.finding.discover import Discovery, Plugin
+from animus_core.host.install.install import leftover_folders
+from animus_core.host.install.plugin_folders import lock_of
+from animus_core.host.lock.lockfile import LockEntry, Lockfile
 from animus_core.services.plugins import Place, removal_of
 
 __all__ = ["Problem", "Verified", "examine", "verify"]

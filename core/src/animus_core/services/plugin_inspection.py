@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import NotFound, Unavailable
-from animus_core.host.candidates import Candidate
-from animus_core.host.discover import Plugin, ProbeFailure
-from animus_core.host.lockfile import Lockfile
+from animus_core.host.finding.candidates import Candidate
+from animus_core.host.finding.discover import Plugin, ProbeFailure
+from animus_core.host.lock.lockfile import Lockfile
 from animus_core.services.plugins import Place
 
 __all__ = ["Inspection", "inspect_plugin"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import InvalidInput
-from animus_core.host.discover import Discovery
+from animus_core.host.finding.discover import Discovery
 from animus_core.host.route import match_kind
 from animus_core.services.project import default_subject_kind, missing_providers, provider_names
 from animus_core.workflow.load import load_workflows

@@ -17,10 +17,10 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import InvalidInput
-from animus_core.host.discover import Discovery
+from animus_core.host.finding.discover import Discovery
 from animus_core.host.fleet import Fleet
 from animus_core.host.route import SubjectRouter
-from animus_core.host.trust import TrustGate
+from animus_core.host.trust.trust import TrustGate
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.workflow.definitions import WorkflowSet

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from animus_core.errors import AnimusError
-from animus_core.host import trust
-from animus_core.host.trust import Mode, Trust
+from animus_core.host.trust import trust
+from animus_core.host.trust.trust import Mode, Trust
 from animus_core.store.paths import Scope
 
 __all__ = ["Shown", "forget", "give", "show", "trust_what_was_written"]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import PluginFailed, Unavailable
-from animus_core.host.caches import cache_folder
-from animus_core.host.candidates import (
+from animus_core.host.finding.caches import cache_folder
+from animus_core.host.finding.candidates import (
     NOT_TRUSTED,
     TRUST,
     Candidate,
@@ -25,11 +25,11 @@ from animus_core.host.candidates import (
     hiding,
     locked_candidate,
 )
-from animus_core.host.fingerprint import Fingerprint, fingerprint
-from animus_core.host.lockfile import Lockfile
-from animus_core.host.manifest import Probes, probing
-from animus_core.host.manifest_cache import ManifestCache
-from animus_core.host.trust import is_trusted
+from animus_core.host.finding.manifest import Probes, probing
+from animus_core.host.finding.manifest_cache import ManifestCache
+from animus_core.host.lock.fingerprint import Fingerprint, fingerprint
+from animus_core.host.lock.lockfile import Lockfile
+from animus_core.host.trust.trust import is_trusted
 from animus_protocol.models.manifest import PluginManifest
 
 __all__ = ["Candidate", "Discovery", "Plugin", "ProbeFailure", "discover", "refreshed"]

@@ -18,9 +18,9 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from animus_core.errors import Unavailable
-from animus_core.host.fingerprint import Fingerprint, changes, fingerprint
-from animus_core.host.registry import is_name
-from animus_core.host.regular_files import read_regular
+from animus_core.host.finding.registry import is_name
+from animus_core.host.finding.regular_files import read_regular
+from animus_core.host.lock.fingerprint import Fingerprint, changes, fingerprint
 from animus_core.store.durability import sync_directory
 from animus_core.store.json_files import write_json_pretty
 from animus_core.store.locks import HeldLock, acquire_within

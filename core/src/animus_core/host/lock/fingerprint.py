@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
-from animus_core.host.fingerprint_files import Item, KnownHashes, walk
-from animus_core.host.regular_files import open_regular, read_regular
-from animus_core.host.trust_coverage import visible
+from animus_core.host.finding.regular_files import open_regular, read_regular
+from animus_core.host.lock.fingerprint_files import Item, KnownHashes, walk
+from animus_core.host.trust.coverage import visible
 
 __all__ = ["Fingerprint", "changes", "fingerprint"]
 

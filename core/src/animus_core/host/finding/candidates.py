@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from animus_core.errors import InvalidInput, Unavailable
-from animus_core.host.entry_points import installed_scripts
-from animus_core.host.folders import NotUsable, programs_in
-from animus_core.host.lockfile import LockEntry, Lockfile
-from animus_core.host.registry import Registry, Settings, is_name, read_registry
-from animus_core.host.trust import is_trusted
-from animus_core.host.trust_coverage import visible
+from animus_core.host.finding.entry_points import installed_scripts
+from animus_core.host.finding.folders import NotUsable, programs_in
+from animus_core.host.finding.registry import Registry, Settings, is_name, read_registry
+from animus_core.host.lock.lockfile import LockEntry, Lockfile
+from animus_core.host.trust.coverage import visible
+from animus_core.host.trust.trust import is_trusted
 
 __all__ = [
     "NOT_TRUSTED",

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from animus_core.errors import PluginFailed, Unavailable
 from animus_core.host.environment import INSTANCE, child_environment
 from animus_core.host.process import Child, ChildSpec, spawn
-from animus_core.host.trust_coverage import visible
+from animus_core.host.trust.coverage import visible
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible

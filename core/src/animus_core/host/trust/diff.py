@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from animus_core.host.trust_coverage import FOLDER, Entry, visible
+from animus_core.host.trust.coverage import FOLDER, Entry, visible
 
 __all__ = ["Change", "changes_between", "unified_diff"]
 

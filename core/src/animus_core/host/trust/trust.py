@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
-from animus_core.host.trust_coverage import FOLDER, Bounds, Entry, Reader, Survey, digest_of, survey
-from animus_core.host.trust_diff import Change, changes_between, unified_diff
-from animus_core.host.trust_store import Mode, Stored, TrustStore
+from animus_core.host.trust.coverage import FOLDER, Bounds, Entry, Reader, Survey, digest_of, survey
+from animus_core.host.trust.diff import Change, changes_between, unified_diff
+from animus_core.host.trust.store import Mode, Stored, TrustStore
 
 __all__ = [
     "FOLDER",

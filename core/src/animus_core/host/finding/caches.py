@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_core.errors import AnimusError
-from animus_core.host.regular_files import read_regular
+from animus_core.host.finding.regular_files import read_regular
 from animus_core.store.json_files import write_json_atomic
 
 __all__ = ["cache_folder", "read_cached", "write_cached"]

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
-from animus_core.host.entry_points import GROUP
 from animus_core.host.environment import COOKIE
-from animus_core.host.plugin_source import Source, SourceKind
+from animus_core.host.finding.entry_points import GROUP
+from animus_core.host.install.plugin_source import Source, SourceKind
 from animus_core.host.process import ChildSpec, spawn
-from animus_core.host.trust_coverage import visible
+from animus_core.host.trust.coverage import visible
 
 __all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
 

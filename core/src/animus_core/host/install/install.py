@@ -19,12 +19,11 @@ from typing import Final, NamedTuple, TypeVar
 import yaml
 
 from animus_core.errors import Conflict, InvalidInput, NotFound, PluginFailed, Unavailable
-from animus_core.host.caches import cache_folder
-from animus_core.host.fingerprint import fingerprint
-from animus_core.host.lockfile import LockEntry, Lockfile, guard
-from animus_core.host.manifest import probing
-from animus_core.host.pip import Tool, pip_environment, plugin_scripts
-from animus_core.host.plugin_folders import (
+from animus_core.host.finding.caches import cache_folder
+from animus_core.host.finding.manifest import probing
+from animus_core.host.finding.registry import is_name, read_registry
+from animus_core.host.install.pip import Tool, pip_environment, plugin_scripts
+from animus_core.host.install.plugin_folders import (
     cookie_of,
     leftovers,
     new_folder,
@@ -34,8 +33,9 @@ from animus_core.host.plugin_folders import (
     temporary_of,
     try_to_remove,
 )
-from animus_core.host.plugin_source import Source, SourceKind
-from animus_core.host.registry import is_name, read_registry
+from animus_core.host.install.plugin_source import Source, SourceKind
+from animus_core.host.lock.fingerprint import fingerprint
+from animus_core.host.lock.lockfile import LockEntry, Lockfile, guard
 from animus_core.store.clock import utc_now_text
 from animus_protocol.models.manifest import PluginManifest
 

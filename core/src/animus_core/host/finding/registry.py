@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 import yaml
 
 from animus_core.errors import InvalidInput
-from animus_core.host.regular_files import read_regular
-from animus_core.host.trust_coverage import visible
+from animus_core.host.finding.regular_files import read_regular
+from animus_core.host.trust.coverage import visible
 
 __all__ = ["Limits", "Registry", "Row", "Settings", "is_name", "read_registry"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from animus_core.host.caches import cache_folder, read_cached, write_cached
-from animus_core.host.manifest import NotAPlugin, read_manifest
+from animus_core.host.finding.caches import cache_folder, read_cached, write_cached
+from animus_core.host.finding.manifest import NotAPlugin, read_manifest
 from animus_protocol.models.base import encode
 from animus_protocol.models.manifest import PluginManifest
 

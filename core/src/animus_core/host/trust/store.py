@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from animus_core.errors import InvalidInput, Unavailable
-from animus_core.host.trust_coverage import Entry, digest_of, visible
+from animus_core.host.trust.coverage import Entry, digest_of, visible
 from animus_core.store.clock import utc_now_text
 from animus_core.store.durability import sync_directory
 from animus_core.store.json_files import write_json_pretty

@@ -10,7 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from animus_core.host.discover import Discovery, Plugin, discover, refreshed
+from animus_core.host.finding.discover import Discovery, Plugin, discover, refreshed
 
 __all__ = ["Discovering"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
-from animus_core.host.caches import read_cached, write_cached
-from animus_core.host.regular_files import open_regular
+from animus_core.host.finding.caches import read_cached, write_cached
+from animus_core.host.finding.regular_files import open_regular
 
 __all__ = ["Item", "KnownHashes", "walk"]
 

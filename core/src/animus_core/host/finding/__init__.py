@@ -1,0 +1,1 @@
+"""Which plugins there are: looked for in order, probed, remembered. Read `discover.py` first."""

@@ -1,0 +1,1 @@
+"""Plugins into environments of their own, all or nothing. Read `install.py` first."""
