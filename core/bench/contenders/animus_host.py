@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from animus_core.host.discover import Candidate, Plugin
+from animus_core.host.finding.discover import Candidate, Plugin
 from animus_core.host.session import PluginSession, Project, open_session
 from animus_protocol.connection import Notification
 from animus_protocol.errors import RpcError

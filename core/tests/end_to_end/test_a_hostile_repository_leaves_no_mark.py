@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from conftest import Animus, Daemon, Events, Project
 
+pytestmark = pytest.mark.hostile
 BAIT = "import pathlib\npathlib.Path({mark!r} + __name__).touch()\n"
 BAITED = ("sitecustomize", "usercustomize", "conftest", "json", "asyncio", "argparse", "animus_core", "yaml")
 WORKFLOWS = """\

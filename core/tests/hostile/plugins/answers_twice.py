@@ -1,0 +1,24 @@
+"""Answers everything twice, the second time with something else."""
+
+import json
+import sys
+
+HELLO = {
+    "protocol_version": "1.0.0",
+    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
+    "capabilities": {"methods": ["echo"]},
+}
+
+
+def say(number, result):
+    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    number, method, params = request["id"], request["method"], request["params"]
+
+    say(number, HELLO if method == "initialize" else params)
+    say(number, {"n": -1})

@@ -1,0 +1,28 @@
+"""Leaves in the middle of a reply: no end of the value, no newline."""
+
+import json
+import sys
+
+HELLO = {
+    "protocol_version": "1.0.0",
+    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
+    "capabilities": {"methods": ["echo"]},
+}
+
+
+def say(number, result):
+    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    number, method, params = request["id"], request["method"], request["params"]
+
+    if method == "half":
+        sys.stderr.write("the disk is full\n")
+        sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": number, "result": {"n": 1}})[:-10])
+        sys.stdout.flush()
+        sys.exit(0)
+    say(number, HELLO if method == "initialize" else params)

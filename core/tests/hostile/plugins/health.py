@@ -1,0 +1,39 @@
+"""Answers health checks as its argument says: never, degraded, unhealthy, refused, nonsense; healed when told."""
+
+import json
+import sys
+
+HELLO = {
+    "protocol_version": "1.0.0",
+    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
+    "capabilities": {"methods": ["echo"]},
+}
+
+
+def say(number, result):
+    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
+
+
+HOW = sys.argv[1]
+healed = False
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    number, method, params = request["id"], request["method"], request["params"]
+
+    if method == "heal":
+        healed = True
+    if method == "health/check" and not healed:
+        if HOW == "refused":
+            refusal = {"code": -32603, "message": "the pulse cannot be taken"}
+            print(json.dumps({"jsonrpc": "2.0", "id": number, "error": refusal}), flush=True)
+        elif HOW == "nonsense":
+            say(number, {"status": "so-so"})
+        elif HOW != "never":
+            say(number, {"status": HOW, "last_error": "the index is stale"})
+    elif method == "health/check":
+        say(number, {"status": "healthy"})
+    else:
+        say(number, HELLO if method == "initialize" else params)

@@ -1,0 +1,28 @@
+"""Takes memory until there is no more."""
+
+import json
+import sys
+
+HELLO = {
+    "protocol_version": "1.0.0",
+    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
+    "capabilities": {"methods": ["echo"]},
+}
+
+
+def say(number, result):
+    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
+
+
+kept = []
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    number, method, params = request["id"], request["method"], request["params"]
+
+    if method == "eat":
+        while len(kept) < 1000:
+            kept.append(bytearray(2**22))
+    say(number, HELLO if method == "initialize" else params)

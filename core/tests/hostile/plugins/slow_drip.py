@@ -1,0 +1,30 @@
+"""Sends a reply byte by byte, with a pause after each."""
+
+import json
+import select
+import sys
+
+HELLO = {
+    "protocol_version": "1.0.0",
+    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
+    "capabilities": {"methods": ["echo"]},
+}
+
+
+def say(number, result):
+    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    number, method, params = request["id"], request["method"], request["params"]
+
+    if method == "drip":
+        for byte in json.dumps({"jsonrpc": "2.0", "id": number, "result": params}) + "\n":
+            sys.stdout.write(byte)
+            sys.stdout.flush()
+            select.select([], [], [], params["pause_s"])
+        continue
+    say(number, HELLO if method == "initialize" else params)

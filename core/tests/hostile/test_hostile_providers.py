@@ -1,0 +1,137 @@
+"""A provider that ignores being cancelled: its session is ended after its grace, and its neighbour's goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from animus_core.agent_runner import session as session_module
+from animus_core.agent_runner.server import AgentRunner
+from animus_core.control.sockets import connect, listen
+from animus_core.host.finding.discover import Candidate, Discovery, Plugin
+from animus_core.host.session import Project
+from animus_core.store.paths import Scope
+from animus_protocol.dispatcher import Dispatcher
+from animus_protocol.models import agent_session as wire
+from animus_protocol.models.manifest import PluginManifest
+from animus_protocol.models.provider import AgentRunRequest
+from animus_protocol.peer import Peer
+
+if TYPE_CHECKING:
+    from conftest import Host
+
+pytestmark = pytest.mark.hostile
+NAME = "animus-provider-ignores"
+PROGRAM = Path(__file__).parent / "plugins/ignores_cancel.py"
+
+
+class Runner:
+    """A workflow-runner's end of the agent-runner's socket."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.records: list[wire.SessionRecord] = []
+        self.heard = asyncio.Event()
+        self.peer: Peer
+
+    def hear(self, record: wire.SessionRecord) -> None:
+        self.records.append(record)
+        self.heard.set()
+
+    async def open(self, run: str, prompt: str) -> None:
+        request = AgentRunRequest(prompt=prompt, cwd=str(self.root))
+        params = wire.SessionOpen(session=key(run), epoch=1, tool="ignores", request=request)
+        opened = await self.peer.call(wire.SESSION_OPEN, params, timeout_s=20)
+        assert opened.state is wire.SessionState.LIVE
+
+    async def until(self, run: str, kind: str) -> wire.SessionRecord:
+        while not (found := [one for one in self.records if one.session.run == run and one.kind == kind]):
+            self.heard.clear()
+            await self.heard.wait()
+        return found[0]
+
+    async def closed(self, run: str) -> wire.SessionClosed:
+        return wire.SessionClosed.model_validate((await self.until(run, wire.CLOSED)).data)
+
+
+def key(run: str) -> wire.SessionKey:
+    return wire.SessionKey(run=run, phase="work", attempt=1)
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process has ended: a provider is ended after its session was closed."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(handle, ended.set)
+    await ended.wait()
+    asyncio.get_running_loop().remove_reader(handle)
+    os.close(handle)
+
+
+@asynccontextmanager
+async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
+    """An agent-runner with the one provider, and somebody who talks with it."""
+    manifest = PluginManifest(
+        name=NAME, version="1", plugin_kind="provider", description="ignores cancellation", protocol_version="1.0.0"
+    )
+    candidate = Candidate(NAME, (sys.executable, "-I", "-S", str(PROGRAM)), "registry")
+    discovery = Discovery((Plugin(candidate, manifest),), ())
+
+    async def discover() -> Discovery:
+        return discovery
+
+    agents = AgentRunner(scope, Project(scope.project_root, "scope"), discover)
+    listener = listen(socket, agents.dispatcher(), "runner")
+    runner, table = Runner(scope.project_root), Dispatcher()
+    table.hear(wire.SESSION_RECORD, lambda record, _: runner.hear(record))
+    runner.peer = await connect(socket, table, name="agent-runner")
+    try:
+        yield runner
+    finally:
+        await runner.peer.aclose()
+        await agents.close()
+        await listener.close()
+
+
+async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neighbour_goes_on(
+    host: Host, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_CANCEL_S", 1.0)
+    root = tmp_path / "project"
+    root.mkdir()
+    scope = Scope.of(root, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})
+    scope.create()
+    gate = root / "gate"
+    async with agent_runner(scope, tmp_path_factory.mktemp("s") / "s") as runner:
+        await runner.open("run-1", "never")
+        await runner.open("run-2", str(gate))
+        stubborn, patient = [int((await runner.until(run, "output")).data["text"]) for run in ("run-1", "run-2")]
+        assert stubborn != patient
+
+        async with host.neighbour_answers(50):
+            await runner.peer.call(wire.SESSION_CANCEL, wire.SessionCancel(session=key("run-1"), epoch=1), timeout_s=20)
+            closed = await runner.closed("run-1")
+        assert (closed.end, closed.written) == (wire.SessionEnd.CANCELLED, True)
+
+        await gone(stubborn)
+        heard = [line.split(" ", 1) for line in (root / "heard").read_text().splitlines()]
+        steps = list(dict.fromkeys(what for pid, what in heard if int(pid) == stubborn))
+        assert steps == ["agent/cancel", "$/cancelRequest", "shutdown", "SIGTERM"]
+        assert not [what for pid, what in heard if int(pid) == patient]
+
+        os.kill(patient, 0)
+        gate.touch()
+        answered = await runner.closed("run-2")
+        assert answered.end is wire.SessionEnd.ANSWERED
+        assert answered.response is not None
+        assert answered.response.output == "done"
