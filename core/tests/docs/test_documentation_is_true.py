@@ -31,6 +31,7 @@ FOLLOWED: Final = (
     DOCS / "tutorial.md",
     DOCS / "how-to/write-a-workflow.md",
     DOCS / "how-to/write-a-plugin.md",
+    DOCS / "how-to/write-a-plugin-in-any-language.md",
     DOCS / "how-to/trust-a-repository.md",
     DOCS / "how-to/install-plugins.md",
     ROOT / "sdk/README.md",

@@ -397,3 +397,31 @@ def test_a_projects_plugin_is_not_started_again_when_trust_is_gone(places: Place
     with pytest.raises(PluginFailed, match="comes with this repository and is not trusted"):
         within(refreshed(plugin, places.config))
     assert places.executed == []
+
+
+@pytest.mark.parametrize(
+    ("command", "from_the_project"),
+    [
+        (["python3", "-m", "tool"], True),
+        (["/usr/bin/python3.11", "-u", "-mtool"], True),
+        (["python", "-X", "dev", "-c", "import tool"], True),
+        (["python3", "-P", "-m", "tool"], False),
+        (["python3", "-Im", "tool"], False),
+        (["python3", "-uI", "-m", "tool"], False),
+        (["python3", "tool.py", "-m"], False),
+        (["python3"], False),
+        (["node", "-m", "tool"], False),
+    ],
+)
+def test_a_command_that_imports_from_the_project_is_told_apart(command: list[str], from_the_project: bool) -> None:
+    assert candidates_module.imports_from_the_project(command) is from_the_project
+
+
+def test_a_row_that_would_import_from_whatever_project_it_works_in_is_not_used_and_says_how_to_write_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plugins.yaml").write_text("plugins: {tool: {binary: [python3, -m, tool]}}\n")
+    found = candidates_module.find_candidates(tmp_path)
+    assert "tool" not in [candidate.name for candidate in found.candidates]
+    failure = next(failure for failure in found.failures if failure.name == "tool")
+    assert "put -P before -m" in failure.fix

@@ -8,8 +8,9 @@ under it until it is mended; what an untrusted repository brings reserves nothin
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -76,6 +77,7 @@ class _Broken(NamedTuple):
 
 
 _Entry = Candidate | _Broken
+_PYTHON: Final = re.compile(r"python(\d+(\.\d+)?)?")
 
 
 def find_candidates(config_dir: Path, project_root: Path | None = None, *, search_path: bool = False) -> Found:
@@ -127,7 +129,11 @@ class _Search:
     def registry(self) -> None:
         """The rows of the operator's registry that say what to run."""
         for row in self._registry.rows:
-            if row.command is not None:
+            if row.command is not None and imports_from_the_project(row.command):
+                message = f"plugin {row.name}: its command makes Python import from the project's folder first"
+                fix = f"plugins.{row.name}.binary in {self._config_dir / 'plugins.yaml'}: put -P before -m"
+                self._take(row.name, _Broken(ProbeFailure(row.name, message, fix)))
+            elif row.command is not None:
                 self._take(row.name, Candidate(row.name, row.command, "registry", row.settings))
 
     def installed(self) -> None:
@@ -222,6 +228,27 @@ class _Search:
             self._first[name] = entry
         elif isinstance(entry, Candidate):
             self._hidden[name] = (*self._hidden.get(name, ()), entry)
+
+
+def imports_from_the_project(command: Sequence[str]) -> bool:
+    """Whether this is Python with `-m` or `-c`, which puts the working directory first on its module path.
+
+    A plugin works in the project's root, and what lies there may be anybody's. With a script, the script's own folder
+    is first; `-P` (Python 3.11) and `-I` leave the working directory out.
+    """
+    if _PYTHON.fullmatch(Path(command[0]).name) is None:
+        return False
+    options = iter(command[1:])
+    for option in options:
+        if not option.startswith("-"):
+            return False
+        if option in ("-X", "-W"):
+            next(options, None)
+        elif option.startswith(("-m", "-c")):
+            return True
+        elif not option.startswith("--") and {"P", "I"} & set(option):
+            return False
+    return False
 
 
 def hiding(failure: ProbeFailure, hidden: tuple[Candidate, ...]) -> ProbeFailure:
