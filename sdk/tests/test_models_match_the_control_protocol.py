@@ -25,7 +25,7 @@ CREATED = "project_root repo_scope created"
 STREAM = "watching?"
 
 TABLE: dict[str, tuple[str, str]] = {
-    "subject/list": ("filter?", "subjects next_cursor? fetched_at"),
+    "subject/list": ("filter?", "subjects next_cursor? fetched_at warnings+"),
     "subject/create": ("kind title body? status? priority? labels? assignee? custom?", ""),
     "subject/next": ("kind?", "subject?"),
     "subject/watch": ("kind? filter?", STREAM),

@@ -27,11 +27,10 @@ def ends(handle: int, timeout_s: float) -> bool:
 
 
 def test_direct_children_die_with_the_daemon_and_escaped_ones_are_ended_by_the_next(
-    project: Project, animus: Animus, daemon: Daemon, plugins: Plugins, events: Events
+    project: Project, animus: Animus, stopped_daemon: Daemon, plugins: Plugins, events: Events
 ) -> None:
-    daemon.stop()
     plugins.command("escapes", [sys.executable, "-I", "-S", str(PROGRAM)])
-    daemon.start()
+    stopped_daemon.start()
     assert animus("subject", "list", "--kind", "runaway").code == 0
     assert animus("subject", "list", "--kind", "task").code == 0
     escaped = project.root / "escaped.pid"
@@ -39,13 +38,13 @@ def test_direct_children_die_with_the_daemon_and_escaped_ones_are_ended_by_the_n
     direct = os.pidfd_open(int((project.root / "plugin.pid").read_text()))
     runaway = int(escaped.read_text())
 
-    daemon.kill()
+    stopped_daemon.kill()
     assert ends(direct, 5), "the plugin outlived its daemon"
     handle = os.pidfd_open(runaway)
     assert not ends(os.dup(handle), 0), "it had not escaped at all"
     assert runaway in project.processes
 
-    daemon.start()
+    stopped_daemon.start()
     assert ends(handle, 0), "what had escaped was left running by the next daemon"
     assert animus("subject", "list", "--kind", "runaway").code == 0
     assert animus("queue", "enqueue", "TASK-001").code == 0

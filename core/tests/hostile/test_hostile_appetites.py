@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +13,7 @@ from animus_core.host.finding.registry import Limits
 if TYPE_CHECKING:
     from conftest import Host
 
-pytestmark = [
-    pytest.mark.hostile,
-    pytest.mark.skipif(sys.platform != "linux", reason="the limits that are tried are those of the Linux kernel"),
-]
+pytestmark = pytest.mark.hostile
 SECRET = "correct-horse-battery-staple-0123456789"
 
 

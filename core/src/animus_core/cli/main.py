@@ -60,11 +60,19 @@ def _run(words: Sequence[str]) -> int:
     from animus_core.errors import AnimusError
 
     output = Output(json_mode=getattr(args, "json", False))
+    _keep_the_log_silent()
     try:
         code: int = command(args, output)
     except AnimusError as error:
         return output.failure(error)
     return code
+
+
+def _keep_the_log_silent() -> None:
+    """What a process writes to its log is for whoever keeps one; a command says all it has to say by itself."""
+    import logging
+
+    logging.getLogger("animus").addHandler(logging.NullHandler())
 
 
 def _unexpected(error: Exception) -> AnimusError:

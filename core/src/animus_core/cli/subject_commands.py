@@ -25,8 +25,15 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
     params = control_wire.SubjectListParams(filter=_filter(args))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
     rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]
-    data = {"subjects": [_data(one) for one in found.subjects], "next_cursor": found.next_cursor}
-    output.result(data, lambda: table(["SUBJECT", "KIND", "STATUS", "PRIORITY", "TITLE"], rows))
+    data: dict[str, Any] = {"subjects": [_data(one) for one in found.subjects], "next_cursor": found.next_cursor}
+    if found.warnings:
+        data["warnings"] = found.warnings
+
+    def human() -> str:
+        missing = [f"not listed: {warning}" for warning in found.warnings]
+        return "\n".join([table(["SUBJECT", "KIND", "STATUS", "PRIORITY", "TITLE"], rows), *missing])
+
+    output.result(data, human)
     return 0
 
 

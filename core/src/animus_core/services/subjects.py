@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from animus_core.errors import NotFound
+from animus_core.errors import NotFound, PluginFailed
 from animus_core.host.subject_watch import POLL_S, SubjectWatch
 from animus_core.services.project import Project
 from animus_protocol.errors import RpcError
@@ -27,21 +27,35 @@ class SubjectService:
         self._project = project
         self._poll_s = poll_s
 
-    async def list(self, params: wire.SubjectListParams) -> plugin_wire.SubjectList:
-        """Subjects of the wanted kinds, or of every kind that is served; filtered once more by kind."""
+    async def list(self, params: wire.SubjectListParams) -> wire.SubjectListResult:
+        """Subjects of the wanted kinds, or of every kind that is served; filtered once more by kind.
+
+        Where no kind is named, a backend that fails hides nobody else's subjects: it is in `warnings`. Raises the
+        failure when there is nothing else to tell.
+        """
         wanted = params.filter or plugin_wire.SubjectFilter()
-        kinds = wanted.kind or [kind for kind in self._project.router.kinds if not kind.endswith("*")]
-        found: plugin_wire.SubjectList | None = None
-        for kind in kinds:
+        found: wire.SubjectListResult | None = None
+        failures: list[PluginFailed] = []
+        await self._project.refresh()
+        for kind in wanted.kind or await self._plain_kinds():
             asked = wanted.model_copy(update={"kind": [kind]})
-            page = await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, asked)
+            try:
+                page = await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, asked)
+            except PluginFailed as error:
+                if wanted.kind:
+                    raise
+                failures.append(error)
+                continue
             subjects = [subject for subject in page.subjects if subject.kind == kind]
             if found is None:
-                found = page.model_copy(update={"subjects": subjects})
+                found = wire.SubjectListResult(
+                    subjects=subjects, fetched_at=page.fetched_at, next_cursor=page.next_cursor
+                )
             else:
                 found.subjects.extend(subjects)
         if found is None:
-            raise _no_backend()
+            raise failures[0] if failures else _no_backend()
+        found.warnings = list(dict.fromkeys(failure.message for failure in failures))
         return found
 
     async def get(self, subject_id: str) -> plugin_wire.Subject:
@@ -57,6 +71,7 @@ class SubjectService:
 
     async def create(self, params: plugin_wire.SubjectCreateParams) -> plugin_wire.Subject:
         """A new subject of `params.kind`."""
+        await self._project.refresh()
         made = await self._project.router.call(params.kind, plugin_wire.SUBJECT_CREATE, params)
         self._project.changed()
         return made
@@ -70,6 +85,7 @@ class SubjectService:
 
     async def next(self, kind: str | None) -> plugin_wire.Subject | None:
         """The subject to work on first."""
+        await self._project.refresh()
         kind = kind or _DEFAULT_KIND
         return await self._project.router.call(kind, plugin_wire.SUBJECT_NEXT, plugin_wire.SubjectNextParams(kind=kind))
 
@@ -79,6 +95,7 @@ class SubjectService:
         Raises NotFound when nothing is served, UnclaimedKind for a kind that nobody serves.
         """
         router, wanted = self._project.router, params.filter or plugin_wire.SubjectFilter()
+        await self._project.refresh()
         await router.learn()
         kinds = [params.kind] if params.kind else wanted.kind or router.kinds
         if not kinds:
@@ -87,15 +104,25 @@ class SubjectService:
             router.owner(kind)
         return [SubjectWatch(router, kind, wanted, poll_s=self._poll_s) for kind in dict.fromkeys(kinds)]
 
+    async def _plain_kinds(self) -> Sequence[str]:
+        """Every kind that is served now; claims like `issue.*` stand for kinds that nobody can list."""
+        await self._project.refresh()
+        await self._project.router.learn()
+        return [kind for kind in self._project.router.kinds if not kind.endswith("*")]
+
     async def _find(self, subject_id: str) -> tuple[str, plugin_wire.Subject]:
-        for kind in self._project.router.kinds:
-            if kind.endswith("*"):
-                continue
+        """Which kind has it. A backend that fails is the reason only when no other one has it."""
+        failure: PluginFailed | None = None
+        for kind in await self._plain_kinds():
             try:
                 return kind, await self._project.router.get(kind, subject_id)
             except RpcError as error:
                 if error.category != "not_found":
                     raise
+            except PluginFailed as error:
+                failure = error
+        if failure is not None:
+            raise failure
         raise NotFound(f"no subject {subject_id!r}", hint="Look at what there is: animus subject list")
 
 

@@ -5,7 +5,9 @@ Used by the control server and its clients; below lie the models of the subject 
 
 from __future__ import annotations
 
-from animus_protocol.models.base import Method, WireModel
+from pydantic import Field
+
+from animus_protocol.models.base import Method, SparseList, WireModel
 from animus_protocol.models.common import StreamItem, Watching
 from animus_protocol.models.subject import (
     Subject,
@@ -30,6 +32,7 @@ __all__ = [
     "SUBJECT_UPDATE",
     "SUBJECT_WATCH",
     "SubjectListParams",
+    "SubjectListResult",
     "SubjectNextResult",
     "SubjectWatchParams",
 ]
@@ -39,6 +42,12 @@ class SubjectListParams(WireModel):
     """Params of `subject/list`; here the filter is wrapped, unlike on a plugin's wire."""
 
     filter: SubjectFilter | None = None
+
+
+class SubjectListResult(SubjectList):
+    """Result of `subject/list`; `warnings`, this project's addition: whose subjects are missing from it, and why."""
+
+    warnings: SparseList[str] = Field(default_factory=list)
 
 
 class SubjectNextResult(WireModel):
@@ -54,7 +63,7 @@ class SubjectWatchParams(WireModel):
     filter: SubjectFilter | None = None
 
 
-SUBJECT_LIST = Method("subject/list", SubjectListParams, SubjectList, "protocol §5")
+SUBJECT_LIST = Method("subject/list", SubjectListParams, SubjectListResult, "protocol §5")
 SUBJECT_GET = Method("subject/get", SubjectGetParams, SubjectResult, "protocol §5")
 SUBJECT_STATUS = Method("subject/status", SubjectStatusParams, SubjectResult, "protocol §5")
 SUBJECT_UPDATE = Method("subject/update", SubjectUpdateParams, SubjectResult, "protocol §5")
