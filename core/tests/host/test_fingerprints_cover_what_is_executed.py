@@ -351,3 +351,20 @@ def test_changes_name_what_differs_and_at_most_so_many(before: dict[str, str], a
     assert {line.split(" (")[0] for line in told[:3]} <= differ
     if len(differ) > 3:
         assert told[3] == f"{len(differ) - 3} more"
+
+
+def test_an_editable_installation_of_our_own_environment_is_known_by_the_modules_that_its_author_works_on(
+    tmp_path: Path,
+) -> None:
+    module = tmp_path / "project" / "src" / "tool" / "code.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("one = 1")
+    note = tmp_path / "direct_url.json"
+    note.write_text(json.dumps({"dir_info": {"editable": True}, "url": (tmp_path / "project").as_uri()}))
+    before = fingerprint_module._sources_of(str(note))
+    assert before is not None
+    assert fingerprint_module._sources_of(str(note)) == before
+    module.write_text("two = 22")
+    assert fingerprint_module._sources_of(str(note)) != before
+    note.write_text(json.dumps({"dir_info": {"editable": True}, "url": (tmp_path / "nowhere").as_uri()}))
+    assert fingerprint_module._sources_of(str(note)) is None

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from animus_core.errors import Unavailable
 from animus_core.host.finding.regular_files import open_regular, read_regular
@@ -35,6 +36,7 @@ _MOST_HOPS: Final = 40
 _SHEBANG_BYTES: Final = 4096
 _EDITABLE: Final = os.sep + "direct_url.json"
 _EDITABLE_BYTES: Final = 1 << 16
+_MOST_SOURCES: Final = 5000
 _NEUTRAL: Final = "/"
 _INTERPRETER: Final = "its interpreter"
 
@@ -43,7 +45,8 @@ class Fingerprint(NamedTuple):
     """`digest` decides. `kind`: venv, files, environment (a cheap key for the core's own environment).
 
     `interpreter`: real path of a virtual environment's interpreter. `files`: path → short hash, for telling what
-    changed. `editable`: code outside is executed too, which the digest does not notice.
+    changed. `editable`: code outside is executed too, which the digest does not notice (in the core's own environment
+    it does, by time and size).
     """
 
     digest: str
@@ -151,7 +154,10 @@ class _Look:
                 found = sorted((one.name, one) for one in entries if one.name.endswith(".dist-info"))
             for name, entry in found:
                 self.records.append(["installed", name, str(entry.stat().st_mtime_ns)])
-                self._editable = self._editable or _is_editable(entry.path + _EDITABLE)
+                if _is_editable(entry.path + _EDITABLE):
+                    sources = _sources_of(entry.path + _EDITABLE)
+                    self._editable = self._editable or sources is None
+                    self.records.append(["sources", sources or ""])
 
     def _ask_interpreter(self, root: str) -> None:
         names = (os.path.join(root, "bin", name) for name in ("python", "python3"))
@@ -240,6 +246,26 @@ def _is_editable(path: str) -> bool:
         return bool(told["dir_info"]["editable"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def _sources_of(path: str) -> str | None:
+    """A digest of when and how the modules last changed that an editable installation uses; None if it cannot tell."""
+    try:
+        url = str(json.loads(read_regular(path, _EDITABLE_BYTES))["url"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    project = Path(unquote(urlsplit(url).path))
+    found = []
+    for folder, folders, files in os.walk(project / "src" if (project / "src").is_dir() else project):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
+        for name in sorted(files):
+            if name.endswith((".py", ".so")):
+                with contextlib.suppress(FileNotFoundError):  # its author works on it
+                    facts = os.stat(os.path.join(folder, name))
+                    found.append([folder, name, facts.st_size, facts.st_mtime_ns, facts.st_ino])
+        if len(found) > _MOST_SOURCES:
+            return None
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest() if found else None
 
 
 def _version(interpreter: str) -> str:
