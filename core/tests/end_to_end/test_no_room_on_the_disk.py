@@ -9,8 +9,12 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
+
+pytestmark = pytest.mark.long
 
 ENDLESS = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Plugins, Project
+
+pytestmark = pytest.mark.hostile
 
 HAND_WRITTEN = """\
 import json, sys, time
