@@ -13,7 +13,7 @@ from animus_core.host.session import PluginSession, Project, open_session
 from animus_protocol.connection import Notification
 from animus_protocol.errors import RpcError
 from animus_protocol.models.manifest import PluginManifest
-from animus_protocol.peer import read_params
+from animus_protocol.reading import read_params
 from animus_protocol.version import PROTOCOL_VERSION
 from contenders import animus_wire as wire
 from contenders.cells import Order, Sample, Wrong, orders, repeat_async, repeat_concurrently, report, same

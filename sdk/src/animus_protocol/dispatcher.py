@@ -11,7 +11,8 @@ from typing import Any
 from animus_protocol.connection import Notification, Request
 from animus_protocol.errors import MethodNotFound, NotSupported, RpcError
 from animus_protocol.models.base import Method, Params, Result
-from animus_protocol.peer import Peer, read_params
+from animus_protocol.peer import Peer
+from animus_protocol.reading import read_params
 
 __all__ = ["Asker", "Dispatcher"]
 

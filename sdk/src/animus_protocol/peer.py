@@ -13,14 +13,13 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Final, Protocol, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from animus_protocol.connection import Cancel, Connection, Incoming, Notification, Reply, Request
+from animus_protocol.connection import Cancel, Connection, Dropped, Notification, Reply, Request
 from animus_protocol.errors import (
     CallTimeout,
     Cancelled,
     Code,
-    InvalidParams,
     PeerGone,
     PeerStuck,
     ProtocolError,
@@ -30,17 +29,17 @@ from animus_protocol.framing import MAX_FRAME_BYTES
 from animus_protocol.models.base import Method, Params, Result, encode
 from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
+from animus_protocol.reading import first_issue, read_value
 
-__all__ = ["BadReply", "Handler", "Peer", "read_params", "read_value"]
+__all__ = ["BadReply", "Handler", "Peer"]
 
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
 _MAX_OPEN_REQUESTS: Final = 4096
 _DROPS_TOLD: Final = 16
 _MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
-_MAX_UNREAD_ANSWERS: Final = (
-    64  # by number too: two peers that wait for each other's one big answer would wait for ever
-)
+# By number too: two peers that wait for each other's one big answer would wait for ever.
+_MAX_UNREAD_ANSWERS: Final = 64
 _MAX_UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
 _FLUSH_S: Final = 2.0
 _EMPTY_PARAMS: Final = b"{}"
@@ -146,7 +145,7 @@ class Peer:
         try:
             return read_value(method.result, raw)
         except ValidationError as error:
-            where = _first_issue(error)
+            where = first_issue(error)
             raise BadReply(f"{self.name}: the result of {method.name} does not fit: {where}") from error
 
     async def call_raw(
@@ -239,15 +238,13 @@ class Peer:
     def _received(self, chunk: bytes) -> None:
         self._received_bytes += len(chunk)
         for incoming in self._connection.receive(chunk):
-            if type(incoming) is Reply:
+            if isinstance(incoming, Reply):
                 incoming.waiter.settle(incoming.result, incoming.error)
             else:
                 self._take(incoming)
 
-    def _take(self, incoming: Incoming[PendingCall]) -> None:
-        if isinstance(incoming, Reply):
-            incoming.waiter.settle(incoming.result, incoming.error)
-        elif isinstance(incoming, Request):
+    def _take(self, incoming: Request | Notification | Cancel | Dropped) -> None:
+        if isinstance(incoming, Request):
             self._start(incoming)
         elif isinstance(incoming, Notification):
             self._tell(incoming.method, self._handler.notification, incoming)
@@ -359,43 +356,16 @@ class Peer:
 
     def _ended(self, reason: str) -> None:
         for incoming in self._connection.end():
-            self._take(incoming)
+            if isinstance(incoming, Reply):  # its caller goes on later: whoever closes this peer is a task itself
+                incoming.waiter.settle_soon(incoming.result, incoming.error)
+            else:
+                self._take(incoming)
         if not self.ended.done():
             self.ended.set_result(reason)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for call in self._connection.abandon():
-            call.settle_soon(PeerGone(f"{self.name} is gone: {reason}"))
+            call.settle_soon(None, PeerGone(f"{self.name} is gone: {reason}"))
         if self._on_end is not None:
             self._on_end(reason)
-
-
-_validators: dict[Any, Callable[[Any], Any]] = {}
-
-
-def read_value(kind: type[_T], raw: Any) -> _T:
-    """`raw` JSON as a value of `kind`. Raises pydantic.ValidationError."""
-    validate = _validators.get(kind)
-    if validate is None:
-        validate = _validators[kind] = TypeAdapter(kind).validator.validate_python
-    value: _T = validate(raw)
-    return value
-
-
-def read_params(method: Method[Params, Any], raw: Any) -> Params:
-    """The params of `method`. Raises InvalidParams with one issue a mistake (protocol §3)."""
-    try:
-        return read_value(method.params, raw)
-    except ValidationError as error:
-        issues = [
-            {"path": ".".join(map(str, issue["loc"])), "message": issue["msg"], "code": issue["type"]}
-            for issue in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidParams(f"{method.name}: {_first_issue(error)}", issues) from error
-
-
-def _first_issue(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"])) or "value"
-    return f"{where}: {first['msg']}"

@@ -69,12 +69,12 @@ class PendingCall:
             else:
                 self._context.run(callback, self)
 
-    def settle_soon(self, error: BaseException) -> None:
-        """The call ends with `error`, and whoever waits goes on in the loop's next turn."""
+    def settle_soon(self, result: Any, error: BaseException | None = None) -> None:
+        """The call ends as with `settle`, and whoever waits goes on in the loop's next turn."""
         if self.settled:
             return
         self.settled = True
-        self._error = error
+        self._result, self._error = result, error
         callback, self._callback = self._callback, None
         if callback is not None:
             self._loop.call_soon(callback, self, context=self._context)
@@ -104,7 +104,7 @@ class PendingCall:
         """Asked by the task that is cancelled."""
         if self.settled:
             return False
-        self.settle_soon(asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
+        self.settle_soon(None, asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
         self._on_given_up(self)
         return True
 

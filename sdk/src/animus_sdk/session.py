@@ -21,7 +21,8 @@ from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty
-from animus_protocol.peer import Peer, read_params
+from animus_protocol.peer import Peer
+from animus_protocol.reading import read_params
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 from animus_sdk.call import Call, Streams, exit_refused
 from animus_sdk.errors import PluginError, to_rpc_error
