@@ -263,3 +263,16 @@ async def test_closing_fails_our_own_calls_and_discards_later_frames(wire: Any) 
         await one.drained()
     assert await raw.rest() == b""
     raw.close()
+
+
+async def test_an_answer_without_its_line_end_reaches_its_caller_also_when_we_close(wire: Any) -> None:
+    asking, raw = wire.peer(0), wire.raw()
+    call = asyncio.ensure_future(asking.call(ECHO, Text(text="x"), timeout_s=10))
+    request = await raw.line()
+    received = asking.received_bytes
+    await raw.write(b'{"jsonrpc":"2.0","id":%d,"result":{"text":"y"}}' % request["id"])
+    while asking.received_bytes == received:
+        await asyncio.sleep(0)
+    await asking.aclose()  # inside this task, which must not be left for the caller's
+    assert (await call).text == "y"
+    raw.close()
