@@ -1,0 +1,81 @@
+"""Measures a plugin and the reference by turns, so that whatever slows the machine down slows both.
+
+Called by the checks of L4; below it lies the plugin under test. Each figure is the median of the paired ratios.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from animus_conformance.budget.limits import Ratios
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import Settings
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import Host
+
+__all__ = ["measure"]
+
+_ROUNDS: Final = 5
+_PINGS: Final = 200
+_IN_FLIGHT: Final = 64
+_ECHO: Final = Path(__file__).parent / "echo.py"
+
+
+class _Figures(NamedTuple):
+    start_s: float
+    ping_s: float
+    pings_a_second: float
+    memory_bytes: int
+
+
+async def measure(plugin: PluginUnderTest) -> Ratios:
+    """The ratios, from five rounds. Raises Unproven when one of the two does not answer."""
+    echo = PluginUnderTest([sys.executable, "-I", str(_ECHO)], None, Settings(), patience=plugin.patience)
+    pairs: list[tuple[_Figures, _Figures]] = []
+    try:
+        for _ in range(_ROUNDS):
+            pairs.append((await _figures(plugin), await _figures(echo)))
+    except Failed as failed:
+        raise Unproven(str(failed)) from None
+    finally:
+        await echo.close()
+    return Ratios(*(_median([(theirs[place], ours[place]) for theirs, ours in pairs]) for place in range(4)))
+
+
+def _median(pairs: Sequence[tuple[float, float]]) -> float:
+    return statistics.median(theirs / ours for theirs, ours in pairs)
+
+
+async def _figures(plugin: PluginUnderTest) -> _Figures:
+    began = time.perf_counter()
+    async with plugin.started() as host:
+        start_s = time.perf_counter() - began
+        began = time.perf_counter()
+        for _ in range(_PINGS):
+            await host.ask("$/ping")
+        ping_s = (time.perf_counter() - began) / _PINGS
+        began = time.perf_counter()
+        await asyncio.gather(*(_pings(host, _PINGS // _IN_FLIGHT + 1) for _ in range(_IN_FLIGHT)))
+        pings_a_second = (_PINGS // _IN_FLIGHT + 1) * _IN_FLIGHT / (time.perf_counter() - began)
+        return _Figures(start_s, ping_s, pings_a_second, _memory_bytes(host.process.pid))
+
+
+async def _pings(host: Host, count: int) -> None:
+    for _ in range(count):
+        await host.ask("$/ping")
+
+
+def _memory_bytes(pid: int) -> int:
+    """The private memory of a process. Raises Unproven where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    except OSError as error:
+        raise Unproven("this system does not tell how much memory a process uses") from error
+    resident = next(line for line in lines if line.startswith("RssAnon:"))
+    return int(resident.split()[1]) * 1024

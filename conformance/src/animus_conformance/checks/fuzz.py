@@ -1,0 +1,84 @@
+"""The check that makes requests up and looks at every answer (protocol §3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from animus_conformance import oracle
+from animus_conformance.checks.registry import check
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import Host, canonical
+
+_MAX_PROCESSES: Final = 12
+
+
+@check("fuzz.any-params")
+async def any_params(plugin: PluginUnderTest) -> None:
+    """Makes requests up with hypothesis; a process that dies of one is replaced while the find is made small."""
+    from animus_conformance.fuzz.search import (
+        search,
+    )  # importing hypothesis takes a while, and only this check needs it
+
+    await plugin.shared()
+    methods = sorted(one for one in plugin.spelled if oracle.method_types(canonical(one)) is not None)
+    methods = [one for one in methods if canonical(one) in plugin.kind.methods] or ["health/check"]
+    loop = asyncio.get_running_loop()
+    async with _Target(plugin) as target:
+
+        def ask(method: str, params: Any) -> str | None:
+            return asyncio.run_coroutine_threadsafe(target.wrong(method, params), loop).result()
+
+        found = await asyncio.to_thread(search, ask, methods, plugin.seed, plugin.examples)
+    if found is not None:
+        raise Failed(f"{found} (seed {plugin.seed})")
+
+
+class _Target:
+    """A process that is asked, and replaced when it has ended or does not answer any more."""
+
+    def __init__(self, plugin: PluginUnderTest) -> None:
+        self._plugin = plugin
+        self._stack = AsyncExitStack()
+        self._host: Host | None = None
+        self._processes = 0
+
+    async def __aenter__(self) -> _Target:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def wrong(self, method: str, params: Any) -> str | None:
+        """What is wrong with the answer; None when nothing is, or when enough processes were used up to look closer."""
+        host = await self._process()
+        if host is None:
+            return None
+        asked = f"{method} with {json.dumps(params):.500}"
+        try:
+            reply = await host.ask(method, params)
+            await host.ask("$/ping")
+        except Failed as failed:
+            await self._stack.aclose()
+            self._host = None
+            return f"{asked}: {failed}"
+        types = oracle.method_types(canonical(method))
+        if reply.error is not None or types is None or types.result is None:
+            return None
+        mismatch = oracle.mismatch(types.result, reply.result)
+        if mismatch is None or canonical(method) in self._plugin.observed.mistyped:
+            return None
+        return f"{asked} got a result of another type ({mismatch})"
+
+    async def _process(self) -> Host | None:
+        if self._host is None:
+            self._processes += 1
+            if self._processes > _MAX_PROCESSES:
+                return None
+            self._host = await self._stack.enter_async_context(self._plugin.started())
+        if self._host.ended:
+            raise Unproven("the process has ended between two requests")
+        return self._host

@@ -1,0 +1,93 @@
+"""Entries that the checks of log storages store, and what is the same when it comes back (protocol §4).
+
+Used by the `log_storage` modules of this room; nothing lies below.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+__all__ = ["LEVELS", "Entry", "Journal", "difference", "ids_of", "instant"]
+
+Entry = dict[str, Any]
+
+LEVELS: Final = ("trace", "debug", "info", "warn", "error")
+"""Least grave first."""
+
+_BEGAN_AGO: Final = timedelta(minutes=1)
+_STEP: Final = timedelta(milliseconds=10)
+_OPTIONAL: Final = ("source_name", "fields")
+
+
+class Journal:
+    """The entries of one check: each is later than the one before, and all are known again by their ids.
+
+    They look like what a daemon writes; `target` is theirs alone. A storage may hold other entries, too.
+    """
+
+    def __init__(self) -> None:
+        self.target = f"conformance.{secrets.token_hex(4)}"
+        self._now = datetime.now(UTC) - _BEGAN_AGO
+        self._ids: set[str] = set()
+
+    def entry(self, message: str = "phase finished", *, after_s: float = 0.0, **members: Any) -> Entry:
+        """A new entry, `after_s` seconds after the last one and a little; `members` replace or add some."""
+        self._now += _STEP + timedelta(seconds=after_s)
+        made = {
+            "id": str(uuid.uuid4()),
+            "ts": self._now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": "info",
+            "source": "daemon",
+            "target": self.target,
+            "message": message,
+            **members,
+        }
+        self._ids.add(made["id"])
+        return made
+
+    def entries(self, count: int, message: str = "phase finished") -> list[Entry]:
+        """As many new entries, numbered in their messages."""
+        return [self.entry(f"{message}: step {number} of {count}") for number in range(1, count + 1)]
+
+    def own(self, entries: Iterable[Any]) -> list[Entry]:
+        """Those that were made here, in the order they come in."""
+        return [one for one in entries if isinstance(one, dict) and one.get("id") in self._ids]
+
+
+def ids_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Their ids, in their order."""
+    return [str(one["id"]) for one in entries]
+
+
+def instant(ts: str) -> datetime:
+    """The point in time that an RFC 3339 text means, whatever offset it is written with."""
+    return datetime.fromisoformat(ts.upper()).astimezone(UTC)
+
+
+def difference(stored: Mapping[str, Any], given_back: Mapping[str, Any]) -> str | None:
+    """The first member that came back as something else; None when the entry is the same.
+
+    An optional member that is null is absent, a time is an instant, and members that nobody stored are free.
+    """
+    names: Sequence[str] = (*stored, *(one for one in _OPTIONAL if one not in stored))
+    for name in names:
+        was, now = stored.get(name), given_back.get(name)
+        same = instant(was) == instant(now) if name == "ts" and was and now else _same(was, now)
+        if not same:
+            return f"{name} was {was!r:.300} and came back as {now!r:.300}"
+    return None
+
+
+def _same(was: Any, now: Any) -> bool:
+    """Equal as JSON: true is no number, whole or not, and an object's order is free."""
+    if isinstance(was, bool) or isinstance(now, bool):
+        return was is now
+    if isinstance(was, dict) and isinstance(now, dict):
+        return was.keys() == now.keys() and all(_same(was[name], now[name]) for name in was)
+    if isinstance(was, list) and isinstance(now, list):
+        return len(was) == len(now) and all(_same(one, other) for one, other in zip(was, now, strict=True))
+    return bool(was == now)

@@ -1,0 +1,161 @@
+"""Checks of a log storage's queries: their order, their pages, and what is wrong about them (protocol §4)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, Final
+
+from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.log_storage_reading import (
+    QUERY,
+    EndlessPages,
+    claims,
+    everything,
+    keep,
+    pages,
+    require_kept,
+)
+from animus_conformance.checks.registry import check
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import Host
+
+_PAGE: Final = 3
+_BAD_FILTERS: Final[dict[str, dict[str, Any]]] = {
+    "by_level": {"min_level": "loud"},
+    "by_source": {"source": "nobody"},
+    "by_target": {"target_glob": 7},
+    "by_glob": {"target_glob": 7},
+    "by_time_range": {"since": "yesterday"},
+}
+
+
+@check("log-storage.query.result-has-its-type", method=QUERY)
+async def query_has_its_type(plugin: PluginUnderTest) -> None:
+    """Queries with no params, with a limit, and with every filter, and holds the results against their type."""
+    host = await plugin.shared()
+    journal = Journal()
+    entries = journal.entries(2)
+    await keep(plugin, host, [*entries, journal.entry("done", source="plugin", source_name="animus", fields={"n": 1})])
+    whole = {
+        "since": entries[0]["ts"],
+        "min_level": "trace",
+        "source": "daemon",
+        "target_glob": f"{journal.target}*",
+        "limit": 10,
+        "follow": False,
+    }
+    for query in ({}, {"limit": 1}, whole):
+        await host.typed(QUERY, plugin.params(QUERY, **query))
+
+
+@check("log-storage.query.oldest-first", method=QUERY)
+async def oldest_first(plugin: PluginUnderTest) -> None:
+    """Stores batches one after the other, each entry later than the last, and looks at the order of a query."""
+    host = await plugin.shared()
+    journal = Journal()
+    entries = [entry for _ in range(3) for entry in await _kept(plugin, host, journal, 3)]
+    found = journal.own(await everything(plugin, host.given))
+    require_kept(entries, found)
+    once = [*dict.fromkeys(ids_of(found))]
+    if once != ids_of(entries):
+        numbers = [ids_of(entries).index(one) for one in once]
+        raise Failed(f"entries that were stored as 0, 1, 2, … came as {numbers}")
+
+
+@check("log-storage.query.limit", method=QUERY)
+async def limit_is_respected(plugin: PluginUnderTest) -> None:
+    """Queries with limits below the number of entries and counts what comes."""
+    host = await plugin.shared()
+    journal = Journal()
+    entries = await _kept(plugin, host, journal, 5)
+    require_kept(entries, await everything(plugin, host.given))
+    for limit in (1, 2, 4):
+        page = await host.result(QUERY, plugin.params(QUERY, limit=limit))
+        if len(page["entries"]) > limit:
+            raise Failed(f"with limit {limit} came {len(page['entries'])} entries")
+
+
+@check("log-storage.query.pages-join", method=QUERY)
+async def pages_join(plugin: PluginUnderTest) -> None:
+    """Reads everything in pages of 3 by their next_cursor, and looks for each entry of 10 once and in order."""
+    host = await plugin.shared()
+    journal = Journal()
+    entries = await _kept(plugin, host, journal, 10)
+    try:
+        whole = journal.own(await everything(plugin, host.given))
+        found = journal.own(await everything(plugin, host.result, limit=_PAGE))
+    except EndlessPages as endless:
+        raise Failed(str(endless)) from None
+    require_kept(entries, whole)
+    if ids_of(whole) != ids_of(entries):
+        raise Unproven("the order is another one, also when everything comes on one page")
+    _each_once(entries, found)
+    if ids_of(found) != ids_of(entries):
+        raise Failed(f"in pages of {_PAGE} entries come in another order than on one page")
+
+
+@check("log-storage.query.pages-join-while-storing", method=QUERY)
+async def pages_join_while_storing(plugin: PluginUnderTest) -> None:
+    """Reads everything in pages of 3 and stores new entries after each page with some of the 10 that it looks for."""
+    host = await plugin.shared()
+    journal, newer = Journal(), Journal()
+    entries = await _kept(plugin, host, journal, 10)
+    found = await everything(plugin, host.given, limit=_PAGE)
+    require_kept(entries, found)
+    if max(Counter(ids_of(journal.own(found))).values()) > 1:
+        raise Unproven("pages repeat entries, also when nothing is stored in between")
+    seen: list[Entry] = []
+    try:
+        async for page in pages(plugin, host.result, limit=_PAGE):
+            seen += journal.own(page)
+            if journal.own(page):
+                await _kept(plugin, host, newer, 2)
+    except EndlessPages as endless:
+        raise Failed(str(endless)) from None
+    _each_once(entries, seen)
+
+
+@check("log-storage.query.unknown-cursor", method=QUERY)
+async def unknown_cursor(plugin: PluginUnderTest) -> None:
+    """Queries with a cursor that was never given out, then without."""
+    host = await plugin.shared()
+    await host.given(QUERY, plugin.params(QUERY, limit=1))
+    await host.ask(QUERY, plugin.params(QUERY, cursor="no-such-cursor", limit=1))
+    try:
+        reply = await host.ask(QUERY, plugin.params(QUERY, limit=1))
+    except Failed as failed:
+        raise Failed(f"after a query with an unknown cursor {failed}") from None
+    if reply.error is not None:
+        raise Failed(f"after a query with an unknown cursor, one without got {reply}")
+
+
+@check("log-storage.query.bad-params", method=QUERY)
+async def query_refuses_bad_params(plugin: PluginUnderTest) -> None:
+    """Queries with a limit that is no number, a negative one, and wrong values for each filter that is claimed."""
+    host = await plugin.shared()
+    claimed = await claims(plugin, host)
+    bad: list[dict[str, Any]] = [{"limit": "many"}, {"limit": -1}]
+    bad += [params for flag, params in _BAD_FILTERS.items() if claimed.get(flag)]
+    for params in bad:
+        reply = await host.ask(QUERY, params)
+        if reply.code != -32602:
+            raise Failed(f"{QUERY} with {json.dumps(params)} got {reply}, and not the error -32602")
+
+
+async def _kept(plugin: PluginUnderTest, host: Host, journal: Journal, count: int) -> list[Entry]:
+    entries = journal.entries(count)
+    await keep(plugin, host, entries)
+    return entries
+
+
+def _each_once(entries: list[Entry], found: list[Entry]) -> None:
+    counts = Counter(ids_of(found))
+    missing = [one for one in ids_of(entries) if not counts[one]]
+    repeated = [one for one in counts if counts[one] > 1]
+    if missing or repeated:
+        raise Failed(
+            f"of {len(entries)} entries, read in pages of {_PAGE}, {len(missing)} are missing "
+            f"and {len(repeated)} came more than once"
+        )

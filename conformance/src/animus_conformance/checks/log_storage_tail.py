@@ -1,0 +1,249 @@
+"""Checks of a log storage's tail: entries as they are stored, without a gap (protocol §4).
+
+An entry that a query finds may still be missing on the stream; what is stored and found is checked elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from animus_conformance import oracle
+from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.log_storage_filters import matching_all
+from animus_conformance.checks.log_storage_reading import STORE, TAIL, Tail, claims, keep, tailing
+from animus_conformance.checks.registry import check
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.host import Host, Told
+
+_BATCHES: Final = 5
+_BATCH: Final = 20
+_BAD_FILTERS: Final[dict[str, dict[str, Any]]] = {
+    "by_level": {"min_level": "loud"},
+    "by_source": {"source": "nobody"},
+    "by_target": {"target_glob": 7},
+    "by_glob": {"target_glob": 7},
+}
+
+
+@check("log-storage.tail.result-has-its-type", method=TAIL)
+async def tail_has_its_type(plugin: PluginUnderTest) -> None:
+    """Opens a tail without params and one with a value for each filter, and holds the replies against their type."""
+    whole = {"min_level": "warn", "source": "plugin", "target_glob": "conformance.*", "follow": True}
+    async with plugin.started() as host:
+        for query in ({}, whole):
+            await host.typed(TAIL, plugin.params(TAIL, **query))
+
+
+@check("log-storage.tail.events-have-their-type", method=TAIL)
+async def events_have_their_type(plugin: PluginUnderTest) -> None:
+    """Stores entries of several kinds while a tail is open and holds each event against LogStorageEventParams."""
+    told_so_far = await _some_events(plugin)
+    if not told_so_far:
+        raise Unproven("nothing is told of entries that were stored while a tail was open")
+    for told in told_so_far:
+        wrong = oracle.mismatch("log-storage#/$defs/LogStorageEventParams", told.params)
+        if wrong is not None:
+            raise Failed(f"{told.method} {json.dumps(told.params):.300}: {wrong}")
+
+
+@check("log-storage.tail.events-name-their-tail", method=TAIL)
+async def events_name_their_tail(plugin: PluginUnderTest) -> None:
+    """Stores entries while a tail is open, alone in its process, and compares the events' ids with the request's."""
+    async with plugin.started() as host:
+        entries = Journal().entries(3)
+        tail = _alone(plugin, host)
+        await _given_answer(host, tail.request_id)
+        for told in await _told(plugin, host, tail, entries):
+            if not isinstance(told.params, dict) or "id" not in told.params:
+                raise Unproven("events without an id: of which type they are is checked elsewhere")
+            if told.params["id"] != tail.request_id:
+                raise Failed(f"the tail is request {tail.request_id}, and an event of it has id {told.params['id']!r}")
+
+
+@check("log-storage.tail.leaves-no-gap", method=TAIL)
+async def leaves_no_gap(plugin: PluginUnderTest) -> None:
+    """Sends batches around the tail's request without waiting, and others right behind its reply, in its own process.
+
+    Looks for every entry that was sent after the reply: once each, in order. The others may be told, once at most.
+    """
+    async with plugin.started() as host:
+        journal = Journal()
+        early = [_send(plugin, host, batch) for batch in _batches(journal)]
+        tail = _alone(plugin, host)
+        early += [_send(plugin, host, batch) for batch in _batches(journal)]
+        await _given_answer(host, tail.request_id)
+        for batch in (owed := _batches(journal)):
+            await keep(plugin, host, batch)
+        for request_id in early:
+            await _given_answer(host, request_id)
+        last = owed[-1][-1]
+        await tail.told_up_to(last)
+        if await tail.tells_again(last, 1):
+            raise Failed("the last entry was told twice")
+        _require_typed(tail.told())
+        told = ids_of(journal.own(one.params.get("entry") for one in tail.told()))
+    _once_each([one for batch in owed for one in ids_of(batch)], told)
+
+
+@check("log-storage.tail.tells-nothing-old", method=TAIL)
+async def tells_nothing_old(plugin: PluginUnderTest) -> None:
+    """Stores entries, opens a tail, stores one more, and looks at what is told up to that."""
+    host = await plugin.shared()
+    journal = Journal()
+    old, new = journal.entries(3), journal.entries(1)
+    await keep(plugin, host, old)
+    async with tailing(plugin, host) as tail:
+        told = await _told(plugin, host, tail, new)
+    repeated = set(ids_of(old)) & {_told_id(one) for one in told}
+    if repeated:
+        raise Failed(f"{len(repeated)} of {len(old)} entries that were stored before the tail was opened are told")
+
+
+@check("log-storage.tail.filters", method=TAIL)
+async def tail_filters(plugin: PluginUnderTest) -> None:
+    """Opens a tail with every claimed filter at once; one entry passes all, and others each miss a single one."""
+    host, journal = await plugin.shared(), Journal()
+    query, wanted, others = matching_all(journal, await claims(plugin, host))
+    if not query:
+        raise NotAdvertised("the schema claims no filter: whether a tail applies one is left to the plugin")
+    async with tailing(plugin, host) as tail:
+        await _told(plugin, host, tail, journal.entries(1))
+    async with tailing(plugin, host, **query) as tail:
+        await keep(plugin, host, [*others.values(), wanted])
+        told = await tail.told_up_to(wanted)
+    if told is None:
+        raise Failed(f"a tail with {json.dumps(query)} does not tell an entry that fits")
+    wrong = [name for name, entry in others.items() if entry["id"] in {_told_id(one) for one in told}]
+    if wrong:
+        raise Failed(f"a tail with {json.dumps(query)} tells entries that miss {', '.join(wrong)}")
+
+
+@check("log-storage.tail.two-at-once", method=TAIL)
+async def two_tails_at_once(plugin: PluginUnderTest) -> None:
+    """Opens two tails, looks for an entry on both, cancels the first, and looks for another on the second."""
+    host = await plugin.shared()
+    journal = Journal()
+    async with tailing(plugin, host) as first:
+        await _told(plugin, host, first, journal.entries(1))
+        async with tailing(plugin, host) as second:
+            both = journal.entry("told to both")
+            await keep(plugin, host, [both])
+            for name, tail in (("first", first), ("second", second)):
+                if await tail.told_up_to(both) is None:
+                    raise Failed(f"of two open tails the {name} one is not told of a new entry")
+            first.cancel()
+            left = journal.entry("told to the one that is left")
+            await keep(plugin, host, [left])
+            if await second.told_up_to(left) is None:
+                raise Failed("after the first of two tails was cancelled the second one is not told of a new entry")
+
+
+@check("log-storage.tail.cancel-ends-it", method=TAIL)
+async def cancel_ends_it(plugin: PluginUnderTest) -> None:
+    """Cancels the request of an open tail, stores an entry, and after a silence another that must not be told."""
+    host = await plugin.shared()
+    journal = Journal()
+    async with tailing(plugin, host) as tail:
+        await _told(plugin, host, tail, journal.entries(1))
+        tail.cancel()
+        await host.given("health/check")
+        on_its_way, late = journal.entry("may still be told"), journal.entry("stored after the cancellation")
+        await keep(plugin, host, [on_its_way])
+        await tail.tells_again(on_its_way, 0)
+        await keep(plugin, host, [late])
+        await tail.tells_again(late, 0)
+        if late["id"] in {_told_id(one) for one in tail.told()}:
+            raise Failed(f"{plugin.patience.silence_s:g} s after $/cancelRequest a new entry is still told")
+
+
+@check("log-storage.tail.bad-params", method=TAIL)
+async def tail_refuses_bad_params(plugin: PluginUnderTest) -> None:
+    """Opens tails with a wrong value for each filter that is claimed."""
+    host = await plugin.shared()
+    claimed = await claims(plugin, host)
+    bad: list[dict[str, Any]] = [params for flag, params in _BAD_FILTERS.items() if claimed.get(flag)]
+    if not bad:
+        raise NotAdvertised("the schema claims no filter, and a tail needs no other params")
+    for params in bad:
+        request_id = host.send(TAIL, params)
+        reply = await host.reply(request_id)
+        if reply.error is None:
+            host.tell("$/cancelRequest", {"id": request_id})
+        if reply.code != -32602:
+            raise Failed(f"{TAIL} with {json.dumps(params)} got {reply}, and not the error -32602")
+
+
+async def _some_events(plugin: PluginUnderTest) -> list[Told]:
+    host = await plugin.shared()
+    journal = Journal()
+    entries = [
+        journal.entry("agent started", source="plugin", source_name="animus-provider-mock", fields={"attempt": 1}),
+        journal.entry("agent gave up", level="error", source="workflow", source_name="nightly"),
+        journal.entry("phase finished"),
+    ]
+    async with tailing(plugin, host) as tail:
+        await keep(plugin, host, entries)
+        return await tail.told_up_to(entries[-1]) or tail.told()
+
+
+async def _told(plugin: PluginUnderTest, host: Host, tail: Tail, entries: Sequence[Entry]) -> list[Told]:
+    """Store entries; the events up to the last of them. Raises Unproven when that is not told."""
+    await keep(plugin, host, entries)
+    told = await tail.told_up_to(entries[-1])
+    if told is None:
+        raise Unproven(
+            f"an entry that was stored while a tail was open is not told within {plugin.patience.event_s:g} s"
+        )
+    return told
+
+
+def _require_typed(told: Sequence[Told]) -> None:
+    """Raises Unproven when events are not of their type: what they tell is anybody's guess."""
+    for one in told:
+        if oracle.mismatch("log-storage#/$defs/LogStorageEventParams", one.params) is not None:
+            raise Unproven("there are events of another type")
+
+
+def _told_id(told: Told) -> Any:
+    entry = told.params.get("entry") if isinstance(told.params, dict) else None
+    return entry.get("id") if isinstance(entry, dict) else None
+
+
+def _alone(plugin: PluginUnderTest, host: Host) -> Tail:
+    """A tail that was asked for and not waited for, the only one of its process."""
+    after = len(host.told)  # an event may come before the reply
+    return Tail(host, host.send(TAIL, plugin.params(TAIL)), after, alone=True)
+
+
+def _batches(journal: Journal) -> list[list[Entry]]:
+    return [journal.entries(_BATCH) for _ in range(_BATCHES)]
+
+
+def _send(plugin: PluginUnderTest, host: Host, batch: Sequence[Entry]) -> int:
+    return host.send(STORE, plugin.params(STORE, entries=list(batch)))
+
+
+async def _given_answer(host: Host, request_id: int) -> None:
+    try:
+        reply = await host.reply(request_id)
+    except Failed as failed:
+        raise Unproven(f"first {failed}") from None
+    if reply.error is not None:
+        raise Unproven(f"first a request of the burst was refused: {reply}")
+
+
+def _once_each(owed: Sequence[str], told: Sequence[str]) -> None:
+    counts = Counter(told)
+    missing = [one for one in owed if not counts[one]]
+    if missing:
+        raise Failed(f"{len(missing)} of {len(owed)} entries that were stored after the tail was opened are not told")
+    repeated = [one for one in counts if counts[one] > 1]
+    if repeated:
+        raise Failed(f"{len(repeated)} entries are told more than once")
+    numbers = [told.index(one) for one in owed]
+    if numbers != sorted(numbers):
+        raise Failed("entries that were stored one after the other are told in another order")

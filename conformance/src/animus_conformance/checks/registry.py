@@ -1,0 +1,79 @@
+"""Every check by the id of its requirement; the two fit together both ways, or nothing runs.
+
+Filled by the modules of this room, read by `run.py` and the pytest plugin; below it lie the requirements.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from animus_conformance.errors import SuiteBroken
+from animus_conformance.kinds import Kind
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.requirements.manifest import Requirement, requirements
+from animus_conformance.verdict import Level
+
+__all__ = ["Check", "check", "checks", "checks_for"]
+
+CheckFunction = Callable[[PluginUnderTest], Awaitable[None]]
+
+
+class Check(NamedTuple):
+    """One check. It runs only where `method` is advertised; elsewhere it is proved that the method is refused."""
+
+    requirement: Requirement
+    function: CheckFunction
+    method: str | None
+
+    @property
+    def how(self) -> str:
+        """What the check does, as its docstring says."""
+        return inspect.getdoc(self.function) or ""
+
+
+_registered: Final[dict[str, Check]] = {}
+
+
+def check(requirement_id: str, *, method: str | None = None) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check of a requirement; `method` is what has to be advertised for it to apply."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        wanted = requirements().get(requirement_id)
+        if wanted is None:
+            raise SuiteBroken(
+                f"{function.__module__}.{function.__name__} cites {requirement_id}, which is no requirement"
+            )
+        if requirement_id in _registered:
+            raise SuiteBroken(f"{requirement_id} has two checks")
+        if not inspect.getdoc(function):
+            raise SuiteBroken(f"{function.__module__}.{function.__name__} does not say what it does")
+        _registered[requirement_id] = Check(wanted, function, method)
+        return function
+
+    return register
+
+
+@cache
+def checks() -> Mapping[str, Check]:
+    """All checks in the order of the requirements. Raises SuiteBroken when a requirement has none."""
+    for path in files(__package__).iterdir():
+        name = path.name.removesuffix(".py")
+        if path.name.endswith(".py") and name not in ("__init__", "registry"):
+            import_module(f"{__package__}.{name}")
+    lacking = [name for name in requirements() if name not in _registered]
+    if lacking:
+        raise SuiteBroken(f"requirements without a check: {', '.join(lacking)}")
+    return {name: _registered[name] for name in requirements()}
+
+
+def checks_for(kind: Kind, up_to: Level) -> list[Check]:
+    """What a plugin of `kind` is judged by, level by level; what the whole run observes on the wire comes last."""
+    chosen = [
+        one for one in checks().values() if one.requirement.concerns(kind.name) and one.requirement.level <= up_to
+    ]
+    return sorted(chosen, key=lambda one: (one.requirement.id.startswith("wire."), one.requirement.level))

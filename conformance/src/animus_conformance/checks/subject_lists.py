@@ -1,0 +1,158 @@
+"""Checks of the filters of a subject backend's list: each against the same filter over all subjects (protocol §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from animus_conformance.checks.registry import check
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Subject, moment
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+
+_NOBODYS: Final = "nobody-has-this"
+_STATUSES: Final = ("ready", "in-progress", "blocked", "done", "cancelled")
+_MOST_VALUES: Final = 3
+_INVALID: Final = -32602
+
+
+class _Field(NamedTuple):
+    """A field of the filter: what a subject has of it, and whether the filter names several values."""
+
+    has: Callable[[Subject], Iterable[str]]
+    several: bool
+    unheard_of: str = _NOBODYS
+
+
+_FIELDS: Final[Mapping[str, _Field]] = {
+    "status": _Field(lambda subject: [subject["status"]], several=True, unheard_of=""),
+    "native_status": _Field(lambda subject: _one(subject.get("native_status")), several=False),
+    "has_attachment_kind": _Field(
+        lambda subject: [one["kind"] for one in subject.get("attachments") or []], several=False
+    ),
+    "assignee": _Field(lambda subject: _one(subject.get("assignee")), several=True),
+    "labels_any": _Field(lambda subject: subject.get("labels") or [], several=True),
+    "dispatch_label": _Field(lambda subject: [], several=False),
+}
+
+
+@check("subject.list.limit")
+async def limit_is_kept(plugin: PluginUnderTest) -> None:
+    """Lists with the limits 1 and 2."""
+    backend = await Backend.shared(plugin)
+    async with backend.populated():
+        for limit in (1, 2):
+            page = await backend.result("list", limit=limit)
+            if len(page["subjects"]) > limit:
+                raise Failed(f"with limit {limit} {backend.method('list')} gives {len(page['subjects'])} subjects")
+
+
+@check("subject.list.filter-kind")
+async def kind_filters(plugin: PluginUnderTest) -> None:
+    """Filters by its own kind and by one that nobody has; by others that exist where subject/list is advertised."""
+    backend = await Backend.shared(plugin)
+    async with backend.populated() as everything:
+        general = backend.method("list") == "subject/list"
+        kinds = dict.fromkeys(one["kind"] for one in everything) if general else {backend.kind: None}
+        for kind in [*kinds][:_MOST_VALUES]:
+            await _compare(backend, {"kind": [kind]}, [one for one in everything if one["kind"] == kind])
+        await _compare(backend, {"kind": [_NOBODYS]}, [])
+
+
+def _filters(name: str, field: _Field) -> None:
+    async def compare(plugin: PluginUnderTest) -> None:
+        backend = await Backend.shared(plugin)
+        async with backend.populated() as everything:
+            values = [*dict.fromkeys(value for one in everything for value in field.has(one))][:_MOST_VALUES]
+            unheard_of = field.unheard_of or next((one for one in _STATUSES if one not in values), "")
+            wanted = [[value] for value in values]
+            wanted += [values[:2]] if field.several and len(values) > 1 else []
+            wanted += [[unheard_of]] if unheard_of else []
+            for each in wanted:
+                expected = [one for one in everything if not set(each).isdisjoint(field.has(one))]
+                await _compare(backend, {name: each if field.several else each[0]}, expected)
+
+    compare.__doc__ = f"Filters by {name}: by values that subjects have, and by one that none has."
+    check(f"subject.list.filter-{name.replace('_', '-')}")(compare)
+
+
+for _name, _field in _FIELDS.items():
+    _filters(_name, _field)
+
+
+@check("subject.list.filter-labels-all")
+async def labels_all_filters(plugin: PluginUnderTest) -> None:
+    """Filters by one label, by two that a subject has, and by one of them with a label that none has."""
+    backend = await Backend.shared(plugin)
+    async with backend.populated() as everything:
+        most = max((one.get("labels") or [] for one in everything), key=len)
+        for wanted in (most[:1], most[:2], [*most[:1], _NOBODYS]):
+            if wanted:
+                expected = [one for one in everything if set(wanted) <= set(one.get("labels") or [])]
+                await _compare(backend, {"labels_all": wanted}, expected)
+
+
+@check("subject.list.filter-updated-since")
+async def updated_since_filters(plugin: PluginUnderTest) -> None:
+    """Filters by a time long ago, by one to come, and by one between two changes where they lie apart."""
+    backend = await Backend.shared(plugin)
+    async with backend.populated() as everything:
+        times = sorted({moment(one["updated_at"]) for one in everything})
+        gaps = [(one, other - one) for one, other in pairwise(times)]
+        apart = [one + gap / 2 for one, gap in gaps if gap > timedelta(seconds=2)]
+        day = timedelta(days=1)
+        for since in (times[0] - day, *apart[:1], max(times[-1], datetime.now(UTC)) + day):
+            expected = [one for one in everything if moment(one["updated_at"]) >= since]
+            await _compare(backend, {"updated_since": since.astimezone(UTC).isoformat()}, expected)
+
+
+@check("subject.list.filters-combine")
+async def filters_combine(plugin: PluginUnderTest) -> None:
+    """Filters by the status of one subject and the label, or the kind, of another."""
+    backend = await Backend.shared(plugin)
+    async with backend.populated() as everything:
+        statuses = dict.fromkeys(one["status"] for one in everything)
+        labels = dict.fromkeys(label for one in everything for label in one.get("labels") or [])
+        for status in [*statuses][:_MOST_VALUES]:
+            of_status = [one for one in everything if one["status"] == status]
+            await _given(backend, {"status": [status]}, of_status)
+            await _given(backend, {"kind": [_NOBODYS]}, [])
+            await _compare(backend, {"status": [status], "kind": [_NOBODYS]}, [])
+            for label in [*labels][:_MOST_VALUES]:
+                labelled = [one for one in everything if label in (one.get("labels") or [])]
+                await _given(backend, {"labels_any": [label]}, labelled)
+                expected = [one for one in of_status if one in labelled]
+                await _compare(backend, {"status": [status], "labels_any": [label]}, expected)
+
+
+async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: Iterable[Subject]) -> None:
+    """Raises Failed unless a list with the filter has just the expected subjects, NotAdvertised when it is refused.
+
+    What nobody has may be refused as invalid, too: nothing comes either way.
+    """
+    method, ids = backend.method("list"), sorted(one["id"] for one in expected)
+    reply = await backend.ask("list", **wanted)
+    if reply.code in NOT_SERVED:
+        raise NotAdvertised(f"{method} {wanted} is refused with {reply.code}")
+    if reply.error is not None and (ids or reply.code != _INVALID):
+        raise Failed(f"{method} {wanted} was refused: {reply}")
+    if reply.error is not None:
+        return
+    found = {one["id"] for one in await backend.joined(backend.typed("list", reply), wanted)}
+    if found != {*ids}:
+        surplus, lacking = sorted(found.difference(ids)), sorted({*ids} - found)
+        raise Failed(f"{method} {wanted}: {surplus[:5]} should not be there, {lacking[:5]} should")
+
+
+async def _given(backend: Backend, wanted: Mapping[str, Any], expected: Iterable[Subject]) -> None:
+    """As `_compare`, for a filter that the check only builds on. Raises Unproven."""
+    try:
+        await _compare(backend, wanted, expected)
+    except Failed as failed:
+        raise Unproven(f"alone {failed}") from None
+
+
+def _one(value: Any) -> list[str]:
+    return [] if value is None else [value]

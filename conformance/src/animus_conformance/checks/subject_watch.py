@@ -1,0 +1,171 @@
+"""Checks of the changes that a subject backend's watch tells (protocol §4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from animus_conformance.checks.registry import check
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend
+from animus_conformance.checks.subject_stream import (
+    CHANGED,
+    SHOWN,
+    Watch,
+    ask_to_watch,
+    changes_of,
+    is_for,
+    named,
+    showing,
+    shows,
+)
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+
+
+@check("subject.watch.has-its-type", method="subject/watch")
+async def watch_has_its_type(plugin: PluginUnderTest) -> None:
+    """Opens a watch, holds the result against {watching: true}, and ends it."""
+    backend = await Backend.shared(plugin)
+    request_id, reply = await ask_to_watch(backend)
+    if reply.code in NOT_SERVED:
+        raise NotAdvertised(f"{backend.method('watch')} is refused with {reply.code}, so that hosts poll")
+    backend.require_type("watch", reply)
+    await Watch(backend, request_id, 0).end()
+
+
+@check("subject.watch.tells-every-change", method="subject/watch")
+async def tells_every_change(plugin: PluginUnderTest) -> None:
+    """Creates, updates, moves and deletes a subject, whichever is served, and waits for an event each time."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+        async for change in changes:
+            if await watch.told(change.subject) is None:
+                raise Failed(f"after {change.what} of {change.subject['id']} no {CHANGED} came")
+
+
+@check("subject.watch.events-have-their-type", method="subject/watch")
+async def events_have_their_type(plugin: PluginUnderTest) -> None:
+    """Holds the event after each change against SubjectChangedParams."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+        async for change in changes:
+            params = await watch.told(change.subject)
+            if params is None:
+                raise Unproven(f"nothing was told after {change.what}")
+            wrong = watch.mismatch(params)
+            if wrong is not None:
+                raise Failed(f"{CHANGED} after {change.what}: {wrong}")
+
+
+@check("subject.watch.event-ids", method="subject/watch")
+async def event_ids(plugin: PluginUnderTest) -> None:
+    """Compares the id of the event after each change with the watch's and the subject's."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+        async for change in changes:
+            params = await watch.event(change)
+            if await watch.told(change.subject, is_for(watch.id)) is None:
+                known = f"the watch's is {watch.id}, the subject's {params['subject']['id']!r}"
+                raise Failed(f"{CHANGED} after {change.what} has the id {params['id']!r}; {known}")
+
+
+@check("subject.watch.change-kinds", method="subject/watch")
+async def change_kinds(plugin: PluginUnderTest) -> None:
+    """Waits for an event with the right change_kind after each change."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+        async for change in changes:
+            first = await watch.event(change)
+            if await watch.told(change.subject, named(change.kinds)) is None:
+                wanted = " or ".join(sorted(change.kinds))
+                raise Failed(f"after {change.what} the change_kind is {first['change_kind']!r}, and not {wanted}")
+
+
+@check("subject.watch.subject-is-current", method="subject/watch")
+async def subject_is_current(plugin: PluginUnderTest) -> None:
+    """Waits for an event that shows the subject as get shows it after each change."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+        async for change in changes:
+            first = await watch.event(change)
+            now = await backend.look(first["subject"]["id"]) if change.is_outside else change.subject
+            if await watch.told(now, showing([now])) is None:
+                shown, wanted = ({name: one.get(name) for name in SHOWN} for one in (first["subject"], now))
+                raise Failed(f"after {change.what} the subject is {wanted}, and {CHANGED} shows {shown}")
+
+
+@check("subject.watch.filter", method="subject/watch")
+async def watch_filters(plugin: PluginUnderTest) -> None:
+    """Watches what is done, moves a subject to in-progress and then to done, and looks at what is told."""
+    await plugin.shared()
+    async with contextlib.AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(Backend.started(plugin))
+        if not backend.offers("status") and not backend.offers("update"):
+            await _nothing_passes(backend)
+            return
+        subject = await stack.enter_async_context(backend.one(status="ready"))
+        watch = await stack.enter_async_context(Watch.opened(backend, status=["done"]))
+        await backend.move(subject, "in-progress")
+        if not await backend.move(subject, "done"):
+            raise Unproven("nothing can be moved to done")
+        told = await watch.told(subject)
+        if told is None:
+            raise Failed(f"{subject['id']} was moved to done, and a watch with status [done] was not told")
+        if watch.mismatch(told) is not None:
+            raise Unproven(f"{CHANGED} has not the protocol's type ({watch.mismatch(told)})")
+        if told["subject"]["status"] != "done":
+            raise Failed(f"{subject['id']} was not done yet, and a watch with status [done] was told: {told}")
+
+
+@check("subject.watch.two-watches", method="subject/watch")
+async def two_watches(plugin: PluginUnderTest) -> None:
+    """Opens two watches on one connection and waits for both to tell of a change."""
+    backend = await Backend.shared(plugin)
+    async with Watch.opened(backend) as first, contextlib.aclosing(changes_of(first)) as changes:
+        second_id, reply = await ask_to_watch(backend)
+        if reply.error is not None:
+            raise Failed(f"the second {backend.method('watch')} was refused: {reply}")
+        change = await anext(changes)
+        await first.event(change)
+        told = [one for one in (first.id, second_id) if await first.told(change.subject, is_for(one)) is not None]
+        await Watch(backend, second_id, 0).end()
+        if not told:
+            raise Unproven(f"{CHANGED} has ids that belong to neither of the two")
+        if len(told) == 1:
+            raise Failed(f"of two watches, {first.id} and {second_id}, only {told[0]} was told of {change.what}")
+
+
+@check("subject.watch.ends", method="subject/watch")
+async def watch_ends(plugin: PluginUnderTest) -> None:
+    """Ends a watch that has told of a change, makes more changes, and waits a while for what may not come."""
+    await plugin.shared()
+    clock = asyncio.get_running_loop().time
+    async with contextlib.AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(Backend.started(plugin))
+        watch = await stack.enter_async_context(Watch.opened(backend))
+        changes = await stack.enter_async_context(contextlib.aclosing(changes_of(watch)))
+        first = await anext(changes)
+        began = clock()
+        await watch.event(first)
+        latency_s = clock() - began
+        how = await watch.end()
+        ended_at = len(backend.host.told)
+        later = [one.subject async for one in changes if one.is_outside or not shows(first.subject, one.subject)]
+        if not later:
+            raise Unproven(f"after {first.what} nothing else can be changed")
+        watch.after = ended_at
+        within_s = plugin.patience.silence_s + 2 * latency_s
+        late = await watch.told(first.subject, showing(later), within_s)
+        if late is not None:
+            raise Failed(f"the watch {watch.id} was ended by {how}, and then it told {late}")
+
+
+async def _nothing_passes(backend: Backend) -> None:
+    """A change outside, with one watch for everything and one whose filter nothing passes. Raises Failed, Unproven."""
+    async with Watch.opened(backend) as watch, Watch.opened(backend, labels_any=["nobody-has-this"]) as narrow:
+        async with contextlib.aclosing(changes_of(watch)) as changes:
+            subject = (await watch.event(await anext(changes)))["subject"]
+        ids = (narrow.id, str(narrow.id))
+        wrong = await narrow.told(subject, lambda params: params.get("id") in ids, backend.plugin.patience.silence_s)
+        if wrong is not None:
+            raise Failed(f"a watch for a label that nothing has was told: {wrong}")

@@ -1,0 +1,31 @@
+"""The plugin's command, made fit for a process that runs in another folder.
+
+Called by the CLI, the pytest plugin and the plugin under test; nothing lies below.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["command_from"]
+
+
+def command_from(command: Sequence[str], folder: Path) -> list[str]:
+    """`command` for a process that runs elsewhere: arguments that name a file below `folder` become absolute.
+
+    A bare program name is looked up beside this interpreter first, where console scripts of its environment are.
+    """
+    program, *arguments = command
+    beside = Path(sys.executable).parent / program
+    if "/" not in program and shutil.which(program) is None and os.access(beside, os.X_OK):
+        program = str(beside)
+    return [_absolute(program, folder) if "/" in program else program, *(_absolute(one, folder) for one in arguments)]
+
+
+def _absolute(argument: str, folder: Path) -> str:
+    path = folder / argument
+    return str(path.absolute()) if not argument.startswith("-") and path.is_file() else argument

@@ -1,0 +1,68 @@
+"""Looks for a request that a plugin answers wrongly, and makes what it finds as small as it can.
+
+Called by the fuzzing check on a thread of its own, since hypothesis is synchronous; below it lie the strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+from animus_conformance import oracle
+from animus_conformance.fuzz.strategies import any_json, nearly_valid_params
+from animus_conformance.wire.host import canonical
+
+__all__ = ["search"]
+
+_WRONG_ONLY: Final = frozenset({"agent/run", "agent/resume", "transport/start"})
+"""Methods that cost money or open ports when they are asked rightly: only params of wrong types are sent."""
+
+
+class _Found(Exception):
+    """A request that is answered wrongly."""
+
+
+def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number: int, examples: int) -> str | None:
+    """`ask` says what is wrong with the answer to a method and params; the smallest find, or None."""
+    found: list[str] = []
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(_requests(methods))
+    def every_answer_is_sound(request: tuple[str, Any]) -> None:
+        wrong = ask(*request)
+        if wrong is not None:
+            found.append(wrong)
+            raise _Found(wrong)
+
+    try:
+        every_answer_is_sound()
+    except _Found:
+        return found[-1]
+    except Flaky:
+        return f"{found[0]} (not every time: it may depend on what was asked before)"
+    return None
+
+
+def _requests(methods: Sequence[str]) -> st.SearchStrategy[tuple[str, Any]]:
+    return st.one_of(*(st.tuples(st.just(method), _params(canonical(method))) for method in methods))
+
+
+def _params(method: str) -> st.SearchStrategy[Any]:
+    types = oracle.method_types(method)
+    if types is None:
+        return any_json()
+    if method in _WRONG_ONLY:
+        return st.fixed_dictionaries({name: st.integers() for name in oracle.definition(types.params)["required"]})
+    return nearly_valid_params(types.params)

@@ -1,0 +1,92 @@
+"""Whether a value is what the protocol says, by the suite's own JSON Schemas.
+
+Asked by checks and by the wire's observer; below it lie the files in `schemas/` and jsonschema. The schemas are written
+from the protocol's facts and share nothing with the models of SDK and host.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import best_match
+from referencing import Registry, Resource
+
+__all__ = ["MethodTypes", "definition", "method_types", "mismatch"]
+
+
+_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _is_date_time(value: object) -> bool:
+    """RFC 3339, which asks for an offset and allows nothing shorter; a leap second is read as the one before."""
+    if not isinstance(value, str):
+        return True
+    if not _DATE_TIME.fullmatch(value):
+        return False
+    datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.upper()).replace(":60", ":59"))
+    return True
+
+
+_FORMATS: Final = FormatChecker(formats=())
+_FORMATS.checks("date-time", raises=ValueError)(_is_date_time)
+
+
+class MethodTypes(NamedTuple):
+    """The types of one method, as `bundle#/$defs/Type`; `result` is None for a notification."""
+
+    params: str
+    result: str | None
+
+
+def mismatch(type_name: str, value: Any) -> str | None:
+    """Where and how `value` is no `bundle#/$defs/Type`; None when it is one."""
+    error = best_match(_validator(type_name).iter_errors(value))
+    if error is None:
+        return None
+    where = error.json_path if error.json_path != "$" else "the value"
+    return f"{where.removeprefix('$.')}: {error.message:.300}"
+
+
+def definition(type_name: str) -> Mapping[str, Any]:
+    """The schema of `bundle#/$defs/Type`, references not followed."""
+    found: Mapping[str, Any] = _registry().resolver().lookup(f"animus:{type_name}").contents
+    return found
+
+
+def method_types(method: str) -> MethodTypes | None:
+    """The types of a method of the protocol (`subject/<verb>` stands for every kind's own name of it)."""
+    row = _methods().get(method)
+    return None if row is None else MethodTypes(row["params"], row["result"])
+
+
+@cache
+def _validator(type_name: str) -> Draft202012Validator:
+    return Draft202012Validator(
+        {"$ref": f"animus:{type_name}"},
+        registry=_registry(),
+        format_checker=_FORMATS,
+    )
+
+
+@cache
+def _registry() -> Registry[Any]:
+    bundles = [
+        json.loads(path.read_text("utf-8"))
+        for path in files("animus_conformance").joinpath("schemas").iterdir()
+        if path.name.endswith(".json") and path.name != "methods.json"
+    ]
+    return Registry().with_resources([(bundle["$id"], Resource.from_contents(bundle)) for bundle in bundles])
+
+
+@cache
+def _methods() -> Mapping[str, Any]:
+    path = files("animus_conformance").joinpath("schemas").joinpath("methods.json")
+    table: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    return table

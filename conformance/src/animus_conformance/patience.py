@@ -1,0 +1,27 @@
+"""How long the suite waits for what; one factor stretches all of it for slow machines.
+
+Held by the plugin under test, read wherever something is awaited; nothing lies below (protocol §2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Patience"]
+
+
+class Patience(NamedTuple):
+    """Seconds. `silence_s` is how long nothing must come where nothing may come."""
+
+    manifest_s: float = 5.0
+    start_s: float = 30.0
+    answer_s: float = 10.0
+    event_s: float = 10.0
+    silence_s: float = 0.5
+    shutdown_s: float = 2.0
+    exit_s: float = 2.0
+    check_s: float = 120.0
+
+    def times(self, factor: float) -> Patience:
+        """All of it, stretched or shortened."""
+        return Patience(*(one * factor for one in self))

@@ -1,0 +1,120 @@
+"""A run as it goes, and its end, for somebody who looks at a terminal.
+
+Called by the CLI; nothing lies below but the outcomes. On a terminal the check that runs stands in a line that is
+written over; elsewhere there are plain lines only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import Final, TextIO
+
+from animus_conformance.checks.registry import Check
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.report.text import printable
+from animus_conformance.run import Report, deciding
+from animus_conformance.verdict import Outcome, Verdict
+
+__all__ = ["Terminal"]
+
+_MARKS: Final = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "FAIL",
+    Verdict.EXPECTED_FAILURE: "expected",
+    Verdict.NOT_ADVERTISED: "n/a",
+    Verdict.UNPROVEN: "UNPROVEN",
+}
+_COLOURS: Final = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.UNPROVEN: "33", Verdict.EXPECTED_FAILURE: "36"}
+_ADVICE_COLOUR: Final = "33"
+_CLEAR_LINE: Final = "\r\x1b[K"
+_MAX_EVIDENCE_LINES: Final = 40
+
+
+class Terminal:
+    """One line a check; the evidence of a failure right behind it. `quiet` leaves out what needs no attention."""
+
+    def __init__(self, out: TextIO, *, quiet: bool = False, strict: bool = False) -> None:
+        self._out = out
+        self._quiet = quiet
+        self._deciding = deciding(strict)
+        self._is_terminal = out.isatty()
+        self._done = 0
+        self._count = 0
+
+    def begin(self, plugin: PluginUnderTest, count: int) -> None:
+        """What is judged."""
+        self._count = count
+        if not self._quiet:
+            name = plugin.manifest.get("name", plugin.command[0])
+            who = f"{name} {plugin.manifest.get('version', '')} as {plugin.kind.name}"
+            self._say(printable(f"{who}, {count} checks, host {plugin.profile.name}, seed {plugin.seed}"))
+
+    def running(self, check: Check) -> None:
+        """A check begins."""
+        if self._is_terminal:
+            line = f"{self._place(self._done + 1)} {check.requirement.level} …        {check.requirement.id}"
+            self._out.write(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
+            self._out.flush()
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One check has ended."""
+        self._done += 1
+        if self._quiet and outcome.verdict in (Verdict.PASS, Verdict.NOT_ADVERTISED):
+            return
+        troubled = outcome.verdict in (Verdict.FAIL, Verdict.UNPROVEN)
+        is_advice = troubled and outcome.strength not in self._deciding
+        colour = _ADVICE_COLOUR if is_advice else _COLOURS.get(outcome.verdict)
+        mark = self._painted(f"{_MARKS[outcome.verdict]:8}", colour)
+        name = f"{outcome.id}  (advice)" if is_advice else outcome.id
+        self._say(f"{self._place(self._done)} {outcome.level} {mark} {name}  {outcome.seconds:.2f} s")
+        if outcome.verdict is not Verdict.PASS:
+            self._quote(outcome.reason)
+        if troubled:
+            self._quote(_last_lines(outcome.evidence), "| ")
+            self._quote(f"again: {outcome.reproduction}")
+
+    def end(self, report: Report) -> None:
+        """What it comes to."""
+        self.clear()
+        counts = Counter(_MARKS[outcome.verdict] for outcome in report.outcomes)
+        self._say(", ".join(f"{count} {mark}" for mark, count in counts.items()) + f"  (seed {report.seed})")
+        self._say(
+            "  ".join(f"{level}: {self._painted(one, _COLOURS.get(one))}" for level, one in report.levels.items())
+        )
+        self._say(self._result(report))
+
+    def clear(self) -> None:
+        """Take the line of the check that runs away."""
+        if self._is_terminal:
+            self._out.write(_CLEAR_LINE)
+            self._out.flush()
+
+    def _result(self, report: Report) -> str:
+        if not report.complete:
+            return "only some checks: this says nothing about a level"
+        if report.highest is None:
+            return "reached no level"
+        return f"reached {report.highest}"
+
+    def _quote(self, text: str, before: str = "") -> None:
+        for line in printable(text).split("\n") if text else ():
+            self._say(f"      {before}{line}")
+
+    def _place(self, number: int) -> str:
+        return f"{number:>{len(str(self._count))}}/{self._count}"
+
+    def _painted(self, text: str, colour: str | None) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._is_terminal and colour else text
+
+    def _say(self, line: str) -> None:
+        self._out.write((_CLEAR_LINE if self._is_terminal else "") + line + "\n")
+        self._out.flush()
+
+
+def _last_lines(evidence: str) -> str:
+    lines = evidence.split("\n")
+    left_out = len(lines) - _MAX_EVIDENCE_LINES
+    if left_out <= 0:
+        return evidence
+    return "\n".join([f"({left_out} lines before these are in the reports)", *lines[left_out:]])

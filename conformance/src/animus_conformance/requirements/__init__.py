@@ -1,0 +1,1 @@
+"""The manifest of requirements: one TOML file a subject, each requirement with a stable id."""

@@ -1,0 +1,78 @@
+"""What a check can come to, and how it says so.
+
+Checks raise these; `run.py` turns them into outcomes, reports show them. Nothing lies below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Failed", "Level", "NotAdvertised", "Outcome", "Strength", "Unproven", "Verdict", "VerdictReached"]
+
+
+class Level(StrEnum):
+    """How deep a requirement lies; a level is reached when it and all levels before it are."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    L4 = "L4"
+
+
+class Strength(StrEnum):
+    """How binding a requirement is: only a MUST decides about a level, a SHOULD and a MAY are advice."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+class Verdict(StrEnum):
+    """What became of a check."""
+
+    PASS = "pass"  # noqa: S105 - a verdict and no password
+    FAIL = "fail"
+    EXPECTED_FAILURE = "expected-failure"
+    NOT_ADVERTISED = "not-advertised"
+    UNPROVEN = "unproven"
+
+
+class VerdictReached(Exception):
+    """Base of what a check raises when it does not simply return, which means `pass`."""
+
+    verdict: Verdict
+
+
+class Failed(VerdictReached):
+    """The plugin does not do what the requirement says: what was expected, and what came."""
+
+    verdict = Verdict.FAIL
+
+
+class NotAdvertised(VerdictReached):
+    """The plugin does not claim this, and was asked and refused as it should."""
+
+    verdict = Verdict.NOT_ADVERTISED
+
+
+class Unproven(VerdictReached):
+    """Something before the point in question went wrong or is missing: what, and what would help."""
+
+    verdict = Verdict.UNPROVEN
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one check. `evidence` is the transcript of its conversations and the tail of the plugin's stderr."""
+
+    id: str
+    level: Level
+    strength: Strength
+    verdict: Verdict
+    reason: str
+    seconds: float
+    evidence: str = ""
+    reproduction: str = ""
+    details: dict[str, str] = field(default_factory=dict)

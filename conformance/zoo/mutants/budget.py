@@ -1,0 +1,45 @@
+"""Mutants that cost too much. They are slow or big by so much that no load of the machine can hide it."""
+
+from __future__ import annotations
+
+import time
+
+from mutation import Message, Mutation, Sent, mutant
+
+
+@mutant("budget.start-up", base="custom")
+class TakesItsTime(Mutation):
+    """Thinks for two seconds before it answers initialize."""
+
+    def asked(self, request: Message) -> Message:
+        if request["method"] == "initialize":
+            time.sleep(2)
+        return request
+
+
+@mutant("budget.latency", base="custom")
+class ThinksAboutEachPing(Mutation):
+    """Thinks about each of the first two hundred pings."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "$/ping" and request["id"] <= 200:
+            time.sleep(0.02)
+        return reply
+
+
+@mutant("budget.throughput", base="custom")
+class ThinksUnderLoad(Mutation):
+    """Thinks about each ping behind the first two hundred."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "$/ping" and request["id"] > 201:
+            time.sleep(0.03)
+        return reply
+
+
+@mutant("budget.memory", base="custom")
+class KeepsEverything(Mutation):
+    """Uses 100 MiB."""
+
+    def at_start(self) -> None:
+        self.kept = bytearray(b"x" * (100 * 1024 * 1024))

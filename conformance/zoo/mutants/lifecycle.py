@@ -1,0 +1,234 @@
+"""Mutants of the manifest and the life cycle."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from mutation import Message, Mutation, Sent, mutant
+
+
+@mutant("manifest.prints-one-object", base="custom")
+class PrintsAGreeting(Mutation):
+    """Greets before the manifest."""
+
+    def manifest(self, manifest: Message) -> bytes:
+        return b"Welcome!\n" + json.dumps(manifest).encode()
+
+
+@mutant("manifest.prints-one-object", base="custom")
+class EndsWithOne(Mutation):
+    """Prints the manifest and ends with 1."""
+
+    def manifest_exit(self, code: int) -> int:
+        return 1
+
+
+@mutant("manifest.has-its-fields", base="custom")
+class HasNoDescription(Mutation):
+    """Leaves the description out."""
+
+    def manifest(self, manifest: Message) -> Message:
+        del manifest["description"]
+        return manifest
+
+
+@mutant("manifest.has-its-fields", base="custom")
+class DeclaresItsEnvironmentAsText(Mutation):
+    """Says env_required as one text."""
+
+    def manifest(self, manifest: Message) -> Message:
+        return {**manifest, "env_required": "WEATHER_TOKEN"}
+
+
+@mutant("manifest.names-a-current-protocol", base="custom")
+class IsOfTheNextMajor(Mutation):
+    """Says protocol 2.0.0 in the manifest."""
+
+    def manifest(self, manifest: Message) -> Message:
+        return {**manifest, "protocol_version": "2.0.0"}
+
+
+@mutant("manifest.is-of-this-kind", base="subject")
+class MisspellsItsKind(Mutation):
+    """Calls itself a tracker, in manifest and initialize."""
+
+    def manifest(self, manifest: Message) -> Message:
+        return {**manifest, "plugin_kind": "tracker"}
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "initialize" and "result" in reply:
+            reply["result"]["plugin_info"]["plugin_kind"] = "tracker"
+        return reply
+
+
+@mutant("manifest.is-stable", base="custom")
+class TellsTheTime(Mutation):
+    """Says in the description when it was asked."""
+
+    def manifest(self, manifest: Message) -> Message:
+        return {**manifest, "description": f"asked at {time.time_ns()}"}
+
+
+@mutant("initialize.result-has-its-type", base="custom")
+class HasNoCapabilities(Mutation):
+    """Answers initialize without capabilities."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "initialize" and "result" in reply:
+            del reply["result"]["capabilities"]
+        return reply
+
+
+@mutant("initialize.agrees-with-the-manifest", base="custom")
+class RunsAnotherVersion(Mutation):
+    """Says another version in initialize than in the manifest."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "initialize" and "result" in reply:
+            reply["result"]["plugin_info"]["version"] = "1.0.1"
+        return reply
+
+
+@mutant("initialize.names-a-current-protocol", base="custom")
+class AnswersAsTheNextMajor(Mutation):
+    """Answers initialize with protocol 2.0.0."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == "initialize" and "result" in reply:
+            reply["result"]["protocol_version"] = "2.0.0"
+        return reply
+
+
+@mutant("initialize.accepts-both-minors", base="custom")
+class WantsTheNewestMinor(Mutation):
+    """Refuses a host of protocol 1.0.0."""
+
+    def asked(self, request: Message) -> Message | None:
+        if request["method"] == "initialize" and request["params"]["protocol_version"] == "1.0.0":
+            self.say(self.refusal(request, -32602, "protocol 1.1.0 is needed"))
+            return None
+        return request
+
+
+@mutant("initialize.refuses-another-major", base="custom")
+class TakesAnyMajor(Mutation):
+    """Serves a host of any version."""
+
+    def asked(self, request: Message) -> Message:
+        if request["method"] == "initialize":
+            request["params"]["protocol_version"] = "1.0.0"
+        return request
+
+
+@mutant("initialize.ignores-unknown-extensions", base="custom")
+class KnowsAllThereIs(Mutation):
+    """Refuses initialize with a member that it does not know."""
+
+    def asked(self, request: Message) -> Message | None:
+        if request["method"] == "initialize" and "x_new" in request["params"]:
+            self.say(self.refusal(request, -32602, "x_new: unknown"))
+            return None
+        return request
+
+
+@mutant("initialize.without-extensions-answers", base="custom")
+class TakesTheProjectForGranted(Mutation):
+    """Dies of an initialize without init_extensions."""
+
+    def asked(self, request: Message) -> Message | None:
+        if request["method"] == "initialize" and "init_extensions" not in request["params"]:
+            os._exit(1)
+        return request
+
+
+@mutant("initialize.comes-first", base="custom")
+class DiesOfImpatience(Mutation):
+    """Dies of a request before initialize."""
+
+    initialized = False
+
+    def asked(self, request: Message) -> Message | None:
+        if request["method"] == "initialize":
+            self.initialized = True
+        elif not self.initialized:
+            os._exit(1)
+        return request
+
+
+@mutant("lifecycle.ping", base="custom")
+class DoesNotKnowPing(Mutation):
+    """Refuses $/ping."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        return self.refusal(request, -32601) if request["method"] == "$/ping" else reply
+
+
+@mutant("lifecycle.health-check", base="custom")
+class FeelsFine(Mutation):
+    """Says a status that nobody knows."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        return self.result(request, {"status": "fine"}) if request["method"] == "health/check" else reply
+
+
+@mutant("lifecycle.unknown-method", base="custom")
+class KnowsEverything(Mutation):
+    """Answers a method that it does not know with {}."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        return self.result(request, {}) if request["method"] == "conformance/no_such_method" else reply
+
+
+@mutant("lifecycle.unknown-notifications", base="custom")
+class DiesOfNews(Mutation):
+    """Dies of a notification that it does not know."""
+
+    def told(self, notification: Message) -> Message | None:
+        if notification["method"] == "conformance/no_such_notification":
+            os._exit(1)
+        return notification
+
+
+@mutant("lifecycle.shutdown-is-answered", base="custom")
+class ShutsDownInSilence(Mutation):
+    """Does not answer shutdown, unless there is much to do."""
+
+    seen = 0
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        self.seen += 1
+        return None if request["method"] == "shutdown" and self.seen < 10 else reply
+
+
+@mutant("lifecycle.exit-ends-it", base="custom")
+class StaysAfterExit(Mutation):
+    """Stays when it was asked to shut down and to exit, unless there was much to do."""
+
+    seen = 0
+    shut_down = False
+
+    def asked(self, request: Message) -> Message | None:
+        self.seen += 1
+        self.shut_down = self.shut_down or request["method"] == "shutdown"
+        return request
+
+    def told(self, notification: Message) -> Message | None:
+        return None if notification["method"] == "exit" and self.shut_down and self.seen < 10 else notification
+
+
+@mutant("lifecycle.exit-code-0", base="custom")
+class EndsWithThree(Mutation):
+    """Ends with 3 after shutdown and exit."""
+
+    def at_exit(self, code: int) -> int:
+        return 3
+
+
+@mutant("lifecycle.helps-on-a-terminal", base="custom")
+class SaysNothingOnATerminal(Mutation):
+    """Ends with 0 and without a word on a terminal."""
+
+    def on_terminal(self) -> int:
+        return 0

@@ -1,0 +1,412 @@
+"""Mutants of a subject backend's create, update, status, next and delete."""
+
+from __future__ import annotations
+
+import os
+
+from mutation import Message, Mutation, Sent, mutant
+
+from mutants.subject_reading import page_of, verb_of
+
+
+class Replies(Mutation):
+    """Changes the result of one verb."""
+
+    verb: str
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if verb_of(request) == self.verb and "result" in reply:
+            return self.result(request, self.instead_of(reply["result"]))
+        return reply
+
+    def instead_of(self, result: Message) -> object:
+        """What is answered."""
+        raise NotImplementedError
+
+
+class Asks(Mutation):
+    """Changes the params of one verb before anybody sees them."""
+
+    verb: str
+
+    def asked(self, request: Message) -> Message:
+        if verb_of(request) == self.verb:
+            self.change(request["params"])
+        return request
+
+    def change(self, params: Message) -> None:
+        """Change them in place."""
+        raise NotImplementedError
+
+
+# create
+
+
+@mutant("subject.create.has-its-type", base="subject")
+class CreateGivesTheId(Replies):
+    """Answers create with the id alone."""
+
+    verb = "create"
+
+    def instead_of(self, result: Message) -> object:
+        return {"id": result["id"]}
+
+
+@mutant("subject.create.has-its-type", base="subject")
+class CreateBreaks(Mutation):
+    """Cannot create anything."""
+
+    def asked(self, request: Message) -> Message | None:
+        if request["method"] == "ticket/create":
+            self.say(self.refusal(request, -32603, "disk full"))
+            return None
+        return request
+
+
+@mutant("subject.create.keeps-kind-and-title", base="subject")
+class TitlesInAscii(Asks):
+    """Keeps the ASCII characters of a title."""
+
+    verb = "create"
+
+    def change(self, params: Message) -> None:
+        params["title"] = params["title"].encode("ascii", "ignore").decode()
+
+
+@mutant("subject.create.keeps-kind-and-title", base="subject")
+class CallsItAChore(Replies):
+    """Says of every new subject that it is a chore."""
+
+    verb = "create"
+
+    def instead_of(self, result: Message) -> object:
+        return {**result, "kind": "chore"}
+
+
+class Loses(Asks):
+    """Does not keep one of the fields that are sent with create."""
+
+    verb = "create"
+    field: str
+
+    def change(self, params: Message) -> None:
+        params.pop(self.field, None)
+
+
+@mutant("subject.create.keeps-its-fields", base="subject")
+class LosesTheBody(Loses):
+    """Drops the body."""
+
+    field = "body"
+
+
+@mutant("subject.create.keeps-its-fields", base="subject")
+class LosesTheStatus(Loses):
+    """Makes everything ready, whatever the status was to be."""
+
+    field = "status"
+
+
+@mutant("subject.create.keeps-its-fields", base="subject")
+class LosesCustomFields(Loses):
+    """Drops fields of its own."""
+
+    field = "custom"
+
+
+@mutant("subject.create.keeps-its-fields", base="subject")
+class LosesLabels(Loses):
+    """Drops the labels."""
+
+    field = "labels"
+
+
+@mutant("subject.create.is-found", base="subject")
+class ListsLate(Mutation):
+    """Does not list what was made since the start."""
+
+    def __init__(self) -> None:
+        self.made: set[str] = set()
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if verb_of(request) == "create" and "result" in reply:
+            self.made.add(reply["result"]["id"])
+        subjects = page_of(request, reply)
+        if subjects:
+            reply["result"]["subjects"] = [one for one in subjects if one["id"] not in self.made]
+        return reply
+
+
+@mutant("subject.create.is-found", base="subject")
+class SaysAnotherId(Replies):
+    """Answers create with an id by which nothing is found."""
+
+    verb = "create"
+
+    def instead_of(self, result: Message) -> object:
+        return {**result, "id": f"new-{result['id']}"}
+
+
+@mutant("subject.create.survives-a-restart", base="subject")
+class Forgets(Mutation):
+    """Keeps its subjects as long as the process lives."""
+
+    def at_start(self) -> None:
+        if os.path.exists("desk.json"):
+            os.unlink("desk.json")
+
+
+# update
+
+
+@mutant("subject.update.has-its-type", base="subject")
+class UpdateGivesNull(Replies):
+    """Answers update with null."""
+
+    verb = "update"
+
+    def instead_of(self, result: Message) -> object:
+        return None
+
+
+class Patches(Asks):
+    """Changes patches."""
+
+    verb = "update"
+
+    def change(self, params: Message) -> None:
+        self.change_patch(params["patch"])
+
+    def change_patch(self, patch: Message) -> None:
+        """Change it in place."""
+        raise NotImplementedError
+
+
+@mutant("subject.update.changes-what-was-sent", base="subject")
+class IgnoresTheAssignee(Patches):
+    """Gives work to nobody."""
+
+    def change_patch(self, patch: Message) -> None:
+        if patch.get("assignee"):
+            del patch["assignee"]
+
+
+@mutant("subject.update.changes-what-was-sent", base="subject")
+class IgnoresTheStatus(Patches):
+    """Lets update not change a status."""
+
+    def change_patch(self, patch: Message) -> None:
+        patch.pop("status", None)
+
+
+@mutant("subject.update.leaves-the-rest", base="subject")
+class OmittedIsNull(Patches):
+    """Takes an absent assignee for null."""
+
+    def change_patch(self, patch: Message) -> None:
+        patch.setdefault("assignee", None)
+
+
+@mutant("subject.update.leaves-the-rest", base="subject")
+class ForgetsTheDescription(Mutation):
+    """Loses the description with the first update."""
+
+    def __init__(self) -> None:
+        self.updated: set[str] = set()
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if "result" in reply and verb_of(request) == "update":
+            self.updated.add(reply["result"]["id"])
+        if "result" in reply and verb_of(request) in ("get", "update") and reply["result"]["id"] in self.updated:
+            reply["result"].pop("description", None)
+        return reply
+
+
+@mutant("subject.update.null-clears-the-assignee", base="subject")
+class NullIsOmitted(Patches):
+    """Takes assignee: null for an absent one."""
+
+    def change_patch(self, patch: Message) -> None:
+        if patch.get("assignee", "") is None:
+            del patch["assignee"]
+
+
+@mutant("subject.update.labels", base="subject")
+class LabelsStay(Patches):
+    """Takes no label off."""
+
+    def change_patch(self, patch: Message) -> None:
+        patch.pop("labels_remove", None)
+
+
+@mutant("subject.update.labels", base="subject")
+class LabelsNeverCome(Patches):
+    """Puts no label on."""
+
+    def change_patch(self, patch: Message) -> None:
+        patch.pop("labels_add", None)
+
+
+@mutant("subject.update.custom-is-merged", base="subject")
+class CustomIsReplaced(Mutation):
+    """Keeps the fields of the last patch alone."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Message] = {}
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        verb = verb_of(request)
+        if verb == "update" and "custom" in request["params"]["patch"]:
+            self.last[request["params"]["id"]] = request["params"]["patch"]["custom"]
+        if verb in ("get", "update") and "result" in reply and reply["result"]["id"] in self.last:
+            reply["result"]["custom"] = self.last[reply["result"]["id"]]
+        return reply
+
+
+# status
+
+
+@mutant("subject.status.has-its-type", base="subject")
+class StatusGivesOk(Replies):
+    """Answers status with {ok}."""
+
+    verb = "status"
+
+    def instead_of(self, result: Message) -> object:
+        return {"ok": True}
+
+
+@mutant("subject.status.is-set", base="subject")
+class NeverDone(Asks):
+    """Leaves in progress what is to be done."""
+
+    verb = "status"
+
+    def change(self, params: Message) -> None:
+        if params["status"] == "done":
+            params["status"] = "in-progress"
+
+
+@mutant("subject.status.is-set", base="subject")
+class OnlySaysDone(Mutation):
+    """Says that a subject is done, and stores that it is in progress."""
+
+    def asked(self, request: Message) -> Message:
+        if verb_of(request) == "status" and request["params"]["status"] == "done":
+            request["params"]["status"] = "in-progress"
+        return request
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if verb_of(request) == "status" and "result" in reply:
+            reply["result"]["status"] = request["params"]["status"]
+        return reply
+
+
+@mutant("subject.changes.updated-at", base="subject")
+class GoesBackInTime(Replies):
+    """Says that a subject was last changed long ago when its status is set."""
+
+    verb = "status"
+
+    def instead_of(self, result: Message) -> object:
+        return {**result, "updated_at": "2001-01-01T00:00:00Z"}
+
+
+# next
+
+
+@mutant("subject.next.has-its-type", base="subject")
+class NextGivesTheId(Replies):
+    """Answers next with an id."""
+
+    verb = "next"
+
+    def instead_of(self, result: Message) -> object:
+        return result["id"]
+
+
+class NextIsDone(Mutation):
+    """Gives a subject that is done, from the store."""
+
+    def asked(self, request: Message) -> Message:
+        if verb_of(request) == "next":
+            request.update(method="ticket/get", params={"id": "D-3"})
+        return request
+
+
+@mutant("subject.next.is-ready", base="subject")
+class NextIsDoneAlready(NextIsDone):
+    """Gives a subject that is done."""
+
+
+@mutant("subject.next.is-ready", base="subject")
+class NextIsSaidToBeReady(NextIsDone):
+    """Gives a subject that is done, and calls it ready."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if verb_of(request) == "next":
+            reply["result"]["status"] = "ready"
+        return reply
+
+
+@mutant("subject.next.is-of-the-kind", base="subject")
+class NextIsAChore(Replies):
+    """Gives a chore to whoever wants a ticket."""
+
+    verb = "next"
+
+    def instead_of(self, result: Message) -> object:
+        return {**result, "kind": "chore"}
+
+
+@mutant("subject.next.finds-one", base="subject")
+class NextIsNothing(Replies):
+    """Never has anything to do."""
+
+    verb = "next"
+
+    def instead_of(self, result: Message) -> object:
+        return None
+
+
+# delete
+
+
+@mutant("subject.delete.has-its-type", base="subject")
+class DeleteGivesNull(Replies):
+    """Answers delete with null."""
+
+    verb = "delete"
+
+    def instead_of(self, result: Message) -> object:
+        return None
+
+
+@mutant("subject.delete.deletes", base="subject")
+class DeletesNot(Mutation):
+    """Says that it has deleted, and has not."""
+
+    def asked(self, request: Message) -> Message | None:
+        if verb_of(request) == "delete" and request["params"]["id"].startswith("D-"):
+            self.say(self.result(request, {"ok": True}))
+            return None
+        return request
+
+
+@mutant("subject.delete.deletes", base="subject")
+class DeletesAllTheSame(Mutation):
+    """Says that it does not delete, and deletes."""
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        return self.refusal(request, -32001) if verb_of(request) == "delete" and "result" in reply else reply
+
+
+@mutant("subject.delete.deletes", base="subject")
+class DeletesNothingThere(Mutation):
+    """Says that a subject that is there could not be deleted."""
+
+    def asked(self, request: Message) -> Message | None:
+        if verb_of(request) == "delete" and request["params"]["id"].startswith("D-"):
+            self.say(self.result(request, {"ok": False}))
+            return None
+        return request

@@ -1,0 +1,116 @@
+"""The base of every mutant: a well-behaved plugin's frames, passed on as they are unless one is broken on purpose.
+
+Subclassed in `mutants/`, driven by `proxy.py`, which runs between the suite and a good plugin. Standard library only:
+a mutant starts for nearly every check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NamedTuple
+
+__all__ = ["MUTANTS", "Message", "Mutant", "Mutation", "Sent", "mutant"]
+
+Message = dict[str, Any]
+Sent = Message | bytes | list[Message | bytes] | None
+"""What goes to the host in place of a message: another one, raw bytes, several of these, or nothing."""
+
+
+class Mutation:
+    """Changes nothing. A mutant overrides the places where it breaks something.
+
+    `say(message)` writes to the host, `pass_on(message)` to the plugin behind; both may be used at any time.
+    """
+
+    say: Callable[[Sent], None]
+    pass_on: Callable[[Message], None]
+
+    def manifest(self, manifest: Message) -> Message | bytes:
+        """What `--manifest` prints."""
+        return manifest
+
+    def manifest_exit(self, code: int) -> int:
+        """The exit code of `--manifest`."""
+        return code
+
+    def asked(self, request: Message) -> Message | None:
+        """A request of the host on its way to the plugin; None when it is not to get there."""
+        return request
+
+    def told(self, notification: Message) -> Message | None:
+        """A notification of the host on its way to the plugin."""
+        return notification
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        """A reply of the plugin on its way to the host."""
+        return reply
+
+    def tells(self, notification: Message) -> Sent:
+        """A notification of the plugin on its way to the host."""
+        return notification
+
+    def raw_chunk(self, chunk: bytes) -> bytes:
+        """What one read gave, before anybody looks for lines in it."""
+        return chunk
+
+    def raw_line(self, line: bytes) -> bytes | None:
+        """A line of the host before anybody reads it: None when it is not to get any further."""
+        return line
+
+    def at_start(self) -> None:
+        """The process has begun; nothing was said yet."""
+
+    def on_terminal(self) -> int | None:
+        """Standard input is a terminal: an exit code instead of what the plugin behind does."""
+        return None
+
+    def at_end_of_input(self) -> bool:
+        """The host has closed standard input: whether the plugin behind is to notice."""
+        return True
+
+    def at_sigterm(self) -> bool:
+        """SIGTERM: whether the plugin behind gets it, too."""
+        return True
+
+    def at_exit(self, code: int) -> int:
+        """The plugin behind has ended: the exit code to end with; this may also not return."""
+        return code
+
+    def result(self, request: Message, result: Any) -> Message:
+        """A reply to `request`."""
+        return {"jsonrpc": "2.0", "id": request["id"], "result": result}
+
+    def refusal(self, request: Message, code: int, message: str = "refused", **data: Any) -> Message:
+        """An error reply to `request`."""
+        error = {"code": code, "message": message, **({"data": data} if data else {})}
+        return {"jsonrpc": "2.0", "id": request["id"], "error": error}
+
+
+class Mutant(NamedTuple):
+    """A mutation of one good plugin, made to fail exactly the check of `requirement_id`. `about` says what it does."""
+
+    name: str
+    requirement_id: str
+    base: str
+    about: str
+    mutation: type[Mutation]
+
+
+MUTANTS: Final[dict[str, Mutant]] = {}
+
+
+class _Decorated:
+    count: ClassVar[dict[str, int]] = {}
+
+
+def mutant(requirement_id: str, *, base: str) -> Callable[[type[Mutation]], type[Mutation]]:
+    """Put a mutation into the zoo; `base` is the good plugin behind it, by its name in `good.toml`."""
+
+    def enter(mutation: type[Mutation]) -> type[Mutation]:
+        number = _Decorated.count[requirement_id] = _Decorated.count.get(requirement_id, 0) + 1
+        name = requirement_id if number == 1 else f"{requirement_id}#{number}"
+        about = " ".join((mutation.__doc__ or "").split())
+        MUTANTS[name] = Mutant(name, requirement_id, base, about, mutation)
+        return mutation
+
+    return enter
