@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
-from animus_protocol.errors import PeerGone
+from animus_protocol.errors import Code, PeerGone, RpcError
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.peer import Peer
+from animus_sdk.errors import authors_code
+from animus_sdk.handlers import Stream, Threads, stream_of
 
-__all__ = ["Call", "Streams", "exit_refused", "unless_exit"]
+if TYPE_CHECKING:
+    from animus_protocol.models.envelope import RpcErrorObject
+
+__all__ = ["CURRENT", "Call", "Streams"]
 
 _log = logging.getLogger("animus.plugin")
-_T = TypeVar("_T")
+
+CURRENT: Final[ContextVar[Call]] = ContextVar("animus_call")
+"""The call that the running handler answers; set by the session."""
 
 
 class Streams:
@@ -31,6 +39,16 @@ class Streams:
         self.end(stream_id)
         self._tasks[stream_id] = task
         task.add_done_callback(lambda done: self._done(stream_id, done))
+
+    def __contains__(self, stream_id: int | str) -> bool:
+        return stream_id in self._tasks
+
+    async def over(self, stream_id: int | str, *, timeout_s: float) -> bool:
+        """Whether no such stream goes on; one that was cancelled has `timeout_s` seconds to end."""
+        task = self._tasks.get(stream_id)
+        if task is not None and task.cancelling():
+            await asyncio.wait([task], timeout=timeout_s)
+        return task is None or task.done()
 
     def end(self, stream_id: int | str) -> bool:
         """Cancel a stream; whether there was one."""
@@ -58,12 +76,14 @@ class Streams:
 class Call:
     """One request on its way: who asked, and under which id."""
 
-    __slots__ = ("_peer", "_streams", "request_id")
+    __slots__ = ("_peer", "_streams", "cancelled", "request_id", "threads")
 
-    def __init__(self, peer: Peer, request_id: int | str, streams: Streams) -> None:
+    def __init__(self, peer: Peer, request_id: int | str, streams: Streams, threads: Threads) -> None:
         self._peer = peer
         self._streams = streams
         self.request_id = request_id
+        self.threads = threads
+        self.cancelled = False
 
     async def notify(self, method: Method[Any, None], params: WireModel) -> None:
         """Send a notification and wait until there is room for the next one."""
@@ -71,23 +91,41 @@ class Call:
         await self._peer.drained()
 
     async def stream(
-        self, items: AsyncIterator[Any], send: Callable[[Any], WireModel], method: Method[Any, None]
+        self,
+        source: Stream[Any],
+        send: Callable[[Any], WireModel],
+        method: Method[Any, None],
+        *,
+        failed: Callable[[RpcErrorObject], WireModel] | None = None,
     ) -> None:
         """Send every item from now on, beside the reply; ends with the items, a cancellation, or the connection.
 
-        The iterator has run to its first real wait when this returns, so a source that subscribes before it waits
-        misses nothing. An error before the first item is raised here and becomes the error reply.
+        An async iterator has run to its first real wait when this returns, so a source that subscribes before it waits
+        misses nothing. An error before that is raised here and becomes the error reply; a later one is sent as what
+        `failed` makes of it, and logged.
         """
+        items = source if isinstance(source, AsyncIterator) else stream_of(source)
+        replied = False
 
         async def forward() -> None:
             try:
-                async for item in items:
-                    await self.notify(method, send(item))
+                with authors_code:
+                    async for item in items:
+                        await self.notify(method, send(item))
+            except asyncio.CancelledError:
+                self.cancelled = True  # a plain generator, on its thread, looks there
+                raise
+            except PeerGone:
+                raise
+            except Exception as error:
+                if replied and failed is not None:
+                    await self.notify(method, failed(_told(error)))
+                raise
             finally:
                 if isinstance(items, AsyncGenerator):
                     await items.aclose()  # a cancellation may have met the notification and not the generator
 
-        task = asyncio.get_running_loop().create_task(unless_exit(forward()))
+        task = asyncio.get_running_loop().create_task(forward())
         try:
             await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
         except asyncio.CancelledError:
@@ -95,21 +133,26 @@ class Call:
             raise
         if task.done() and (error := task.exception()) is not None:
             raise error
+        replied = True
         self._streams.keep(self.request_id, task)
+
+    def is_streaming(self, stream_id: int | str) -> bool:
+        """Whether the stream that the request `stream_id` opened goes on."""
+        return stream_id in self._streams
+
+    async def stream_over(self, stream_id: int | str, *, timeout_s: float) -> bool:
+        """Whether the stream of `stream_id` goes on no more; one that was cancelled has `timeout_s` seconds to end."""
+        return await self._streams.over(stream_id, timeout_s=timeout_s)
 
     def end_stream(self, stream_id: int | str) -> bool:
         """End the stream that the request `stream_id` opened; whether there was one."""
         return self._streams.end(stream_id)
 
 
-async def unless_exit(answer: Awaitable[_T]) -> _T:
-    """`answer`, except that the author's code (or a library below it) cannot end the process from inside a call."""
-    try:
-        return await answer
-    except SystemExit as error:
-        raise exit_refused(error) from error
+def _told(error: Exception) -> RpcErrorObject:
+    """What the host may know of an error that ends a stream."""
+    from animus_protocol.models.envelope import RpcErrorObject  # models of a rare case, left out of the start
 
-
-def exit_refused(error: SystemExit) -> RuntimeError:
-    """What becomes of the author's `sys.exit` inside a call."""
-    return RuntimeError(f"the plugin's code called sys.exit({error.code!r})")
+    if isinstance(error, RpcError):
+        return RpcErrorObject(code=error.code, message=error.message, data=error.data)
+    return RpcErrorObject(code=Code.INTERNAL_ERROR, message="internal error")

@@ -1,12 +1,13 @@
 """The base of every plugin: identity, life cycle, and the routes from method names to handlers.
 
-Subclassed by the role classes (`subject.py`, `provider.py`), driven by `session.py`; below it lie the wire models.
-What a class overrides is what it advertises: nothing is declared twice.
+Subclassed by the role classes in `roles/`, driven by `session.py`; below it lie the wire models. What a class overrides
+is what it advertises: nothing is declared twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from animus_protocol.models.base import Method
@@ -19,16 +20,21 @@ from animus_protocol.models.lifecycle import (
 )
 from animus_protocol.models.manifest import EnvRequirement, PluginManifest
 from animus_protocol.version import PROTOCOL_VERSION
-from animus_sdk.call import Call
+from animus_sdk.call import CURRENT, Call
+from animus_sdk.context import Context
+from animus_sdk.handlers import Answer, Threads, adapt, inline
+from animus_sdk.mistakes import missing, not_a_tuple, wrong_forms, wrong_threads
+from animus_sdk.typed_methods import TypedMethod, arguments_of, method_of, methods_in, mistakes_in, tool_of
 
-__all__ = ["Plugin", "Route"]
+__all__ = ["Plugin", "Route", "overrides"]
 
 
 class Route(NamedTuple):
     """One method that the plugin answers: its types, and the handler that takes the typed params.
 
     An `inline` handler returns its answer instead of something to await: nothing else happens in the plugin meanwhile,
-    so it suits what takes microseconds, and saves the task that every other request gets.
+    so it suits what takes microseconds, and saves the task that every other request gets. A method without a result
+    is a notification that the plugin hears.
     """
 
     method: Method[Any, Any]
@@ -37,10 +43,12 @@ class Route(NamedTuple):
 
 
 class Plugin:
-    """What all kinds share. Set the class variables; override what you need.
+    """What all kinds share. Set the class variables; override what you need, as `async def` or as plain `def`.
 
     `start` runs inside `initialize`, with the project that the host works for: open files and import heavy modules
-    there, so that `--manifest` stays quick. `stop` runs at the end, also after a failed start.
+    there, so that `--manifest` stays quick. `stop` runs at the end, also after a failed start. Plain functions run on
+    a thread, `threads` of them at a time: with one, no two of them ever meet and nothing needs a lock (a plain
+    generator that streams has a thread of its own).
     """
 
     plugin_kind: ClassVar[str] = "custom"
@@ -48,24 +56,82 @@ class Plugin:
     version: ClassVar[str]
     description: ClassVar[str] = ""
     env: ClassVar[tuple[EnvRequirement, ...]] = ()
+    threads: ClassVar[int] = 1
+    notification_buffer_size: ClassVar[int | None] = None
+    """How many notifications a host is to keep for a listener that is slow; None leaves it to the host."""
+    project: ProjectBinding
+    """The project that the host works for; set before `start`."""
 
-    async def start(self, project: ProjectBinding) -> None:
+    @property
+    def project_root(self) -> Path:
+        """The folder of the project."""
+        return Path(self.project.project_root)
+
+    @property
+    def ctx(self) -> Context:
+        """The request that the running handler answers. Raises LookupError outside a handler."""
+        return Context(CURRENT.get())
+
+    @inline
+    def start(self, project: ProjectBinding) -> Answer[None]:
         """Get ready to serve `project`. Raise PluginError to refuse, with the reason."""
 
-    async def stop(self) -> None:
+    @inline
+    def stop(self) -> Answer[None]:
         """Give back what `start` took. Runs at most once."""
 
-    async def health(self) -> HealthCheckResult:
-        """How this plugin is; `last_error` is shown to operators."""
+    @inline
+    def health(self) -> Answer[HealthCheckResult]:
+        """How this plugin is; `last_error` is shown to operators. A plain one waits for its turn on the threads."""
         return HealthCheckResult(status=HealthStatus.HEALTHY)
 
+    async def end_role(self, threads: Threads) -> None:
+        """End what the role itself holds, before `stop`. Role classes implement it."""
+
+    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
+        """`start`, as the session runs it."""
+        self.project = project
+        await adapt(self.start).wait(threads, project)
+
+    async def run_stop(self, threads: Threads) -> None:
+        """`end_role` and `stop`, as the session runs them: both, whatever the first one raises."""
+        try:
+            await self.end_role(threads)
+        finally:
+            await adapt(self.stop).wait(threads)
+
+    async def run_health(self, threads: Threads) -> HealthCheckResult:
+        """`health`, as the session runs it."""
+        health: HealthCheckResult = await adapt(self.health).wait(threads)
+        return health
+
     def routes(self) -> Sequence[Route]:
-        """The methods that this object answers beside the life cycle. Role classes implement it."""
+        """The methods of the kind that this object answers or hears. Role classes implement it."""
         return ()
+
+    def own_routes(self) -> Sequence[Route]:
+        """The author's own methods and tools: functions marked with `method` or `tool`."""
+        return [_own_route(self, typed) for typed in methods_in(type(self))]
 
     def find(self, method: str) -> Route | None:
         """The route of a method that cannot be listed in `routes`, such as the verbs of a kind claimed as `issue.*`."""
         return None
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """What an author forgot or misspelled in the class itself, each as a sentence that says what to write."""
+        return [
+            *missing(cls, "name", "version"),
+            *wrong_threads(cls),
+            *not_a_tuple(cls, "env", EnvRequirement, 'EnvRequirement(name="API_KEY")'),
+            *wrong_forms(cls, answering=("start", "stop", "health")),
+            *mistakes_in(cls, cls.known_methods()),
+        ]
+
+    @classmethod
+    def own_methods(cls) -> Sequence[TypedMethod]:
+        """The author's own methods and tools, as they are marked in the class."""
+        return methods_in(cls)
 
     @classmethod
     def known_methods(cls) -> frozenset[str]:
@@ -73,9 +139,23 @@ class Plugin:
         return frozenset()
 
     @classmethod
-    def capabilities(cls) -> PluginCapabilities:
-        """What `initialize` tells the host."""
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """What the kind tells the host; role classes derive it from what is overridden."""
         return PluginCapabilities(cancellation=True)
+
+    @classmethod
+    def capabilities(cls) -> PluginCapabilities:
+        """What `initialize` tells the host: the kind's part, and the author's own methods and tools."""
+        told, own = cls.kind_capabilities(), cls.own_methods()
+        if not own:
+            return told
+        tools = [tool_of(typed) for typed in own if typed.is_tool]
+        return told.model_copy(
+            update={
+                "methods": [*told.methods, *(typed.name for typed in own)],
+                "mcp_tools": [*told.mcp_tools, *tools],
+            }
+        )
 
     @classmethod
     def info(cls) -> PluginInfo:
@@ -86,19 +166,36 @@ class Plugin:
 
     @classmethod
     def manifest(cls) -> PluginManifest:
-        """What `--manifest` prints (protocol §2)."""
-        told = cls.capabilities()
+        """What `--manifest` prints (protocol §2). No tool is described here, because that takes its time."""
+        told, own = cls.kind_capabilities(), cls.own_methods()
         return PluginManifest(
             name=cls.name,
             version=cls.version,
             plugin_kind=cls.plugin_kind,
             description=cls.description,
             protocol_version=PROTOCOL_VERSION,
-            capabilities=[*told.methods, *(f"subject_kind:{kind}" for kind in told.subject_kinds)],
+            capabilities=[
+                *told.methods,
+                *(typed.name for typed in own),
+                *(f"subject_kind:{kind}" for kind in told.subject_kinds),
+            ],
             env_required=list(cls.env),
+            notification_buffer_size=cls.notification_buffer_size,
+            supports_mcp=True if any(typed.is_tool for typed in own) else None,
         )
 
 
 def overrides(cls: type[Plugin], base: type[Plugin], name: str) -> bool:
     """Whether `cls` brings its own `name` instead of the one of `base`."""
     return getattr(cls, name) is not getattr(base, name)
+
+
+def _own_route(plugin: Plugin, typed: TypedMethod) -> Route:
+    handler = adapt(getattr(plugin, typed.attribute))
+    method = method_of(typed)
+    arguments = arguments_of(method)
+
+    def answer(params: Any, call: Call) -> Any:
+        return handler(call.threads, *arguments(params))
+
+    return Route(method, answer, inline=handler.inline)

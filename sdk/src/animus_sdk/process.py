@@ -32,9 +32,13 @@ _GRACE_S: Final = 1.0
 def serve(plugin_class: type[Plugin]) -> NoReturn:
     """Run `plugin_class` as a plugin process until the host is done with it; never returns.
 
-    Exit codes: 0 after `exit` or the end of input; 1 when the plugin's code does not let go for 7 s after that (its
-    stack is on stderr then); 2 when started by hand on a terminal or with wrong arguments.
+    Exit codes: 0 after `exit` or the end of input; 1 when the class itself is wrong (stderr says what to write), or
+    when the plugin's code does not let go for 7 s after its end (its stack is on stderr then); 2 when started by hand
+    on a terminal or with wrong arguments.
     """
+    mistakes = plugin_class.mistakes()
+    if mistakes:
+        sys.exit("\n".join(mistakes))
     if len(sys.argv) > 1:
         _answer_command_line(plugin_class)
     if os.isatty(0):
@@ -46,7 +50,16 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     set_role(plugin_class.plugin_kind)
     wire = take_stdio()
-    asyncio.run(_serve(plugin_class, wire))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    serving = loop.create_task(_serve(plugin_class, wire))
+    while True:
+        try:
+            loop.run_until_complete(serving)
+        except (SystemExit, KeyboardInterrupt):  # of a task that the author's code made: it ends, and nothing else
+            if serving.done():
+                raise
+            logging.getLogger("animus.plugin").exception("a task of the plugin's code wants to end the process")
 
 
 def _answer_command_line(plugin_class: type[Plugin]) -> None:

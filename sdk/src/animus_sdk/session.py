@@ -24,8 +24,10 @@ from animus_protocol.models.base import Empty
 from animus_protocol.peer import Peer
 from animus_protocol.reading import read_params
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
-from animus_sdk.call import Call, Streams, exit_refused
-from animus_sdk.errors import PluginError, to_rpc_error
+from animus_sdk.call import CURRENT, Call, Streams
+from animus_sdk.errors import authors_code
+from animus_sdk.handlers import Threads
+from animus_sdk.hearing import Hearing
 from animus_sdk.plugin import Plugin, Route
 
 __all__ = ["Session", "State"]
@@ -69,8 +71,14 @@ class Session:
         self.plugin = plugin
         self.state = State.CREATED
         self.ended = asyncio.Event()
-        self._routes: dict[str, Route] = {route.method.name: route for route in plugin.routes()}
+        routes = [*plugin.routes(), *plugin.own_routes()]
+        self._routes: dict[str, Route] = {
+            route.method.name: route for route in routes if route.method.result is not None
+        }
+        self._hears: dict[str, Route] = {route.method.name: route for route in routes if route.method.result is None}
+        self._threads = Threads(plugin.threads)
         self._streams = Streams()
+        self._hearing = Hearing(self._hear)
         self._started_at = time.monotonic()
         self._stopped = False
 
@@ -91,7 +99,7 @@ class Session:
             case "$/ping":
                 return Empty()
             case "health/check":
-                return await self._guard(self._health())
+                return await self._health()
             case "shutdown":
                 return await self._shutdown(peer)
         route = self.plugin.find(request.method)
@@ -102,11 +110,16 @@ class Session:
         raise MethodNotFound(request.method)
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        """Take a notification: only `initialized` and `exit` mean something to a plugin of these kinds."""
+        """Take a notification: `exit`, and those that the plugin's kind knows."""
         if notification.method == "exit":
             if self.state is not State.ENDED:
                 self._move("exit")
             self.ended.set()
+        elif notification.method in self._hears:
+            if self.state is State.READY:
+                self._hearing.take(peer, notification)
+            else:
+                _log.warning("ignored notification %s in state %s", notification.method, self.state)
         elif not notification.method.startswith(("initialized", "$/")):
             _log.debug("ignored notification %s", notification.method)
 
@@ -115,14 +128,17 @@ class Session:
         self._streams.end(request_id)
 
     async def close(self) -> None:
-        """End the streams and stop the plugin; whatever `stop` raises is logged."""
+        """Hear out what was told, end the streams and stop the plugin; whatever `stop` raises is logged."""
+        await self._hearing.close(timeout_s=_DRAIN_S)
         await self._streams.close(timeout_s=_DRAIN_S)
         if not self._stopped:
             self._stopped = True
             try:
-                await self.plugin.stop()
+                with authors_code:
+                    await self.plugin.run_stop(self._threads)
             except Exception:  # noqa: BLE001 - the boundary: an author's stop() must not keep the process alive
                 _log.error("stop() failed\n%s", traceback.format_exc())
+            self._threads.close()
 
     async def _initialize(self, params: lifecycle.InitializeParams) -> lifecycle.InitializeResult:
         if not is_compatible(params.protocol_version):
@@ -137,7 +153,9 @@ class Session:
         self._move("initialize")
         event = "failed"
         try:
-            await self._guard(self.plugin.start(project))
+            self.plugin.project = project
+            with authors_code:
+                await self.plugin.run_start(self._threads, project)
             event = "started"
         finally:
             if self.state is State.STARTING:
@@ -152,12 +170,13 @@ class Session:
         self._check_ready(request.method)
         params = read_params(route.method, request.params)
         reach(_TAKEN)
+        call = Call(peer, request.id, self._streams, self._threads)
+        token = CURRENT.set(call)
         try:
-            answer = route.handler(params, Call(peer, request.id, self._streams))
-        except PluginError as error:
-            raise to_rpc_error(error) from error
-        except SystemExit as error:
-            raise exit_refused(error) from error
+            with authors_code:
+                answer = route.handler(params, call)
+        finally:
+            CURRENT.reset(token)
         reach(_HANDLED)
         return answer
 
@@ -165,10 +184,29 @@ class Session:
         self._check_ready(request.method)
         params = read_params(route.method, request.params)
         reach(_TAKEN)
-        work: Any = route.handler(params, Call(peer, request.id, self._streams))
-        answer = await self._guard(work)
+        CURRENT.set(call := Call(peer, request.id, self._streams, self._threads))
+        try:
+            with authors_code:
+                work: Any = route.handler(params, call)
+                answer = await work
+        except asyncio.CancelledError:
+            call.cancelled = True
+            raise
         reach(_HANDLED)
         return answer
+
+    async def _hear(self, peer: Peer, notification: Notification) -> None:
+        """Give a notification to its handler; there is nobody to tell of a failure but the log."""
+        route = self._hears[notification.method]
+        try:
+            params = read_params(route.method, notification.params)
+            CURRENT.set(call := Call(peer, notification.method, self._streams, self._threads))
+            with authors_code:
+                answer = route.handler(params, call)
+                if isinstance(answer, Awaitable):
+                    await answer
+        except RpcError as error:
+            _log.warning("notification %s: %s", notification.method, error)
 
     def _check_ready(self, method: str) -> None:
         if self.state in (State.CREATED, State.STARTING):
@@ -176,16 +214,9 @@ class Session:
         if self.state is not State.READY:
             raise RpcError(Code.INVALID_REQUEST, f"{method} after shutdown")
 
-    async def _guard(self, answer: Awaitable[object]) -> object:
-        try:
-            return await answer
-        except PluginError as error:
-            raise to_rpc_error(error) from error
-        except SystemExit as error:
-            raise exit_refused(error) from error
-
     async def _health(self) -> lifecycle.HealthCheckResult:
-        health = await self.plugin.health()
+        with authors_code:
+            health = await self.plugin.run_health(self._threads)
         if health.uptime_ms is None:
             uptime_ms = int((time.monotonic() - self._started_at) * 1000)
             health = health.model_copy(update={"uptime_ms": uptime_ms})

@@ -271,7 +271,7 @@ async def test_an_answer_without_its_line_end_reaches_its_caller_also_when_we_cl
     request = await raw.line()
     received = asking.received_bytes
     await raw.write(b'{"jsonrpc":"2.0","id":%d,"result":{"text":"y"}}' % request["id"])
-    while asking.received_bytes == received:
+    while asking.received_bytes == received:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(0)
     await asking.aclose()  # inside this task, which must not be left for the caller's
     assert (await call).text == "y"

@@ -25,8 +25,9 @@ from animus_protocol.models.subject import (
     SubjectNextParams,
 )
 from animus_protocol.peer import Peer
-from animus_sdk import Context, Plugin, Provider, SubjectBackend
+from animus_sdk import AgentContext, Plugin, Provider, SubjectBackend
 from animus_sdk.call import Call, Streams
+from animus_sdk.handlers import Threads
 from animus_sdk.session import Session
 
 HELLO = InitializeParams(
@@ -72,7 +73,7 @@ class Resuming(Provider):
     version = "0"
     tool = "t"
 
-    async def resume(self, request: AgentRunRequest, ctx: Context) -> AgentRunResponse:
+    async def resume(self, request: AgentRunRequest, ctx: AgentContext) -> AgentRunResponse:
         return AgentRunResponse(session_id=ctx.session_id, exit_code=0, output="", duration_ms=0, backend="t")
 
 
@@ -154,7 +155,7 @@ async def test_a_watch_that_is_cancelled_while_it_subscribes_leaves_no_stream(wi
     plugin = Watched()
     session = Session(plugin)
     host, peer = wire.peer(0), wire.peer(1, handler=session)
-    call = Call(session, peer, 1)
+    call = Call(peer, 1, Streams(), Threads(1))
     opening = asyncio.create_task(call.stream(plugin.watch(SubjectFilter()), lambda event: event, SUBJECT_CHANGED))
     await asyncio.sleep(0)
     opening.cancel()
@@ -201,7 +202,7 @@ async def test_a_stream_that_waits_for_room_closes_its_generator_when_it_is_canc
     def padded(_: Empty) -> Any:
         return {"pad": big}
 
-    await Call(peer, "s", streams).stream(items(), padded, SUBJECT_CHANGED)
+    await Call(peer, "s", streams, Threads(1)).stream(items(), padded, SUBJECT_CHANGED)
     assert streams.end("s")
     for _ in range(3):
         await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse
-from animus_sdk import Context, Provider, serve
+from animus_sdk import AgentContext, Provider, serve
 
 
 class Agent(Provider):
@@ -13,7 +13,7 @@ class Agent(Provider):
     version = "0.0.1"
     tool = "agent"
 
-    async def run(self, request: AgentRunRequest, ctx: Context) -> AgentRunResponse:
+    async def run(self, request: AgentRunRequest, ctx: AgentContext) -> AgentRunResponse:
         match request.prompt:
             case "stream":
                 await ctx.thinking("hm")
@@ -41,7 +41,7 @@ class Agent(Provider):
         return response(ctx, 0, "Hello world")
 
 
-def response(ctx: Context, exit_code: int, output: str) -> AgentRunResponse:
+def response(ctx: AgentContext, exit_code: int, output: str) -> AgentRunResponse:
     return AgentRunResponse(
         session_id=ctx.session_id, exit_code=exit_code, output=output, duration_ms=1, backend="agent"
     )

@@ -54,6 +54,7 @@ class Tasks(SubjectBackend):
     description = "Tasks in memory, für Tests."
     subject_kinds = ("task", "bug")
     env = (EnvRequirement(name="TASKS_TOKEN", sensitive=True),)
+    notification_buffer_size = 1024
 
     async def start(self, project: ProjectBinding) -> None:
         self.project = project

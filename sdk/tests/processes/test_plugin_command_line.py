@@ -30,6 +30,7 @@ def test_the_manifest_is_one_json_object_without_nulls_and_nothing_else(run_plug
         "description": "Tasks in memory, für Tests.",
         "protocol_version": "1.1.0",
     }
+    assert manifest["notification_buffer_size"] == 1024
     assert manifest["env_required"] == [{"name": "TASKS_TOKEN", "required": False, "sensitive": True}]
     served = {"list", "get", "create", "next", "watch", "schema"}
     methods = {f"{kind}/{verb}" for kind in ("task", "bug") for verb in served}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse, TokenUsage
-from animus_sdk import Context, EnvRequirement, Provider, Unavailable, serve
+from animus_sdk import AgentContext, EnvRequirement, Provider, Unavailable, serve
 
 if TYPE_CHECKING:
     from animus_protocol.models.lifecycle import ProjectBinding
@@ -58,13 +58,13 @@ class MockProvider(Provider):
 
         stay_if_hung()
 
-    async def run(self, request: AgentRunRequest, ctx: Context) -> AgentRunResponse:
+    async def run(self, request: AgentRunRequest, ctx: AgentContext) -> AgentRunResponse:
         """A new run. Raises InvalidInput for a mistake in the script, with file and line."""
         begun = time.monotonic()
         record = await self._ready().run(_errand(request, ctx, request.model or self.models[0]), ctx)
         return _response(record, ctx.session_id, begun)
 
-    async def resume(self, request: AgentRunRequest, ctx: Context) -> AgentRunResponse:
+    async def resume(self, request: AgentRunRequest, ctx: AgentContext) -> AgentRunResponse:
         """Go on with a session of this or of an earlier process. Raises NotFound for an unknown one."""
         begun = time.monotonic()
         record = await self._ready().resume(_errand(request, ctx, request.model or ""), ctx)
@@ -82,7 +82,7 @@ def main() -> NoReturn:
     serve(MockProvider)
 
 
-def _errand(request: AgentRunRequest, ctx: Context, model: str) -> Errand:
+def _errand(request: AgentRunRequest, ctx: AgentContext, model: str) -> Errand:
     from animus_provider_mock.match import facts_of
     from animus_provider_mock.runner import Errand
 

@@ -21,7 +21,6 @@ from animus_protocol.models.subject import (
     SubjectFilter,
     SubjectList,
     SubjectPatch,
-    SubjectSchema,
     SubjectStatus,
 )
 from animus_sdk import SubjectBackend, serve
@@ -39,6 +38,7 @@ class FilesPlugin(SubjectBackend):
     version = "0.1.0"
     description = "Tasks that are Markdown files in .animus/tasks, edited by people and by the daemon."
     subject_kinds: ClassVar[tuple[str, ...]] = ("task",)
+    makes_pages = True
 
     async def start(self, project: ProjectBinding) -> None:
         """Open the folder of the project; it is made if it is missing."""
@@ -98,10 +98,6 @@ class FilesPlugin(SubjectBackend):
         async with contextlib.aclosing(watch(self._folder, filter)) as changes:
             async for event in changes:
                 yield event
-
-    async def schema(self) -> SubjectSchema:
-        """As derived, with pages."""
-        return (await super().schema()).model_copy(update={"supports_pagination": True})
 
     async def _scan(self) -> Scan:
         return await anyio.to_thread.run_sync(self._folder.scan)

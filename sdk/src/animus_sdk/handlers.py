@@ -1,0 +1,185 @@
+"""How an author's function is run: on the loop, on a thread, or inline.
+
+Roles adapt the author's methods with `adapt`; `session.py` owns the threads. Nothing lies below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, Union
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["Answer", "Handler", "Stream", "Threads", "adapt", "inline", "is_inline", "stream_of"]
+
+_log = logging.getLogger("animus.plugin")
+_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+Answer: TypeAlias = Union[Awaitable[_T], _T]  # noqa: UP007 - mypy takes no bare type variable beside a bar
+"""What an author's method may return: the value (`def`), or something to await (`async def`)."""
+
+Stream: TypeAlias = AsyncIterator[_T] | Iterator[_T]
+"""What a method that streams returns: an async generator, or a generator, which gets a thread of its own."""
+
+_INLINE: Final = "__animus_inline__"
+_END: Final = object()
+
+
+def inline(function: _F) -> _F:
+    """Run this plain `def` on the event loop itself: for what takes microseconds and never waits.
+
+    Nothing else happens in the plugin meanwhile, and the task and the thread of other handlers are saved. Raises
+    TypeError for an async function.
+    """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"@inline is for plain functions, and {function.__qualname__} is async: take @inline off")
+    setattr(function, _INLINE, True)
+    return function
+
+
+def is_inline(function: Callable[..., Any]) -> bool:
+    """Whether `function` was marked with `inline`."""
+    return getattr(function, _INLINE, False) is True
+
+
+class Threads:
+    """The threads on which plain functions run, `count` at a time, in the order of their calls.
+
+    A function whose caller was cancelled runs to its end and keeps its place until then; one that had not begun never
+    does.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._count = count
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def run(self, function: Callable[..., _T], *args: Any) -> _T:
+        """`function(*args)` on a thread, with the context variables of the caller."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # many plugins never need one
+
+            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler")
+        context = contextvars.copy_context()
+        return await self.loop.run_in_executor(self._pool, context.run, _called, function, args)
+
+    def close(self) -> None:
+        """Begin nothing more; what runs is left to run."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def leave(self, last: Callable[[], object]) -> None:
+        """As `close`, after `last` has run in its turn; nobody waits for it, and what it raises is logged."""
+        if self._pool is not None:
+            self._pool.submit(contextvars.copy_context().run, _logged, last)
+            self._pool.shutdown(wait=False)
+
+
+def _called(function: Callable[..., _T], args: tuple[Any, ...]) -> _T:
+    """`function(*args)`; a StopIteration, which no future can carry, says which mistake it is."""
+    try:
+        return function(*args)
+    except StopIteration as error:
+        raise RuntimeError("next() found nothing: write next(…, None), or a loop") from error
+
+
+def _logged(last: Callable[[], object]) -> None:
+    try:
+        last()
+    except Exception:  # noqa: BLE001 - the boundary: nobody waits for the author's clean-up, so the log is told
+        _log.exception("a generator failed while it was closed")
+
+
+class Handler:
+    """An author's function with the way it is run."""
+
+    __slots__ = ("_function", "_is_async", "inline")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._is_async = inspect.iscoroutinefunction(function)
+        self.inline = is_inline(function)
+
+    def __call__(self, threads: Threads, *args: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        """The value of an inline function, and a coroutine for any other; `then` turns the value into the answer.
+
+        What an async generator yields is collected. Raises TypeError for an inline function that returns a coroutine.
+        """
+        if self.inline:
+            value = self._function(*args)
+            if type(value) is CoroutineType:
+                value.close()
+                raise TypeError(f"@inline {self._function.__qualname__} returned a coroutine: take @inline off")
+            return value if then is None else then(value)
+        if self._is_async and then is None:
+            return self._function(*args)
+        return self._later(threads, args, then)
+
+    async def wait(self, threads: Threads, *args: Any) -> Any:
+        """The value, however the function is run."""
+        value = self(threads, *args)
+        return await value if inspect.isawaitable(value) else value
+
+    async def _later(self, threads: Threads, args: tuple[Any, ...], then: Callable[[Any], Any] | None) -> Any:
+        if self._is_async:
+            value = await self._function(*args)
+        elif inspect.isasyncgenfunction(self._function):
+            value = self._function(*args)
+        else:
+            value = await threads.run(self._on_thread, args, then)
+            if not _is_pending(value):
+                return value
+            if inspect.isawaitable(value):  # a plain function that hands a coroutine on
+                value = await value
+        if inspect.isasyncgen(value):
+            value = [item async for item in value]
+        return value if then is None else then(value)
+
+    def _on_thread(self, args: tuple[Any, ...], then: Callable[[Any], Any] | None) -> Any:
+        """`then` may draw on a generator of the author's, so it belongs on the thread, too."""
+        value = self._function(*args)
+        return value if then is None or _is_pending(value) else then(value)
+
+
+def _is_pending(value: Any) -> bool:
+    return inspect.isawaitable(value) or inspect.isasyncgen(value)
+
+
+def adapt(function: Callable[..., Any]) -> Handler:
+    """`function` as something that is called with the session's threads before its own arguments."""
+    return Handler(function)
+
+
+async def stream_of(items: AsyncIterator[_T] | Iterable[_T]) -> AsyncGenerator[_T, None]:
+    """The items of either kind of generator; a plain one is advanced on a thread of its own."""
+    if isinstance(items, AsyncIterator):
+        try:
+            async for item in items:
+                yield item
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+        return
+    threads, drawn = Threads(1), iter(items)
+    try:
+        while (item := await threads.run(_next, drawn)) is not _END:
+            yield item
+    finally:
+        threads.leave(getattr(drawn, "close", _nothing))
+
+
+def _next(items: Iterator[Any]) -> Any:
+    return next(items, _END)
+
+
+def _nothing() -> None:
+    """A plain iterator has nothing to close."""

@@ -1,0 +1,86 @@
+"""The table of the bridge: which path is which control method (protocol §5), and where its params come from.
+
+Read by `exchange.py`, `event_stream.py` and `openapi.py`; below lie the models of the control protocol. The `id` of a
+path is the field `id` of the params.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
+
+from animus_protocol.models.base import Method, WireModel
+from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
+from animus_protocol.models.subject import SubjectFilter, SubjectPatch
+
+__all__ = ["FEEDS", "ROUTES", "Feed", "Route", "Source"]
+
+
+class Source(Enum):
+    """Where the params come from, beside the path."""
+
+    NOWHERE = auto()
+    QUERY = auto()
+    BODY = auto()
+
+
+class Route(NamedTuple):
+    """One path and verb. `within`: the field of the params that the query or the body fills, and its model."""
+
+    verb: str
+    path: str
+    method: Method[Any, Any]
+    source: Source = Source.NOWHERE
+    within: tuple[str, type[WireModel]] | None = None
+    status: int = 200
+
+    @property
+    def given(self) -> type[WireModel]:
+        """The model that the query or the body has to fit, apart from the `id` that stands in the path."""
+        model: type[WireModel] = self.method.params
+        return model if self.within is None else self.within[1]
+
+
+class Feed(NamedTuple):
+    """A path that streams events. `cursor`: the field of an item that the method takes as `since`."""
+
+    path: str
+    method: Method[Any, Any]
+    cursor: str
+    fixed: dict[str, Any]
+
+
+_API: Final = "/api/v1"
+_SUBJECT: Final = f"{_API}/subjects/{{id:path}}"
+_ENTRY: Final = f"{_API}/queue/{{id}}"
+_RUN: Final = f"{_API}/workflows/{{id}}"
+
+ROUTES: Final = (
+    Route("GET", f"{_API}/subjects", subject.SUBJECT_LIST, Source.QUERY, ("filter", SubjectFilter)),
+    Route("POST", f"{_API}/subjects", subject.SUBJECT_CREATE, Source.BODY, status=201),
+    Route("POST", f"{_SUBJECT}/status", subject.SUBJECT_STATUS, Source.BODY),
+    Route("GET", _SUBJECT, subject.SUBJECT_GET),
+    Route("PATCH", _SUBJECT, subject.SUBJECT_UPDATE, Source.BODY, ("patch", SubjectPatch)),
+    Route("GET", f"{_API}/queue", queue.QUEUE_LIST, Source.QUERY),
+    Route("POST", f"{_API}/queue", queue.QUEUE_ENQUEUE, Source.BODY, status=201),
+    Route("GET", f"{_API}/queue/stats", queue.QUEUE_STATS),
+    Route("POST", f"{_ENTRY}/hold", queue.QUEUE_HOLD, Source.BODY),
+    Route("POST", f"{_ENTRY}/release", queue.QUEUE_RELEASE),
+    Route("DELETE", _ENTRY, queue.QUEUE_DROP),
+    Route("GET", f"{_API}/workflows", workflow.WORKFLOW_LIST, Source.QUERY),
+    Route("POST", f"{_API}/workflows", workflow.WORKFLOW_RUN, Source.BODY, status=202),
+    Route("GET", _RUN, workflow.WORKFLOW_GET),
+    Route("POST", f"{_RUN}/pause", workflow.WORKFLOW_PAUSE),
+    Route("POST", f"{_RUN}/resume", workflow.WORKFLOW_RESUME, Source.BODY),
+    Route("POST", f"{_RUN}/cancel", workflow.WORKFLOW_CANCEL, Source.BODY),
+    Route("GET", f"{_API}/daemon/status", daemon.DAEMON_STATUS),
+    Route("GET", f"{_API}/daemon/health", daemon.DAEMON_HEALTH),
+    Route("GET", f"{_API}/daemon/agents", daemon.DAEMON_AGENTS),
+    Route("GET", f"{_API}/plugins", plugin.PLUGIN_LIST, Source.QUERY),
+)
+"""Paths whose `id` may hold slashes stand behind the longer ones that they would swallow."""
+
+FEEDS: Final = (
+    Feed(f"{_API}/events", daemon.DAEMON_EVENTS, "id", {}),
+    Feed(f"{_API}/logs", daemon.DAEMON_LOGS, "ts", {"follow": True}),
+)

@@ -1,0 +1,109 @@
+"""uvicorn as a guest in the plugin's event loop: it touches no signals, prints nothing, and ends when it is told.
+
+Used by `bridge.py`; below lies uvicorn. What it logs goes to the plugin's log on stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["HttpServer"]
+
+_BACKLOG: Final = 128
+_MAX_CONNECTIONS: Final = 128
+_MAX_HEADER_BYTES: Final = 16 * 1024
+_HEADERS_S: Final = 10.0
+_IDLE_S: Final = 30
+_DRAIN_S: Final = 3
+_STOP_S: Final = 4.8
+
+
+class HttpServer:
+    """Serves one application at one address. The socket listens from the beginning; `serve` begins to answer."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Listen. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Connections inherit it. asyncio would set it only on sockets that name their protocol, and without it the body
+        # of an answer waits 40 ms for the acknowledgement of its header.
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it really listens, as `host:port`."""
+        host, port = self._sock.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def serve(self, app: ASGIApp) -> None:
+        """Answer requests with `app` from now on."""
+        config = uvicorn.Config(
+            app,
+            http=_TimedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+            timeout_keep_alive=_IDLE_S,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        self._server = _Guest(config)
+        self._task = asyncio.get_running_loop().create_task(self._server.serve([self._sock]))
+
+    async def close(self) -> None:
+        """Take no more, let requests under way finish (3 s at most), release the address."""
+        if self._task is not None:
+            self._server.should_exit = True
+            async with asyncio.timeout(_STOP_S):
+                await self._task
+        self._sock.close()
+
+
+class _Guest(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the plugin's."""
+        yield
+
+
+class _TimedProtocol(H11Protocol):
+    """A connection that is closed when the header of a request does not come within 10 s."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._forget()
+
+    def _watch(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._forget()
+        elif self._late is None:
+            self._late = self.loop.call_later(_HEADERS_S, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None

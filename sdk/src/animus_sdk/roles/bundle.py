@@ -1,0 +1,162 @@
+"""Several kinds in one process: the parts share a process, and each stays a plugin class of its own.
+
+Subclassed by authors, driven by `session.py`; below it lie the roles of the parts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar, Final, TypeVar
+
+from animus_protocol.models.lifecycle import (
+    HealthCheckResult,
+    HealthStatus,
+    PluginCapabilities,
+    PluginInfo,
+    ProjectBinding,
+)
+from animus_protocol.models.manifest import PluginManifest
+from animus_sdk.errors import authors_code
+from animus_sdk.handlers import Threads
+from animus_sdk.mistakes import missing
+from animus_sdk.plugin import Plugin, Route
+from animus_sdk.typed_methods import TypedMethod
+
+__all__ = ["Bundle"]
+
+_log = logging.getLogger("animus.plugin")
+_Part = TypeVar("_Part", bound=Plugin)
+_BAD: Final = (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)
+
+
+class Bundle(Plugin):
+    """`parts = (Tickets, Mails)`: one plugin of several kinds. The first part's kind is the plugin's kind.
+
+    Parts are made without arguments and started in their order; `part(Tickets)` is the one of that class. A name and a
+    version of the parts' own are not needed, and all of them share the bundle's `threads`. No method may be served by
+    two parts.
+    """
+
+    parts: ClassVar[tuple[type[Plugin], ...]]
+
+    def __init__(self) -> None:
+        self.__parts: list[Plugin] = [part() for part in self.parts]
+        self.__started: list[Plugin] = []
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if getattr(cls, "parts", ()):
+            cls.plugin_kind = cls.parts[0].plugin_kind
+
+    def part(self, kind: type[_Part]) -> _Part:
+        """The part of class `kind`. Raises LookupError."""
+        for part in self.__parts:
+            if isinstance(part, kind):
+                return part
+        raise LookupError(f"{type(self).__name__} has no part {kind.__name__}")
+
+    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
+        """Start the parts, one after the other, and then the bundle itself; all of them are stopped if one fails."""
+        try:
+            for part in self.__parts:
+                self.__started.append(part)
+                await part.run_start(threads, project)
+            await super().run_start(threads, project)
+        except BaseException:
+            for error in await self.__stop_parts(threads):
+                _log.error("a part did not stop well after a failed start", exc_info=error)
+            raise
+
+    async def run_stop(self, threads: Threads) -> None:
+        """Stop the bundle itself and the started parts, the last one first; all of them, whatever one raises."""
+        try:
+            await super().run_stop(threads)
+        finally:
+            if errors := await self.__stop_parts(threads):
+                raise ExceptionGroup(f"{len(errors)} parts did not stop well", errors)
+
+    async def run_health(self, threads: Threads) -> HealthCheckResult:
+        """The worst of the bundle's own health and the parts', with the first error of those."""
+        found = [await super().run_health(threads)]
+        for part in self.__parts:
+            found.append(await part.run_health(threads))
+        return max(found, key=lambda health: _BAD.index(health.status))
+
+    async def __stop_parts(self, threads: Threads) -> list[Exception]:
+        errors: list[Exception] = []
+        while self.__started:
+            try:
+                with authors_code:
+                    await self.__started.pop().run_stop(threads)
+            except Exception as error:  # noqa: BLE001 - collected, and raised when every part had its turn
+                errors.append(error)
+        return errors
+
+    def routes(self) -> Sequence[Route]:
+        """Those of all parts, but `subject/<verb>` of two subject backends: only a kind says which of them is meant."""
+        routes = [route for part in self.__parts for route in [*part.routes(), *part.own_routes()]]
+        served = Counter(route.method.name for route in routes if route.method.result is not None)
+        return [route for route in routes if route.method.result is None or served[route.method.name] == 1]
+
+    def find(self, method: str) -> Route | None:
+        """The route of the first part that knows the method."""
+        return next((route for part in self.__parts if (route := part.find(method)) is not None), None)
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; those of the parts; methods that two parts serve."""
+        parts = getattr(cls, "parts", ())
+        if not parts:
+            return [*super().mistakes(), f"{cls.__name__} has no parts: write parts = (Tickets, Mails) in the class"]
+        not_needed = {sentence for part in parts for sentence in missing(part, "name", "version")}
+        theirs = [sentence for part in parts for sentence in part.mistakes() if sentence not in not_needed]
+        if theirs:
+            return [*super().mistakes(), *theirs]
+        served = Counter(method for part in parts for method in _methods(part))
+        twice = [f"{cls.__name__}: two parts serve {method}" for method, count in sorted(served.items()) if count > 1]
+        return [*super().mistakes(), *twice]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """Those of all parts."""
+        return frozenset().union(*(part.known_methods() for part in getattr(cls, "parts", ())))
+
+    @classmethod
+    def own_methods(cls) -> Sequence[TypedMethod]:
+        """Those of the bundle, and of all parts."""
+        return [*super().own_methods(), *(typed for part in cls.parts for typed in part.own_methods())]
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The parts' capabilities, together."""
+        told = [part.kind_capabilities() for part in cls.parts]
+        return PluginCapabilities(
+            methods=[*dict.fromkeys(method for one in told for method in one.methods)],
+            streaming=any(one.streaming for one in told),
+            progress=any(one.progress for one in told),
+            cancellation=True,
+            subject_kinds=[kind for one in told for kind in one.subject_kinds],
+        )
+
+    @classmethod
+    def info(cls) -> PluginInfo:
+        """As of every plugin, with all kinds."""
+        return super().info().model_copy(update={"plugin_kinds": cls.__kinds()})
+
+    @classmethod
+    def manifest(cls) -> PluginManifest:
+        """As of every plugin, with all kinds and what all parts ask of the environment."""
+        env = {one.name: one for holder in (*cls.parts, cls) for one in holder.env}
+        return super().manifest().model_copy(update={"plugin_kinds": cls.__kinds(), "env_required": [*env.values()]})
+
+    @classmethod
+    def __kinds(cls) -> list[str]:
+        return [*dict.fromkeys(part.plugin_kind for part in cls.parts)]
+
+
+def _methods(part: type[Plugin]) -> set[str]:
+    """What a part serves under names that no other part may have."""
+    own = (typed.name for typed in part.own_methods())
+    return {*part.kind_capabilities().methods, *own} - {"health/check"}

@@ -1,0 +1,108 @@
+"""The role of a log storage: keeps the log's entries and gives them back.
+
+Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.log_storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from animus_protocol.models import log_storage as wire
+from animus_protocol.models.envelope import RpcErrorObject
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
+from animus_sdk.errors import Unsupported
+from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.mistakes import wrong_forms
+from animus_sdk.plugin import Plugin, Route, overrides
+
+__all__ = ["LogStorageBackend"]
+
+
+class LogStorageBackend(Plugin):
+    """Override `store`, and `query` and `tail` where entries can be read back."""
+
+    plugin_kind = "log_storage_backend"
+    filters: ClassVar[wire.SupportsFiltering] = wire.SupportsFiltering()
+    """Which fields of a query this storage applies itself."""
+    dedups: ClassVar[bool] = False
+    """Whether an entry whose id is stored already is stored only once."""
+    max_query_window_ms: ClassVar[int | None] = None
+    retention_ms: ClassVar[int | None] = None
+
+    def store(self, entries: Sequence[wire.LogEntry]) -> Answer[int | None]:
+        """Keep all of them or, raising, none. The count of those stored; None stands for all."""
+        raise Unsupported("log_storage/store")
+
+    def query(self, query: wire.LogQuery) -> Answer[wire.LogQueryResult]:
+        """Entries that pass every set field, oldest first, from `cursor` on, at most `limit`."""
+        raise Unsupported("log_storage/query")
+
+    def tail(self, query: wire.LogQuery) -> Stream[wire.LogEntry]:
+        """A generator of entries from now on, without a gap. An async one subscribes before its first `await`."""
+        raise Unsupported("log_storage/tail")
+
+    @inline
+    def schema(self) -> Answer[wire.LogStorageSchema]:
+        """What this storage can do; the default says what is overridden and set."""
+        return wire.LogStorageSchema(
+            supports_query=overrides(type(self), LogStorageBackend, "query"),
+            supports_tail=overrides(type(self), LogStorageBackend, "tail"),
+            supports_dedup=self.dedups,
+            supports_filtering=self.filters,
+            max_query_window=self.max_query_window_ms,
+            retention_hint=self.retention_ms,
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """The overridden methods, and the schema."""
+        schema, query = adapt(self.schema), adapt(self.query)
+        self.__run_store = adapt(self.store)
+        routes = [Route(wire.LOG_STORAGE_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
+        if overrides(type(self), LogStorageBackend, "store"):
+            routes.append(Route(wire.LOG_STORAGE_STORE, self.__store))
+        if overrides(type(self), LogStorageBackend, "query"):
+            routes.append(
+                Route(wire.LOG_STORAGE_QUERY, lambda params, call: query(call.threads, params), inline=query.inline)
+            )
+        if overrides(type(self), LogStorageBackend, "tail"):
+            routes.append(Route(wire.LOG_STORAGE_TAIL, self.__tail))
+        return routes
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; a tail that does not yield, and what yields and should not."""
+        forms = wrong_forms(cls, answering=["store", "query", "schema"], streaming=["tail"])
+        return [*super().mistakes(), *forms]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """The methods of a log storage (protocol §4)."""
+        return frozenset({"log_storage/store", "log_storage/query", "log_storage/tail", "log_storage/schema"})
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The overridden methods, and the schema."""
+        served = [
+            f"log_storage/{verb}" for verb in ("store", "query", "tail") if overrides(cls, LogStorageBackend, verb)
+        ]
+        return PluginCapabilities(
+            methods=[*served, "log_storage/schema", "health/check"],
+            streaming="log_storage/tail" in served,
+            cancellation=True,
+        )
+
+    async def __store(self, params: wire.LogStoreParams, call: Call) -> wire.LogStoreResult:
+        stored: int | None = await self.__run_store.wait(call.threads, params.entries)
+        return wire.LogStoreResult(stored=len(params.entries) if stored is None else stored)
+
+    async def __tail(self, query: wire.LogQuery, call: Call) -> wire.LogTailResult:
+        def told(entry: wire.LogEntry) -> wire.LogStorageEventParams:
+            return wire.LogStorageEventParams(id=call.request_id, entry=entry)
+
+        def failed(error: RpcErrorObject) -> wire.LogStorageEventParams:
+            return wire.LogStorageEventParams(id=call.request_id, error=error)
+
+        await call.stream(self.tail(query), told, wire.LOG_STORAGE_EVENT, failed=failed)
+        return wire.LogTailResult()

@@ -1,0 +1,82 @@
+"""The role of a notifier: tells people what the daemon's events say.
+
+Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.notifier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from animus_protocol.models import notifier as wire
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
+from animus_sdk.errors import Unsupported
+from animus_sdk.handlers import Answer, adapt, inline
+from animus_sdk.mistakes import wrong_forms, wrong_kinds
+from animus_sdk.plugin import Plugin, Route, overrides
+
+__all__ = ["Notifier"]
+
+
+class Notifier(Plugin):
+    """Override `notify`, and `flush` where messages are collected before they are sent."""
+
+    plugin_kind = "notifier"
+    connector_kinds: ClassVar[tuple[str, ...]]
+
+    def notify(self, event: wire.DaemonEventRecord) -> Answer[wire.NotifierNotifyResult | int]:
+        """Take an event; the count of messages sent for it is answer enough (0 for one that nobody wants)."""
+        raise Unsupported("notifier/notify")
+
+    def flush(self, project_root: str | None) -> Answer[wire.NotifierFlushResult | None]:
+        """Send what was collected, of one project or of all."""
+        raise Unsupported("notifier/flush")
+
+    @inline
+    def schema(self) -> Answer[wire.NotifierSchema]:
+        """What this notifier can do."""
+        return wire.NotifierSchema(
+            connector_kinds=[*self.connector_kinds], supports_flush=overrides(type(self), Notifier, "flush")
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """The overridden methods, and the schema."""
+        schema = adapt(self.schema)
+        self.__run_notify, self.__run_flush = adapt(self.notify), adapt(self.flush)
+        routes = [Route(wire.NOTIFIER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
+        if overrides(type(self), Notifier, "notify"):
+            routes.append(Route(wire.NOTIFIER_NOTIFY, self.__notify))
+        if overrides(type(self), Notifier, "flush"):
+            routes.append(Route(wire.NOTIFIER_FLUSH, self.__flush))
+        return routes
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; kinds; what yields and should not."""
+        return [
+            *super().mistakes(),
+            *wrong_kinds(cls, "connector_kinds", "mail"),
+            *wrong_forms(cls, answering=["notify", "flush", "schema"]),
+        ]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """The methods of a notifier (protocol §4)."""
+        return frozenset({"notifier/notify", "notifier/flush", "notifier/schema"})
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The overridden methods, and the schema."""
+        served = [f"notifier/{verb}" for verb in ("notify", "flush") if overrides(cls, Notifier, verb)]
+        return PluginCapabilities(methods=[*served, "notifier/schema", "health/check"], cancellation=True)
+
+    async def __notify(self, params: wire.NotifierNotifyParams, call: Call) -> wire.NotifierNotifyResult:
+        answer: wire.NotifierNotifyResult | int = await self.__run_notify.wait(call.threads, params.event)
+        if isinstance(answer, wire.NotifierNotifyResult):
+            return answer
+        return wire.NotifierNotifyResult(accepted=True, delivered=answer)
+
+    async def __flush(self, params: wire.NotifierFlushParams, call: Call) -> wire.NotifierFlushResult:
+        answer: wire.NotifierFlushResult | None = await self.__run_flush.wait(call.threads, params.project_root)
+        return wire.NotifierFlushResult() if answer is None else answer

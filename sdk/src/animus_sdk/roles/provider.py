@@ -1,0 +1,131 @@
+"""The role of a provider: runs agents and streams what they do.
+
+Subclassed by authors, driven by `session.py`; below it lie `agent_context.py` and the wire models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, TypeAlias
+
+from animus_protocol.errors import Code, RpcError
+from animus_protocol.models import provider as wire
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.agent_context import AgentContext
+from animus_sdk.call import Call
+from animus_sdk.errors import Unsupported
+from animus_sdk.handlers import Answer, Stream, adapt, stream_of
+from animus_sdk.plugin import Plugin, Route, overrides
+
+__all__ = ["Outcome", "Provider"]
+
+Outcome: TypeAlias = Answer[wire.AgentRunResponse | str | None] | Stream[str]
+"""What `run` may be: a function that returns the whole response, or the agent's answer as text, or nothing when all was
+said through the context; or a generator that yields the answer piece by piece, each sent as `agent/output` at once."""
+
+
+class Provider(Plugin):
+    """Override `run`, and `resume` where a session outlives its process.
+
+    Cancellation (`agent/cancel`, `$/cancelRequest`) is ordinary task cancellation inside an async `run`; a plain one
+    looks at `ctx.cancelled`. A session's id is `request.session_id`; the SDK makes one up when the host sends none.
+    """
+
+    plugin_kind = "provider"
+    tool: ClassVar[str]
+    """What workflows call it; by default the plugin's name without `animus-provider-`."""
+    models: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not hasattr(cls, "tool") and isinstance(getattr(cls, "name", None), str):
+            cls.tool = cls.name.removeprefix("animus-provider-")
+
+    def run(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
+        """Work on `request.prompt` in `request.cwd` until done."""
+        raise Unsupported("agent/run")
+
+    def resume(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
+        """Go on with the session `request.session_id`, whose process has ended. Raise NotFound for an unknown one."""
+        raise Unsupported("agent/resume")
+
+    def routes(self) -> Sequence[Route]:
+        """`agent/cancel`, and `agent/run` and `agent/resume` where they are overridden."""
+        self.__live: dict[str, asyncio.Task[Any]] = {}
+        routes = [Route(wire.AGENT_CANCEL, self.__cancel)]
+        if overrides(type(self), Provider, "run"):
+            routes.append(Route(wire.AGENT_RUN, self.__session(self.run)))
+        if overrides(type(self), Provider, "resume"):
+            routes.append(Route(wire.AGENT_RESUME, self.__session(self.resume)))
+        return routes
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """The methods of a provider (protocol §4)."""
+        return frozenset({"agent/run", "agent/resume", "agent/cancel"})
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """Streaming and cancellation always, `agent/run` and `agent/resume` where they are overridden."""
+        served = [f"agent/{verb}" for verb in ("run", "resume") if overrides(cls, Provider, verb)]
+        return PluginCapabilities(
+            methods=[*served, "agent/cancel", "health/check"], streaming=True, progress=True, cancellation=True
+        )
+
+    def __session(
+        self, work: Callable[[wire.AgentRunRequest, AgentContext], Outcome]
+    ) -> Callable[[wire.AgentRunRequest, Call], Awaitable[object]]:
+        async def handle(request: wire.AgentRunRequest, call: Call) -> object:
+            if request.session_id is None:
+                request = request.model_copy(update={"session_id": uuid.uuid4().hex})
+            session_id = str(request.session_id)
+            if session_id in self.__live:
+                raise RpcError(Code.INVALID_REQUEST, f"session {session_id} is running", {"category": "conflict"})
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - a coroutine always runs in a task
+            self.__live[session_id] = task
+            try:
+                ctx = AgentContext(call, request)
+                return await _outcome(work, request, ctx, call, self.tool)
+            finally:
+                del self.__live[session_id]
+
+        return handle
+
+    async def __cancel(self, request: wire.AgentCancelRequest, call: Call) -> wire.AgentCancelResponse:
+        task = self.__live.get(request.session_id)
+        cancelled = task is not None and task.cancel()
+        return wire.AgentCancelResponse(session_id=request.session_id, cancelled=cancelled)
+
+
+async def _outcome(
+    work: Callable[[wire.AgentRunRequest, AgentContext], Outcome],
+    request: wire.AgentRunRequest,
+    ctx: AgentContext,
+    call: Call,
+    tool: str,
+) -> wire.AgentRunResponse:
+    """Run the author's function, whichever form it has, and make the response of what it gives."""
+    if inspect.isasyncgenfunction(work) or inspect.isgeneratorfunction(work):
+        answer: Any = work(request, ctx)
+    else:
+        answer = await adapt(work).wait(call.threads, request, ctx)
+    match answer:
+        case wire.AgentRunResponse():
+            return answer
+        case str():
+            await ctx.output(answer, final=True)
+        case AsyncIterator() | Iterator():
+            async with aclosing(stream_of(answer)) as pieces:
+                async for piece in pieces:
+                    await ctx.output(piece)
+        case None:
+            pass
+        case _:
+            raise TypeError(f"a run gives a response, a text or pieces of text, and this one gave {answer!r:.80}")
+    await ctx.end_output()
+    return ctx.response(tool)

@@ -1,0 +1,217 @@
+"""The role of a subject backend: work items in somebody's system of record.
+
+Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.subject`.
+Every verb is served as `subject/<verb>` and as `<kind>/<verb>`, because hosts really send the latter (protocol §4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from animus_protocol.errors import NotSupported
+from animus_protocol.models import subject as wire
+from animus_protocol.models.base import Method, WireModel
+from animus_protocol.models.common import Acknowledged, RequestId, Watching
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
+from animus_sdk.errors import Unsupported
+from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.mistakes import missing, wrong_forms, wrong_kinds
+from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.subject_pages import page_of
+
+__all__ = ["SubjectBackend"]
+
+_METHODS: Final[dict[str, Method[Any, Any]]] = {
+    "list": wire.SUBJECT_LIST,
+    "get": wire.SUBJECT_GET,
+    "create": wire.SUBJECT_CREATE,
+    "update": wire.SUBJECT_UPDATE,
+    "next": wire.SUBJECT_NEXT,
+    "status": wire.SUBJECT_STATUS,
+    "delete": wire.SUBJECT_DELETE,
+    "watch": wire.SUBJECT_WATCH,
+    "schema": wire.SUBJECT_SCHEMA,
+}
+
+
+class _Unwatch(WireModel):
+    """As `SubjectUnwatchRequest`; a host that keeps its ids as numbers is understood too."""
+
+    watch_id: RequestId
+
+
+_UNWATCH: Final = Method(wire.SUBJECT_UNWATCH.name, _Unwatch, Acknowledged, wire.SUBJECT_UNWATCH.doc)
+
+
+class SubjectBackend(Plugin):
+    """Override the verbs that your system can do: what is overridden is advertised, the rest answers `-32001`.
+
+    A `list` that returns (or yields) all subjects leaves filtering, order and pages to the SDK; one that returns a
+    SubjectList does all of it itself, and says with `makes_pages` whether it hands out cursors.
+    """
+
+    plugin_kind = "subject_backend"
+    subject_kinds: ClassVar[tuple[str, ...]]
+    makes_pages: ClassVar[bool | None] = None
+
+    def list(self, filter: wire.SubjectFilter) -> Answer[wire.SubjectList | Iterable[wire.Subject]]:  # noqa: A002 - the protocol's word
+        """All subjects, or the page of them that `filter` asks for."""
+        raise Unsupported("list")
+
+    def get(self, id: str) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
+        """One subject. Raise NotFound."""
+        raise Unsupported("get")
+
+    def create(self, request: wire.SubjectCreateParams) -> Answer[wire.Subject]:
+        """A new subject, as it is stored."""
+        raise Unsupported("create")
+
+    def update(self, id: str, patch: wire.SubjectPatch) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
+        """Change what `patch` names and nothing else; the subject as it is afterwards. Raise NotFound."""
+        raise Unsupported("update")
+
+    def next(self, kind: str | None) -> Answer[wire.Subject | None]:
+        """The subject to work on first, or None."""
+        raise Unsupported("next")
+
+    def status(self, id: str, status: wire.SubjectStatus) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
+        """Set the status; the subject as it is afterwards. Raise NotFound."""
+        raise Unsupported("status")
+
+    def delete(self, id: str) -> Answer[bool]:  # noqa: A002 - the protocol's word
+        """Remove it; whether there was something to remove."""
+        raise Unsupported("delete")
+
+    def watch(self, filter: wire.SubjectFilter) -> Stream[wire.SubjectChangedEvent]:  # noqa: A002 - as above
+        """A generator of changes. An async one subscribes before its first `await`, so that nothing is missed."""
+        raise Unsupported("watch")
+
+    @inline
+    def schema(self) -> Answer[wire.SubjectSchema]:
+        """What this backend can do; the default says what is overridden."""
+        has = {verb for verb in _METHODS if overrides(type(self), SubjectBackend, verb)}
+        return wire.SubjectSchema(
+            kinds=[*self.subject_kinds],
+            status_values=[*wire.SubjectStatus],
+            supports_watch="watch" in has,
+            supports_create="create" in has,
+            supports_delete="delete" in has,
+            supports_pagination="list" in has and self.__pages(),
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """Every overridden verb, under `subject/` and under each kind's own name."""
+        routes = [self.__route(prefix, verb) for verb in self.__served() for prefix in self.__prefixes()]
+        if "watch" in self.__served():
+            routes.append(Route(_UNWATCH, self.__unwatch))
+        return routes
+
+    def find(self, method: str) -> Route | None:
+        """The verbs of kinds that are claimed as `issue.*`."""
+        kind, _, verb = method.rpartition("/")
+        claimed = any(kind.startswith(claim[:-1]) for claim in self.subject_kinds if claim.endswith("*"))
+        if not claimed or verb not in _METHODS:
+            return None
+        if verb not in self.__served():
+            raise NotSupported(method)
+        return self.__route(kind, verb)
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """All verbs under every name of this backend (protocol §4)."""
+        verbs = {f"{prefix}/{verb}" for prefix in cls.__prefixes() for verb in _METHODS}
+        return frozenset({*verbs, _UNWATCH.name})
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; kinds; verbs that yield or do not."""
+        if wrong := wrong_kinds(cls, "subject_kinds", "ticket"):
+            return [*missing(cls, "name", "version"), *wrong]  # all else is looked up by the kinds
+        answering = [verb for verb in _METHODS if verb not in ("list", "watch")]
+        return [*super().mistakes(), *wrong_forms(cls, answering=answering, streaming=["watch"])]
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The kinds, and the overridden verbs under each kind's own name, or `subject/` for claims like `issue.*`."""
+        kinds = cls.__plain_kinds()
+        prefixes = kinds if len(kinds) == len(cls.subject_kinds) > 0 else [*kinds, "subject"]
+        return PluginCapabilities(
+            methods=[*(f"{prefix}/{verb}" for prefix in prefixes for verb in cls.__served()), "health/check"],
+            streaming="watch" in cls.__served(),
+            cancellation=True,
+            subject_kinds=[*cls.subject_kinds],
+        )
+
+    @classmethod
+    def __served(cls) -> Sequence[str]:
+        return [verb for verb in _METHODS if verb == "schema" or overrides(cls, SubjectBackend, verb)]
+
+    @classmethod
+    def __plain_kinds(cls) -> Sequence[str]:
+        return [kind for kind in cls.subject_kinds if not kind.endswith("*")]
+
+    @classmethod
+    def __prefixes(cls) -> Sequence[str]:
+        return [*dict.fromkeys(("subject", *cls.__plain_kinds()))]
+
+    def __route(self, prefix: str, verb: str) -> Route:
+        """What answers `prefix/verb`; the kind in a method's name narrows params that name none."""
+        kind = None if prefix == "subject" else prefix
+
+        def narrowed(filter: wire.SubjectFilter) -> wire.SubjectFilter:  # noqa: A002 - the protocol's word
+            return filter if filter.kind or kind is None else filter.model_copy(update={"kind": [kind]})
+
+        run = adapt(getattr(self, verb))
+        arguments: dict[str, Callable[[Any], Sequence[Any]]] = {
+            "list": lambda params: [narrowed(params)],
+            "get": lambda params: [params.id],
+            "create": lambda params: [params],
+            "update": lambda params: [params.id, params.patch],
+            "next": lambda params: [params.kind or kind],
+            "status": lambda params: [params.id, params.status],
+            "delete": lambda params: [params.id],
+            "schema": lambda params: [],
+        }
+        if verb == "watch":
+            return Route(
+                _METHODS[verb].named(f"{prefix}/{verb}"), lambda params, call: self.__watch(narrowed(params), call)
+            )
+        results: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
+            "list": lambda params: partial(page_of, wanted=narrowed(params)),
+            "delete": lambda params: _deleted,
+        }
+        of, then = arguments[verb], results.get(verb)
+
+        def answer(params: Any, call: Call) -> Any:
+            return run(call.threads, *of(params), then=then(params) if then else None)
+
+        return Route(_METHODS[verb].named(f"{prefix}/{verb}"), answer, inline=run.inline)
+
+    @classmethod
+    def __pages(cls) -> bool:
+        """Whether lists come in pages: as the class says, else whether the SDK makes them."""
+        if cls.makes_pages is not None:
+            return cls.makes_pages
+        return "SubjectList" not in str(cls.list.__annotations__.get("return", ""))
+
+    async def __watch(self, filter: wire.SubjectFilter, call: Call) -> Watching:  # noqa: A002 - the protocol's word
+        def numbered(event: wire.SubjectChangedEvent) -> wire.SubjectChangedParams:
+            return wire.SubjectChangedParams.of(call.request_id, event)
+
+        await call.stream(self.watch(filter), numbered, wire.SUBJECT_CHANGED)
+        return Watching()
+
+    async def __unwatch(self, params: _Unwatch, call: Call) -> dict[str, bool]:
+        """`{"ok": whether there was such a stream}`; the id is the watch request's, which may have been a number."""
+        watch_id = params.watch_id
+        ended = call.end_stream(watch_id)
+        if not ended and isinstance(watch_id, str) and watch_id.isdecimal():
+            ended = call.end_stream(int(watch_id))
+        return {"ok": ended}
+
+
+def _deleted(ok: bool) -> wire.DeleteSubjectResponse:
+    return wire.DeleteSubjectResponse(ok=ok)

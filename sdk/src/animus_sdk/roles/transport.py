@@ -1,0 +1,169 @@
+"""The roles of a transport and of a web UI: both listen on an address and bridge to the daemon's control socket.
+
+Subclassed by authors, driven by `session.py`; below them lie the wire models of `animus_protocol.models.transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import ClassVar, Final, Generic, TypeVar
+
+from animus_protocol.errors import Code, RpcError
+from animus_protocol.models import transport as wire
+from animus_protocol.models.base import Empty
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
+from animus_sdk.errors import Unsupported
+from animus_sdk.handlers import Answer, Threads, adapt, inline
+from animus_sdk.mistakes import wrong_forms, wrong_kinds
+from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.typed_config import config_type, read_config
+
+__all__ = ["Opening", "TransportBackend", "WebUi"]
+
+_Config = TypeVar("_Config")
+_CATEGORIES: Final = {
+    errno.EADDRINUSE: "address_in_use",
+    errno.EADDRNOTAVAIL: "invalid_request",
+}
+
+
+class Opening(Generic[_Config]):
+    """What a host asks a transport to open: where to listen, which daemon to bridge to, how it is configured.
+
+    `bind_addr` is `host:port` or None for the transport's own choice; `control_socket_path` is absolute.
+    """
+
+    def __init__(self, params: wire.TransportConfig, config: _Config) -> None:
+        self.control_socket_path = params.control_socket_path
+        self.project_root = params.project_root
+        self.bind_addr = params.bind_addr
+        self.config = config
+
+
+class TransportBackend(Plugin, Generic[_Config]):
+    """Override `open` and `close`. `class Http(TransportBackend[HttpConfig])` gets its `config` as an HttpConfig.
+
+    An OSError of `open` becomes the category that fits (`address_in_use`, `permission_denied`, …). A second
+    `transport/start` is a conflict as long as the first one is open; `transport/shutdown` may come twice.
+    """
+
+    plugin_kind = "transport_backend"
+    transport_kinds: ClassVar[tuple[str, ...]] = ("http",)
+    supports_streaming: ClassVar[bool] = False
+    supports_websocket: ClassVar[bool] = False
+    default_port: ClassVar[int | None] = None
+
+    def open(self, opening: Opening[_Config]) -> Answer[str]:
+        """Listen; the address that is really bound, as `host:port`, or as a URL."""
+        raise Unsupported("transport/start")
+
+    def close(self) -> Answer[None]:
+        """Let requests that are under way finish (the host waits 5 s), and release the address.
+
+        It comes also after an `open` that the host cancelled, whether that had bound the address or not.
+        """
+
+    @inline
+    def schema(self) -> Answer[wire.TransportSchema]:
+        """What this transport can do, from the class variables."""
+        return wire.TransportSchema(
+            kinds=[*self.transport_kinds],
+            supports_streaming=self.supports_streaming,
+            supports_websocket=self.supports_websocket,
+            default_port=self.default_port,
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """`transport/schema` and `transport/shutdown`, and `transport/start` where `open` is overridden."""
+        self.__open: wire.TransportInfo | None = None
+        self.__half_open = False
+        self.__turn = asyncio.Lock()
+        schema = adapt(self.schema)
+        routes = [
+            Route(wire.TRANSPORT_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            Route(wire.TRANSPORT_SHUTDOWN, self.__shutdown),
+        ]
+        if overrides(type(self), TransportBackend, "open"):
+            routes.append(Route(wire.TRANSPORT_START, self.__start))
+        return routes
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; kinds; what yields and should not."""
+        return [
+            *super().mistakes(),
+            *wrong_kinds(cls, "transport_kinds", "http"),
+            *wrong_forms(cls, answering=["open", "close", "schema"]),
+        ]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """The methods of a transport (protocol §4)."""
+        return frozenset({"transport/start", "transport/schema", "transport/shutdown"})
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """`transport/start` where `open` is overridden, and the rest."""
+        served = ["transport/start"] if overrides(cls, TransportBackend, "open") else []
+        return PluginCapabilities(
+            methods=[*served, "transport/shutdown", "transport/schema", "health/check"],
+            streaming=cls.supports_streaming,
+            cancellation=True,
+        )
+
+    async def end_role(self, threads: Threads) -> None:
+        """Release the address when the host ends the plugin without `transport/shutdown`."""
+        async with self.__turn:
+            await self.__end(threads)
+
+    async def __start(self, params: wire.TransportConfig, call: Call) -> wire.TransportInfo:
+        async with self.__turn:
+            if self.__open is not None:
+                text = f"already listening on {self.__open.bound_addr}: transport/shutdown comes first"
+                raise RpcError(Code.INVALID_REQUEST, text, {"category": "conflict"})
+            await self.__end(call.threads)
+            config = read_config(config_type(type(self), TransportBackend), params.config, "config")
+            self.__half_open = True
+            try:
+                bound: str = await adapt(self.open).wait(call.threads, Opening(params, config))
+            except Exception as error:
+                self.__half_open = False
+                if isinstance(error, OSError):
+                    raise _refused(error, params.bind_addr) from error
+                raise
+            self.__open = wire.TransportInfo(bound_addr=bound, started_at=datetime.now(UTC))
+            return self.__open
+
+    async def __shutdown(self, params: Empty, call: Call) -> Empty:
+        await self.end_role(call.threads)
+        return Empty()
+
+    async def __end(self, threads: Threads) -> None:
+        """Close what is open, or what a cancelled start may have left open."""
+        if self.__half_open:
+            self.__open, self.__half_open = None, False
+            await adapt(self.close).wait(threads)
+
+
+def _refused(error: OSError, bind_addr: str | None) -> RpcError:
+    """What the host is told of an `open` that failed, with the category that fits."""
+    match error:
+        case PermissionError():
+            category = "permission_denied"
+        case socket.gaierror():
+            category = "invalid_request"
+        case _:
+            category = _CATEGORIES.get(error.errno or 0, "unavailable")
+    where = bind_addr or "the default address"
+    return RpcError(Code.INTERNAL_ERROR, f"cannot listen on {where}: {error.strerror or error}", {"category": category})
+
+
+class WebUi(TransportBackend[_Config], Generic[_Config]):
+    """A transport that serves a page for people at its address, and answers `GET /healthz` (protocol §4)."""
+
+    plugin_kind = "web_ui"

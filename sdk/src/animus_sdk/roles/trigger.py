@@ -1,0 +1,157 @@
+"""The role of a trigger: tells the host of events outside that may start work.
+
+Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.trigger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+
+from animus_protocol.errors import Code, RpcError
+from animus_protocol.models import trigger as wire
+from animus_protocol.models.common import Watching
+from animus_protocol.models.envelope import RpcErrorObject
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.call import Call
+from animus_sdk.errors import InvalidInput, Unsupported
+from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.mistakes import wrong_forms, wrong_kinds
+from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.typed_config import config_type, read_config
+
+__all__ = ["Trigger", "TriggerBackend"]
+
+_Config = TypeVar("_Config")
+_ENDING_S: Final = 2.0
+
+
+class Trigger(NamedTuple, Generic[_Config]):
+    """One trigger of the project's workflows: its id, the workflow that it starts, its configuration."""
+
+    id: str
+    workflow_ref: str | None
+    config: _Config
+
+
+class TriggerBackend(Plugin, Generic[_Config]):
+    """Override `watch`, and `ack` to know what the host has made durable.
+
+    `class Mail(TriggerBackend[MailConfig])`: each trigger's `config` comes as a MailConfig; a mistake in it is refused
+    with its place before `watch` is called.
+    """
+
+    plugin_kind = "trigger_backend"
+    trigger_kinds: ClassVar[tuple[str, ...]]
+    supports_resume: ClassVar[bool] = False
+    """Whether `watch` goes on behind the cursor, or behind what was acknowledged."""
+    supports_dedup: ClassVar[bool] = False
+    """Whether the same event always carries the same id."""
+
+    def watch(self, triggers: Sequence[Trigger[_Config]], cursor: Any) -> Stream[wire.TriggerEvent]:
+        """A generator of events. An async one subscribes before its first `await`, so that nothing is missed.
+
+        An event that was not acknowledged is told again by the next `watch`. Raising ends the stream with an error.
+        """
+        raise Unsupported("trigger/watch")
+
+    def ack(self, event_id: str, status: str | None) -> Answer[None]:
+        """The host has made this event durable: it is not to be told again, also after a restart."""
+        raise Unsupported("trigger/ack")
+
+    @inline
+    def schema(self) -> Answer[wire.TriggerSchema]:
+        """What this backend can do; the default says what is overridden and set."""
+        return wire.TriggerSchema(
+            kinds=[*self.trigger_kinds],
+            supports_resume=self.supports_resume,
+            supports_dedup=self.supports_dedup,
+            supports_ack=overrides(type(self), TriggerBackend, "ack"),
+        )
+
+    def routes(self) -> Sequence[Route]:
+        """`trigger/watch` and `trigger/schema`, and `trigger/ack` in both its forms (protocol §4)."""
+        self.__watched_by: int | str | None = None
+        self.__opening = False
+        self.__run_ack = adapt(self.ack)
+        schema = adapt(self.schema)
+        routes = [Route(wire.TRIGGER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
+        if overrides(type(self), TriggerBackend, "watch"):
+            routes.append(Route(wire.TRIGGER_WATCH, self.__watch))
+        if overrides(type(self), TriggerBackend, "ack"):
+            routes += [Route(wire.TRIGGER_ACK, self.__ack), Route(wire.TRIGGER_ACK_NOTIFICATION, self.__ack)]
+        return routes
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """As of every plugin; kinds; a watch that does not yield, and what yields and should not."""
+        return [
+            *super().mistakes(),
+            *wrong_kinds(cls, "trigger_kinds", "mail"),
+            *wrong_forms(cls, answering=["ack", "schema"], streaming=["watch"]),
+        ]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """The methods of a trigger backend (protocol §4)."""
+        return frozenset({"trigger/watch", "trigger/ack", "trigger/schema"})
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The overridden methods, and the schema."""
+        served = [f"trigger/{verb}" for verb in ("watch", "ack") if overrides(cls, TriggerBackend, verb)]
+        return PluginCapabilities(
+            methods=[*served, "trigger/schema", "health/check"], streaming="trigger/watch" in served, cancellation=True
+        )
+
+    async def __watch(self, params: wire.TriggerWatchParams, call: Call) -> Watching:
+        triggers = _triggers(params.config, config_type(type(self), TriggerBackend))
+        before = self.__watched_by
+        if self.__opening:
+            raise _second_watch()
+        self.__opening = True
+        try:
+            if before is not None and not await call.stream_over(before, timeout_s=_ENDING_S):
+                raise _second_watch()
+            self.__watched_by = call.request_id
+            await call.stream(self.watch(triggers, params.cursor), _told, wire.TRIGGER_EVENT, failed=_failed)
+        finally:
+            self.__opening = False
+        return Watching()
+
+    async def __ack(self, params: wire.TriggerAckParams, call: Call) -> wire.TriggerAckResult:
+        await self.__run_ack.wait(call.threads, params.event_id, params.status)
+        return wire.TriggerAckResult(event_id=params.event_id, acked=True)
+
+
+def _second_watch() -> RpcError:
+    return RpcError(Code.INVALID_REQUEST, "one watch a connection, and one is open", {"category": "conflict"})
+
+
+def _told(event: wire.TriggerEvent) -> wire.TriggerEventParams:
+    return wire.TriggerEventParams(event=event)
+
+
+def _failed(error: RpcErrorObject) -> wire.TriggerEventParams:
+    return wire.TriggerEventParams(error=error)
+
+
+def _triggers(config: Any, kind: Any) -> list[Trigger[Any]]:
+    """The project's triggers out of `{"triggers": [{id, workflow_ref, config}]}`; none of them is fine."""
+    match config:
+        case None | {"triggers": None}:
+            rows: list[Any] = []
+        case {"triggers": list() as rows}:
+            pass
+        case Mapping() if "triggers" not in config:
+            rows = []
+        case _:
+            raise InvalidInput('config: expected {"triggers": [{"id": …, "workflow_ref": …, "config": {…}}]}')
+    triggers = []
+    for number, row in enumerate(rows):
+        trigger_id = row.get("id") if isinstance(row, Mapping) else None
+        if not isinstance(trigger_id, str):
+            raise InvalidInput(f"config.triggers[{number}].id: expected a text")
+        settings = read_config(kind, row.get("config"), f"config.triggers[{number}] ({trigger_id})")
+        triggers.append(Trigger(trigger_id, row.get("workflow_ref"), settings))
+    return triggers

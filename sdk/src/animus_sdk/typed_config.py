@@ -1,0 +1,37 @@
+"""The type of a plugin's configuration, taken from the class header: `class Files(TriggerBackend[FilesConfig])`.
+
+Called by the roles that a host configures; below it lies pydantic.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+
+from animus_protocol.reading import first_issue, read_value
+from animus_sdk.errors import InvalidInput
+
+__all__ = ["config_type", "read_config"]
+
+_T = TypeVar("_T")
+
+
+def config_type(cls: type, role: type) -> Any:
+    """What stands in the brackets behind `role` in the header of `cls` or of a base; Any when nothing does."""
+    for base in cls.__mro__:
+        for header in getattr(base, "__orig_bases__", ()):
+            origin = get_origin(header)
+            if isinstance(origin, type) and issubclass(origin, role):
+                argument = get_args(header)[0]
+                if not isinstance(argument, TypeVar):
+                    return argument
+    return Any
+
+
+def read_config(kind: type[_T], raw: Any, where: str) -> _T:
+    """`raw` as a value of `kind`; None reads as `{}`. Raises InvalidInput that names `where` and the field."""
+    try:
+        return read_value(kind, {} if raw is None else raw)
+    except ValidationError as error:
+        raise InvalidInput(f"{where}: {first_issue(error)}") from error
