@@ -1,0 +1,117 @@
+"""One log from opening to closing, with the thread that writes it.
+
+Made by `plugin.py`; below lie all the parts: `ownership.py` (one process), `files.py` (which files), `index.py`
+(which ids and times), `write.py` (in), `query.py` and `tail.py` (out), `damage.py` (what is wrong).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from animus_log_jsonl.damage import Damage
+from animus_log_jsonl.files import LogFiles
+from animus_log_jsonl.index import LogIndex
+from animus_log_jsonl.ownership import Ownership
+from animus_log_jsonl.query import query_page
+from animus_log_jsonl.read import LogReader
+from animus_log_jsonl.settings import Fsync, Settings
+from animus_log_jsonl.tail import Bell, tail
+from animus_log_jsonl.write import Batch, LogWriter
+from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
+from animus_sdk import InvalidInput
+
+__all__ = ["JsonlLog"]
+
+
+class JsonlLog:
+    """A log that is open. `store` and `tail` belong on the event loop, `query` on any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.damage = Damage()
+        self._loop = asyncio.get_running_loop()
+        self._bell = Bell()
+        self._waiting: deque[Batch] = deque()  # bounded by the requests that a peer leaves open, 4,096
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+        self._resources = contextlib.ExitStack()
+        self._sync_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Take the log over. Raises InvalidInput for a path that cannot be used, Unavailable when it is in use."""
+        log = cls(settings)
+        try:
+            await log._on_thread(log._take)
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    async def close(self) -> None:
+        """Commit what waits, force it onto the disk, and let another process have the log."""
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+        await self._on_thread(self._resources.close)
+        self._thread.shutdown(wait=False)
+
+    async def store(self, entries: Sequence[LogEntry]) -> int:
+        """Keep the entries that are new, all or none; how many they were. Raises InvalidInput and Unavailable."""
+        batch = Batch(entries)
+        self._waiting.append(batch)
+        self._thread.submit(self._write_waiting)
+        stored = await asyncio.wrap_future(batch.outcome)
+        if self._settings.fsync is Fsync.INTERVAL and self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(self._settings.fsync_interval_s, self._sync_later)
+        return stored
+
+    def query(self, query: LogQuery, given_up: Callable[[], bool]) -> LogQueryResult:
+        """One page; see `query.py`."""
+        return query_page(self._files, self._reader, self._spans, query, given_up)
+
+    def tail(self, query: LogQuery) -> AsyncGenerator[LogEntry, None]:
+        """Entries from now on; see `tail.py`."""
+        return tail(self._files, self._reader, query, self._bell)
+
+    def _take(self) -> None:
+        path = self._settings.path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._resources.callback(Ownership(path).release)
+            index = LogIndex(path.with_name(path.name + ".index"))
+            self._resources.callback(index.close)
+            self._files = LogFiles(path, index.reached.number)
+            self._reader = LogReader(self._files, self.damage)
+            self._spans = index.spans
+            self._writer = LogWriter(self._files, index, self.damage, self._settings)
+            self._resources.callback(self._writer.close)
+        except (OSError, sqlite3.Error) as error:
+            raise InvalidInput(
+                f"{path}: no log can be kept there: {error} - correct the folder, or set ANIMUS_LOG_FILE_PATH"
+            ) from error
+        self._writer.committed = self._ring
+
+    def _write_waiting(self) -> None:
+        """Each `store` asks for one run; the first one serves all that wait, the others find nothing left."""
+        batches = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            self._writer.store(batches)
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: whatever happened, who waits must be told
+            for batch in batches:
+                if not batch.outcome.done():
+                    batch.outcome.set_exception(error)
+
+    def _ring(self) -> None:
+        self._loop.call_soon_threadsafe(self._bell.ring)
+
+    def _sync_later(self) -> None:
+        self._sync_timer = None
+        self._thread.submit(self._writer.sync)
+
+    async def _on_thread(self, function: Callable[[], None]) -> None:
+        await self._loop.run_in_executor(self._thread, function)

@@ -1,0 +1,80 @@
+"""Entries as they come in.
+
+Called by `plugin.py` on the event loop; below lie `read.py` and `filters.py`. A tail is a position that follows the end
+of the log, and reads from the files whatever lies between the two: a slow reader costs no memory and loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from animus_log_jsonl.files import LogFiles, Position, parse_cursor
+from animus_log_jsonl.filters import Predicate, predicate_of
+from animus_log_jsonl.read import LogReader
+from animus_protocol.models.log_storage import LogEntry, LogQuery
+from animus_sdk import Unavailable
+
+__all__ = ["Bell", "tail"]
+
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class Bell:
+    """Wakes everybody who waits for more; used on one event loop."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    @property
+    def next_ring(self) -> asyncio.Event:
+        """Set at the next ring: take it before looking whether there is more."""
+        return self._next
+
+    def ring(self) -> None:
+        """Say that there is more."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+
+async def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> AsyncGenerator[LogEntry, None]:
+    """Wanted entries from now on, or from `query.cursor` on; it ends after `query.limit` of them, if that is set.
+
+    Subscribes before its first await. Raises InvalidInput for a cursor that this log never gave, and Unavailable when
+    retention has deleted entries that were not read yet.
+    """
+    position = files.end if query.cursor is None else parse_cursor(query.cursor, files)
+    wanted, left = predicate_of(query), query.limit
+    while left is None or left > 0:
+        more = bell.next_ring
+        end = files.end
+        if position == end:
+            await more.wait()
+            continue
+        found, position = await asyncio.to_thread(_read_chunk, reader, position, end, wanted)
+        for entry in found[:left]:
+            yield entry
+        left = None if left is None else left - len(found)
+
+
+def _read_chunk(
+    reader: LogReader, start: Position, end: Position, wanted: Predicate
+) -> tuple[list[LogEntry], Position]:
+    """The wanted entries of the next 256 KiB, and where they end."""
+    found: list[LogEntry] = []
+    size = 0
+    for line in reader.lines(start, end, _fell_behind):
+        if line.entry is not None and wanted(line.entry):
+            found.append(line.entry)
+        size += line.size_bytes
+        if size >= _CHUNK_BYTES:
+            return found, line.after
+    return found, end
+
+
+def _fell_behind() -> None:
+    raise Unavailable(
+        "retention deleted entries before this tail had read them - raise ANIMUS_LOG_RETENTION_*, query what is kept, "
+        "and tail again"
+    )

@@ -1,0 +1,268 @@
+"""Rotation, retention, and ids that are stored once, across files and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from animus_log_jsonl.damage import Damage
+from animus_log_jsonl.files import FileFacts, LogFiles
+from animus_log_jsonl.read import LogReader
+from animus_log_jsonl.retention import outdated
+from animus_log_jsonl.settings import Retention
+from animus_sdk import Unavailable
+
+DAY_S = 86_400
+
+
+def names(path: Path) -> list[str]:
+    return sorted(found.name for found in path.parent.iterdir() if found.suffix not in (".index", ".lock"))
+
+
+def test_a_full_file_gets_a_number_and_no_batch_is_split(in_log: Any, path: Path) -> None:
+    async def body(log: Any) -> None:
+        await log.store(*range(6))
+        await log.store(*range(6, 12))
+        await log.store(12)
+        assert log.ids() == [f"e-{number}" for number in range(13)]
+
+    in_log(body, rotate_bytes=1024)
+    assert names(path) == ["log.jsonl", "log.jsonl.000001"]
+    assert path.with_name("log.jsonl.000001").read_bytes().count(b"\n") == 6
+    assert path.read_bytes().count(b"\n") == 7
+
+
+def test_pages_join_while_files_are_rotated_between_them(in_log: Any) -> None:
+    async def body(log: Any) -> None:
+        await log.store(*range(5))
+        found, cursor = [], None
+        for start in range(100, 130, 3):
+            page = log.page(limit=2, cursor=cursor)
+            found += [entry.id for entry in page.entries]
+            cursor = page.next_cursor
+            await log.store(*range(start, start + 3))
+        assert found == log.ids()[: len(found)]
+        assert found + log.ids(cursor=cursor) == log.ids()
+        assert log.log._files.end.number > 5
+
+    in_log(body, rotate_bytes=600)
+
+
+def test_a_page_goes_on_with_what_is_kept_when_its_file_was_deleted(in_log: Any) -> None:
+    async def body(log: Any) -> None:
+        await log.store(1)
+        await log.store(2)
+        cursor = log.page(limit=1).next_cursor
+        await log.store(3)
+        await log.store(4)
+        await log.store(5)
+        assert log.ids(cursor=cursor) == log.ids() == ["e-4", "e-5"]
+
+    in_log(body, rotate_bytes=1, retention=Retention(files=1))
+
+
+def test_a_file_that_cannot_be_renamed_goes_on_growing_and_degrades_health(in_log: Any, path: Path) -> None:
+    blocking = path.with_name("log.jsonl.000001")
+
+    async def body(log: Any) -> None:
+        await log.store(1)
+        blocking.mkdir()
+        (blocking / "something").touch()
+        await log.store(2)
+        assert "cannot be renamed" in log.last_error()
+        assert log.ids() == ["e-1", "e-2"]
+        (blocking / "something").unlink()
+        blocking.rmdir()
+        await log.store(3)
+        assert log.last_error() is None
+        assert log.ids() == ["e-1", "e-2", "e-3"]
+
+    in_log(body, rotate_bytes=1)
+    assert names(path) == ["log.jsonl", "log.jsonl.000001"]
+
+
+facts = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 40)), max_size=8).map(
+    lambda drawn: [FileFacts(number, size, -age * DAY_S) for number, (size, age) in enumerate(drawn)]
+)
+
+
+@given(
+    rotated=facts,
+    current_bytes=st.integers(0, 500),
+    days=st.none() | st.integers(1, 30),
+    files=st.none() | st.integers(1, 6),
+    size_bytes=st.none() | st.integers(1, 2_000),
+)
+def test_retention_deletes_the_oldest_files_and_no_more_than_it_must(
+    rotated: list[FileFacts], current_bytes: int, days: int | None, files: int | None, size_bytes: int | None
+) -> None:
+    gone = outdated(rotated, current_bytes, Retention(days, files, size_bytes), now_s=0)
+    assert gone == [file.number for file in rotated[: len(gone)]]
+
+    def is_within_limits(kept: list[FileFacts]) -> bool:
+        total = current_bytes + sum(file.size_bytes for file in kept)
+        return (
+            (days is None or not kept or -kept[0].written_at_s <= days * DAY_S)
+            and (files is None or len(kept) <= files)
+            and (size_bytes is None or not kept or total <= size_bytes)
+        )
+
+    assert is_within_limits(rotated[len(gone) :])
+    if gone:
+        assert not is_within_limits(rotated[len(gone) - 1 :])
+
+
+def test_retention_is_applied_at_start(in_log: Any, path: Path) -> None:
+    async def store(log: Any) -> None:
+        for number in range(4):
+            await log.store(number)
+
+    in_log(store, rotate_bytes=1)
+    long_ago = time.time() - 3 * DAY_S
+    os.utime(path.with_name("log.jsonl.000001"), (long_ago, long_ago))
+
+    async def look(log: Any) -> list[str]:
+        found: list[str] = log.ids()
+        return found
+
+    assert in_log(look, retention=Retention(days=2)) == ["e-1", "e-2", "e-3"]
+    assert in_log(look, retention=Retention(files=1)) == ["e-2", "e-3"]
+
+
+def test_numbers_are_not_given_again_when_every_rotated_file_is_gone(in_log: Any, path: Path) -> None:
+    async def store(log: Any) -> None:
+        await log.store(1)
+        await log.store(2)
+
+    in_log(store, rotate_bytes=1)
+    path.with_name("log.jsonl.000001").unlink()
+    path.unlink()
+
+    async def look(log: Any) -> int:
+        assert log.ids() == []
+        number: int = log.log._files.end.number
+        return number
+
+    assert in_log(look) == 2
+
+
+def test_an_id_is_stored_once_within_a_batch_across_files_and_after_a_restart(in_log: Any, path: Path) -> None:
+    async def first(log: Any) -> None:
+        assert await log.store(1, 2, 1) == 2
+        assert await log.store(2, 3) == 1
+        assert await log.store(1, 2, 3) == 0
+
+    in_log(first, rotate_bytes=1)
+
+    async def second(log: Any) -> None:
+        assert await log.store(1, 2, 3, 4) == 1
+        assert log.ids() == ["e-1", "e-2", "e-3", "e-4"]
+
+    in_log(second)
+
+
+@pytest.mark.parametrize("damage", ["deleted", "no database", "cut short", "older"])
+def test_the_index_of_ids_is_made_anew_from_the_log(in_log: Any, path: Path, damage: str) -> None:
+    index = path.with_name("log.jsonl.index")
+    older = b""
+
+    async def store(log: Any) -> None:
+        nonlocal older
+        await log.store(*range(500))
+        if not older:
+            older = index.read_bytes()
+        await log.store(*range(500, 1000))
+
+    in_log(store, rotate_bytes=20_000)
+    match damage:
+        case "deleted":
+            index.unlink()
+        case "no database":
+            index.write_bytes(b"hello" * 1000)
+        case "cut short":
+            index.write_bytes(index.read_bytes()[:9000])
+        case "older":
+            index.write_bytes(older)
+
+    async def again(log: Any) -> None:
+        assert await log.store(*range(1001)) == 1
+        assert len(log.ids()) == 1001
+
+    in_log(again)
+
+
+def test_an_id_is_forgotten_with_the_file_that_held_its_entry(in_log: Any) -> None:
+    async def body(log: Any) -> None:
+        for number in range(4):
+            await log.store(number)
+        assert log.ids() == ["e-2", "e-3"]
+        assert await log.store(2) == 0
+        assert await log.store(0) == 1
+
+    in_log(body, rotate_bytes=1, retention=Retention(files=1))
+
+
+def test_a_second_process_is_refused_and_told_who_writes(in_log: Any, in_log_at: Any, path: Path) -> None:
+    async def nothing(log: Any) -> None:
+        raise AssertionError("the log was opened twice")
+
+    async def body(log: Any) -> None:
+        from animus_log_jsonl.log import JsonlLog
+        from animus_log_jsonl.settings import Settings
+
+        with pytest.raises(Unavailable, match=f"process {os.getpid()} writes this log"):
+            await JsonlLog.open(Settings(path))
+        await log.store(1)
+        assert log.ids() == ["e-1"]
+
+    in_log(body)
+
+
+def test_what_others_do_to_the_file_meanwhile_costs_no_later_entry(in_log: Any, path: Path, json_of: Any) -> None:
+    def add_by_hand() -> None:
+        with path.open("a") as file:
+            file.write(json.dumps(json_of(9)) + "\n" + '{"torn')
+
+    def keep_first_line() -> None:
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+    async def body(log: Any) -> None:
+        await log.store(1)
+        await asyncio.to_thread(path.unlink)
+        assert await log.store(2) == 1
+        assert log.ids() == ["e-2"]
+        await asyncio.to_thread(path.write_bytes, b"")
+        assert await log.store(3) == 1
+        assert log.ids() == ["e-3"]
+        assert await log.store(1, 2) == 2  # what is gone may come again
+        await asyncio.to_thread(add_by_hand)
+        assert await log.store(9, 10) == 1
+        assert log.ids() == ["e-3", "e-1", "e-2", "e-9", "e-10"]
+        await asyncio.to_thread(keep_first_line)
+        assert await log.store(3, 1) == 1
+        assert log.ids() == ["e-3", "e-1"]
+        await asyncio.to_thread(path.rename, path.with_name("elsewhere"))
+        assert await log.store(11) == 1
+        assert log.ids() == ["e-11"]
+
+    in_log(body)
+
+
+def test_a_file_that_is_not_made_yet_is_no_gap_after_a_rotation(path: Path) -> None:
+    def gone() -> None:
+        raise AssertionError("nothing is missing")
+
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    files = LogFiles(path)
+    before = files.end
+    files.rotate()
+    assert list(LogReader(files, Damage()).lines(before, files.end, gone)) == []
