@@ -1,0 +1,79 @@
+"""Where the state of a project's triggers lies, and whose it is: one process at a time.
+
+Called by `plugin.py` and `store.py`; below it lies the file system.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from animus_protocol.models.lifecycle import ProjectBinding
+from animus_sdk import InvalidInput, Unavailable
+
+__all__ = ["Ownership", "state_base", "state_folder"]
+
+_SCOPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_OURS: Final = "animus-trigger-files"
+
+
+def state_base(project: ProjectBinding, env: Mapping[str, str]) -> Path:
+    """The folder of all projects: animus's configuration directory, or the system's state directory without a scope.
+
+    Raises InvalidInput for a variable that is not an absolute path.
+    """
+    home = Path(env.get("HOME") or Path.home())
+    if project.repo_scope is not None:
+        return _absolute(env, "ANIMUS_CONFIG_DIR") or home / ".animus"
+    return (_absolute(env, "XDG_STATE_HOME") or home / ".local/state") / "animus"
+
+
+def state_folder(project: ProjectBinding, env: Mapping[str, str]) -> Path:
+    """The folder of `project` in `state_base`; it need not exist. Raises InvalidInput."""
+    base = state_base(project, env)
+    if project.repo_scope is None:
+        root = os.path.realpath(project.project_root)
+        return base / "triggers" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16] / _OURS
+    if not _SCOPE.fullmatch(project.repo_scope):
+        raise InvalidInput(f"repo_scope {project.repo_scope!r} is no folder name - use letters, digits, `.`, `_`, `-`")
+    return base / project.repo_scope / "triggers" / _OURS
+
+
+def _absolute(env: Mapping[str, str], name: str) -> Path | None:
+    value = env.get(name)
+    if value and not os.path.isabs(value):
+        raise InvalidInput(f"{name} is {value!r}, which means another place in each folder - set an absolute path")
+    return Path(value) if value else None
+
+
+class Ownership:
+    """The lock on a state folder, which is made if missing. Raises Unavailable when another process has it."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "lock"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"{path}: {error.strerror} - check the folders above it") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise Unavailable(
+                f"{path}: process {holder} watches this project already - end it, or use its events"
+            ) from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let another process have it; may be called again."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

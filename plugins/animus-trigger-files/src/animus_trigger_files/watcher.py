@@ -1,0 +1,185 @@
+"""The watch itself, as one loop on a thread of its own: wait, look, compare, record.
+
+Started by `plugin.py`; below it lie the modules of each step. The truth is the difference between the files and what
+the store remembers of them. Notifications only say when to look, so that a lost one costs time and no change, and what
+happened while nobody watched is a difference like any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from animus_sdk import InvalidInput
+from animus_trigger_files.changes import compare, describe, rebase
+from animus_trigger_files.fingerprint import Fingerprint
+from animus_trigger_files.notifications import Notifications
+from animus_trigger_files.pace import Pace
+from animus_trigger_files.patterns import Selection
+from animus_trigger_files.scan import Detail, Identity, Scan, scan
+from animus_trigger_files.store import Store, WatchedPaths
+
+__all__ = ["WatchedTrigger", "Watcher"]
+
+_IDLE_S: Final = 30.0
+_POLL_S: Final = 2.0
+_MAX_UNACKNOWLEDGED: Final = 200
+
+_log = logging.getLogger("animus_trigger_files")
+
+
+class WatchedTrigger:
+    """One trigger, and what the last look at its files has shown; `debounce_s` in seconds."""
+
+    def __init__(self, trigger_id: str, selection: Selection, debounce_s: float) -> None:
+        self.id: Final = trigger_id
+        self.selection: Final = selection
+        self.debounce_s: Final = debounce_s
+        self.pace = Pace(debounce_s, time.monotonic())
+        self.folders: dict[str, Identity] = {}
+        self.unseen: Mapping[str, str] = {}
+        self.is_full = False
+
+    def problems(self) -> list[str]:
+        """What keeps its changes from being told, as sentences."""
+        unseen = [f"trigger {self.id}: {path or '.'}: {reason}" for path, reason in sorted(self.unseen.items())]
+        full = f"trigger {self.id}: {_MAX_UNACKNOWLEDGED} events are not acknowledged - no more until some are"
+        return [*unseen, *([full] if self.is_full else [])]
+
+
+class Watcher:
+    """Watches the files of `triggers` in `root`, a path without symbolic links; `told` is called from its thread."""
+
+    def __init__(
+        self, root: Path, store: Store, triggers: Sequence[WatchedTrigger], told: Callable[[], object]
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._triggers = triggers
+        self._told = told
+        self._notifications = Notifications(root)
+        self._stopped = threading.Event()
+        self._interrupt = threading.Event()
+
+    def prepare(self, before: Callable[[WatchedPaths], Selection]) -> None:
+        """Remember the files of triggers that are new or were given other paths, without telling of them.
+
+        `before` makes the selection out of what a trigger was watched with. What happens from now on is told.
+        """
+        for trigger in self._triggers:
+            watched = WatchedPaths(trigger.selection.paths, trigger.selection.ignore)
+            earlier = self._store.watched(trigger.id)
+            if earlier == watched:
+                continue
+            selection = None
+            with contextlib.suppress(InvalidInput):  # what was accepted once may lie outside now
+                selection = before(earlier) if earlier is not None else None
+            found = self._scan(trigger, {}, Detail.STAMPS)
+            if found is not None:
+                known = self._store.files(trigger.id)
+                self._store.begin(trigger.id, watched, rebase(known, found, selection, trigger.selection))
+        self._store.forget_others([trigger.id for trigger in self._triggers])
+
+    def run(self) -> None:
+        """Until `stop`. Raises InvalidInput for too many files, Unavailable when the disk fails."""
+        with contextlib.closing(self._notifications):
+            while not self._stopped.is_set():
+                self._look_where_due()
+                folders = {path: at for trigger in self._triggers for path, at in trigger.folders.items()}
+                if self._notifications.cover(folders):
+                    self._moved(None)
+                self._wait()
+
+    def stop(self) -> None:
+        """Let `run` return at once."""
+        self._stopped.set()
+        self._interrupt.set()
+
+    def acknowledged(self) -> None:
+        """There may be room for an event again."""
+        if any(trigger.is_full for trigger in self._triggers):
+            self._interrupt.set()
+
+    def problems(self) -> list[str]:
+        """What an operator should know, as sentences; empty when all is well."""
+        problem = self._notifications.problem
+        general = [f"looking every {_POLL_S:g} s, without notifications: {problem}"] if problem else []
+        return [*general, *(text for trigger in self._triggers for text in trigger.problems())]
+
+    def _wait(self) -> None:
+        due_at = min((trigger.pace.due_at(self._idle_s(trigger)) for trigger in self._triggers), default=None)
+        timeout_s = _IDLE_S if due_at is None else max(0.0, due_at - time.monotonic())
+        moved = self._notifications.wait(timeout_s, self._interrupt)
+        if self._interrupt.is_set():
+            self._interrupt.clear()
+            moved = None  # what was notified at that moment is lost
+        if moved is None or moved:
+            self._moved(moved)
+
+    def _idle_s(self, trigger: WatchedTrigger) -> float:
+        return max(_POLL_S, trigger.debounce_s) if self._notifications.problem else _IDLE_S
+
+    def _moved(self, paths: set[str] | None) -> None:
+        """`paths` changed, or None for any: every trigger that this concerns looks after its debounce."""
+        now = time.monotonic()
+        for trigger in self._triggers:
+            selection = trigger.selection
+            if paths is None or any(selection.selects(path) or selection.enters(path) for path in paths):
+                trigger.pace.moved(now)
+                self._cover_new_folders(trigger, paths or set())
+
+    def _cover_new_folders(self, trigger: WatchedTrigger, paths: set[str]) -> None:
+        """Before the look itself, so that what still happens in a new folder counts as unrest."""
+        for path in paths:
+            full_path = self._root / path
+            is_new = path not in trigger.folders and trigger.selection.enters(path)
+            if is_new and full_path.is_dir() and not full_path.is_symlink():
+                found = scan(self._root, trigger.selection, {}, Detail.FOLDERS, self._stopped.is_set, path)
+                trigger.folders |= found.folders if found is not None else {}
+
+    def _look_where_due(self) -> None:
+        for trigger in self._triggers:
+            now = time.monotonic()
+            if trigger.pace.due_at(self._idle_s(trigger)) <= now and not self._stopped.is_set():
+                trigger.pace.looked(now)
+                self._look(trigger)
+
+    def _look(self, trigger: WatchedTrigger) -> None:
+        if self._is_full(trigger):
+            trigger.is_full = True
+            if self._is_full(trigger):  # once more: an acknowledgement before the line above has woken nobody
+                return  # what changes meanwhile is one difference, and becomes one event when there is room
+        trigger.is_full = False
+        known = self._store.files(trigger.id)
+        found = self._scan(trigger, known, Detail.CONTENT)
+        if found is None:
+            return
+        self._note(trigger, found)
+        difference = compare(known, found)
+        if difference.kept or difference.gone:
+            payload = describe(difference.changes) if difference.changes else None
+            self._store.record(trigger.id, difference, payload)
+            if payload is not None:
+                self._told()
+
+    def _is_full(self, trigger: WatchedTrigger) -> bool:
+        return self._store.unacknowledged(trigger.id) >= _MAX_UNACKNOWLEDGED
+
+    def _scan(self, trigger: WatchedTrigger, known: Mapping[str, Fingerprint], detail: Detail) -> Scan | None:
+        try:
+            return scan(self._root, trigger.selection, known, detail, self._stopped.is_set)
+        except InvalidInput as error:
+            raise InvalidInput(f"trigger {trigger.id}: {error}") from None
+
+    @staticmethod
+    def _note(trigger: WatchedTrigger, found: Scan) -> None:
+        """Remember which folders there are, and say of what cannot be seen when it is first met."""
+        for path in sorted(found.unseen.keys() - trigger.unseen.keys()):
+            _log.warning("trigger %s: %s: %s - its files stay as they are known", trigger.id, path, found.unseen[path])
+        trigger.folders = found.folders
+        trigger.unseen = found.unseen
