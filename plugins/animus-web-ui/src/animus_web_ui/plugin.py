@@ -1,0 +1,53 @@
+"""The plugin process: a page for people, and the SDK's bridge from HTTP to the daemon that the page asks.
+
+Started by a host as `animus-web-ui`; below lies `animus_sdk.http`, whose server is imported only when there is
+something to open, so that `--manifest` answers quickly. The page itself is in `page/`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from animus_sdk import Opening, WebUi, serve
+from animus_sdk.http.config import HttpConfig
+from animus_sdk.http.pages import Page
+
+if TYPE_CHECKING:
+    from animus_sdk.http.bridge import HttpBridge
+
+__all__ = ["WebPage", "main"]
+
+_PAGES: Final = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+class WebPage(WebUi[HttpConfig]):
+    """Subjects, queue, runs and live events of a project in the browser."""
+
+    name = "animus-web-ui"
+    version = "0.1.0"
+    description = "Animus in the browser: one page with subjects, queue, runs and live events."
+    supports_streaming = True
+
+    async def open(self, opening: Opening[HttpConfig]) -> str:
+        """Listen, serve the page, and bridge what it asks."""
+        from animus_sdk.http.bridge import HttpBridge
+
+        folder = files("animus_web_ui") / "page"
+        pages = {path: Page((folder / name).read_bytes(), kind) for path, (name, kind) in _PAGES.items()}
+        self._bridge: HttpBridge = HttpBridge(self.version, pages)
+        return await self._bridge.open(opening)
+
+    async def close(self) -> None:
+        """Finish what is under way and release the address."""
+        await self._bridge.close()
+
+
+def main() -> None:
+    """The console script."""
+    serve(WebPage)
