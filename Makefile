@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := sdk core plugins/animus-subject-files plugins/animus-provider-mock
+DISTRIBUTIONS := sdk core conformance templates $(sort $(wildcard plugins/*))
 EDITABLE := $(foreach folder,$(DISTRIBUTIONS),-e $(folder))
 SOURCES := $(foreach folder,$(DISTRIBUTIONS),$(folder)/src)
 PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)

@@ -7,7 +7,7 @@ shift
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 place=$(mktemp -d "${TMPDIR:-/tmp}/animus-wheels-XXXXXX")
 trap 'rm -rf "$place"' EXIT
-for folder in sdk core plugins/animus-subject-files plugins/animus-provider-mock; do
+for folder in sdk core conformance templates $(cd "$repository" && echo plugins/*); do
     "$repository/$builder" -m build --wheel --no-isolation --outdir "$place/wheels" "$repository/$folder" >"$place/build.log" 2>&1 ||
         { cat "$place/build.log"; exit 1; }
 done
