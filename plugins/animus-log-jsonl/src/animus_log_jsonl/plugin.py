@@ -32,6 +32,7 @@ class JsonlLogPlugin(LogStorageBackend):
     description = "The log in JSON Lines files: rotated, deduplicated, queried and followed."
     threads = 4
     dedups = True
+    notification_buffer_size = 10_000
     filters = SupportsFiltering(by_level=True, by_source=True, by_target=True, by_glob=True, by_time_range=True)
     env: ClassVar[tuple[EnvRequirement, ...]] = (
         EnvRequirement(name="ANIMUS_LOG_FILE_PATH", description="The file, absolute or relative to the project."),

@@ -100,7 +100,7 @@ class _Subscription:
             self._identities = now
             paths = [str(path) for path, identity in zip(self._watched, now, strict=True) if identity]
             try:
-                self._notify = RustNotify(paths, False, False, 0, False, True)
+                self._notify = RustNotify(paths, False, False, 0, False, False)
             except FileNotFoundError:
                 continue  # deleted between the two calls
             except OSError as error:
