@@ -6,24 +6,34 @@ Subclassed by authors, driven by `session.py`; below it lie the wire models of `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from animus_protocol.models import log_storage as wire
 from animus_protocol.models.envelope import RpcErrorObject
-from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.call import Call
 from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import wrong_forms
-from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.plugin import Route, overrides
+from animus_sdk.roles.kind import KindRole
 
 __all__ = ["LogStorageBackend"]
 
 
-class LogStorageBackend(Plugin):
+class LogStorageBackend(KindRole):
     """Override `store`, and `query` and `tail` where entries can be read back."""
 
     plugin_kind = "log_storage_backend"
+    served_by = MappingProxyType(
+        {
+            "log_storage/store": "store",
+            "log_storage/query": "query",
+            "log_storage/tail": "tail",
+            "log_storage/schema": None,
+        }
+    )
+    streamed = "log_storage/tail"
     filters: ClassVar[wire.SupportsFiltering] = wire.SupportsFiltering()
     """Which fields of a query this storage applies itself."""
     dedups: ClassVar[bool] = False
@@ -55,43 +65,22 @@ class LogStorageBackend(Plugin):
             retention_hint=self.retention_ms,
         )
 
-    def routes(self) -> Sequence[Route]:
-        """The overridden methods, and the schema."""
+    def kind_routes(self) -> Sequence[Route]:
+        """As they are served."""
         schema, query = adapt(self.schema), adapt(self.query)
         self.__run_store = adapt(self.store)
-        routes = [Route(wire.LOG_STORAGE_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
-        if overrides(type(self), LogStorageBackend, "store"):
-            routes.append(Route(wire.LOG_STORAGE_STORE, self.__store))
-        if overrides(type(self), LogStorageBackend, "query"):
-            routes.append(
-                Route(wire.LOG_STORAGE_QUERY, lambda params, call: query(call.threads, params), inline=query.inline)
-            )
-        if overrides(type(self), LogStorageBackend, "tail"):
-            routes.append(Route(wire.LOG_STORAGE_TAIL, self.__tail))
-        return routes
+        return [
+            Route(wire.LOG_STORAGE_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            Route(wire.LOG_STORAGE_STORE, self.__store),
+            Route(wire.LOG_STORAGE_QUERY, lambda params, call: query(call.threads, params), inline=query.inline),
+            Route(wire.LOG_STORAGE_TAIL, self.__tail),
+        ]
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
         """As of every plugin; a tail that does not yield, and what yields and should not."""
         forms = wrong_forms(cls, answering=["store", "query", "schema"], streaming=["tail"])
         return [*super().mistakes(), *forms]
-
-    @classmethod
-    def known_methods(cls) -> frozenset[str]:
-        """The methods of a log storage (protocol §4)."""
-        return frozenset({"log_storage/store", "log_storage/query", "log_storage/tail", "log_storage/schema"})
-
-    @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
-        """The overridden methods, and the schema."""
-        served = [
-            f"log_storage/{verb}" for verb in ("store", "query", "tail") if overrides(cls, LogStorageBackend, verb)
-        ]
-        return PluginCapabilities(
-            methods=[*served, "log_storage/schema", "health/check"],
-            streaming="log_storage/tail" in served,
-            cancellation=True,
-        )
 
     async def __store(self, params: wire.LogStoreParams, call: Call) -> wire.LogStoreResult:
         stored: int | None = await self.__run_store.wait(call.threads, params.entries)

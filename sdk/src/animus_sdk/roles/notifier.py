@@ -6,23 +6,25 @@ Subclassed by authors, driven by `session.py`; below it lie the wire models of `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from animus_protocol.models import notifier as wire
-from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.call import Call
 from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
-from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.plugin import Route, overrides
+from animus_sdk.roles.kind import KindRole
 
 __all__ = ["Notifier"]
 
 
-class Notifier(Plugin):
+class Notifier(KindRole):
     """Override `notify`, and `flush` where messages are collected before they are sent."""
 
     plugin_kind = "notifier"
+    served_by = MappingProxyType({"notifier/notify": "notify", "notifier/flush": "flush", "notifier/schema": None})
     connector_kinds: ClassVar[tuple[str, ...]]
 
     def notify(self, event: wire.DaemonEventRecord) -> Answer[wire.NotifierNotifyResult | int]:
@@ -40,16 +42,15 @@ class Notifier(Plugin):
             connector_kinds=[*self.connector_kinds], supports_flush=overrides(type(self), Notifier, "flush")
         )
 
-    def routes(self) -> Sequence[Route]:
-        """The overridden methods, and the schema."""
+    def kind_routes(self) -> Sequence[Route]:
+        """As they are served."""
         schema = adapt(self.schema)
         self.__run_notify, self.__run_flush = adapt(self.notify), adapt(self.flush)
-        routes = [Route(wire.NOTIFIER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
-        if overrides(type(self), Notifier, "notify"):
-            routes.append(Route(wire.NOTIFIER_NOTIFY, self.__notify))
-        if overrides(type(self), Notifier, "flush"):
-            routes.append(Route(wire.NOTIFIER_FLUSH, self.__flush))
-        return routes
+        return [
+            Route(wire.NOTIFIER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            Route(wire.NOTIFIER_NOTIFY, self.__notify),
+            Route(wire.NOTIFIER_FLUSH, self.__flush),
+        ]
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
@@ -59,17 +60,6 @@ class Notifier(Plugin):
             *wrong_kinds(cls, "connector_kinds", "mail"),
             *wrong_forms(cls, answering=["notify", "flush", "schema"]),
         ]
-
-    @classmethod
-    def known_methods(cls) -> frozenset[str]:
-        """The methods of a notifier (protocol §4)."""
-        return frozenset({"notifier/notify", "notifier/flush", "notifier/schema"})
-
-    @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
-        """The overridden methods, and the schema."""
-        served = [f"notifier/{verb}" for verb in ("notify", "flush") if overrides(cls, Notifier, verb)]
-        return PluginCapabilities(methods=[*served, "notifier/schema", "health/check"], cancellation=True)
 
     async def __notify(self, params: wire.NotifierNotifyParams, call: Call) -> wire.NotifierNotifyResult:
         answer: wire.NotifierNotifyResult | int = await self.__run_notify.wait(call.threads, params.event)

@@ -10,6 +10,7 @@ import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from animus_protocol.errors import Code, RpcError
@@ -19,7 +20,8 @@ from animus_sdk.agent_context import AgentContext
 from animus_sdk.call import Call
 from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, stream_of
-from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.plugin import Route
+from animus_sdk.roles.kind import KindRole
 
 __all__ = ["Outcome", "Provider"]
 
@@ -28,7 +30,7 @@ Outcome: TypeAlias = Answer[wire.AgentRunResponse | str | None] | Stream[str]
 said through the context; or a generator that yields the answer piece by piece, each sent as `agent/output` at once."""
 
 
-class Provider(Plugin):
+class Provider(KindRole):
     """Override `run`, and `resume` where a session outlives its process.
 
     Cancellation (`agent/cancel`, `$/cancelRequest`) is ordinary task cancellation inside an async `run`; a plain one
@@ -36,6 +38,7 @@ class Provider(Plugin):
     """
 
     plugin_kind = "provider"
+    served_by = MappingProxyType({"agent/run": "run", "agent/resume": "resume", "agent/cancel": None})
     tool: ClassVar[str]
     """What workflows call it; by default the plugin's name without `animus-provider-`."""
     models: ClassVar[tuple[str, ...]] = ()
@@ -53,28 +56,19 @@ class Provider(Plugin):
         """Go on with the session `request.session_id`, whose process has ended. Raise NotFound for an unknown one."""
         raise Unsupported("agent/resume")
 
-    def routes(self) -> Sequence[Route]:
-        """`agent/cancel`, and `agent/run` and `agent/resume` where they are overridden."""
+    def kind_routes(self) -> Sequence[Route]:
+        """As they are served."""
         self.__live: dict[str, asyncio.Task[Any]] = {}
-        routes = [Route(wire.AGENT_CANCEL, self.__cancel)]
-        if overrides(type(self), Provider, "run"):
-            routes.append(Route(wire.AGENT_RUN, self.__session(self.run)))
-        if overrides(type(self), Provider, "resume"):
-            routes.append(Route(wire.AGENT_RESUME, self.__session(self.resume)))
-        return routes
-
-    @classmethod
-    def known_methods(cls) -> frozenset[str]:
-        """The methods of a provider (protocol §4)."""
-        return frozenset({"agent/run", "agent/resume", "agent/cancel"})
+        return [
+            Route(wire.AGENT_RUN, self.__session(self.run)),
+            Route(wire.AGENT_RESUME, self.__session(self.resume)),
+            Route(wire.AGENT_CANCEL, self.__cancel),
+        ]
 
     @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
-        """Streaming and cancellation always, `agent/run` and `agent/resume` where they are overridden."""
-        served = [f"agent/{verb}" for verb in ("run", "resume") if overrides(cls, Provider, verb)]
-        return PluginCapabilities(
-            methods=[*served, "agent/cancel", "health/check"], streaming=True, progress=True, cancellation=True
-        )
+        """As of every kind; an agent streams and tells how far it is."""
+        return super().kind_capabilities().model_copy(update={"streaming": True, "progress": True})
 
     def __session(
         self, work: Callable[[wire.AgentRunRequest, AgentContext], Outcome]

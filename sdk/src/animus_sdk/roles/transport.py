@@ -10,6 +10,7 @@ import errno
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import ClassVar, Final, Generic, TypeVar
 
 from animus_protocol.errors import Code, RpcError
@@ -20,7 +21,8 @@ from animus_sdk.call import Call
 from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Threads, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
-from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.plugin import Route
+from animus_sdk.roles.kind import KindRole
 from animus_sdk.typed_config import config_type, read_config
 
 __all__ = ["Opening", "TransportBackend", "WebUi"]
@@ -45,7 +47,7 @@ class Opening(Generic[_Config]):
         self.config = config
 
 
-class TransportBackend(Plugin, Generic[_Config]):
+class TransportBackend(KindRole, Generic[_Config]):
     """Override `open` and `close`. `class Http(TransportBackend[HttpConfig])` gets its `config` as an HttpConfig.
 
     An OSError of `open` becomes the category that fits (`address_in_use`, `permission_denied`, …). A second
@@ -53,6 +55,7 @@ class TransportBackend(Plugin, Generic[_Config]):
     """
 
     plugin_kind = "transport_backend"
+    served_by = MappingProxyType({"transport/start": "open", "transport/shutdown": None, "transport/schema": None})
     transport_kinds: ClassVar[tuple[str, ...]] = ("http",)
     supports_streaming: ClassVar[bool] = False
     supports_websocket: ClassVar[bool] = False
@@ -78,19 +81,17 @@ class TransportBackend(Plugin, Generic[_Config]):
             default_port=self.default_port,
         )
 
-    def routes(self) -> Sequence[Route]:
-        """`transport/schema` and `transport/shutdown`, and `transport/start` where `open` is overridden."""
+    def kind_routes(self) -> Sequence[Route]:
+        """As they are served."""
         self.__open: wire.TransportInfo | None = None
         self.__half_open = False
         self.__turn = asyncio.Lock()
         schema = adapt(self.schema)
-        routes = [
+        return [
             Route(wire.TRANSPORT_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            Route(wire.TRANSPORT_START, self.__start),
             Route(wire.TRANSPORT_SHUTDOWN, self.__shutdown),
         ]
-        if overrides(type(self), TransportBackend, "open"):
-            routes.append(Route(wire.TRANSPORT_START, self.__start))
-        return routes
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
@@ -102,19 +103,9 @@ class TransportBackend(Plugin, Generic[_Config]):
         ]
 
     @classmethod
-    def known_methods(cls) -> frozenset[str]:
-        """The methods of a transport (protocol §4)."""
-        return frozenset({"transport/start", "transport/schema", "transport/shutdown"})
-
-    @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
-        """`transport/start` where `open` is overridden, and the rest."""
-        served = ["transport/start"] if overrides(cls, TransportBackend, "open") else []
-        return PluginCapabilities(
-            methods=[*served, "transport/shutdown", "transport/schema", "health/check"],
-            streaming=cls.supports_streaming,
-            cancellation=True,
-        )
+        """As of every kind; streaming is what the class says of what it serves."""
+        return super().kind_capabilities().model_copy(update={"streaming": cls.supports_streaming})
 
     async def end_role(self, threads: Threads) -> None:
         """Release the address when the host ends the plugin without `transport/shutdown`."""

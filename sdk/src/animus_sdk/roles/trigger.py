@@ -6,18 +6,19 @@ Subclassed by authors, driven by `session.py`; below it lie the wire models of `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from animus_protocol.errors import Code, RpcError
 from animus_protocol.models import trigger as wire
 from animus_protocol.models.common import Watching
 from animus_protocol.models.envelope import RpcErrorObject
-from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.call import Call
 from animus_sdk.errors import InvalidInput, Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
-from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.plugin import Route, overrides
+from animus_sdk.roles.kind import KindRole
 from animus_sdk.typed_config import config_type, read_config
 
 __all__ = ["Trigger", "TriggerBackend"]
@@ -34,7 +35,7 @@ class Trigger(NamedTuple, Generic[_Config]):
     config: _Config
 
 
-class TriggerBackend(Plugin, Generic[_Config]):
+class TriggerBackend(KindRole, Generic[_Config]):
     """Override `watch`, and `ack` to know what the host has made durable.
 
     `class Mail(TriggerBackend[MailConfig])`: each trigger's `config` comes as a MailConfig; a mistake in it is refused
@@ -42,6 +43,8 @@ class TriggerBackend(Plugin, Generic[_Config]):
     """
 
     plugin_kind = "trigger_backend"
+    served_by = MappingProxyType({"trigger/watch": "watch", "trigger/ack": "ack", "trigger/schema": None})
+    streamed = "trigger/watch"
     trigger_kinds: ClassVar[tuple[str, ...]]
     supports_resume: ClassVar[bool] = False
     """Whether `watch` goes on behind the cursor, or behind what was acknowledged."""
@@ -69,18 +72,18 @@ class TriggerBackend(Plugin, Generic[_Config]):
             supports_ack=overrides(type(self), TriggerBackend, "ack"),
         )
 
-    def routes(self) -> Sequence[Route]:
-        """`trigger/watch` and `trigger/schema`, and `trigger/ack` in both its forms (protocol §4)."""
+    def kind_routes(self) -> Sequence[Route]:
+        """As they are served; `trigger/ack` in both its forms (protocol §4)."""
         self.__watched_by: int | str | None = None
         self.__opening = False
         self.__run_ack = adapt(self.ack)
         schema = adapt(self.schema)
-        routes = [Route(wire.TRIGGER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline)]
-        if overrides(type(self), TriggerBackend, "watch"):
-            routes.append(Route(wire.TRIGGER_WATCH, self.__watch))
-        if overrides(type(self), TriggerBackend, "ack"):
-            routes += [Route(wire.TRIGGER_ACK, self.__ack), Route(wire.TRIGGER_ACK_NOTIFICATION, self.__ack)]
-        return routes
+        return [
+            Route(wire.TRIGGER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            Route(wire.TRIGGER_WATCH, self.__watch),
+            Route(wire.TRIGGER_ACK, self.__ack),
+            Route(wire.TRIGGER_ACK_NOTIFICATION, self.__ack),
+        ]
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
@@ -90,19 +93,6 @@ class TriggerBackend(Plugin, Generic[_Config]):
             *wrong_kinds(cls, "trigger_kinds", "mail"),
             *wrong_forms(cls, answering=["ack", "schema"], streaming=["watch"]),
         ]
-
-    @classmethod
-    def known_methods(cls) -> frozenset[str]:
-        """The methods of a trigger backend (protocol §4)."""
-        return frozenset({"trigger/watch", "trigger/ack", "trigger/schema"})
-
-    @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
-        """The overridden methods, and the schema."""
-        served = [f"trigger/{verb}" for verb in ("watch", "ack") if overrides(cls, TriggerBackend, verb)]
-        return PluginCapabilities(
-            methods=[*served, "trigger/schema", "health/check"], streaming="trigger/watch" in served, cancellation=True
-        )
 
     async def __watch(self, params: wire.TriggerWatchParams, call: Call) -> Watching:
         triggers = _triggers(params.config, config_type(type(self), TriggerBackend))

@@ -1,0 +1,52 @@
+"""What the kinds with a fixed list of methods share: what is overridden is served, advertised and nothing else is.
+
+Subclassed by the role classes beside it; below it lies the plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.plugin import Plugin, Route, overrides
+
+__all__ = ["KindRole"]
+
+
+class KindRole(Plugin):
+    """A role names its methods in `served_by`: by which of the author's functions each is served, None for always."""
+
+    served_by: ClassVar[Mapping[str, str | None]]
+    streamed: ClassVar[str | None] = None
+    """The method that opens a stream."""
+
+    def kind_routes(self) -> Sequence[Route]:
+        """The routes of all methods of the kind; those that are not served are left out by `routes`."""
+        raise NotImplementedError
+
+    def routes(self) -> Sequence[Route]:
+        """The overridden methods, and those that are always there."""
+        served = self.served()
+        return [route for route in self.kind_routes() if route.method.name in served]
+
+    @classmethod
+    def served(cls) -> Sequence[str]:
+        """The methods that this class serves."""
+        role = next(base for base in cls.__mro__ if "served_by" in vars(base))
+        return [
+            method for method, function in cls.served_by.items() if function is None or overrides(cls, role, function)
+        ]
+
+    @classmethod
+    def known_methods(cls) -> frozenset[str]:
+        """All methods of the kind (protocol §4)."""
+        return frozenset(cls.served_by)
+
+    @classmethod
+    def kind_capabilities(cls) -> PluginCapabilities:
+        """The served methods; streaming where the method that streams is among them."""
+        served = cls.served()
+        return PluginCapabilities(
+            methods=[*served, "health/check"], streaming=cls.streamed in served, cancellation=True
+        )
