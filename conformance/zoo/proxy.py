@@ -1,8 +1,8 @@
 """A mutant as a process: `proxy.py NAME -- COMMAND`, a good plugin's command with one mutation in between.
 
 Started by the suite like any plugin; below it lie the mutants and the good plugin. Two threads move lines, and a lock
-lets a mutation see one at a time. The plugin behind is forked off and not started anew where it is a Python script, since
-a run of the zoo starts thousands.
+lets a mutation see one at a time. The plugin behind is forked off and not started anew where it is a Python script,
+since a run of the zoo starts thousands.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Proxy:
 
     def run(self) -> NoReturn:
         """Until the plugin behind has ended."""
-        signal.signal(signal.SIGTERM, self._terminated)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=self._at_sigterm, daemon=True).start()
         with self._lock:
             self._mutation.at_start()
         threading.Thread(target=self._from_host, daemon=True).start()
@@ -41,9 +42,12 @@ class Proxy:
                 self._from_plugin(line)
         os._exit(self._mutation.at_exit(self._plugin.wait()))
 
-    def _terminated(self, number: int, frame: object) -> None:
-        if self._mutation.at_sigterm():
-            os.kill(self._plugin.pid, number)
+    def _at_sigterm(self) -> None:
+        """A handler would be late when the signal comes just before a read that blocks."""
+        while True:
+            number = signal.sigwait({signal.SIGTERM})
+            if self._mutation.at_sigterm():
+                os.kill(self._plugin.pid, number)
 
     def _from_host(self) -> None:
         rest = b""
@@ -136,7 +140,10 @@ def _become(command: list[str]) -> NoReturn:
 
 
 def _line(message: object) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    try:
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, as it came
+        return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def _manifest(mutation: Mutation, command: list[str]) -> NoReturn:

@@ -15,7 +15,7 @@ _PARAMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "subject/update": {"id": "no-such-subject", "patch": {}},
     "subject/status": {"id": "no-such-subject", "status": "ready"},
     "subject/delete": {"id": "no-such-subject"},
-    "subject/create": {"kind": 7, "title": 7},
+    "subject/create": {"title": 7},
     "agent/run": {"prompt": 7, "cwd": 7},
     "agent/resume": {"prompt": "probe", "cwd": "/", "session_id": "no-such-session"},
     "agent/cancel": {"session_id": "no-such-session"},

@@ -70,6 +70,8 @@ class Store:
         return sorted(self._data["subjects"], key=place)
 
     def get(self, params: Json) -> Subject:
+        if not isinstance(params.get("id"), str):
+            raise Refused(-32602, "id: expected a text", "invalid_request")
         for subject in self._data["subjects"]:
             if subject["id"] == params.get("id"):
                 return subject

@@ -1,4 +1,4 @@
-"""A good subject backend: tickets and chores in one JSON file of the project. Everything that the protocol offers.
+"""A good subject backend: tickets and visits in one JSON file of the project. Everything that the protocol offers.
 
 `--variant` names another way to keep the protocol: `nested`, `patterns`, `read-only`, `mirror`, `talkative`. Its work
 items are in `desk.py`, what it shares with other kinds in `lines.py` (protocol §4).
@@ -16,7 +16,7 @@ from desk import NATIVE, STATUSES, Store, Subject, new, now, passes, place
 from lines import Call, Json, Plugin, Refused
 
 VARIANT = sys.argv[sys.argv.index("--variant") + 1] if "--variant" in sys.argv else ""
-KINDS = ["issue.*"] if VARIANT == "patterns" else ["ticket", "chore"]
+KINDS = ["issue.*"] if VARIANT == "patterns" else ["ticket", "visit"]
 FIRST_KIND = "issue.bug" if VARIANT == "patterns" else "ticket"
 VERBS = {
     "read-only": ["list", "get"],
@@ -43,7 +43,7 @@ class SubjectBackend(Plugin):
             "name": "good-subject",
             "version": "1.0.0",
             "plugin_kind": "subject_backend",
-            "description": "Tickets and chores in a file.",
+            "description": "Tickets and visits in a file.",
             "protocol_version": "1.1.0" if VARIANT == "talkative" else "1.0.0",
             "capabilities": [*self._spelled, *tokens],
         }
@@ -90,9 +90,9 @@ class SubjectBackend(Plugin):
         return super()._hear(method, params)
 
     def stay(self) -> None:
-        """The end of input alone does not end the talkative one."""
+        """The end of input alone does not end the talkative one at once, as if it had work to finish."""
         if VARIANT == "talkative" and not self._leaving:
-            threading.Event().wait()
+            threading.Event().wait(1.0)
 
     def _open(self, plugin: Plugin) -> None:
         self.on_stop = self.stay
@@ -156,10 +156,10 @@ class SubjectBackend(Plugin):
         return self._shown(self._store.get(params))
 
     def _create(self, kind: str | None, params: Json, call: Call) -> Json:
-        if not fits(params.get("kind")):
-            raise Refused(-32601, f"kind: {params.get('kind')!r} does not live here", "invalid_request")
-        if not isinstance(params.get("title"), str):
-            raise Refused(-32602, "title: expected a text", "invalid_request")
+        if not isinstance(params.get("kind"), str) or not isinstance(params.get("title"), str):
+            raise Refused(-32602, "kind, title: expected texts", "invalid_request")
+        if not fits(params["kind"]):
+            raise Refused(-32601, f"kind: {params['kind']!r} does not live here", "invalid_request")
         status = _status(params.get("status", "ready"))
         at = now()
         subject = {

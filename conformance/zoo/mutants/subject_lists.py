@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutation import Message, Mutation, Sent, mutant
 
-from mutants.subject_reading import page_of, verb_of
+from mutants.subject_reading import page_of, params_of, verb_of
 from mutants.subject_work import Asks
 
 
@@ -53,7 +53,7 @@ class TakesOneStatus(Asks):
     verb = "list"
 
     def change(self, params: Message) -> None:
-        if params.get("status"):
+        if isinstance(params.get("status"), list):
             params["status"] = params["status"][:1]
 
 
@@ -75,7 +75,7 @@ class SinceIsBefore(Asks):
     verb = "list"
 
     def change(self, params: Message) -> None:
-        if "updated_since" in params:
+        if isinstance(params.get("updated_since"), str):
             params["updated_since"] = f"{params['updated_since'][:4]}-01-01T00:00:00+00:00"
 
 
@@ -86,7 +86,7 @@ class OneFilterWins(Asks):
     verb = "list"
 
     def change(self, params: Message) -> None:
-        if "status" in params and ("labels_any" in params or "kind" in params):
+        if "status" in params and "labels_any" in params:
             del params["status"]
 
 
@@ -96,7 +96,7 @@ class Pages(Mutation):
     def answers(self, request: Message, reply: Message) -> Sent:
         subjects = page_of(request, reply)
         if subjects is not None:
-            self.change(request["params"], reply["result"])
+            self.change(params_of(request), reply["result"])
         return reply
 
     def change(self, params: Message, page: Message) -> None:
@@ -150,17 +150,16 @@ class CountsSubjects(Mutation):
     """Lets the cursor say how many subjects were handed out."""
 
     def asked(self, request: Message) -> Message:
-        if verb_of(request) == "list" and self.start(request["params"]) is not None:
-            request["params"].pop("limit", None)
-            request["params"].pop("cursor", None)
+        if verb_of(request) == "list" and self.start(params_of(request)) is not None:
+            params_of(request).pop("limit", None)
+            params_of(request).pop("cursor", None)
         return request
 
     def answers(self, request: Message, reply: Message) -> Sent:
         subjects = page_of(request, reply)
-        params = request["params"]
-        start = self.start(params) if isinstance(params, dict) else None
-        if subjects is not None and start is not None and params.get("limit"):
-            end = start + params["limit"]
+        start, limit = self.start(params_of(request)), params_of(request).get("limit")
+        if subjects is not None and start is not None and isinstance(limit, int):
+            end = start + limit
             reply["result"]["subjects"] = subjects[start:end]
             if end < len(subjects):
                 reply["result"]["next_cursor"] = f"after-{end}"
@@ -168,7 +167,7 @@ class CountsSubjects(Mutation):
 
     def start(self, params: Message) -> int | None:
         """Where the page begins; None for a cursor of somebody else."""
-        cursor = params.get("cursor") or "after-0"
+        cursor = str(params.get("cursor") or "after-0")
         return int(cursor[6:]) if cursor.startswith("after-") and cursor[6:].isdecimal() else None
 
 
@@ -186,6 +185,6 @@ class DiesOfCursors(Mutation):
     """Ends at a foreign cursor."""
 
     def asked(self, request: Message) -> Message:
-        if verb_of(request) == "list" and str(request["params"].get("cursor")).startswith("nobody"):
+        if verb_of(request) == "list" and str(params_of(request).get("cursor")).startswith("nobody"):
             self.pass_on({"jsonrpc": "2.0", "method": "exit", "params": {}})
         return request

@@ -8,13 +8,19 @@ from typing import Any, ClassVar
 
 from mutation import Message, Mutation, Sent, mutant
 
-CALLED = ("ticket", "chore", "subject")
+CALLED = ("ticket", "visit", "subject")
 
 
 def verb_of(message: Message) -> str:
     """The verb of a request under any of its names; empty for what is no verb of the backend."""
     prefix, _, verb = message["method"].rpartition("/")
     return verb if prefix in CALLED else ""
+
+
+def params_of(request: Message) -> Message:
+    """Its params; empty for what no host would send."""
+    params = request.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def page_of(request: Message, reply: Message) -> list[Message] | None:
@@ -36,26 +42,12 @@ class ClaimsNothing(Mutation):
         return reply
 
 
-@mutant("subject.methods.list-and-get-are-advertised", base="subject")
-class KeepsGetToItself(Mutation):
-    """Serves get and does not advertise it."""
-
-    def manifest(self, manifest: Message) -> Message:
-        return {**manifest, "capabilities": [one for one in manifest["capabilities"] if not one.endswith("/get")]}
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            methods = reply["result"]["capabilities"]["methods"]
-            reply["result"]["capabilities"]["methods"] = [one for one in methods if not one.endswith("/get")]
-        return reply
-
-
 @mutant("subject.methods.by-kind", base="subject")
 class ForgetsItsSecondKind(Mutation):
     """Does not know the verbs of the second kind that it claims."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        return self.refusal(request, -32601) if request["method"].startswith("chore/") else reply
+        return self.refusal(request, -32601) if request["method"].startswith("visit/") else reply
 
 
 @mutant("subject.methods.both-spellings-agree", base="subject")
@@ -68,14 +60,6 @@ class GeneralListIsShort(Mutation):
         return reply
 
 
-@mutant("subject.methods.advertised-are-served", base="subject")
-class AdvertisesNext(Mutation):
-    """Advertises next and does not support it."""
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        return self.refusal(request, -32001) if verb_of(request) == "next" else reply
-
-
 class Foreign(Mutation):
     """Serves a verb of a kind that it does not claim, as one of its own."""
 
@@ -86,7 +70,7 @@ class Foreign(Mutation):
         if verb == self.verb and prefix not in (*CALLED, "conformance", "$"):
             request["method"] = f"ticket/{verb}"
             if verb == "create":
-                request["params"]["kind"] = "ticket"
+                params_of(request)["kind"] = "ticket"
         return request
 
 
@@ -113,10 +97,10 @@ class CreatesForAnybody(Foreign):
 
 @mutant("subject.kinds.verbs-narrow", base="subject")
 class MixesKinds(Mutation):
-    """Shows tickets in chore/list."""
+    """Shows tickets in visit/list."""
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "chore/list":
+        if request["method"] == "visit/list":
             request["method"] = "subject/list"
         return request
 
@@ -156,7 +140,7 @@ class ShowsAnotherKind(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         subjects = page_of(request, reply)
-        if subjects is not None and request["params"].get("kind"):
+        if subjects is not None and params_of(request).get("kind"):
             reply["result"]["subjects"] = [one for one in subjects if one["id"] != "D-1"]
         found = subjects or ([reply["result"]] if verb_of(request) == "get" and "result" in reply else [])
         for subject in found:
@@ -171,7 +155,7 @@ class ListsTwice(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         subjects = page_of(request, reply)
-        if subjects and "limit" not in request["params"]:
+        if subjects and "limit" not in params_of(request):
             reply["result"]["subjects"] = [subjects[0], *subjects]
         return reply
 
@@ -317,7 +301,7 @@ class SchemaWithoutKinds(SaysInSchema):
 class SchemaWithAnotherKind(SaysInSchema):
     """Names a kind that it does not claim."""
 
-    instead: ClassVar = {"kinds": ["ticket", "chore", "memo"]}
+    instead: ClassVar = {"kinds": ["ticket", "visit", "memo"]}
 
 
 @mutant("subject.schema.flags", base="subject")

@@ -31,14 +31,6 @@ class WatchGivesTheId(Replies):
         return {"watch_id": "w-1"}
 
 
-@mutant("subject.watch.has-its-type", base="subject")
-class WatchIsNotAnswered(Mutation):
-    """Answers a watch when it ends."""
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        return None if verb_of(request) == "watch" else reply
-
-
 class Silent(Events):
     """Does not tell of one kind of change."""
 

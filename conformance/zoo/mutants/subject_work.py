@@ -1,4 +1,4 @@
-"""Mutants of a subject backend's create, update, status, next and delete."""
+"""Mutants of a subject backend's create, next and delete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from mutation import Message, Mutation, Sent, mutant
 
-from mutants.subject_reading import page_of, verb_of
+from mutants.subject_reading import page_of, params_of, verb_of
 
 
 class Replies(Mutation):
@@ -31,7 +31,7 @@ class Asks(Mutation):
 
     def asked(self, request: Message) -> Message:
         if verb_of(request) == self.verb:
-            self.change(request["params"])
+            self.change(params_of(request))
         return request
 
     def change(self, params: Message) -> None:
@@ -70,17 +70,18 @@ class TitlesInAscii(Asks):
     verb = "create"
 
     def change(self, params: Message) -> None:
-        params["title"] = params["title"].encode("ascii", "ignore").decode()
+        if isinstance(params.get("title"), str):
+            params["title"] = params["title"].encode("ascii", "ignore").decode()
 
 
 @mutant("subject.create.keeps-kind-and-title", base="subject")
-class CallsItAChore(Replies):
-    """Says of every new subject that it is a chore."""
+class CallsItAVisit(Replies):
+    """Says of every new subject that it is a visit."""
 
     verb = "create"
 
     def instead_of(self, result: Message) -> object:
-        return {**result, "kind": "chore"}
+        return {**result, "kind": "visit"}
 
 
 class Loses(Asks):
@@ -156,162 +157,6 @@ class Forgets(Mutation):
             os.unlink("desk.json")
 
 
-# update
-
-
-@mutant("subject.update.has-its-type", base="subject")
-class UpdateGivesNull(Replies):
-    """Answers update with null."""
-
-    verb = "update"
-
-    def instead_of(self, result: Message) -> object:
-        return None
-
-
-class Patches(Asks):
-    """Changes patches."""
-
-    verb = "update"
-
-    def change(self, params: Message) -> None:
-        self.change_patch(params["patch"])
-
-    def change_patch(self, patch: Message) -> None:
-        """Change it in place."""
-        raise NotImplementedError
-
-
-@mutant("subject.update.changes-what-was-sent", base="subject")
-class IgnoresTheAssignee(Patches):
-    """Gives work to nobody."""
-
-    def change_patch(self, patch: Message) -> None:
-        if patch.get("assignee"):
-            del patch["assignee"]
-
-
-@mutant("subject.update.changes-what-was-sent", base="subject")
-class IgnoresTheStatus(Patches):
-    """Lets update not change a status."""
-
-    def change_patch(self, patch: Message) -> None:
-        patch.pop("status", None)
-
-
-@mutant("subject.update.leaves-the-rest", base="subject")
-class OmittedIsNull(Patches):
-    """Takes an absent assignee for null."""
-
-    def change_patch(self, patch: Message) -> None:
-        patch.setdefault("assignee", None)
-
-
-@mutant("subject.update.leaves-the-rest", base="subject")
-class ForgetsTheDescription(Mutation):
-    """Loses the description with the first update."""
-
-    def __init__(self) -> None:
-        self.updated: set[str] = set()
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if "result" in reply and verb_of(request) == "update":
-            self.updated.add(reply["result"]["id"])
-        if "result" in reply and verb_of(request) in ("get", "update") and reply["result"]["id"] in self.updated:
-            reply["result"].pop("description", None)
-        return reply
-
-
-@mutant("subject.update.null-clears-the-assignee", base="subject")
-class NullIsOmitted(Patches):
-    """Takes assignee: null for an absent one."""
-
-    def change_patch(self, patch: Message) -> None:
-        if patch.get("assignee", "") is None:
-            del patch["assignee"]
-
-
-@mutant("subject.update.labels", base="subject")
-class LabelsStay(Patches):
-    """Takes no label off."""
-
-    def change_patch(self, patch: Message) -> None:
-        patch.pop("labels_remove", None)
-
-
-@mutant("subject.update.labels", base="subject")
-class LabelsNeverCome(Patches):
-    """Puts no label on."""
-
-    def change_patch(self, patch: Message) -> None:
-        patch.pop("labels_add", None)
-
-
-@mutant("subject.update.custom-is-merged", base="subject")
-class CustomIsReplaced(Mutation):
-    """Keeps the fields of the last patch alone."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, Message] = {}
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        verb = verb_of(request)
-        if verb == "update" and "custom" in request["params"]["patch"]:
-            self.last[request["params"]["id"]] = request["params"]["patch"]["custom"]
-        if verb in ("get", "update") and "result" in reply and reply["result"]["id"] in self.last:
-            reply["result"]["custom"] = self.last[reply["result"]["id"]]
-        return reply
-
-
-# status
-
-
-@mutant("subject.status.has-its-type", base="subject")
-class StatusGivesOk(Replies):
-    """Answers status with {ok}."""
-
-    verb = "status"
-
-    def instead_of(self, result: Message) -> object:
-        return {"ok": True}
-
-
-@mutant("subject.status.is-set", base="subject")
-class NeverDone(Asks):
-    """Leaves in progress what is to be done."""
-
-    verb = "status"
-
-    def change(self, params: Message) -> None:
-        if params["status"] == "done":
-            params["status"] = "in-progress"
-
-
-@mutant("subject.status.is-set", base="subject")
-class OnlySaysDone(Mutation):
-    """Says that a subject is done, and stores that it is in progress."""
-
-    def asked(self, request: Message) -> Message:
-        if verb_of(request) == "status" and request["params"]["status"] == "done":
-            request["params"]["status"] = "in-progress"
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == "status" and "result" in reply:
-            reply["result"]["status"] = request["params"]["status"]
-        return reply
-
-
-@mutant("subject.changes.updated-at", base="subject")
-class GoesBackInTime(Replies):
-    """Says that a subject was last changed long ago when its status is set."""
-
-    verb = "status"
-
-    def instead_of(self, result: Message) -> object:
-        return {**result, "updated_at": "2001-01-01T00:00:00Z"}
-
-
 # next
 
 
@@ -322,7 +167,7 @@ class NextGivesTheId(Replies):
     verb = "next"
 
     def instead_of(self, result: Message) -> object:
-        return result["id"]
+        return result and result["id"]
 
 
 class NextIsDone(Mutation):
@@ -344,19 +189,19 @@ class NextIsSaidToBeReady(NextIsDone):
     """Gives a subject that is done, and calls it ready."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == "next":
+        if verb_of(request) == "next" and "result" in reply:
             reply["result"]["status"] = "ready"
         return reply
 
 
 @mutant("subject.next.is-of-the-kind", base="subject")
-class NextIsAChore(Replies):
-    """Gives a chore to whoever wants a ticket."""
+class NextIsAVisit(Replies):
+    """Gives a visit to whoever wants a ticket."""
 
     verb = "next"
 
     def instead_of(self, result: Message) -> object:
-        return {**result, "kind": "chore"}
+        return result and {**result, "kind": "visit"}
 
 
 @mutant("subject.next.finds-one", base="subject")
@@ -387,7 +232,7 @@ class DeletesNot(Mutation):
     """Says that it has deleted, and has not."""
 
     def asked(self, request: Message) -> Message | None:
-        if verb_of(request) == "delete" and request["params"]["id"].startswith("D-"):
+        if verb_of(request) == "delete" and str(params_of(request).get("id")).startswith("D-"):
             self.say(self.result(request, {"ok": True}))
             return None
         return request
@@ -406,7 +251,7 @@ class DeletesNothingThere(Mutation):
     """Says that a subject that is there could not be deleted."""
 
     def asked(self, request: Message) -> Message | None:
-        if verb_of(request) == "delete" and request["params"]["id"].startswith("D-"):
+        if verb_of(request) == "delete" and str(params_of(request).get("id")).startswith("D-"):
             self.say(self.result(request, {"ok": False}))
             return None
         return request

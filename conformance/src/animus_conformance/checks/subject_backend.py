@@ -44,13 +44,12 @@ NO_SUBJECT: Final = (
 class Backend:
     """One connection to the backend. `kind` is the kind of the subjects that it is tried with."""
 
-    def __init__(self, plugin: PluginUnderTest, host: Host, project: Path) -> None:
+    def __init__(self, plugin: PluginUnderTest, host: Host) -> None:
         """Raises Unproven when the plugin claims no kind."""
         if not plugin.subject_kinds:
             raise Unproven("it claims no kind of subjects")
         self.plugin = plugin
         self.host = host
-        self.project = project
         self.made_ids: set[str] = set()
         """The subjects that were made here."""
         named = plugin.params("subject/create").get("kind")
@@ -61,15 +60,14 @@ class Backend:
     async def shared(cls, plugin: PluginUnderTest) -> Backend:
         """On the process that gentle checks share. Raises Unproven."""
         host = await plugin.shared()
-        return cls(plugin, host, plugin.shared_project)
+        return cls(plugin, host)
 
     @classmethod
     @contextlib.asynccontextmanager
     async def started(cls, plugin: PluginUnderTest, project: Path | None = None) -> AsyncIterator[Backend]:
         """On a process of its own, killed at the end of the block. Raises Unproven."""
-        folder = project or await plugin.project()
-        async with plugin.started(project=folder) as host:
-            yield cls(plugin, host, folder)
+        async with plugin.started(project=project) as host:
+            yield cls(plugin, host)
 
     # its verbs
 
@@ -122,7 +120,10 @@ class Backend:
         types = oracle.method_types(f"subject/{verb}")
         if types is None or types.result is None:
             raise ValueError(f"{verb} is no request of the protocol")
-        return oracle.mismatch(types.result, reply.result)
+        wrong = oracle.mismatch(types.result, reply.result)
+        if wrong is not None:
+            self.plugin.observed.mistyped.add(f"subject/{verb}")
+        return wrong
 
     def require_type(self, verb: str, reply: Reply) -> None:
         """Raises Failed for an error, and for a result of another type."""

@@ -25,15 +25,6 @@ async def kinds_are_claimed(plugin: PluginUnderTest) -> None:
             raise Failed(f"{claim!r} is neither the name of a kind nor a pattern such as issue.*")
 
 
-@check("subject.methods.list-and-get-are-advertised")
-async def core_is_advertised(plugin: PluginUnderTest) -> None:
-    """Looks for list and get, under any name, among what manifest and initialize advertise."""
-    backend = await Backend.shared(plugin)
-    lacking = [verb for verb in ("list", "get") if not backend.offers(verb)]
-    if lacking:
-        raise Failed(f"{' and '.join(lacking)} are not advertised; what is: {', '.join(sorted(plugin.spelled))}")
-
-
 @check("subject.methods.by-kind")
 async def served_by_kind(plugin: PluginUnderTest) -> None:
     """Asks <kind>/list and <kind>/get of each plain kind; an unknown id will do for get."""
@@ -128,11 +119,11 @@ async def ids_are_stable(plugin: PluginUnderTest) -> None:
 async def get_has_its_type(plugin: PluginUnderTest) -> None:
     """Gets a subject and holds the result against Subject, flat or nested."""
     backend = await Backend.shared(plugin)
-    made = await backend.given("create", **backend.create_params()) if backend.offers("create") else None
-    listed = made or next(iter(await backend.everything()), None)
-    if listed is None:
+    made = await _made_if_possible(backend)
+    listed = await backend.everything()
+    if not listed:
         raise Unproven(NO_SUBJECT)
-    reply = await backend.ask("get", id=listed["id"])
+    reply = await backend.ask("get", id=listed[0]["id"])
     if made is not None:
         await backend.drop(made)
     backend.require_type("get", reply)

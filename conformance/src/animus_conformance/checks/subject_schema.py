@@ -1,38 +1,11 @@
-"""Checks of a subject backend's schema, and of what it advertises (protocol §4)."""
+"""Checks of a subject backend's schema (protocol §4)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
-
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, UNKNOWN_ID, Backend
-from animus_conformance.checks.subject_stream import Watch, ask_to_watch
+from animus_conformance.checks.subject_backend import Backend
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Reply
-
-_HARMLESS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "update": {"id": UNKNOWN_ID, "patch": {}},
-    "next": {},
-    "status": {"id": UNKNOWN_ID, "status": "done"},
-    "delete": {"id": UNKNOWN_ID},
-    "schema": {},
-}
-
-
-@check("subject.methods.advertised-are-served")
-async def advertised_are_served(plugin: PluginUnderTest) -> None:
-    """Sends each advertised verb but list and get, with an id that nobody has where one is needed."""
-    backend = await Backend.shared(plugin)
-    for verb in [*_HARMLESS, "create", "watch"]:
-        if backend.offers(verb):
-            try:
-                reply = await _tried(backend, verb)
-            except Failed as failed:
-                raise Unproven(str(failed)) from None
-            if reply.code in NOT_SERVED:
-                raise Failed(f"{backend.method(verb)} is advertised, and it got {reply}")
 
 
 @check("subject.schema.has-its-type", method="subject/schema")
@@ -90,18 +63,3 @@ async def schema_status_values(plugin: PluginUnderTest) -> None:
         for subject in everything:
             if subject["status"] not in values:
                 raise Failed(f"{subject['id']} is {subject['status']}, and status_values are {', '.join(values)}")
-
-
-async def _tried(backend: Backend, verb: str) -> Reply:
-    """The answer to a request that leaves nothing behind. Raises Failed when there is none."""
-    if verb == "create":
-        reply = await backend.ask("create", **backend.create_params())
-        if reply.error is None:
-            await backend.drop(backend.typed("create", reply))
-        return reply
-    if verb == "watch":
-        request_id, reply = await ask_to_watch(backend)
-        if reply.error is None:
-            await Watch(backend, request_id, 0).end()
-        return reply
-    return await backend.ask(verb, **_HARMLESS[verb])

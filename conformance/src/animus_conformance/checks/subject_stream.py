@@ -148,7 +148,7 @@ async def changes_of(watch: Watch) -> AsyncGenerator[Change, None]:
     if not any(backend.offers(verb) for verb in ("create", "update", "status")):
         for _ in range(2):
             watch.mark()
-            await backend.plugin.stimulate("subject", backend.project)
+            await backend.plugin.stimulate("subject", backend.host.project)
             yield Change("the command stimulus.subject", {"id": _UNKNOWN_ID}, _ANY_KIND)
         return
     watch.mark()
