@@ -10,6 +10,7 @@ string:
   variables of this one.
 - `console eventually`: the block is repeated until its output fits.
 - `console like`: every line that is printed is one of the lines shown, in any number.
+- `console patient`: the block may take two minutes.
 - `console dry-run`: for this repository's own `make`, which is asked what it would do.
 - anything else is only shown.
 """
@@ -23,8 +24,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +36,7 @@ from typing import Final
 import pytest
 
 BLOCK_S: Final = 30.0
+PATIENT_S: Final = 120.0
 END_S: Final = 5.0
 REPOSITORY: Final = Path(__file__).parents[3]
 GIT_CONFIG: Final = "[init]\n\tdefaultBranch = main\n"
@@ -128,7 +132,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=BLOCK_S,
+            timeout=PATIENT_S if "patient" in block.words else BLOCK_S,
             check=False,
         )
         if not dry:
@@ -173,6 +177,33 @@ def new_reader() -> Iterator[Callable[[], Reader]]:
     finally:
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def new_author(new_reader: Callable[[], Reader]) -> Callable[[], Reader]:
+    """Makes readers with a Python environment of their own, in which what this one has is installed, too.
+
+    Nothing can be fetched: what pip is asked for is there, or is a folder.
+    """
+
+    def make() -> Reader:
+        reader = new_reader()
+        folder = reader.home / "environment"
+        venv.create(folder, symlinks=True)
+        [packages] = folder.glob("lib/python*/site-packages")
+        beside = sysconfig.get_path("purelib")
+        (packages / "beside.pth").write_text(f"import site; site.addsitedir({beside!r})\n")
+        python = folder / "bin" / "python"
+        beside_python = Path(sys.executable).parent
+        for script in [*beside_python.glob("animus*"), beside_python / "pip", beside_python / "pytest"]:
+            own = folder / "bin" / script.name
+            own.write_text(f'#!/bin/sh\nexec {python} {script} "$@"\n')
+            own.chmod(0o755)
+        env = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        path = f"{folder / 'bin'}{os.pathsep}{reader.env['PATH']}"
+        return Reader(reader.home, reader.cwd, {**reader.env, **env, "PATH": path})
+
+    return make
 
 
 def _processes_of(home: Path) -> list[int]:

@@ -37,7 +37,8 @@ FOLLOWED: Final = (
     ROOT / "sdk/README.md",
     ROOT / "core/README.md",
 )
-OURS: Final = (*FOLLOWED, DOCS / "index.md", *sorted((DOCS / "reference").glob("*.md")))
+AUTHORED: Final = DOCS / "tutorial-plugin.md"
+OURS: Final = (*FOLLOWED, AUTHORED, DOCS / "index.md", *sorted((DOCS / "reference").glob("*.md")))
 MODELS: Final[Mapping[str, type[definitions.Definition]]] = {
     "Workflow": definitions.WorkflowDefinition,
     "Phase entry": definitions.PhaseEntry,
@@ -59,6 +60,11 @@ MODELS: Final[Mapping[str, type[definitions.Definition]]] = {
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_reader_who_follows_the_page_sees_what_it_says(new_reader, page):
     assert new_reader().follow(page) > 0
+
+
+@pytest.mark.timeout(300)  # it judges a plugin twice, and makes a daemon work with it
+def test_an_author_who_follows_the_tutorial_has_a_plugin_that_works(new_author):
+    assert new_author().follow(AUTHORED) > 0
 
 
 def test_the_reader_notices_a_page_that_is_wrong(new_reader, tmp_path):
