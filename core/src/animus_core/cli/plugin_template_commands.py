@@ -1,0 +1,73 @@
+"""`animus plugin new | template check`: a new plugin from a template, and what its template has changed since.
+
+Called by `main.py`; below lies the distribution `animus-templates`, which an operator need not have: it is imported
+when a command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from animus_core.cli.output import Output
+from animus_core.errors import Conflict, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from animus_templates import ChangedFile
+
+__all__ = ["new", "template_check"]
+
+_CHANGED: Final = 1
+
+
+def new(args: argparse.Namespace, output: Output) -> int:
+    """Make the project of a plugin, and say what to do with it."""
+    given = {"description": args.description, "author": args.author, "license": args.license}
+    with _templates():
+        from animus_templates import render
+
+        project = render(args.kind, args.name, args.path, {name: one for name, one in given.items() if one is not None})
+    folder = shlex.quote(str(project))
+    commands = [f"cd {folder}", 'pip install -e ".[dev]" && pytest', "animus plugin install --dev ."]
+    data = {"project": str(project.resolve()), "name": project.name, "kind": args.kind, "next": commands}
+    output.result(data, "\n".join([f"made {project}", "Next:", *(f"  {one}" for one in commands)]))
+    return 0
+
+
+def template_check(args: argparse.Namespace, output: Output) -> int:
+    """Show what a project's template has changed since; exit code 1 if there is something."""
+    with _templates():
+        from animus_templates import check
+
+        changes = check(args.path)
+    files = [{"path": one.path, "changed_by_you": one.by_author, "diff": one.diff} for one in changes]
+    output.result({"changed": bool(changes), "files": files}, lambda: _told(changes))
+    return _CHANGED if changes else 0
+
+
+def _told(changes: list[ChangedFile]) -> str:
+    if not changes:
+        return "the template has not changed"
+    who = {False: "changed by the template", True: "changed by you and by the template"}
+    return "\n".join(f"{one.path}: {who[one.by_author]}\n{one.diff}" for one in changes)
+
+
+@contextmanager
+def _templates() -> Iterator[None]:
+    """What the templates refuse, as this command's errors. Raises Unavailable where they are not installed."""
+    try:
+        from animus_templates import ProjectExists, TemplatesError
+    except ImportError as error:
+        hint = "Install them beside animus: pip install animus-templates"
+        raise Unavailable("the templates of plugins are not installed", hint=hint) from error
+    try:
+        yield
+    except ProjectExists as error:
+        raise Conflict(error.message, hint=error.hint) from error
+    except TemplatesError as error:
+        raise InvalidInput(error.message, hint=error.hint) from error
+    except OSError as error:
+        raise Unavailable(f"{error.filename}: {error.strerror}", hint="Mend that, or name another folder.") from error

@@ -1,0 +1,1 @@
+"""The Animus plugin {{ cookiecutter.__distribution }}."""
