@@ -1,0 +1,137 @@
+"""Checks of what a trigger says it does, and of the events that it tells (protocol §4).
+
+What holds over the end of a process is looked at in `trigger_restart.py`, the ways to watch in `trigger_watch.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from animus_conformance import oracle
+from animus_conformance.checks.registry import check
+from animus_conformance.checks.trigger_lives import lives_of
+from animus_conformance.checks.trigger_stream import ACK, EVENT, SCHEMA, WATCH, wrong_type
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import REFUSALS
+
+_HOW_TO_CONFIGURE = 'conformance.toml: [params."trigger/watch"] config = {triggers = [{id = "…", config = {…}}]}'
+
+
+@check("trigger.schema.result-has-its-type", method=SCHEMA)
+async def schema_has_its_type(plugin: PluginUnderTest) -> None:
+    """Asks for the schema and holds it against TriggerSchema."""
+    host = await plugin.shared()
+    await host.typed(SCHEMA)
+
+
+@check("trigger.schema.agrees-with-methods", method=SCHEMA)
+async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
+    """Looks for trigger/ack among the advertised methods where supports_ack is true."""
+    host = await plugin.shared()
+    schema = await host.given(SCHEMA)
+    if schema["supports_ack"] and ACK not in plugin.advertised:
+        raise Failed(f"supports_ack is true, and {ACK} is not among the advertised methods")
+
+
+@check("trigger.watch.is-advertised")
+async def watch_is_advertised(plugin: PluginUnderTest) -> None:
+    """Looks for trigger/watch among the methods of the manifest and of initialize."""
+    await plugin.shared()
+    if WATCH not in plugin.advertised:
+        told = ", ".join(sorted(plugin.advertised)) or "no methods"
+        raise Failed(f"{WATCH} is not advertised; advertised are {told}")
+
+
+@check("trigger.watch.result-has-its-type", method=WATCH)
+async def watch_has_its_type(plugin: PluginUnderTest) -> None:
+    """Watches with the configuration of the settings and holds the result against Watching."""
+    lives = await lives_of(plugin)
+    reply = lives.given(lives.opening)
+    if reply.code in REFUSALS:
+        raise Unproven(f"{WATCH} is advertised and refused: {reply}")
+    if reply.code == -32602 and "config" not in plugin.params(WATCH):
+        raise Unproven(f"it does not watch without a configuration ({reply}): give it one in {_HOW_TO_CONFIGURE}")
+    if reply.error is not None:
+        raise Failed(f"{WATCH} was refused: {reply}")
+    wrong = wrong_type(plugin, WATCH, reply)
+    if wrong is not None:
+        raise Failed(wrong)
+
+
+@check("trigger.watch.silent-without-cause", method=WATCH)
+async def silent_without_cause(plugin: PluginUnderTest) -> None:
+    """Watches a new project in which nothing happens, and waits for a short while."""
+    lives = await lives_of(plugin)
+    told = lives.given(lives.uncaused)
+    if told:
+        raise Failed(f"nothing has happened, and {len(told)} events came, the first with the id {told[0].event_id!r}")
+
+
+@check("trigger.event.comes", method=WATCH)
+async def event_comes(plugin: PluginUnderTest) -> None:
+    """Makes something happen three times while it watches, and waits for an event each time."""
+    lives = await lives_of(plugin)
+    for number, one in enumerate(lives.caused or lives.given(None), start=1):
+        if one.failure is not None:
+            raise Failed(f"when something happened, the stream ended with {json.dumps(one.failure):.300}")
+        if one.event is None and one.clash is None:
+            nth = f"the time number {number}" if number > 1 else "the first time"
+            raise Failed(f"within {plugin.patience.event_s:g} s nothing new is told of what happened {nth}")
+
+
+@check("trigger.event.has-its-type", method=WATCH)
+async def event_has_its_type(plugin: PluginUnderTest) -> None:
+    """Holds everything that was told in all processes that watched against TriggerEventParams."""
+    lives = await lives_of(plugin)
+    events = [told.params for host in lives.hosts for told in host.told if told.method == EVENT]
+    for params in events or lives.given(None):
+        wrong = oracle.mismatch("trigger#/$defs/TriggerEventParams", params)
+        if wrong is not None:
+            raise Failed(f"the params of an event have not the protocol's type ({wrong}): {json.dumps(params):.300}")
+
+
+@check("trigger.event.id-is-unique", method=WATCH)
+async def event_id_is_unique(plugin: PluginUnderTest) -> None:
+    """Compares the ids of the events of what happened three times, one after the other."""
+    lives = await lives_of(plugin)
+    for one in lives.caused or lives.given(None):
+        if one.clash is not None:
+            raise Failed(f"two events that say different things have the id {one.clash.event_id!r}")
+    lives.given(lives.first_told)
+
+
+@check("trigger.event.is-told-once", method=WATCH)
+async def event_is_told_once(plugin: PluginUnderTest) -> None:
+    """Counts the ids of the first process, a while after the last event."""
+    lives = await lives_of(plugin)
+    lives.require_claim("supports_dedup")
+    counts = Counter(one.event_id for one in lives.given(lives.first_told))
+    often = [event_id for event_id, count in counts.items() if count > 1]
+    if often:
+        raise Failed(
+            f"the schema says supports_dedup, and one watch told the event {often[0]!r} {counts[often[0]]} times"
+        )
+
+
+@check("trigger.event.names-its-trigger", method=WATCH)
+async def event_names_its_trigger(plugin: PluginUnderTest) -> None:
+    """Looks for the trigger_id of each event among the triggers of the settings' configuration."""
+    lives = await lives_of(plugin)
+    named = {one.trigger_id for one in lives.given(lives.first_told)} - {None}
+    configured = _configured(plugin.params(WATCH).get("config"))
+    if named and not configured:
+        raise Unproven(f"events name the trigger {min(map(str, named))!r}: say which there are in {_HOW_TO_CONFIGURE}")
+    if named - configured:
+        raise Failed(
+            f"an event has the trigger_id {min(map(str, named - configured))!r}, and configured are "
+            f"{', '.join(sorted(configured))}"
+        )
+
+
+def _configured(config: Any) -> set[Any]:
+    """The ids of the triggers in a configuration as daemons forward it."""
+    rows = config.get("triggers") if isinstance(config, dict) else None
+    return {row["id"] for row in rows if isinstance(row, dict) and "id" in row} if isinstance(rows, list) else set()

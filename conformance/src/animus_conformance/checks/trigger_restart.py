@@ -1,0 +1,192 @@
+"""Checks of events and acknowledgements over the end of a trigger's process, regular or not (protocol §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from animus_conformance.checks.registry import check
+from animus_conformance.checks.trigger_lives import Lives, lives_of
+from animus_conformance.checks.trigger_stream import ACK, WATCH, Event, ack_params, answer, wrong_type
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.host import REFUSALS, Reply
+
+_BY_NOTIFICATION, _BY_REQUEST, _LEFT = range(3)
+
+
+@check("trigger.restart.watches-on", method=WATCH)
+async def watches_on(plugin: PluginUnderTest) -> None:
+    """Shuts the plugin down, starts it anew in the same project, watches, and makes something happen."""
+    lives = await lives_of(plugin)
+    reply = lives.given(lives.reopening)
+    if reply.error is not None:
+        raise Failed(f"after a restart {WATCH} got {reply}")
+    again = lives.given(lives.caused_again)
+    if again.failure is not None:
+        raise Failed(f"after a restart the stream ended with {again.failure}")
+    if again.event is None and again.clash is None:
+        raise Failed(f"after a restart nothing new is told of what happens, within {plugin.patience.event_s:g} s")
+
+
+@check("trigger.restart.tells-what-is-left", method=WATCH)
+async def tells_what_is_left(plugin: PluginUnderTest) -> None:
+    """Looks in the second process for an event that was told in the first and not acknowledged."""
+    lives = await lives_of(plugin)
+    lives.require_claim("supports_resume")
+    left = lives.event(_LEFT)
+    if left.event_id not in _ids(lives.given(lives.told_again)):
+        _require_no_strangers(lives)
+        raise Failed(
+            f"the schema says supports_resume, and the event {left.event_id!r}, which was told and not acknowledged, "
+            f"is not told again after a restart"
+        )
+
+
+@check("trigger.restart.keeps-ids", method=WATCH)
+async def keeps_ids(plugin: PluginUnderTest) -> None:
+    """Compares what the second process tells, before anything new happens, with what the first one told."""
+    lives = await lives_of(plugin)
+    left = lives.event(_LEFT)
+    for one in lives.strangers:
+        if one.says_the_same_as(left):
+            raise Failed(f"the event {left.event_id!r} is told again under the id {one.event_id!r}")
+    if left.event_id in _ids(lives.given(lives.told_again)):
+        return
+    _require_no_strangers(lives)
+    if lives.claims("supports_resume"):
+        raise Unproven("an event that was not acknowledged is not told again")
+    raise NotAdvertised("no event is told again after a restart, and supports_resume does not say so")
+
+
+@check("trigger.restart.ids-stay-unique", method=WATCH)
+async def ids_stay_unique(plugin: PluginUnderTest) -> None:
+    """Compares the id of an event of something new in the second process with those of the first."""
+    lives = await lives_of(plugin)
+    again = lives.given(lives.caused_again)
+    if again.clash is not None:
+        raise Failed(f"after a restart a new event has the id {again.clash.event_id!r}, which another one had before")
+    if again.event is None:
+        raise Unproven("nothing new is told after a restart")
+
+
+@check("trigger.ack.result-has-its-type", method=ACK)
+async def ack_has_its_type(plugin: PluginUnderTest) -> None:
+    """Acknowledges an event by a request and holds the result against TriggerAckResult."""
+    reply = await _ack_reply(plugin)
+    wrong = wrong_type(plugin, ACK, reply)
+    if wrong is not None:
+        raise Failed(wrong)
+
+
+@check("trigger.ack.names-its-event", method=ACK)
+async def ack_names_its_event(plugin: PluginUnderTest) -> None:
+    """Compares event_id of the result with that of the request."""
+    try:
+        reply = await _ack_reply(plugin)
+    except Failed as failed:
+        raise Unproven(str(failed)) from None
+    event_id = reply.result.get("event_id") if isinstance(reply.result, dict) else None
+    if not isinstance(event_id, str):
+        raise Unproven(f"the result of {ACK} names no event")
+    asked = (await lives_of(plugin)).event(_BY_REQUEST).event_id
+    if event_id != asked:
+        raise Failed(f"the event {asked!r} was acknowledged, and the answer is about {event_id!r}")
+
+
+@check("trigger.ack.twice", method=ACK)
+async def ack_twice(plugin: PluginUnderTest) -> None:
+    """Acknowledges an event by a request a second time, then asks for $/ping."""
+    await _ack_reply_given(plugin)
+    lives = await lives_of(plugin)
+    for reply in (lives.given(lives.ack_again_reply), lives.given(lives.ping_reply)):
+        if reply.error is not None and reply.code is None:
+            raise Failed(f"after a second acknowledgement of one event {reply.error['message']}")
+
+
+@check("trigger.ack.is-final", method=ACK)
+async def ack_is_final(plugin: PluginUnderTest) -> None:
+    """Looks in the second process for an event that was acknowledged in the first, by a notification."""
+    lives = await _acknowledged(plugin)
+    done = lives.event(_BY_NOTIFICATION)
+    if done.event_id in _ids(lives.given(lives.told_again)):
+        raise Failed(f"the event {done.event_id!r} was acknowledged by a notification, and is told after a restart")
+    _require_no_strangers(lives)
+
+
+@check("trigger.ack.request-counts", method=ACK)
+async def ack_request_counts(plugin: PluginUnderTest) -> None:
+    """Looks in the second process for an event that was acknowledged in the first, by a request."""
+    lives = await _acknowledged(plugin)
+    _require_not(lives, _BY_NOTIFICATION)
+    done = lives.event(_BY_REQUEST)
+    if done.event_id in _ids(lives.given(lives.told_again)):
+        raise Failed(f"the event {done.event_id!r} was acknowledged by a request, and is told after a restart")
+    _require_no_strangers(lives)
+
+
+@check("trigger.ack.survives-a-kill", method=ACK)
+async def ack_survives_a_kill(plugin: PluginUnderTest) -> None:
+    """Looks in the third process for an event that was acknowledged by a request right before the second was killed."""
+    lives = await _acknowledged(plugin)
+    for number in (_BY_NOTIFICATION, _BY_REQUEST):
+        _require_not(lives, number)
+    _require_no_strangers(lives)
+    done = lives.event(_LEFT)
+    if done.event_id in _ids(lives.given(lives.told_after_kill)):
+        raise Failed(f"the event {done.event_id!r} was acknowledged, and is told after the process was killed")
+
+
+@check("trigger.ack.unknown-event", method=ACK)
+async def ack_of_an_unknown_event(plugin: PluginUnderTest) -> None:
+    """Acknowledges events that never were, by a notification and by a request."""
+    host = await plugin.shared()
+    await host.given("$/ping")
+    for event_id in ("an-event-that-never-was", ""):
+        params = ack_params(plugin, event_id)
+        host.tell(ACK, params)
+        reply = await answer(host, ACK, params)
+        if reply.error is not None and reply.code is None:
+            raise Failed(f"{ACK} of an unknown event: {reply.error['message']}")
+        await host.ask("$/ping")
+
+
+def _ids(events: Collection[Event]) -> set[str]:
+    return {one.event_id for one in events}
+
+
+def _require_no_strangers(lives: Lives) -> None:
+    """Raises Unproven when events came back under other ids: which of them is which cannot be said."""
+    if lives.strangers:
+        raise Unproven(f"after a restart unknown events are told, the first with id {lives.strangers[0].event_id!r}")
+
+
+def _require_not(lives: Lives, number: int) -> None:
+    """Raises Unproven when an event that was acknowledged in the first process is told in the second."""
+    if lives.event(number).event_id in _ids(lives.given(lives.told_again)):
+        raise Unproven("events come back after a restart though they were acknowledged in another way")
+
+
+async def _acknowledged(plugin: PluginUnderTest) -> Lives:
+    """The lives of a trigger that waits for acknowledgements. Raises NotAdvertised for another."""
+    lives = await lives_of(plugin)
+    lives.require_claim("supports_ack")
+    return lives
+
+
+async def _ack_reply(plugin: PluginUnderTest) -> Reply:
+    """The answer to an acknowledgement by request. Raises Failed when it was refused."""
+    lives = await lives_of(plugin)
+    reply = lives.given(lives.ack_reply)
+    if reply.code in REFUSALS:
+        raise Unproven(f"{ACK} is advertised and refused: {reply}")
+    if reply.error is not None:
+        raise Failed(f"{ACK} of an event that was told got {reply}")
+    return reply
+
+
+async def _ack_reply_given(plugin: PluginUnderTest) -> None:
+    """Raises Unproven when the first acknowledgement by request got no result."""
+    try:
+        await _ack_reply(plugin)
+    except Failed as failed:
+        raise Unproven(f"first {failed}") from None

@@ -1,0 +1,184 @@
+"""How the checks of triggers watch, and read what is told in whichever form it comes (protocol §4).
+
+Used by the `trigger` modules of this room; below it lie the plugin under test and the oracle.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from animus_conformance import oracle
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import Host, Reply
+
+__all__ = [
+    "ACK",
+    "EVENT",
+    "SCHEMA",
+    "WATCH",
+    "Caused",
+    "Event",
+    "Stream",
+    "ack_params",
+    "answer",
+    "caused",
+    "wrong_type",
+]
+
+WATCH: Final = "trigger/watch"
+ACK: Final = "trigger/ack"
+SCHEMA: Final = "trigger/schema"
+EVENT: Final = "trigger/event"
+
+_EVENT_TYPE: Final = "trigger#/$defs/TriggerEventParams"
+_STATUS: Final = "accepted"
+
+
+class Event(NamedTuple):
+    """An event, read from any of its forms; its id tells it from others, what else it says may be told again."""
+
+    event_id: str
+    trigger_id: str | None
+    payload: Any
+
+    def says_the_same_as(self, other: Event) -> bool:
+        """Whether trigger and payload are equal, whatever the ids."""
+        return (self.trigger_id, self.payload) == (other.trigger_id, other.payload)
+
+
+class Caused(NamedTuple):
+    """What came after something was made to happen: a new event within `seconds`, or nothing new.
+
+    Then `clash` is an event that says something new under an id that was there before, and `failure` is the error that
+    ended the stream.
+    """
+
+    event: Event | None
+    clash: Event | None
+    failure: Any
+    seconds: float
+
+
+class Stream:
+    """A watch of one process: the answer that opened it or did not, and what it has told since it was asked for."""
+
+    def __init__(self, host: Host, after: int, request_id: int, reply: Reply) -> None:
+        self._after = after
+        self.host = host
+        self.request_id = request_id
+        self.reply = reply
+
+    @classmethod
+    async def ask(cls, plugin: PluginUnderTest, host: Host, **params: Any) -> Stream:
+        """Ask for a watch with the settings' configuration, whatever the answer; an event may come before it."""
+        after = len(host.told)
+        request_id = host.send(WATCH, plugin.params(WATCH, **params))
+        return cls(host, after, request_id, await _reply(host, request_id))
+
+    @classmethod
+    async def open(cls, plugin: PluginUnderTest, host: Host) -> Stream:
+        """The same, for checks that build on it. Raises Unproven when there is no result."""
+        stream = await cls.ask(plugin, host)
+        stream.require_open()
+        return stream
+
+    def require_open(self) -> None:
+        """Raises Unproven when the watch was not opened."""
+        if self.reply.error is not None:
+            raise Unproven(f"first {WATCH} was refused: {self.reply}")
+
+    def events(self) -> list[Event]:
+        """What was told so far. Raises Unproven when some of it has not the protocol's type."""
+        return [one for one in map(_read, self._told()) if one is not None]
+
+    def failure(self) -> Any:
+        """The error that ended the stream; None while there is none."""
+        errors = (params.get("error") for params in self._told() if isinstance(params, Mapping))
+        return next((error for error in errors if error is not None), None)
+
+    async def fails(self) -> bool:
+        """Whether the stream ends with an error, in time."""
+        return await self.host.next_told(EVENT, _is_failure, after=self._after) is not None
+
+    async def tells(self, wanted: Event, within_s: float) -> bool:
+        """Whether `wanted` is told within so many seconds, under its own id or another."""
+
+        def is_it(params: Any) -> bool:
+            event = _read(params)
+            return event is not None and (event.event_id == wanted.event_id or event.says_the_same_as(wanted))
+
+        return await self.host.next_told(EVENT, is_it, after=self._after, within_s=within_s) is not None
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much time go by, for what is still to come."""
+        await self.host.next_told(EVENT, lambda _: False, after=self._after, within_s=seconds)
+
+    def _told(self) -> list[Any]:
+        return [told.params for told in self.host.told[self._after :] if told.method == EVENT]
+
+
+async def caused(plugin: PluginUnderTest, stream: Stream, known: Mapping[str, Event]) -> Caused:
+    """Make something happen and wait for an event that is not among the `known` ones.
+
+    Raises Unproven when nothing can be made to happen, or when events have not the protocol's type.
+    """
+    host, after = stream.host, len(stream.host.told)
+    began = time.monotonic()
+    await plugin.stimulate("event", host.project)
+
+    def is_new(params: Any) -> bool:
+        return _is_failure(params) or getattr(_read(params), "event_id", None) not in known
+
+    told = await host.next_told(EVENT, is_new, after=after)
+    seconds = time.monotonic() - began
+    if told is not None and not _is_failure(told.params):
+        return Caused(_read(told.params), None, None, seconds)
+    again = [_read(one.params) for one in host.told[after:] if one.method == EVENT]
+    clash = [one for one in again if one is not None and not one.says_the_same_as(known.get(one.event_id, one))]
+    return Caused(None, clash[0] if clash else None, stream.failure(), seconds)
+
+
+async def answer(host: Host, method: str, params: Mapping[str, Any]) -> Reply:
+    """The answer to a request; where none comes, an error without a code that says so."""
+    return await _reply(host, host.send(method, params))
+
+
+def wrong_type(plugin: PluginUnderTest, method: str, reply: Reply) -> str | None:
+    """How a result is not of the type of `method`; whoever looks at results later in the run need not say it again."""
+    types = oracle.method_types(method)
+    wrong = None if types is None or types.result is None else oracle.mismatch(types.result, reply.result)
+    if wrong is None:
+        return None
+    plugin.observed.mistyped.add(method)
+    return f"the result of {method} has not the protocol's type ({wrong})"
+
+
+def ack_params(plugin: PluginUnderTest, event_id: str) -> dict[str, Any]:
+    """What a host says once an event is safe with it."""
+    return plugin.params(ACK, event_id=event_id, status=_STATUS)
+
+
+async def _reply(host: Host, request_id: int) -> Reply:
+    try:
+        return await host.reply(request_id)
+    except Failed as failed:
+        return Reply(None, {"code": None, "message": str(failed)}, len(host.told))
+
+
+def _is_failure(params: Any) -> bool:
+    return isinstance(params, Mapping) and params.get("error") is not None
+
+
+def _read(params: Any) -> Event | None:
+    """An event out of any of its forms; None for a failure. Raises Unproven for another type."""
+    if oracle.mismatch(_EVENT_TYPE, params) is not None:
+        raise Unproven(f"there are events of another type: {json.dumps(params):.300}")
+    if _is_failure(params):
+        return None
+    event = params if params.get("event") is None else params["event"]
+    event_id = event["event_id"] if "event_id" in event else event["id"]
+    return Event(event_id, event.get("trigger_id"), event.get("payload"))
