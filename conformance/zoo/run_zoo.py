@@ -1,7 +1,9 @@
 """The suite judged: does each broken plugin fail exactly the check that it was made for, and no good one any?
 
-`make zoo`, and `run_zoo.py [--json] [--only NAME …] [--kind KIND]`. Every mutant and every good plugin goes through the
-whole suite. It counts requirements, not checks, so that a trivial check earns nothing.
+`make zoo`, and `run_zoo.py [--json] [--quick] [--only NAME …] [--kind KIND]`. Every good plugin and the first mutant of
+each requirement go through the whole suite, further mutants of the same requirement through the levels up to its own.
+It counts requirements, not checks, so that a trivial check earns nothing. `--quick` takes the first mutants alone, up
+to their own levels.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from mutation import MUTANTS, Mutant
+
 from animus_conformance.budget.limits import Budget
 from animus_conformance.checks.registry import Check, checks_for
 from animus_conformance.kinds import KINDS, Kind
@@ -26,7 +30,6 @@ from animus_conformance.requirements.manifest import requirements
 from animus_conformance.run import Report, run
 from animus_conformance.settings import Settings, read_settings
 from animus_conformance.verdict import Level, Unproven, Verdict
-from mutation import MUTANTS, Mutant
 
 HERE: Final = Path(__file__).parent
 AT_ONCE: Final = 4
@@ -81,8 +84,8 @@ def mutants() -> list[Mutant]:
     return list(MUTANTS.values())
 
 
-async def judge(name: str, good: Good, command: Sequence[str], wanted: str | None) -> Judged:
-    """Run the whole suite over one plugin; `wanted` is the one requirement that has to fail, None for a good one."""
+async def judge(name: str, good: Good, command: Sequence[str], wanted: str | None, *, whole: bool) -> Judged:
+    """Run the suite over one plugin; `wanted` is the one requirement that has to fail, None for a good one."""
     began = time.monotonic()
     patience = Patience() if _is_costly(wanted) else good.patience
     plugin = PluginUnderTest(
@@ -90,7 +93,7 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
     )
     try:
         await plugin.look()
-        report = await run(plugin, _checks(plugin.kind, wanted))
+        report = await run(plugin, _checks(plugin.kind, wanted, whole=whole))
     except Unproven as unproven:
         return Judged(name, False, [], [str(unproven)], time.monotonic() - began)
     finally:
@@ -103,11 +106,14 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
     return Judged(name, fine, failed, unproven, time.monotonic() - began)
 
 
-def _checks(kind: Kind, wanted: str | None) -> list[Check]:
-    """Everything up to L3. What costs too much is judged by L4 alone, where nothing else has to bear its slowness."""
+def _checks(kind: Kind, wanted: str | None, *, whole: bool) -> list[Check]:
+    """Everything up to L3, or up to the wanted requirement's level.
+
+    What costs too much is judged by L4 alone, where nothing else has to bear its slowness.
+    """
     if _is_costly(wanted):
         return [one for one in checks_for(kind, Level.L4) if one.requirement.level is Level.L4]
-    return checks_for(kind, Level.L3)
+    return checks_for(kind, Level.L3 if whole or wanted is None else requirements()[wanted].level)
 
 
 def _is_costly(wanted: str | None) -> bool:
@@ -128,11 +134,13 @@ async def judge_all(options: argparse.Namespace) -> dict[str, Any]:
     if options.only:
         chosen = [one for one in chosen if one.name in options.only]
         plugins = [one for one in plugins if one.name in options.only]
+    if options.quick:
+        chosen = [one for one in chosen if one.name == one.requirement_id]
     room = asyncio.Semaphore(AT_ONCE)
 
     async def judged(name: str, base: Good, command: Sequence[str], wanted: str | None) -> Judged:
         async with room:
-            result = await judge(name, base, command, wanted)
+            result = await judge(name, base, command, wanted, whole=name == wanted and not options.quick)
         mark = "fine" if result.fine else "WRONG"
         sys.stderr.write(f"{mark:5} {result.seconds:6.1f} s  {name}\n")
         return result
@@ -167,6 +175,7 @@ def main() -> None:
     """The command line; exit 0 when every requirement is covered and caught, and no good plugin fails anything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--quick", action="store_true", help="the first mutant of each requirement, no deeper than it")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this mutant or good plugin alone")
     parser.add_argument("--kind", choices=[*KINDS], help="the animals of one kind alone")
     options = parser.parse_args()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from animus_conformance.checks.log_storage_entries import Journal, difference
 
 

@@ -1,6 +1,7 @@
 """What the fake daemon says: always the same, with words that nobody would make up (protocol §5).
 
-Asked by `fake_daemon.py`; by `TELLING` the checks recognise an answer that came through a transport. Nothing lies below.
+Asked by `fake_daemon.py`; by `TELLING` the checks recognise an answer that came through a transport. Nothing lies
+below.
 """
 
 from __future__ import annotations

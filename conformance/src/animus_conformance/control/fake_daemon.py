@@ -51,7 +51,8 @@ class FakeDaemon:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams: list[_Stream] = []
-        self._held: list[Callable[[], None]] | None = None
+        self._held: list[Callable[[], None]] = []
+        self._holds = False
         self._told = 0
         self._news = asyncio.Event()
 
@@ -83,16 +84,21 @@ class FakeDaemon:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        self._held = None
+        self._held, self._holds = [], False
         self.path.unlink(missing_ok=True)
 
     def hold(self) -> None:
-        """Answer nothing from now on."""
-        self._held = []
+        """Hold the answers to what is asked from now on back."""
+        self._holds = True
+
+    def let_pass(self) -> None:
+        """Answer what is asked from now on at once; what is held back stays so."""
+        self._holds = False
 
     def release(self) -> None:
-        """Answer what was held back, and from now on at once."""
-        held, self._held = self._held or [], None
+        """Answer what is held back, and from now on at once."""
+        self._holds = False
+        held, self._held = self._held, []
         for answer in held:
             answer()
 
@@ -152,7 +158,7 @@ class FakeDaemon:
         if method in STREAMS:
             _write(writer, {"id": request_id, "result": {"watching": True}})
             self._streams.append(_Stream(writer, request_id, method))
-        elif self._held is not None:
+        elif self._holds:
             self._held.append(lambda: _say(writer, request_id, method))
         else:
             _say(writer, request_id, method)
@@ -192,4 +198,4 @@ def _short_folder() -> Path:
     if len(bytes(folder / "control.sock")) <= _MAX_PATH_BYTES:
         return folder
     folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="animus-control-", dir="/tmp"))  # noqa: S108 - only the folder made there is used, and it is the user's alone
+    return Path(tempfile.mkdtemp(prefix="animus-control-", dir="/tmp"))

@@ -61,7 +61,7 @@ class Request(NamedTuple):
 
     path: str
     method: str = "GET"
-    headers: Mapping[str, str] = {}  # noqa: RUF012 - nobody changes it
+    headers: Mapping[str, str] = {}
     body: str = ""
 
     def __str__(self) -> str:

@@ -1,0 +1,131 @@
+"""Checks of starts that cannot or need not succeed: nothing is claimed that is not so (protocol §4)."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from animus_conformance.checks.registry import check
+from animus_conformance.checks.transport_listening import (
+    LOOPBACK,
+    SHUTDOWN,
+    SHUTDOWN_S,
+    START,
+    address_in,
+    alive,
+    free_address,
+    given_start,
+    info_in,
+    is_reachable,
+    listening,
+    require_served,
+    shared_listening,
+    start,
+)
+from animus_conformance.control.fake_daemon import FakeDaemon
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.host import Reply
+from animus_conformance.wire.http import Address, read_address
+
+_BAD_ADDRESSES: Final = ("127.0.0.1:99999", "not an address")
+
+
+@check("transport.start.taken-address-is-not-claimed", method=START)
+async def taken_address_is_not_claimed(plugin: PluginUnderTest) -> None:
+    """Listens itself on a port, asks the plugin to listen there, and looks at the answer and whether it lives."""
+    async with FakeDaemon.running() as daemon, plugin.started() as host:
+        with _listener() as sock:
+            taken = Address(LOOPBACK, sock.getsockname()[1])
+            reply = await start(plugin, host, daemon.path, bind_addr=str(taken))
+            await alive(host, f"after a start on {taken}, which was taken")
+            if reply.error is not None:
+                return
+            told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
+            if told is None or told.port == taken.port or not await is_reachable(told):
+                raise Failed(f"somebody else listens on {taken}, and {START} for it got {reply}")
+
+
+@check("transport.start.names-a-taken-address", method=START)
+async def names_a_taken_address(plugin: PluginUnderTest) -> None:
+    """As for the claim, and looks for the category address_in_use."""
+    async with FakeDaemon.running() as daemon, plugin.started() as host:
+        with _listener() as sock:
+            taken = Address(LOOPBACK, sock.getsockname()[1])
+            reply = await given_start(plugin, host, daemon, bind_addr=str(taken))
+            require_served(reply)
+        told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
+        if told is not None and told.port == taken.port:
+            raise Unproven(f"it claims to listen on {taken}, where somebody else listens")
+        if reply.category != "address_in_use":
+            raise Failed(f"somebody else listens on {taken}, and {START} for it got {reply}")
+
+
+@check("transport.start.bad-address", method=START)
+async def bad_address(plugin: PluginUnderTest) -> None:
+    """Asks for addresses that there cannot be."""
+    async with FakeDaemon.running() as daemon, plugin.started() as host:
+        for bad in _BAD_ADDRESSES:
+            reply = await start(plugin, host, daemon.path, bind_addr=bad)
+            if reply.error is None:
+                raise Failed(f"with bind_addr {bad!r}, {START} got {reply}")
+
+
+@check("transport.start.bad-params", method=START)
+async def bad_params(plugin: PluginUnderTest) -> None:
+    """Asks with numbers in place of paths and addresses."""
+    async with FakeDaemon.running() as daemon, plugin.started() as host:
+        wrong: tuple[dict[str, Any], ...] = ({"control_socket_path": 7}, {"project_root": [1]}, {"bind_addr": 8080})
+        for params in wrong:
+            reply = await start(plugin, host, daemon.path, **params)
+            require_served(reply)
+            if reply.code != -32602:
+                raise Failed(f"with {params}, {START} got {reply}, and not the error -32602")
+
+
+@check("transport.start.without-a-daemon", method=START)
+async def without_a_daemon(plugin: PluginUnderTest) -> None:
+    """Starts it with a control socket that is not there: refused or listening, and alive."""
+    await shared_listening(plugin)
+    async with plugin.started() as host:
+        reply = await start(plugin, host, Path(host.project) / "no-daemon.sock")
+        await alive(host, "after a start without a daemon")
+        if reply.error is None:
+            await _require_reach(reply, "without a daemon")
+
+
+@check("transport.start.twice", method=START)
+async def start_twice(plugin: PluginUnderTest) -> None:
+    """Starts a transport that listens, for another address: one of the two addresses is served as the answer says."""
+    async with listening(plugin) as (transport, first):
+        reply = await start(plugin, transport.host, transport.daemon.path)
+        await alive(transport.host, "after a second start")
+        if reply.error is None:
+            await _require_reach(reply, "for the second time")
+        elif not await is_reachable(first):
+            raise Failed(f"a second start was refused ({reply}), and yet nobody listens on {first} any more")
+
+
+@check("transport.start.after-shutdown", method=START)
+async def start_after_shutdown(plugin: PluginUnderTest) -> None:
+    """Starts it, shuts it down, and starts it again: refused or listening, and alive."""
+    async with listening(plugin) as (transport, _):
+        await transport.host.given(SHUTDOWN, within_s=SHUTDOWN_S)
+        reply = await start(plugin, transport.host, transport.daemon.path)
+        await alive(transport.host, "after a start that followed a shutdown")
+        if reply.error is None:
+            await _require_reach(reply, "after a shutdown")
+
+
+async def _require_reach(reply: Reply, when: str) -> None:
+    if not await is_reachable(address_in(info_in(reply))):
+        raise Failed(f"started {when} it says {reply}, and nobody listens there")
+
+
+def _listener() -> socket.socket:
+    """A socket that listens on a port of the loopback."""
+    sock = socket.socket()
+    sock.bind((LOOPBACK, free_address().port))
+    sock.listen(1)
+    return sock
