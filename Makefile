@@ -10,7 +10,7 @@ PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)
 BENCH := .venv-bench
 VSCODE_JSONRPC := vscode-jsonrpc@10.0.0
 
-.PHONY: help demo demo-wheels test hostile faults check bench format templates clean
+.PHONY: help demo demo-wheels test hostile faults zoo templates check bench format clean
 
 help:
 	@echo "make demo         the main job on real input, with a live view   (JSON=1: one JSON object last)"
@@ -18,7 +18,8 @@ help:
 	@echo "make check        format, lint, types, layers"
 	@echo "make hostile      plugins that misbehave, kill storms           (minutes; JSON=1: one JSON object last)"
 	@echo "make faults       every process killed at every crash point      (minutes)"
-	@echo "make templates    every plugin template: made, tested, judged         (minutes; JSON=1: one JSON object last)"
+	@echo "make zoo          broken plugins judge the conformance suite    (QUICK=1: less; JSON=1: one JSON object last)"
+	@echo "make templates    every plugin template: made, tested, judged   (minutes; JSON=1: one JSON object last)"
 	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
 	@echo "make format       let ruff rewrite what it can"
@@ -35,6 +36,9 @@ hostile: $(VENV)
 
 faults: $(VENV)
 	@$(BIN)/python -m pytest -q -n auto -m long core/tests/end_to_end
+
+zoo: $(VENV)
+	@$(BIN)/python conformance/zoo/run_zoo.py $(if $(JSON),--json) $(if $(QUICK),--quick)
 
 templates: $(VENV)
 	@$(BIN)/python templates/prove.py $(if $(JSON),--json)
