@@ -32,7 +32,7 @@ from animus_conformance.settings import Settings, read_settings
 from animus_conformance.verdict import Level, Unproven, Verdict
 
 HERE: Final = Path(__file__).parent
-AT_ONCE: Final = 4
+AT_ONCE: Final = 6
 SEED: Final = 1
 EXAMPLES: Final = 50
 FINE: Final = (Verdict.PASS, Verdict.NOT_ADVERTISED)

@@ -1,6 +1,7 @@
 """`conformance.toml`: what a plugin needs to be judged, and which failures are expected for how long.
 
-Read by the CLI and the pytest plugin; below it lies tomllib. Every mistake is named with its key.
+Read by the CLI and the pytest door; below it lie tomllib, the requirements and the methods of the protocol. Every
+mistake is named with its key.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from animus_conformance import oracle
 from animus_conformance.errors import BadSettings
 from animus_conformance.kinds import KINDS
+from animus_conformance.requirements.manifest import requirements
 from animus_conformance.verdict import Level
 
-__all__ = ["FILE_NAME", "ExpectedFailure", "Settings", "read_settings"]
+__all__ = ["FILE_NAME", "ExpectedFailure", "Settings", "read_settings", "settings_for"]
 
 FILE_NAME: Final = "conformance.toml"
 _KEYS: Final = frozenset(
     {"kind", "level", "environment", "project", "setup", "stimulus", "params", "expected_failures"}
 )
+_COMMAND_KEYS: Final = frozenset({"command"})
+_EXPECTED_KEYS: Final = frozenset({"id", "reason", "expires"})
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,26 @@ class Settings:
     expected_failures: Mapping[str, ExpectedFailure] = field(default_factory=dict)
 
 
+def settings_for(path: Path | None, *folders: Path) -> Settings:
+    """The settings in `path`; without one those of the first folder that has any. Raises BadSettings."""
+    if path is not None:
+        return read_settings(path)
+    for folder in folders:
+        if (folder / FILE_NAME).is_file():
+            return read_settings(folder / FILE_NAME)
+    return Settings()
+
+
 def read_settings(path: Path) -> Settings:
     """The settings in `path`. Raises BadSettings."""
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{path}: {error}") from error
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{path} is no TOML: {error}") from error
     return _Reader(path).settings(document)
 
 
@@ -68,8 +88,7 @@ class _Reader:
         self._path = path
 
     def settings(self, document: Mapping[str, Any]) -> Settings:
-        for key in document.keys() - _KEYS:
-            raise self._wrong(key, f"unknown; known are {', '.join(sorted(_KEYS))}")
+        self._known_keys(document, _KEYS, "")
         kind = document.get("kind")
         if kind is not None and kind not in KINDS:
             raise self._wrong("kind", f"{kind!r} is none of {', '.join(KINDS)}")
@@ -87,7 +106,7 @@ class _Reader:
                 name: self._command(table, f"stimulus.{name}")
                 for name, table in self._table(document, "stimulus").items()
             },
-            params={name: dict(self._table(document["params"], name)) for name in self._table(document, "params")},
+            params=self._params(self._table(document, "params")),
             expected_failures=self._expected(document.get("expected_failures", [])),
         )
 
@@ -112,7 +131,16 @@ class _Reader:
         command = table.get("command") if isinstance(table, Mapping) else None
         if not isinstance(command, list) or not command:
             raise self._wrong(where, 'expected command = ["program", "argument", …]')
+        self._known_keys(table, _COMMAND_KEYS, f"{where}.")
         return self._texts(command, f"{where}.command")
+
+    def _params(self, tables: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        for name in tables:
+            if oracle.method_types(name.partition(".")[0]) is None:
+                near = get_close_matches(name, [method for kind in KINDS.values() for method in kind.methods], n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise self._wrong("params", f"{name!r} is no method of the protocol{hint}")
+        return {name: dict(self._table(tables, name, f"params.{name}")) for name in tables}
 
     def _expected(self, rows: Any) -> Mapping[str, ExpectedFailure]:
         found: dict[str, ExpectedFailure] = {}
@@ -120,18 +148,33 @@ class _Reader:
             where = f"expected_failures number {number}"
             if not isinstance(row, Mapping):
                 raise self._wrong(where, "expected a table [[expected_failures]]")
+            self._known_keys(row, _EXPECTED_KEYS, f"{where}: ")
             expires = row.get("expires")
             if not isinstance(expires, date):
                 raise self._wrong(where, "expires: expected a date as in expires = 2027-01-31")
-            name = self._text(row.get("id"), f"{where}: id")
+            name = self._requirement(row.get("id"), f"{where}: id")
+            if name in found:
+                raise self._wrong(where, f"id: {name} was named before")
             reason = self._text(row.get("reason"), f"{where}: reason")
             found[name] = ExpectedFailure(name, reason, date(expires.year, expires.month, expires.day))
         return found
 
-    def _table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    def _requirement(self, value: Any, where: str) -> str:
+        name = self._text(value, where)
+        if name not in requirements():
+            near = get_close_matches(name, requirements(), n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "animus-conformance list shows all"
+            raise self._wrong(where, f"no requirement has the id {name!r}; {hint}")
+        return name
+
+    def _known_keys(self, table: Mapping[str, Any], known: frozenset[str], before: str) -> None:
+        for key in sorted(table.keys() - known):
+            raise self._wrong(f"{before}{key}", f"unknown; known are {', '.join(sorted(known))}")
+
+    def _table(self, document: Mapping[str, Any], key: str, where: str | None = None) -> Mapping[str, Any]:
         value = document.get(key, {})
         if not isinstance(value, Mapping):
-            raise self._wrong(key, "expected a table")
+            raise self._wrong(where or key, "expected a table")
         return value
 
     def _texts(self, value: Any, where: str) -> Sequence[str]:

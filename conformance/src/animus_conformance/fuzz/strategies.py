@@ -88,7 +88,9 @@ def _object(schema: Mapping[str, Any], bundle: str, depth: int) -> st.SearchStra
     known = st.fixed_dictionaries({name: one for name, one in members.items() if name in required}, optional=optional)
     if properties:
         return known
-    return st.dictionaries(_TEXTS, any_json(), max_size=0 if depth >= _MAX_DEPTH else 3)
+    more = schema.get("additionalProperties")
+    values = _of(more, bundle, depth + 1) if isinstance(more, dict) else any_json()
+    return st.dictionaries(_TEXTS, values, max_size=0 if depth >= _MAX_DEPTH else 3)
 
 
 def _one_wrong(value: Any) -> st.SearchStrategy[Any]:

@@ -33,18 +33,17 @@ def require_writable(paths: Mapping[str, Path]) -> None:
     """See that every report can be written, by format. Raises UsageMistake."""
     taken: dict[Path, str] = {}
     for name, path in paths.items():
-        target = path.resolve()
-        if target in taken:
-            raise UsageMistake(f"--{name} and --{taken[target]} name the same file: {path}")
-        taken[target] = name
-        try:
-            if target.is_dir():
-                raise IsADirectoryError(0, "it is a folder")
-            if _is_replaced(target):
-                with tempfile.TemporaryFile(dir=target.parent):
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            raise UsageMistake(f"--{name} and --{other} name the same file: {path}")
+        if path.is_dir():
+            raise UsageMistake(f"--{name}: {path} cannot be written: it is a folder")
+        if _is_replaced(path):
+            try:
+                with tempfile.TemporaryFile(dir=path.resolve().parent):
                     pass
-        except OSError as error:
-            raise _unwritable(name, path, error) from error
+            except OSError as error:
+                raise _unwritable(name, path, error) from error
 
 
 def write_reports(report: Report, paths: Mapping[str, Path]) -> None:
@@ -53,16 +52,21 @@ def write_reports(report: Report, paths: Mapping[str, Path]) -> None:
         # A lone surrogate of a plugin's text becomes \udXXX, which JSON reads again.
         data = FORMATS[name](report).encode("utf-8", "backslashreplace")
         try:
-            _write(path.resolve(), data)
+            if _is_replaced(path):
+                _replace(path.resolve(), data)
+            else:
+                path.write_bytes(data)
         except OSError as error:
             raise _unwritable(name, path, error) from error
 
 
-def _write(target: Path, data: bytes) -> None:
-    """All of it or nothing; only what is no file, such as /dev/stdout or a pipe, is written as it is."""
-    if not _is_replaced(target):
-        target.write_bytes(data)
-        return
+def _is_replaced(path: Path) -> bool:
+    """Whether it is a file, or will be one; others, such as /dev/stdout or a pipe, are written into."""
+    return path.is_file() or not path.exists()
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write all of it or nothing."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -72,10 +76,6 @@ def _write(target: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _is_replaced(target: Path) -> bool:
-    return target.is_file() or not target.exists()
 
 
 def _umask() -> int:

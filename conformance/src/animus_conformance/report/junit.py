@@ -38,7 +38,7 @@ def as_junit(report: Report) -> str:
     root = Xml.Element("testsuites", suite.attrib)
     root.append(suite)
     Xml.indent(root)
-    return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(root, encoding="unicode")}\n'
 
 
 def _properties(report: Report) -> dict[str, str]:

@@ -48,7 +48,8 @@ class Terminal:
         if not self._quiet:
             name = plugin.manifest.get("name", plugin.command[0])
             who = f"{name} {plugin.manifest.get('version', '')} as {plugin.kind.name}"
-            self._say(printable(f"{who}, {count} checks, host {plugin.profile.name}, seed {plugin.seed}"))
+            checks = "1 check" if count == 1 else f"{count} checks"
+            self._say(printable(f"{who}, {checks}, host {plugin.profile.name}, seed {plugin.seed}"))
 
     def running(self, check: Check) -> None:
         """A check begins."""

@@ -1,0 +1,90 @@
+"""The grammar of the command line: `run`, `list`, `explain` and their options.
+
+Called by the CLI; below it lies argparse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from animus_conformance.errors import UsageMistake
+from animus_conformance.kinds import KINDS
+from animus_conformance.profiles import DEFAULT_PROFILE, PROFILES
+from animus_conformance.report.files import FORMATS
+from animus_conformance.verdict import Level
+
+__all__ = ["parse"]
+
+_EXIT_CODES: Final = "exit codes: 0 the level is reached, 1 it is not, 2 the command could not be carried out"
+_FORMAT_WORDS: Final = {"json": "JSON", "junit": "JUnit XML", "html": "an HTML page", "badge": "an SVG badge"}
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options and the plugin's command behind `--`. Raises UsageMistake; argparse exits with 2."""
+    own, plugin = _split(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(own)
+    if options.command != "run":
+        unknown += plugin
+    elif not plugin and not any(one.startswith("-") for one in unknown):
+        named = shlex.join(unknown) or "my-plugin"
+        raise UsageMistake(f"name the plugin's command behind two dashes: animus-conformance run -- {named}")
+    if unknown:
+        parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
+    return options, plugin
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return [*arguments], []
+    at = arguments.index("--")
+    return [*arguments[:at]], [*arguments[at + 1 :]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="animus-conformance",
+        description="Does a plugin keep the Animus protocol? In any language, with any SDK.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    judge = commands.add_parser(
+        "run",
+        help="judge a plugin",
+        usage="animus-conformance run [OPTIONS] -- CMD [ARG ...]",
+        description="Judge the plugin that CMD starts.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    judge.add_argument("--kind", choices=[*KINDS], help="what it is judged as; by default what its manifest says")
+    judge.add_argument("--level", choices=[one.value for one in Level], help="how deep; by default L3")
+    judge.add_argument("--only", action="append", default=[], metavar="ID", help="this check alone; may be repeated")
+    judge.add_argument("--profile", choices=[*PROFILES], default=DEFAULT_PROFILE.name, help="the host that is played")
+    judge.add_argument("--config", type=Path, metavar="FILE", help="by default conformance.toml, where there is one")
+    judge.add_argument("--seed", type=int, help="of the fuzzing; by default a new one, which is printed")
+    judge.add_argument("--patience", type=_factor, default=1.0, metavar="FACTOR", help="stretches every deadline")
+    judge.add_argument("--budget", type=Path, metavar="FILE", help="the limits of L4, as ratios to a reference plugin")
+    judge.add_argument("--strict", action="store_true", help="a SHOULD counts like a MUST")
+    judge.add_argument("--quiet", action="store_true", help="say what needs attention, and the result")
+    for name in FORMATS:
+        judge.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the report as {_FORMAT_WORDS[name]}")
+    explain = commands.add_parser("explain", help="say what a requirement asks, and how it is checked")
+    explain.add_argument("id", metavar="ID")
+    tell = commands.add_parser("list", help="list the requirements")
+    tell.add_argument("--kind", choices=[*KINDS], help="those that concern this kind")
+    for one in (explain, tell):
+        one.add_argument("--json", action="store_true", help="as JSON, with everything that is known")
+    return parser
+
+
+def _factor(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return value

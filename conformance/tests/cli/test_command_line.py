@@ -1,0 +1,161 @@
+"""What a stranger gets from the command: results, exit codes, and a helpful word for every mistake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+def test_a_good_plugin_reaches_the_level_and_leaves_nothing_behind(workplace: Any, good: Sequence[str]) -> None:
+    done = workplace.run("run", "--level", "L0", "--json", "report.json", "--", *good)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("\nL0: pass\nreached L0\n")
+    assert "\x1b" not in done.out
+    report = json.loads((workplace.folder / "report.json").read_text("utf-8"))
+    assert report["reached"] == "L0"
+    assert report["levels"] == {"L0": "pass"}
+    assert {one["verdict"] for one in report["checks"]} == {"pass"}
+    assert list(workplace.temporary.iterdir()) == []
+
+
+def test_a_broken_plugin_fails_with_its_transcript_and_a_way_to_see_it_again(
+    called: Call, mutant: Callable[[str, str], Sequence[str]]
+) -> None:
+    command = mutant("lifecycle.ping", "lifecycle")
+    done = called("run", "--only", "lifecycle.ping", "--only", "lifecycle.health-check", "--", *command)
+    assert done.code == 1
+    assert "FAIL     lifecycle.ping" in done.out
+    assert '> {"jsonrpc":"2.0","id":2,"method":"$/ping","params":{}}' in done.out
+    assert "only some checks" in done.out
+    again = next(line for line in done.out.splitlines() if line.strip().startswith("again: "))
+    assert called(*again.split()[2:]).code == 1
+
+
+def test_quiet_says_the_result_only(called: Call, good: Sequence[str]) -> None:
+    done = called("run", "--quiet", "--only", "lifecycle.ping", "--seed", "3", "--", *good)
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "1 pass  (seed 3)"
+
+
+def test_a_check_that_is_named_counts_whatever_its_strength(
+    called: Call, mutant: Callable[[str, str], Sequence[str]]
+) -> None:
+    command = mutant("lifecycle.helps-on-a-terminal", "lifecycle")
+    done = called("run", "--only", "lifecycle.helps-on-a-terminal", "--", *command)
+    assert done.code == 1
+    assert "(advice)" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "./my-plugin"], "animus-conformance run -- ./my-plugin"),
+        (["run"], "two dashes"),
+        (["run", "--", "no-such-program"], "there is no program 'no-such-program' on the PATH"),
+        (["run", "--", "plain"], "write ./plain"),
+        (["run", "--", "./plain"], "chmod +x"),
+        (["run", "--", "./missing"], "there is no such file"),
+        (["run", "--", "../work"], "is a folder"),
+        (["run", "--", "./no-interpreter"], "cannot be started: Exec format error"),
+        (["run", "--", "./hangs"], "did not end within"),
+        (["run", "--", "./complains"], "ended with 3"),
+        (["run", "--", "./complains"], "no crates here"),
+        (["run", "--", "./kindless"], "--kind subject|provider"),
+        (["run", "--kind", "tracker", "--", "./hangs"], "invalid choice: 'tracker'"),
+        (["run", "--level", "L9", "--", "./hangs"], "'L9'"),
+        (["run", "--patience", "0", "--", "./hangs"], "above 0"),
+        (["run", "--patience", "much", "--", "./hangs"], "'much'"),
+        (["run", "--colour", "--", "./hangs"], "unrecognized arguments: --colour"),
+        (["run", "--only", "lifecycle.pin", "--", "./hangs"], "did you mean lifecycle.ping"),
+        (["run", "--config", "none.toml", "--", "./hangs"], "none.toml cannot be read: No such file"),
+        (["run", "--budget", "none.toml", "--", "./hangs"], "none.toml"),
+        (["run", "--json", "no/such/folder.json", "--", "./hangs"], "--json: no/such/folder.json cannot be written"),
+        (["run", "--html", ".", "--", "./hangs"], "it is a folder"),
+        (["run", "--html", "same", "--junit", "same", "--", "./hangs"], "name the same file"),
+        (["explain", "lifecycle.pings"], "did you mean lifecycle.ping"),
+        (["explain", "xyz"], "animus-conformance list shows all"),
+        (["list", "--kind", "subject", "more"], "unrecognized arguments: more"),
+        ([], "COMMAND"),
+    ],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
+)
+def test_a_mistake_is_explained_at_once(workplace: Any, called: Call, arguments: list[str], said: str) -> None:
+    (workplace.folder / "plain").write_text("print()")
+    workplace.program("no-interpreter", "print()")
+    workplace.program("hangs", "#!/bin/sh\nexec sleep 600\n")
+    workplace.program("complains", "#!/bin/sh\necho no crates here >&2\nexit 3\n")
+    workplace.program("kindless", """#!/bin/sh\necho '{"name": "kindless"}'\n""")
+    quick = ["--patience", "0.1"] if arguments == ["run", "--", "./hangs"] else []
+    done = called(*arguments[:1], *quick, *arguments[1:])
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert list(workplace.temporary.iterdir()) == []
+
+
+def test_a_check_of_another_kind_is_no_check_of_this_plugin(called: Call, good: Sequence[str]) -> None:
+    done = called("run", "--only", "audit.advertised-methods-answer", "--", *good)
+    assert done.code == 2
+    assert "this plugin is judged as custom" in done.err
+
+
+def test_a_manifest_that_cannot_be_had_is_judged_when_the_kind_is_named(workplace: Any, called: Call) -> None:
+    workplace.program("complains", "#!/bin/sh\nexit 3\n")
+    done = called("run", "--kind", "custom", "--only", "manifest.prints-one-object", "--", "./complains")
+    assert done.code == 1
+    assert "FAIL     manifest.prints-one-object" in done.out
+
+
+def test_an_expected_failure_is_told_as_one_and_does_not_hold_the_level_back(
+    workplace: Any, called: Call, mutant: Callable[[str, str], Sequence[str]]
+) -> None:
+    expected = '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being mended"\nexpires = {}\n'
+    command = ("run", "--only", "lifecycle.ping", "--", *mutant("lifecycle.ping", "lifecycle"))
+    (workplace.folder / "conformance.toml").write_text(expected.format("2999-12-31"))
+    done = called(*command)
+    assert done.code == 0
+    assert "expected lifecycle.ping" in done.out
+    assert "being mended (until 2999-12-31)" in done.out
+    (workplace.folder / "conformance.toml").write_text(expected.format("2001-01-31"))
+    done = called(*command)
+    assert done.code == 1
+    assert "(was expected until 2001-01-31: being mended)" in done.out
+
+
+def test_an_expected_failure_that_passes_is_stale(workplace: Any, called: Call, good: Sequence[str]) -> None:
+    (workplace.folder / "conformance.toml").write_text(
+        '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being mended"\nexpires = 2999-12-31\n'
+    )
+    done = called("run", "--only", "lifecycle.ping", "--", *good)
+    assert done.code == 1
+    assert "it passes: take it out of expected_failures" in done.out
+
+
+def test_what_is_listed_can_be_explained_as_text_and_as_json(called: Call) -> None:
+    rows = json.loads(called("list", "--kind", "custom", "--json").out)
+    assert [row["id"] for row in rows] == [
+        line.split()[2] for line in called("list", "--kind", "custom").out.splitlines()
+    ]
+    one = json.loads(called("explain", "lifecycle.ping", "--json").out)
+    assert one in rows
+    assert one["title"] in called("explain", "lifecycle.ping").out
+
+
+def test_a_report_goes_to_a_pipe_as_well(workplace: Any, good: Sequence[str]) -> None:
+    done = workplace.run("run", "--only", "lifecycle.ping", "--badge", "/dev/stderr", "--", *good)
+    assert done.code == 0
+    assert done.err.startswith("<svg ")
+
+
+def test_texts_of_a_plugin_cannot_break_an_ascii_terminal(workplace: Any) -> None:
+    workplace.program("complains", "#!/bin/sh\nprintf '\\033[31m\\303\\274' >&2\nexit 3\n")
+    arguments = ("run", "--kind", "custom", "--only", "lifecycle.ping", "--", "./complains")
+    done = workplace.run(*arguments, env={"PYTHONIOENCODING": "ascii"})
+    assert done.code == 1
+    assert "stderr   \\x1b[31m\\xfc" in done.out

@@ -1,0 +1,151 @@
+"""How a check's end becomes an outcome, and outcomes become levels."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from animus_conformance.checks.registry import Check, checks
+from animus_conformance.patience import Patience
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.requirements.manifest import requirement
+from animus_conformance.run import Report, levels_of, run, run_check
+from animus_conformance.settings import ExpectedFailure, Settings
+from animus_conformance.verdict import Failed, Level, NotAdvertised, Outcome, Strength, Unproven, Verdict
+
+ID: Final = "lifecycle.ping"
+DAY: Final = date(2026, 3, 10)
+
+OUTCOMES: Final = st.builds(
+    Outcome,
+    id=st.just("an.id"),
+    level=st.sampled_from(Level),
+    strength=st.sampled_from(Strength),
+    verdict=st.sampled_from(Verdict),
+    reason=st.just(""),
+    seconds=st.just(0.0),
+)
+
+Function = Callable[[PluginUnderTest], Awaitable[None]]
+
+
+def ending(error: Exception | None) -> Function:
+    async def function(_: PluginUnderTest) -> None:
+        if error is not None:
+            raise error
+
+    return function
+
+
+def outcome_of(
+    function: Function, *, expires: date | None = None, today: date = DAY, patience: Patience | None = None
+) -> Outcome:
+    expected = {} if expires is None else {ID: ExpectedFailure(ID, "being mended", expires)}
+
+    async def judged() -> Outcome:
+        settings = Settings(expected_failures=expected)
+        plugin = PluginUnderTest([sys.executable], None, settings, patience=patience or Patience())
+        try:
+            return await run_check(plugin, Check(requirement(ID), function, None), today)
+        finally:
+            await plugin.close()
+
+    return asyncio.run(judged())
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (None, Verdict.PASS),
+        (Failed("why"), Verdict.FAIL),
+        (Unproven("why"), Verdict.UNPROVEN),
+        (NotAdvertised("why"), Verdict.NOT_ADVERTISED),
+    ],
+)
+def test_what_a_check_raises_is_its_verdict(error: Exception | None, verdict: Verdict) -> None:
+    outcome = outcome_of(ending(error))
+    assert (outcome.verdict, outcome.reason) == (verdict, "why" if error else "")
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyError("bug"), AssertionError("a bug"), OSError("a bug")])
+def test_a_bug_in_a_check_leaves_it_unproven_and_shows_where(error: Exception) -> None:
+    outcome = outcome_of(ending(error))
+    assert outcome.verdict is Verdict.UNPROVEN
+    assert outcome.reason == f"the suite failed: {error!r}"
+    assert "Traceback" in outcome.evidence
+    assert "in function" in outcome.evidence
+
+
+def test_a_check_that_does_not_end_is_unproven() -> None:
+    async def waits(_: PluginUnderTest) -> None:
+        await asyncio.Event().wait()
+
+    outcome = outcome_of(waits, patience=Patience(check_s=0.05))
+    assert outcome.verdict is Verdict.UNPROVEN
+    assert "did not come to an end within 0.05 s" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "today", "verdict"),
+    [
+        (Failed("why"), date(2026, 3, 9), Verdict.EXPECTED_FAILURE),
+        (Failed("why"), DAY, Verdict.EXPECTED_FAILURE),
+        (Failed("why"), date(2026, 3, 11), Verdict.FAIL),
+        (None, DAY, Verdict.FAIL),
+        (Unproven("why"), DAY, Verdict.UNPROVEN),
+    ],
+)
+def test_a_failure_is_expected_until_its_day_is_over(error: Exception | None, today: date, verdict: Verdict) -> None:
+    assert outcome_of(ending(error), expires=DAY, today=today).verdict is verdict
+
+
+@given(st.lists(OUTCOMES), st.booleans())
+def test_a_level_is_what_its_worst_deciding_outcome_is(outcomes: list[Outcome], strict: bool) -> None:
+    levels = levels_of(outcomes, strict=strict)
+    assert list(levels) == sorted({one.level for one in outcomes})
+    counting = {Strength.MUST, Strength.SHOULD} if strict else {Strength.MUST}
+    for level, verdict in levels.items():
+        deciding = {one.verdict for one in outcomes if one.level is level and one.strength in counting}
+        worst = [one for one in (Verdict.FAIL, Verdict.UNPROVEN) if one in deciding]
+        assert verdict is (worst[0] if worst else Verdict.PASS)
+
+
+@given(st.dictionaries(st.sampled_from(Level), st.sampled_from((Verdict.PASS, Verdict.FAIL, Verdict.UNPROVEN))))
+def test_a_level_is_reached_when_all_up_to_it_passed(levels: dict[Level, Verdict]) -> None:
+    report = Report({}, "custom", ["plugin"], "1.1", 1, levels, [])
+    for level in Level:
+        assert report.reached(level) is all(levels[one] is Verdict.PASS for one in levels if one <= level)
+    highest = report.highest
+    assert highest is None or (report.reached(highest) and levels[highest] is Verdict.PASS)
+    assert replace(report, complete=False).highest is None
+
+
+def test_a_run_tells_of_each_check_before_and_behind_it(good: Sequence[str]) -> None:
+    told: list[tuple[str, str]] = []
+
+    async def judged() -> Report:
+        plugin = PluginUnderTest(good, None, Settings())
+        try:
+            await plugin.look()
+            chosen = [checks()["manifest.prints-one-object"], checks()["lifecycle.ping"]]
+            return await run(
+                plugin,
+                chosen,
+                lambda outcome: told.append(("ended", outcome.id)),
+                on_begin=lambda one: told.append(("began", one.requirement.id)),
+            )
+        finally:
+            await plugin.close()
+
+    report = asyncio.run(judged())
+    assert told == [(what, one.id) for one in report.outcomes for what in ("began", "ended")]
+    assert report.plugin["name"] == "good-custom"
+    assert not report.complete
