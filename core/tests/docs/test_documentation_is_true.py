@@ -34,6 +34,7 @@ FOLLOWED: Final = (
     DOCS / "how-to/write-a-plugin-in-any-language.md",
     DOCS / "how-to/trust-a-repository.md",
     DOCS / "how-to/install-plugins.md",
+    DOCS / "how-to/check-a-plugin.md",
     ROOT / "sdk/README.md",
     ROOT / "core/README.md",
 )

@@ -250,7 +250,7 @@ class _Tree:
         call = self._command(group, "call", "plugin_live_commands:call", "call any method of a plugin")
         call.add_argument("name")
         call.add_argument("method")
-        call.add_argument("values", nargs="*", metavar="key=value", help="params; a value that is JSON is read as such")
+        call.add_argument("values", nargs="*", metavar="key=value", help="params, read by the method's types")
         call.add_argument("--params", metavar="JSON", help="the params as one JSON object")
         call.add_argument("--timeout-secs", type=_seconds, metavar="S", help="how long it may take (30)")
         restart = self._command(group, "restart", "plugin_live_commands:restart", "start it again, also when disabled")
@@ -271,6 +271,28 @@ class _Tree:
         verify = self._command(locks, "verify", "plugin_commands:lock_verify", "hash what was installed again")
         verify.add_argument("name", nargs="?", help="one plugin (all)")
         self._command(group, "doctor", "plugin_commands:doctor", "every fault with plugins, and what mends it")
+        self._plugin_templates(group)
+        run = self._command(group, "dev", "plugin_dev:dev", "run a plugin while you work on it, and see every frame")
+        run.add_argument("path", type=Path, help="its project's folder, an executable, or a .py file")
+        run.add_argument("arguments", nargs="*", metavar="ARG", help="after --: what the plugin is started with")
+        run.add_argument("--full", action="store_true", help="do not cut lines to the terminal's width")
+
+    def _plugin_templates(self, group: _Group) -> None:
+        new = self._command(group, "new", "plugin_template_commands:new", "begin a plugin, from a template")
+        kinds = "subject, provider, trigger, transport, web-ui, log-storage or notifier"
+        new.add_argument("--kind", required=True, help=kinds)
+        new.add_argument("--name", required=True, help="what follows animus-KIND- in the plugin's name")
+        new.add_argument("--path", type=Path, default=Path(), metavar="DIR", help="where its folder is made (here)")
+        new.add_argument("--author", help="who holds the copyright")
+        new.add_argument("--license", help="MIT (that is the default), Apache-2.0, BSD-3-Clause or none")
+        new.add_argument("--description", help="what it does, in one line")
+        text = "the template that a plugin was made from"
+        template = group.add_parser("template", help=text, description=text, parents=[self._common])
+        template.set_defaults(usage=template)
+        templates = template.add_subparsers(title="commands", metavar="COMMAND")
+        what = "what the template has changed since; exit code 1 if there is something"
+        check = self._command(templates, "check", "plugin_template_commands:template_check", what)
+        check.add_argument("path", nargs="?", type=Path, default=Path(), help="the plugin's folder (here)")
 
     def _group(self, name: str, text: str) -> _Group:
         parser = self._groups.add_parser(name, help=text, description=text, parents=[self._common])

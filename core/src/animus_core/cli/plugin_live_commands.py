@@ -7,20 +7,23 @@ one question.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from typing import Any, Final
 
 from animus_core.cli.output import Output, table
+from animus_core.cli.plugin_commands import place_of
+from animus_core.cli.plugin_params import json_object, params_from, params_of, row_name
 from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import CALL_S
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import Unavailable
+from animus_core.services.plugin_inspection import inspect_plugin
 from animus_protocol.models.control import plugin as wire
 
 __all__ = ["call", "ping", "restart", "status"]
 
 _START_S: Final = 60.0
 _MARGIN_S: Final = 10.0
-_EXAMPLE: Final = """Write --params '{"id": "TASK-001"}'."""
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -47,10 +50,10 @@ def ping(args: argparse.Namespace, output: Output) -> int:
 
 
 def call(args: argparse.Namespace, output: Output) -> int:
-    """Call any method of a plugin and print its result."""
-    params = wire.PluginCallParams(
-        name=args.name, method=args.method, params=_params(args), timeout_secs=args.timeout_secs
-    )
+    """Call any method of a plugin and print its result. Raises InvalidInput before anything is called."""
+    base = {} if args.params is None else json_object(args.params, "--params")
+    given = params_from(_row_name(args), args.values, base)
+    params = wire.PluginCallParams(name=args.name, method=args.method, params=given, timeout_secs=args.timeout_secs)
     timeout_s = _START_S + _MARGIN_S + (CALL_S if args.timeout_secs is None else args.timeout_secs)
     found: Any = with_control(
         scope_of(args), lambda control: control.call(wire.PLUGIN_CALL, params, timeout_s=timeout_s)
@@ -69,28 +72,14 @@ def restart(args: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _params(args: argparse.Namespace) -> dict[str, Any]:
-    """`--params` and then each `key=value`, where a value that is JSON is that, and anything else is text."""
-    params: Any = {}
-    if args.params is not None:
-        try:
-            params = json.loads(args.params)
-        except ValueError as error:
-            raise InvalidInput(
-                f"--params is no JSON: {error}", hint='Write --params \'{"id": "TASK-001"}\'.'
-            ) from error
-        if not isinstance(params, dict):
-            raise InvalidInput("--params is no JSON object", hint='Write --params \'{"id": "TASK-001"}\'.')
-    for pair in args.values:
-        key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise InvalidInput(f"{pair!r} is no key=value", hint="Write for example id=TASK-001.")
-        try:
-            params[key] = json.loads(text)
-        except ValueError:
-            params[key] = text
-    found: dict[str, Any] = params
-    return found
+def _row_name(args: argparse.Namespace) -> str:
+    """The row whose types the values have. What a plugin claims is only asked for where it makes a difference."""
+    kind, slash, verb = args.method.partition("/")
+    if not args.values or not slash or kind == "subject" or not params_of(f"subject/{verb}"):
+        name: str = args.method
+        return name
+    found = asyncio.run(inspect_plugin(place_of(args), args.name))
+    return row_name(args.method, () if found.plugin is None else found.plugin.subject_kinds)
 
 
 def _told(plugins: list[wire.PluginStatusInfo]) -> str:

@@ -20,6 +20,7 @@ from animus_core.host.environment import INSTANCE, missing_environment, plugin_e
 from animus_core.host.finding.discover import Plugin
 from animus_core.host.process import Child, ChildSpec, how_it_ended, spawn
 from animus_core.host.stderr_tail import hide
+from animus_core.host.tap import Tap
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_protocol.connection import Notification, Request
@@ -56,7 +57,9 @@ class PluginSession:
     for streams of which nothing may be lost. Everybody else uses `subscribe`.
     """
 
-    def __init__(self, plugin: Plugin, child: Child, instance: str, hidden: tuple[str, ...]) -> None:
+    def __init__(
+        self, plugin: Plugin, child: Child, instance: str, hidden: tuple[str, ...], tap: Tap | None = None
+    ) -> None:
         self.plugin = plugin
         self.child = child
         self.info: lifecycle.PluginInfo | None = None
@@ -64,12 +67,15 @@ class PluginSession:
         self.on_notification: Callable[[Notification], None] | None = None
         self._instance = instance
         self._hidden = hidden
+        self._tap = tap
         self._closing = False
         capacity = broadcast_capacity(plugin.manifest.notification_buffer_size)
         self._broadcast = Broadcast(capacity, self._hold)
-        self.peer = Peer(
-            child.read_fd, child.write_fd, self, name=f"plugin {plugin.name}", on_end=lambda _: self._broadcast.end()
-        )
+        read_fd, write_fd = child.read_fd, child.write_fd
+        if tap is not None:
+            read_fd, write_fd = tap.between(read_fd, write_fd)
+        name = f"plugin {plugin.name}"
+        self.peer = Peer(read_fd, write_fd, self, name=name, on_end=lambda _: self._broadcast.end())
         self.peer.conceal = lambda text: hide(text, hidden)
         child.on_exit = self._exited
 
@@ -170,6 +176,8 @@ class PluginSession:
             await self.child.wait_within(_LEAVING_S)  # it may be on its way out by itself
         await self.peer.aclose()
         await self.child.end(_TERM_S)
+        if self._tap is not None:
+            await self._tap.aclose()
         try:
             await asyncio.to_thread(end_by_cookie, INSTANCE, self._instance, grace_s=0.0)
         except Unavailable as error:
@@ -225,6 +233,12 @@ class PluginSession:
             self.peer.resume(who)
 
     def _exited(self) -> None:
+        if self._tap is None:
+            self._hang_up()
+        else:
+            self._tap.hang_up(then=self._hang_up)
+
+    def _hang_up(self) -> None:
         self.peer.hang_up(f"the process {how_it_ended(self.child.returncode or 0)}")
 
     async def _failure(self, method: str, error: Exception) -> PluginFailed:
@@ -244,11 +258,12 @@ async def open_session(
     cookie: str,
     pass_fds: tuple[int, ...] = (),
     environment_must_be_whole: bool = False,
+    tap: Tap | None = None,
 ) -> PluginSession:
     """Start `plugin` for `project` and greet it. Raises PluginFailed or Unavailable; then nothing is left running.
 
     A required variable that is not set is a warning, and with `environment_must_be_whole` InvalidInput before
-    anything is started.
+    anything is started. A `tap` is shown what goes over the wire.
     """
     settings = plugin.candidate.settings
     missing = missing_environment(os.environ, plugin.manifest, settings)
@@ -262,7 +277,7 @@ async def open_session(
     env = plugin_environment(os.environ, plugin.manifest, settings, cookie=cookie, instance=instance)
     hidden = secrets_in(env, plugin.manifest)
     spec = ChildSpec(plugin.name, plugin.candidate.command, env, str(project.root), pass_fds, settings.limits, hidden)
-    session = PluginSession(plugin, spawn(spec), instance, hidden)
+    session = PluginSession(plugin, spawn(spec), instance, hidden, tap)
     try:
         await session.greet(project)
     except PluginFailed as error:

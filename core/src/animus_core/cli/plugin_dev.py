@@ -1,0 +1,84 @@
+"""`animus plugin dev`: a plugin runs while its author edits it, and every frame is seen.
+
+Called by `main.py`; below lie the workbench, which has the plugin, and the parts of this command: its view, its
+terminal, its prompt. It executes what the operator names, and asks no trust store: naming it is the decision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import Final
+
+from animus_core.cli.output import Output
+from animus_core.cli.plugin_dev_prompt import Prompt, completions
+from animus_core.cli.plugin_dev_terminal import Plain, Terminal
+from animus_core.cli.plugin_dev_view import View
+from animus_core.cli.session import scope_of
+from animus_core.errors import Unavailable
+from animus_core.host.session import Project
+from animus_core.services.dev.sightings import Sighting
+from animus_core.services.dev.target import read_target
+from animus_core.services.dev.workbench import Bench, Workbench
+
+__all__ = ["dev"]
+
+_ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def dev(args: argparse.Namespace, output: Output) -> int:
+    """Run the plugin until `quit`, the end of input, or a signal; exit code 5 if a script ends and it does not run."""
+    scope = scope_of(args)
+    project = Project(scope.project_root, scope.root.name)
+    bench = Bench(args.path, tuple(args.arguments), project, scope.root.parent)
+    target = read_target(bench.path, bench.arguments)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not output.json_mode
+    screen = Terminal(f"{target.name}> ") if interactive else Plain()
+    try:
+        return asyncio.run(_develop(bench, screen, View(screen, json_mode=output.json_mode, full=args.full)))
+    finally:
+        screen.close()
+
+
+async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def leave() -> None:
+        if not over.done():
+            over.set_result(None)
+
+    def show(sighting: Sighting) -> None:
+        if over.done() and over.exception() is not None:
+            return  # nobody looks any more
+        try:
+            view.show(sighting)
+        except BrokenPipeError as error:
+            if not over.done():
+                over.set_exception(error)
+
+    for number in _ENDING_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, leave)
+    workbench = Workbench(bench, show)
+    prompt = Prompt(workbench, screen, show)
+    screen.complete = lambda line: completions(line, workbench.session)
+
+    async def work() -> None:
+        await workbench.restart()
+        await prompt.run()
+        if prompt.scripted and workbench.session is None:
+            raise Unavailable("the plugin does not run", hint="Mend what is said above.")
+
+    working = [asyncio.create_task(workbench.follow_edits()), asyncio.create_task(work())]
+    try:
+        done, _ = await asyncio.wait([*working, over], return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.wait(working)
+        screen.close()
+        await workbench.close()
+    return 0

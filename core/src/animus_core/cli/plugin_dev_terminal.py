@@ -1,0 +1,168 @@
+"""Where `animus plugin dev` reads lines and writes others: a terminal with line editing, or plain streams.
+
+Called by `plugin_dev.py`; below lies readline. Lines are read on a daemon thread, because nothing can wake somebody who
+waits for a key: the process may end while it still waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from rich.cells import cell_len
+
+__all__ = ["Plain", "Terminal"]
+
+_READ_BYTES: Final = 64 * 1024
+_LONGEST_LINE_BYTES: Final = 1024 * 1024
+_NO_COLOR: Final = "NO_COLOR"
+
+
+class _Lines:
+    """Lines that `read` returns, one at a time and each when it is asked for; None is the end."""
+
+    def __init__(self, read: Callable[[], str | None]) -> None:
+        self._read = read
+        self._wanted: queue.SimpleQueue[asyncio.Future[str | None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="input", daemon=True)
+
+    async def next(self) -> str | None:
+        if not self._thread.ident:
+            self._thread.start()
+        line: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._wanted.put(line)
+        return await line
+
+    def _work(self) -> None:
+        while True:
+            wanted = self._wanted.get()
+            try:
+                line = self._read()
+            except UnicodeDecodeError:
+                line = "\ufffd"
+            except OSError:
+                line = None
+            try:
+                wanted.get_loop().call_soon_threadsafe(_settle, wanted, line)
+            except RuntimeError:  # the loop is closed: nobody wants lines any more
+                return
+
+
+def _settle(wanted: asyncio.Future[str | None], line: str | None) -> None:
+    if not wanted.done():
+        wanted.set_result(line)
+
+
+class Plain:
+    """Standard input and output as they are: no prompt, nothing cut."""
+
+    scripted: Final = True
+    width: Final = None
+    colored: Final = False
+
+    def __init__(self) -> None:
+        self.complete: Callable[[str], list[str]] = lambda _line: []
+        self._rest = bytearray()
+        self._ended = False
+        self._lines = _Lines(self._read)
+
+    async def next_line(self) -> str | None:
+        """The next line of standard input (of 1 MiB at most, else a piece of one), None at its end."""
+        return await self._lines.next()
+
+    def write(self, text: str) -> None:
+        """Show `text` as lines of its own."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """There is nothing to put back."""
+
+    def _read(self) -> str | None:
+        while b"\n" not in self._rest and len(self._rest) < _LONGEST_LINE_BYTES and not self._ended:
+            # Not sys.stdin: its lock would still be held by this thread when the interpreter ends.
+            chunk = os.read(0, _READ_BYTES)
+            self._rest += chunk
+            self._ended = not chunk
+        if not self._rest:
+            return None
+        line, newline, rest = bytes(self._rest).partition(b"\n")
+        self._rest = bytearray(rest)
+        return line.decode(errors="replace") if newline or line else None
+
+
+class Terminal:
+    """A terminal with a prompt below what is written: history by the arrow keys, completion by TAB."""
+
+    scripted: Final = False
+
+    def __init__(self, prompt: str) -> None:
+        import readline
+        import termios
+
+        self.complete: Callable[[str], list[str]] = lambda _line: []
+        self._prompt = prompt
+        self._asking = False
+        self._lines = _Lines(self._read)
+        self._readline, self._termios = readline, termios
+        self._modes = termios.tcgetattr(0)
+        readline.set_completer_delims(" ")
+        readline.set_completer(self._completion)
+        readline.set_pre_input_hook(self._prompt_is_shown)
+        is_libedit = "libedit" in (readline.__doc__ or "")
+        readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
+
+    @property
+    def width(self) -> int:
+        """The columns of the window as it is now."""
+        return shutil.get_terminal_size().columns
+
+    @property
+    def colored(self) -> bool:
+        """Unless the operator set NO_COLOR or the terminal can nothing."""
+        return not os.environ.get(_NO_COLOR) and os.environ.get("TERM") != "dumb"
+
+    async def next_line(self) -> str | None:
+        """The next line that is typed, None for Ctrl-D."""
+        return await self._lines.next()
+
+    def write(self, text: str) -> None:
+        """Show `text` above the prompt and what is typed there."""
+        if not self._asking:
+            sys.stdout.write(text + "\n")
+        else:
+            typed = self._prompt + self._readline.get_line_buffer()
+            rows = cell_len(typed) // self.width
+            sys.stdout.write("\r" + "\x1b[A" * rows + "\x1b[J" + text + "\n" + typed)
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Put the terminal back as it was found, also while somebody is asked. Safe to call again."""
+        self._termios.tcsetattr(0, self._termios.TCSADRAIN, self._modes)
+        if self._asking:
+            self._asking = False
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+    def _read(self) -> str | None:
+        try:
+            return input(self._prompt)
+        except EOFError:
+            sys.stdout.write("\n")
+            return None
+        finally:
+            self._asking = False
+
+    def _prompt_is_shown(self) -> None:
+        self._asking = True
+
+    def _completion(self, word: str, number: int) -> str | None:
+        before = self._readline.get_line_buffer()[: self._readline.get_begidx()]
+        fits = [one for one in self.complete(before) if one.startswith(word)]
+        return fits[number] if number < len(fits) else None

@@ -1,0 +1,1 @@
+"""A plugin while its author works on it: `target` → `workbench`, which shows `sightings` and hears of `changes`."""

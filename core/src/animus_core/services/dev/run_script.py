@@ -1,0 +1,23 @@
+"""Runs the function behind a console script of a project that is not installed.
+
+Started by the command that `target.py` makes, as `python -P run_script.py FOLDER MODULE:FUNCTION NAME [ARG...]`: in any
+interpreter, so it imports nothing of ours. It does what an installed script does, with FOLDER first on the module path.
+"""
+
+import importlib
+import operator
+import sys
+
+
+def main() -> "int | str | None":
+    """Import the module, call the function."""
+    folder, function, name, *arguments = sys.argv[1:]
+    sys.path.insert(0, folder)
+    sys.argv[:] = [name, *arguments]
+    module, _, attribute = function.partition(":")
+    code: int | str | None = operator.attrgetter(attribute)(importlib.import_module(module))()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""One plugin while its author works on it: started, asked, started again after an edit, ended as a host ends it.
+
+Called by `animus plugin dev`; below lie the host's own session with a tap on its wire, `target.py`, `changes.py` and
+`sightings.py`. Working on a plugin is an explicit act of the operator on a path that he names: it is executed without
+asking the trust store, and nothing is written there. A plugin that does not start, or dies, is told and waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from animus_core.errors import AnimusError, PluginFailed, Unavailable
+from animus_core.host.finding.candidates import Candidate
+from animus_core.host.finding.discover import Plugin
+from animus_core.host.finding.manifest import probe
+from animus_core.host.finding.registry import Settings, read_registry
+from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.tap import Direction, Tap
+from animus_core.services.dev.changes import watch_sources
+from animus_core.services.dev.sightings import FrameLines, Remark, Sighting, StderrLine, now
+from animus_core.services.dev.target import read_target
+from animus_protocol.errors import PeerStuck, RpcError
+from animus_protocol.models.base import encode
+from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams
+
+__all__ = ["Bench", "Workbench"]
+
+_CALL_S: Final = 3600.0
+_FILES_TOLD: Final = 3
+_STDERR: Final = "animus.stderr"
+
+
+class Bench(NamedTuple):
+    """What is worked on and where: `path` with `arguments`, for `project`, with the operator's `config_dir`."""
+
+    path: Path
+    arguments: tuple[str, ...]
+    project: Project
+    config_dir: Path
+
+
+class Workbench:
+    """Runs one plugin at a time and shows all that is to be seen of it. `close` ends it; safe to call again."""
+
+    def __init__(self, bench: Bench, show: Callable[[Sighting], None]) -> None:
+        self._bench = bench
+        self._show = show
+        self._session: PluginSession | None = None
+        self._one = asyncio.Lock()
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._stderr = _StderrHandler(self._take_record)
+        logging.getLogger("animus").addHandler(self._stderr)
+        logging.getLogger(_STDERR).setLevel(logging.INFO)
+
+    @property
+    def session(self) -> PluginSession | None:
+        """The running plugin; None while it does not run."""
+        return self._session
+
+    async def restart(self) -> None:
+        """End it if it runs, and start it. What goes wrong is shown."""
+        async with self._one:
+            await self._end()
+            try:
+                await self._start()
+            except AnimusError as error:
+                self._tell_failure(error)
+
+    async def follow_edits(self) -> None:
+        """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is no plugin."""
+        sources = read_target(self._bench.path).sources
+        edited: set[Path] = set()
+        noticed = asyncio.Event()
+
+        def take(files: list[Path]) -> None:
+            edited.update(files)
+            noticed.set()
+
+        watching = asyncio.create_task(watch_sources(sources, take))
+        watching.add_done_callback(self._tell_unwatched)
+        try:
+            while True:
+                await noticed.wait()
+                files = sorted(edited)
+                edited.clear()
+                noticed.clear()
+                self._remark("changed", f"changed: {_listed(files)}", {"files": [str(file) for file in files]})
+                await self.restart()
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def call(self, method: str, params: Mapping[str, Any]) -> bool:
+        """Ask, and show the answer; whether it was one without an error."""
+        session = self._session
+        if session is None:
+            self._remark("refused", f"{method}: the plugin does not run", failed=True)
+            return False
+        loop = asyncio.get_running_loop()
+        began, numbers = loop.time(), list[int]()
+        try:
+            result = await session.call_raw(method, encode(params), timeout_s=_CALL_S, sent=numbers.append)
+        except RpcError as error:
+            told = {"code": error.code, "message": error.message}
+            self._answer(method, numbers, loop.time() - began, {"error": told})
+            return False
+        except PluginFailed as error:
+            self._remark("unanswered", error.message, {"method": method, "id": next(iter(numbers), None)}, failed=True)
+            return False
+        self._answer(method, numbers, loop.time() - began, {"result": result})
+        return True
+
+    def tell(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification, if it runs."""
+        if self._session is None or not self._session.alive:
+            self._remark("refused", f"{method}: the plugin does not run", failed=True)
+            return
+        try:
+            self._session.peer.notify_raw(method, encode(params))
+        except PeerStuck as error:
+            self._remark("refused", str(error), failed=True)
+
+    def cancel(self, request_id: int | str) -> None:
+        """Tell the plugin to cancel one of the requests that it works on."""
+        self.tell(CANCEL_REQUEST.name, CancelParams(id=request_id).model_dump())
+
+    async def close(self) -> None:
+        """End the plugin and show nothing more."""
+        async with self._one:
+            await self._end()
+        if self._farewells:
+            await asyncio.wait(self._farewells)
+        logging.getLogger("animus").removeHandler(self._stderr)
+
+    async def _start(self) -> None:
+        bench = self._bench
+        target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
+        self._stderr.name_of_plugin = target.name
+        manifest = await probe(target.name, target.command)
+        settings = await asyncio.to_thread(_settings, bench.config_dir, manifest.name)
+        plugin = Plugin(Candidate(manifest.name, target.command, "development", settings), manifest)
+        self._remark("manifest", _told(plugin), {"manifest": manifest.model_dump(mode="json", exclude_none=True)})
+        lines = FrameLines()
+
+        def show(direction: Direction, chunk: bytes) -> None:
+            for frame in lines.feed(direction, chunk):
+                self._show(frame)
+
+        self._stderr.name_of_plugin = plugin.name
+        session = await open_session(
+            plugin,
+            bench.project,
+            cookie=f"plugin-dev:{bench.project.repo_scope}",
+            environment_must_be_whole=True,
+            tap=Tap(show),
+        )
+        self._session = session
+        self._remark("ready", f"ready (pid {session.child.pid})", {"pid": session.child.pid})
+        session.peer.ended.add_done_callback(lambda _: self._gone(session))
+
+    async def _end(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        closing = asyncio.ensure_future(session.close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])  # whoever leaves waits for its end as well, which is bounded
+            raise
+
+    def _gone(self, session: PluginSession) -> None:
+        if session is self._session:
+            farewell = asyncio.get_running_loop().create_task(self._say_farewell(session))
+            self._farewells.add(farewell)
+            farewell.add_done_callback(self._farewells.discard)
+
+    async def _say_farewell(self, session: PluginSession) -> None:
+        """The plugin ended by itself: tell how, and end what it left behind."""
+        how = await session.how_it_ended()
+        async with self._one:
+            if session is not self._session:
+                return  # a restart came first
+            self._session = None
+            await session.end()
+        text = f"it {how}; the next edit, or restart, starts it again"
+        self._remark("ended", text, {"exit_code": session.child.returncode}, failed=True)
+
+    def _answer(self, method: str, numbers: list[int], took_s: float, answer: Mapping[str, Any]) -> None:
+        data = {"method": method, "id": numbers[0], "took_ms": round(took_s * 1000, 1), **answer}
+        self._remark("answer", f"{method} took {took_s * 1000:.1f} ms", data, failed="error" in answer)
+
+    def _tell_failure(self, error: AnimusError) -> None:
+        hint = None if isinstance(error, PluginFailed) else error.hint  # that one repeats the stderr that was shown
+        text = "\n".join(filter(None, [error.message, hint, "Mend it: the next edit, or restart, starts it again."]))
+        self._remark("failed", text, {"code": error.code}, failed=True)
+
+    def _tell_unwatched(self, watching: asyncio.Task[None]) -> None:
+        error = None if watching.cancelled() else watching.exception()
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(Unavailable) is not None:
+            error = error.exceptions[0]
+        if error is not None:
+            self._remark("unwatched", str(error), failed=True)
+
+    def _remark(self, event: str, text: str, data: Mapping[str, Any] | None = None, *, failed: bool = False) -> None:
+        self._show(Remark(now(), event, text, data or {}, failed))
+
+    def _take_record(self, record: logging.LogRecord, text: str) -> None:
+        if record.name == _STDERR and record.levelno == logging.INFO:
+            self._show(StderrLine(now(), text))
+        else:
+            self._remark("log", text, {"level": record.levelname.lower()}, failed=True)
+
+
+class _StderrHandler(logging.Handler):
+    """The host logs every stderr line under the plugin's name, and warns of what it drops: both are to be seen."""
+
+    def __init__(self, take: Callable[[logging.LogRecord, str], None]) -> None:
+        super().__init__(logging.INFO)
+        self.name_of_plugin = ""
+        self._take = take
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lines of the plugin, and of ourselves only warnings: the frames tell all else."""
+        return record.name == _STDERR or record.levelno >= logging.WARNING
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show it without the plugin's name, which is known."""
+        text = record.getMessage()
+        for prefix in (f"{self.name_of_plugin}: ", f"plugin {self.name_of_plugin}: "):
+            text = text.removeprefix(prefix)
+        self._take(record, text)
+
+
+def _settings(config_dir: Path, name: str) -> Settings:
+    """What the operator's registry gives a plugin of this name. Raises InvalidInput."""
+    rows = read_registry(config_dir / "plugins.yaml").rows
+    return next((row.settings for row in rows if row.name == name), Settings())
+
+
+def _told(plugin: Plugin) -> str:
+    """A manifest in one line."""
+    manifest = plugin.manifest
+    methods = sum("/" in one and not one.startswith("$") for one in manifest.capabilities)
+    parts = [f"{manifest.name} {manifest.version}", ", ".join(plugin.kinds)]
+    if plugin.subject_kinds:
+        parts.append(f"subjects: {', '.join(plugin.subject_kinds)}")
+    parts += [f"{methods} methods", f"protocol {manifest.protocol_version}", manifest.description]
+    return " | ".join(filter(None, parts))
+
+
+def _listed(files: Sequence[Path]) -> str:
+    names = [os.path.relpath(file) for file in files[:_FILES_TOLD]]
+    more = len(files) - len(names)
+    return shlex.join(names) + (f" and {more} more" if more > 0 else "")
