@@ -19,7 +19,7 @@ help:
 	@echo "make hostile      plugins that misbehave, kill storms           (minutes; JSON=1: one JSON object last)"
 	@echo "make faults       every process killed at every crash point      (minutes)"
 	@echo "make zoo          broken plugins judge the conformance suite    (QUICK=1: less; JSON=1: one JSON object last)"
-	@echo "make templates    every plugin template: made, tested, judged   (minutes; JSON=1: one JSON object last)"
+	@echo "make templates    each template made, tested, judged; the tutorial  (minutes; JSON=1: one JSON object last)"
 	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
 	@echo "make format       let ruff rewrite what it can"
@@ -41,6 +41,7 @@ zoo: $(VENV)
 	@$(BIN)/python conformance/zoo/run_zoo.py $(if $(JSON),--json) $(if $(QUICK),--quick)
 
 templates: $(VENV)
+	@$(BIN)/python -m pytest -q -m long core/tests/docs
 	@$(BIN)/python templates/prove.py $(if $(JSON),--json)
 
 check: $(VENV)

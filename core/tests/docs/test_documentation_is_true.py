@@ -63,6 +63,7 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(new_reader, page):
     assert new_reader().follow(page) > 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)  # it judges a plugin twice, and makes a daemon work with it
 def test_an_author_who_follows_the_tutorial_has_a_plugin_that_works(new_author):
     assert new_author().follow(AUTHORED) > 0

@@ -114,6 +114,12 @@ def edited(content: str, patch: SubjectPatch) -> str:
     return patching(patch, NOW)(content.encode()).decode()
 
 
+def test_a_comment_below_a_removed_key_does_not_become_part_of_the_text_above() -> None:
+    text = "---\ntitle: x\nnotes: |+\n  kept\n\nnested: {a: 1}\n  # about nested\nassignee:\n---\n"
+    patch = SubjectPatch(custom={"nested": None})
+    assert edited(text, patch) == text.replace("nested: {a: 1}\n  # about nested\n", "")
+
+
 def test_comments_quotes_and_order_survive_a_change_of_labels() -> None:
     text = "---\n# top\ntitle: 'x'\nlabels:  # mine\n    - a   # first\n    - b\n# end\n---\nbody"
     patch = SubjectPatch(labels_add=["c"], labels_remove=["b"])

@@ -21,6 +21,7 @@ from animus_subject_files.yaml_nodes import iso_text
 __all__ = ["add_item", "clear_value", "remove_item", "remove_key", "set_time", "set_value"]
 
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)+")
+_ITS_OWN_COMMENTS: Final = re.compile(r"(?:[ \t]+#[^\n]*\n|[ \t]*\r?\n)+")
 _DASH: Final = re.compile(r"[ ]*-[ ]+")
 
 
@@ -170,6 +171,9 @@ def _removals(doc: Document, entry: Entry) -> Iterator[_Splice]:
     blank = _BLANK_LINES.match(matter, after)
     if blank:  # they would become part of a text above that keeps its blank lines
         yield line_start, blank.end(), ""
+    comments = _ITS_OWN_COMMENTS.match(matter, after)
+    if comments:  # so would comments that are indented below the key: they go with it
+        yield line_start, comments.end(), ""
 
 
 def _without_comma(matter: str, start: int, end: int) -> Iterator[_Splice]:
