@@ -29,7 +29,7 @@ demo: $(VENV)
 	@$(BIN)/python core/demo/run_demo.py $(if $(JSON),--json)
 
 test: $(VENV)
-	@$(BIN)/python -m pytest -q -n 4 -m "not long and not hostile"
+	@$(BIN)/python -m pytest -q -n 5 --dist worksteal -m "not long and not hostile"
 
 hostile: $(VENV)
 	@$(BIN)/python core/tests/hostile/run.py $(if $(JSON),--json)
