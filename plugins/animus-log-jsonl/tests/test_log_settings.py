@@ -10,7 +10,7 @@ from animus_log_jsonl.settings import Fsync, Retention, read_settings
 from animus_protocol.models.lifecycle import ProjectBinding
 from animus_sdk import InvalidInput
 
-PROJECT = ProjectBinding(project_root="/work/shop", repo_scope="shop-1a2b")
+PROJECT = ProjectBinding(project_root="/srv/shop", repo_scope="shop-1a2b")
 
 
 def test_without_variables_the_log_is_in_the_home_of_the_daemon_and_bounded() -> None:
@@ -26,10 +26,10 @@ def test_the_config_folder_of_the_daemon_is_honoured() -> None:
 
 
 def test_without_a_scope_the_log_is_a_hidden_file_of_the_project() -> None:
-    assert read_settings({}, ProjectBinding(project_root="/work/shop")).path == Path("/work/shop/.animus-log.jsonl")
+    assert read_settings({}, ProjectBinding(project_root="/srv/shop")).path == Path("/srv/shop/.animus-log.jsonl")
 
 
-@pytest.mark.parametrize(("named", "meant"), [("log/a.jsonl", "/work/shop/log/a.jsonl"), ("/var/a.log", "/var/a.log")])
+@pytest.mark.parametrize(("named", "meant"), [("log/a.jsonl", "/srv/shop/log/a.jsonl"), ("/var/a.log", "/var/a.log")])
 def test_a_path_is_absolute_or_below_the_project(named: str, meant: str) -> None:
     assert read_settings({"ANIMUS_LOG_FILE_PATH": named}, PROJECT).path == Path(meant)
 
@@ -81,4 +81,4 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(variable: str,
 @pytest.mark.parametrize("scope", ["", "..", "a/b", "a\0b"])
 def test_a_scope_that_is_no_name_of_a_folder_is_refused(scope: str) -> None:
     with pytest.raises(InvalidInput, match="repo_scope"):
-        read_settings({}, ProjectBinding(project_root="/work/shop", repo_scope=scope))
+        read_settings({}, ProjectBinding(project_root="/srv/shop", repo_scope=scope))
