@@ -195,7 +195,7 @@ class CheckItem(pytest.Item):
         if outcome.verdict is Verdict.EXPECTED_FAILURE:
             pytest.xfail(outcome.reason)
         if outcome.verdict is Verdict.NOT_ADVERTISED:
-            pytest.skip(f"{outcome.id}: {printable(outcome.reason)}")
+            pytest.skip(f"{outcome.id}: {printable(outcome.reason)}")  # with the proof of its refusal
         if outcome.verdict is Verdict.PASS:
             return
         if outcome.strength in deciding(strict=False):

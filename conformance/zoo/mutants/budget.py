@@ -13,7 +13,7 @@ class TakesItsTime(Mutation):
 
     def asked(self, request: Message) -> Message:
         if request["method"] == "initialize":
-            time.sleep(2)
+            time.sleep(2)  # slow is what this one is
         return request
 
 
@@ -23,7 +23,7 @@ class ThinksAboutEachPing(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         if request["method"] == "$/ping" and request["id"] <= 200:
-            time.sleep(0.02)
+            time.sleep(0.02)  # slow is what this one is
         return reply
 
 
@@ -33,7 +33,7 @@ class ThinksUnderLoad(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         if request["method"] == "$/ping" and request["id"] > 201:
-            time.sleep(0.03)
+            time.sleep(0.03)  # slow is what this one is
         return reply
 
 

@@ -46,7 +46,7 @@ def test_sessions_side_by_side_are_one_ready_provider_that_stops_with_the_last()
         one, moves = provider()
         for name in ("a", "b"):
             await one.admit(name)
-            one.ready(name, Process())  # type: ignore[arg-type] - a stand-in
+            one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
         assert one.status().in_flight == 2
         one.done("a", worked=True)
         assert moves == ["starting", "ready"]
@@ -61,14 +61,14 @@ def test_a_death_costs_an_attempt_and_no_neighbour_and_a_finished_session_begins
         one, moves = provider()
         for name in ("a", "b"):
             await one.admit(name)
-            one.ready(name, Process())  # type: ignore[arg-type] - a stand-in
+            one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
         one.crashed("a", "it ended (exit code 1)")
         assert moves == ["starting", "ready", "crashed", "backoff"]
         assert (one.status().failures, one.status().in_flight) == (1, 1)
         one.done("b", worked=True)
         assert one.status().failures == 0
         await one.admit("c")  # waits for the backoff
-        one.ready("c", Process())  # type: ignore[arg-type] - a stand-in
+        one.ready("c", Process())  # type: ignore[arg-type]  # a stand-in
         assert moves[-2:] == ["starting", "ready"]
 
     within(work())
@@ -86,7 +86,7 @@ def test_after_its_budget_a_provider_is_refused_with_the_way_back_and_an_operato
         assert "animus plugin restart animus-provider-p" in (raised.value.hint or "")
         one.forgive()
         await one.admit("d")
-        one.ready("d", Process())  # type: ignore[arg-type] - a stand-in
+        one.ready("d", Process())  # type: ignore[arg-type]  # a stand-in
         assert moves[-3:] == ["stopped", "starting", "ready"]
 
     within(work())
@@ -96,7 +96,7 @@ def test_an_operator_may_forgive_while_a_neighbour_still_works() -> None:
     async def work() -> None:
         one, moves = provider()
         await one.admit("long")
-        one.ready("long", Process())  # type: ignore[arg-type] - a stand-in
+        one.ready("long", Process())  # type: ignore[arg-type]  # a stand-in
         for name in ("a", "b", "c"):
             await one.admit(name)
             one.crashed(name, "died")
@@ -113,7 +113,7 @@ def test_what_a_health_check_says_is_seen_and_passes() -> None:
     async def work() -> None:
         one, moves = provider()
         await one.admit("a")
-        one.ready("a", Process())  # type: ignore[arg-type] - a stand-in
+        one.ready("a", Process())  # type: ignore[arg-type]  # a stand-in
         one.feel("low on ink")
         assert (moves[-1], one.status().last_error) == ("degraded", "low on ink")
         one.feel(None)

@@ -178,7 +178,7 @@ def test_fail_hang_never_answers_and_outlives_cancellation_exit_and_the_end_of_i
 
 
 def test_a_cancelled_run_kills_the_program_it_runs(project: Any, host: Any) -> None:
-    code = "import os, time; open('pid', 'w').write(f'{os.getpid()}.'); time.sleep(60)"
+    code = "import os, time; open('pid', 'w').write(f'{os.getpid()}.'); time.sleep(60)"  # a child that is to stay
     project.steps({"run": ["python", "-c", code]})
     plugin = host()
     number = plugin.start(session_id="s1")
@@ -190,7 +190,7 @@ def test_a_cancelled_run_kills_the_program_it_runs(project: Any, host: Any) -> N
 
 
 def test_a_killed_plugin_takes_the_program_it_runs_with_it(project: Any, host: Any) -> None:
-    code = "import os, time; open('pid', 'w').write(f'{os.getpid()}.'); time.sleep(60)"
+    code = "import os, time; open('pid', 'w').write(f'{os.getpid()}.'); time.sleep(60)"  # a child that is to stay
     project.steps({"run": ["python", "-c", code]})
     plugin = host()
     plugin.start(session_id="s1")

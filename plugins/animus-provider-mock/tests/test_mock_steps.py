@@ -160,7 +160,7 @@ def test_a_program_gets_no_shell(project: Any) -> None:
 
 
 def test_a_program_is_killed_with_its_children_when_its_time_is_over(project: Any) -> None:
-    code = "import os, time; print('up', flush=True); os.fork(); time.sleep(60)"
+    code = "import os, time; print('up', flush=True); os.fork(); time.sleep(60)"  # a child that is to stay
     project.steps({"run": {"command": ["python", "-c", code], "timeout_s": 1}}, {"say": "on"})
     record, _ = project.run()
     assert record.tool_results[0]["output"] == "up\n\n(killed after 1 s)"
@@ -170,7 +170,7 @@ def test_a_program_is_killed_with_its_children_when_its_time_is_over(project: An
 def test_what_a_program_leaves_running_in_its_group_is_ended_with_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "alive")
     reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
-    code = "import os, time; os.open('alive', os.O_WRONLY); os.fork() or time.sleep(60); print('done')"
+    code = "import os, time; os.open('alive', os.O_WRONLY); os.fork() or time.sleep(60); print('done')"  # to stay
     outcome = asyncio.run(run_program(("python", "-c", code), tmp_path, os.environ, 20))
     assert outcome == ("done\n", 0)
     assert select.select([reader], [], [], 10)[0]  # the end of file: nobody is left who holds the other end

@@ -133,7 +133,7 @@ def test_without_notifications_a_new_attempt_is_made_and_the_files_are_looked_at
         if (error := next(attempts, None)) is not None:
             raise error
         subscribed.set()
-        return original(*arguments, **options)  # type: ignore[arg-type] - handed on as they came
+        return original(*arguments, **options)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(notifications, "RustNotify", limited)
     monkeypatch.setattr(notifications, "_TRY_AGAIN_S", 0.2)
@@ -184,7 +184,7 @@ def test_a_change_just_before_the_subscription_is_told(
 
     def after_a_change(*arguments: object, **options: object) -> object:
         put(root / "src/a", "1")
-        return original(*arguments, **options)  # type: ignore[arg-type] - handed on as they came
+        return original(*arguments, **options)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(notifications, "RustNotify", after_a_change)
     with watching(root, store) as one:

@@ -117,7 +117,7 @@ class Call:
                 raise
             except PeerGone:
                 raise
-            except Exception as error:
+            except Exception as error:  # told to the host, and raised again
                 if replied and failed is not None:
                     await self.notify(method, failed(_told(error)))
                 raise

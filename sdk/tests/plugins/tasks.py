@@ -91,7 +91,7 @@ class Tasks(SubjectBackend):
                 await slowly()
             case "thread":
                 print("thread begun", file=sys.stderr, flush=True)
-                await asyncio.to_thread(time.sleep, 60)
+                await asyncio.to_thread(time.sleep, 60)  # a thread that does not let go
             case "child":
                 return task(id, str(child()))
             case "fork":
@@ -133,13 +133,13 @@ async def slowly() -> NoReturn:
 
 
 def child() -> int:
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid  # it is to outlive us
 
 
 def fork() -> int:
     pid = os.fork()
     if pid == 0:
-        time.sleep(60)
+        time.sleep(60)  # it is to outlive us
         os._exit(0)
     return pid
 

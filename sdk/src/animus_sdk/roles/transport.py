@@ -122,7 +122,7 @@ class TransportBackend(KindRole, Generic[_Config]):
             self.__half_open = True
             try:
                 bound: str = await adapt(self.open).wait(call.threads, Opening(params, config))
-            except Exception as error:
+            except Exception as error:  # nothing is open then; raised again
                 self.__half_open = False
                 if isinstance(error, OSError):
                     raise _refused(error, params.bind_addr) from error
