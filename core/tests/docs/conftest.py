@@ -158,14 +158,16 @@ def _line(wanted: str) -> re.Pattern[str]:
 def new_reader() -> Iterator[Callable[[], Reader]]:
     """Makes readers, each in an empty folder of an empty home; what they leave running is ended, and the test fails."""
     homes: list[Path] = []
-    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("LANG", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def make() -> Reader:
         home = Path(tempfile.mkdtemp(prefix="an"))  # short, because sockets are made below it
         homes.append(home)
         (home / ".gitconfig").write_text(GIT_CONFIG)
-        return Reader(home, home, {**kept, "HOME": str(home), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+        own = {"HOME": str(home), "TMPDIR": str(home / ".tmp"), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        (home / ".tmp").mkdir()  # a pytest on the page clears old runs away at its end, and those of others take long
+        return Reader(home, home, {**kept, **own})
 
     try:
         yield make
