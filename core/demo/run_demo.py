@@ -2,7 +2,8 @@
 
 Run by `make demo`, with the Python of the environment that the distributions are installed in; everything happens in a
 temporary directory. Exit 0 only when all six tasks are `done` in their files, the facts are in the database, the tests
-that failed before pass, and no process is left; whatever falls short is named.
+that failed before pass, and no process is left; whatever falls short is named. Interrupted, it ends with 130 and leaves
+nothing.
 """
 
 from __future__ import annotations
@@ -53,13 +54,20 @@ def main() -> int:
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     demo = Demo(place, console)
     began = time.monotonic()
+    interrupted = False
     try:
         demo.prepare()
         demo.work()
+    except KeyboardInterrupt:
+        interrupted = True
     except (Shortfall, AnimusError, subprocess.TimeoutExpired, TimeoutError) as error:
         demo.shortfalls.append(str(error) or type(error).__name__)
     finally:
         demo.end()
+    if interrupted:
+        shutil.rmtree(place)
+        console.print("Interrupted. The daemon has ended, and the demo's folder is removed.")
+        return 130
     seconds = round(time.monotonic() - began, 1)
     demo.verify()
     told = demo.tell(seconds)

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-_MEND_PLUGIN: Final = "Mend the plugin or take it out (plugins.yaml, pip uninstall), then try again."
+_MEND_PLUGIN: Final = "Mend the plugin, or take it out (animus plugin info NAME says where it is from), then try again."
 
 
 class AnimusError(Exception):
@@ -78,12 +78,14 @@ class Unavailable(AnimusError):
 
 
 class PluginFailed(Unavailable):
-    """A plugin died, hung, or answered nonsense: read the tail of its stderr."""
+    """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: nobody could look)."""
 
-    def __init__(self, plugin: str, why: str, stderr_tail: str, *, remedy: str = _MEND_PLUGIN) -> None:
-        tail = "\n".join(f"  | {line}" for line in stderr_tail.splitlines()[-10:])
-        said = f"It wrote to stderr:\n{tail}" if tail else "It wrote nothing to stderr."
-        details = {"plugin": plugin, "stderr": stderr_tail}
-        super().__init__(f"plugin {plugin}: {why}", hint=f"{said}\n{remedy}", details=details)
+    def __init__(self, plugin: str, why: str, stderr_tail: str | None, *, remedy: str = _MEND_PLUGIN) -> None:
+        tail = "\n".join(f"  | {line}" for line in (stderr_tail or "").splitlines()[-10:])
+        said = f"It wrote to stderr:\n{tail}\n" if tail else "It wrote nothing to stderr.\n"
+        details = {"plugin": plugin, "stderr": stderr_tail or ""}
+        hint = (remedy or None) if stderr_tail is None else f"{said}{remedy}"
+        super().__init__(f"plugin {plugin}: {why}", hint=hint, details=details)
         self.plugin = plugin
+        self.stderr_tail = stderr_tail
         self.remedy = remedy

@@ -363,3 +363,14 @@ def test_the_control_socket_installs_and_removes_too(
     assert ask("plugin/info", name=NAME)["data"]["category"] == "not_found"
     for method, params in (("search", {"query": "x"}), ("browse", {}), ("update", {})):
         assert ask(f"plugin/{method}", **params)["code"] == -32001
+
+
+def test_a_kind_is_known_by_the_name_that_people_type_and_a_slip_is_no_empty_list(animus: Animus) -> None:
+    typed, own, none, slip = animus.together(
+        *(["plugin", "list", "--kind", kind] for kind in ("subject", "subject_backend", "queue", "subjects"))
+    )
+    assert typed.data["plugins"] == own.data["plugins"]
+    assert {row["kind"] for row in own.data["plugins"]} == {"subject_backend"}
+    assert (none.code, none.data["plugins"]) == (0, [])
+    assert (slip.code, slip.error["message"]) == (2, "--kind subjects: no plugin is of this kind")
+    assert "subject_backend" in slip.told

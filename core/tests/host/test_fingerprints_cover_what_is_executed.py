@@ -167,7 +167,7 @@ def test_a_program_without_a_slash_is_the_one_in_path(tmp_path: Path, monkeypatc
     first = fingerprint(["tool"])
     monkeypatch.setenv("PATH", f"{tmp_path}/two:{tmp_path}/one")
     assert fingerprint(["tool"]).digest != first.digest
-    assert list(first.files) == [f"{tmp_path}/one/tool"]
+    assert [name for name in first.files if "interpreter" not in name] == [f"{tmp_path}/one/tool"]
 
 
 def test_the_cores_own_environment_is_known_by_what_is_installed_in_it(
@@ -178,7 +178,11 @@ def test_the_cores_own_environment_is_known_by_what_is_installed_in_it(
     monkeypatch.setattr(sys, "prefix", str(venv))
     monkeypatch.setattr("site.getsitepackages", lambda: [str(packages), str(tmp_path / "absent")])
     first = fingerprint(script(venv))
-    assert (first.kind, first.editable, list(first.files)) == ("environment", False, script(venv))
+    assert (first.kind, first.editable, list(first.files)) == (
+        "environment",
+        False,
+        [f"its interpreter {venv}", *script(venv)],
+    )
     (packages / "pack/__init__.py").write_text("a developer at work\n")
     assert fingerprint(script(venv)) == first
     (packages / "pack-1.0.dist-info").rename(packages / "pack-1.1.dist-info")
@@ -204,6 +208,26 @@ def test_code_that_is_executed_where_its_author_works_is_told(
 
 
 # == the interpreter ==
+
+
+def test_a_script_that_another_interpreter_would_run_names_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "snake").write_text("#!/bin/sh\n")
+        (tmp_path / name / "snake").chmod(0o755)
+    (tmp_path / "tool").write_text("#!/usr/bin/env snake\n")
+    (tmp_path / "tool").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/one")
+    first = fingerprint([str(tmp_path / "tool")])
+    monkeypatch.setenv("PATH", f"{tmp_path}/two")
+    second = fingerprint([str(tmp_path / "tool")])
+    assert second.digest != first.digest
+    assert changes(first.files, second.files) == [
+        f"its interpreter {tmp_path}/one/snake (removed)",
+        f"its interpreter {tmp_path}/two/snake (added)",
+    ]
 
 
 def test_an_environment_counts_with_its_interpreters_place_content_and_version(venv: Path, tmp_path: Path) -> None:

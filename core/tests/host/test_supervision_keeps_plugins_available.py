@@ -114,7 +114,7 @@ def test_a_plugin_that_never_comes_up_is_tried_five_times_disabled_and_let_in_ag
 ) -> None:
     broken = f"""
 starts = open({str(tmp_path / "starts")!r}, "a"); starts.write("x"); starts.close()
-if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit(1)
+if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
 """
 
     async def work() -> None:
@@ -128,7 +128,10 @@ if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit(1)
         assert moves.states == ["starting", "crashed", "backoff"] * 4 + ["starting", "crashed", "disabled"]
         with pytest.raises(PluginFailed, match="plugin broken: disabled after 5 failures") as raised:
             await supervised.call(ASK, Empty(), timeout_s=10)
+        assert "It wrote to stderr:\n  | no tracker here\n" in (raised.value.hint or "")
         assert "animus plugin restart broken" in (raised.value.hint or "")
+        told = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
+        assert supervised.status().last_error == last.reason == told
         (tmp_path / "mended").touch()
         await supervised.restart()
         assert (supervised.state, supervised.status().failures) == (PluginState.READY, 0)

@@ -49,7 +49,7 @@ class Provider:
         if self._restarts.used_up:
             name = self.plugin.name
             why = f"disabled after {self._restarts.failures} failures: {self._restarts.last_error}"
-            raise PluginFailed(name, why, "", remedy=f"Mend the plugin, then: animus plugin restart {name}")
+            raise PluginFailed(name, why, None, remedy=f"Mend the plugin, then: animus plugin restart {name}")
         self._processes[session_id] = None
         self._began[session_id] = self._loop.time()
         if self.state in (_S.STOPPED, _S.BACKOFF):

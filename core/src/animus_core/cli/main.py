@@ -240,7 +240,7 @@ class _Tree:
     def _plugin(self) -> None:
         group = self._group("plugin", "plugins: install them, look at them")
         listing = self._command(group, "list", "plugin_commands:list_plugins", "plugins, and why some cannot be used")
-        listing.add_argument("--kind", help="only this kind, for example provider")
+        listing.add_argument("--kind", help="only this kind, for example subject")
         listing.add_argument("--include-system-path", action="store_true", help="look in PATH as well")
         listing.add_argument("--refresh", action="store_true", help="ask every plugin for its manifest again")
         status = self._command(group, "status", "plugin_live_commands:status", "which run, and how they are")
@@ -293,6 +293,7 @@ class _Tree:
         what = "what the template has changed since; exit code 1 if there is something"
         check = self._command(templates, "check", "plugin_template_commands:template_check", what)
         check.add_argument("path", nargs="?", type=Path, default=Path(), help="the plugin's folder (here)")
+        check.add_argument("--accept", action="store_true", help="do not show it again; exit code 0")
 
     def _group(self, name: str, text: str) -> _Group:
         parser = self._groups.add_parser(name, help=text, description=text, parents=[self._common])

@@ -9,17 +9,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from typing import Any
+from typing import Any, Final
 
 from animus_core.cli.output import Output, table
 from animus_core.cli.session import scope_of
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, InvalidInput, Unavailable
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
 from animus_core.services.plugins import Place, shown
 from animus_core.store.paths import config_dir
 
 __all__ = ["doctor", "info", "list_plugins", "lock_verify", "place_of"]
+
+_TYPED_KINDS: Final = {
+    "subject": "subject_backend",
+    "trigger": "trigger_backend",
+    "transport": "transport_backend",
+    "web-ui": "web_ui",
+    "log-storage": "log_storage_backend",
+}
+"""Kinds as people type them, where the protocol has another name for them."""
+_OWN_KINDS: Final = frozenset({*_TYPED_KINDS.values(), "provider", "notifier", "queue", "custom"})
 
 
 def place_of(args: argparse.Namespace) -> Place:
@@ -30,7 +40,11 @@ def place_of(args: argparse.Namespace) -> Place:
 def list_plugins(args: argparse.Namespace, output: Output) -> int:
     """Print the plugins that were found, and why others cannot be used."""
     found = asyncio.run(place_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
-    plugins = [shown(one) for one in found.plugins if args.kind is None or args.kind in one.kinds]
+    kind = _TYPED_KINDS.get(args.kind, args.kind)
+    plugins = [shown(one) for one in found.plugins if kind is None or kind in one.kinds]
+    there = sorted({kind for one in found.plugins for kind in one.kinds})
+    if kind is not None and kind not in there and kind not in _OWN_KINDS:
+        raise InvalidInput(f"--kind {args.kind}: no plugin is of this kind", hint=f"There are: {', '.join(there)}.")
     data = {
         "plugins": [one.model_dump(mode="json", exclude_none=True) for one in plugins],
         "warnings": [{"plugin": one.name, "message": one.message, "fix": one.fix} for one in found.warnings],

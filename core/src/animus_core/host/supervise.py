@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from animus_core.errors import AnimusError, PluginFailed, Unavailable
 from animus_core.host.finding.discover import Plugin
@@ -24,6 +24,7 @@ from animus_protocol.models.control.plugin import PluginStatusInfo
 __all__ = ["PluginStatus", "SupervisedPlugin", "Supervision"]
 
 _log = logging.getLogger("animus.host")
+_LINE_CHARACTERS: Final = 200
 
 Refresh = Callable[[Plugin], Awaitable[Plugin]]
 
@@ -82,6 +83,7 @@ class SupervisedPlugin:
         self._project = project
         self._supervision = supervision
         self._restarts = Restarts(supervision.budget)
+        self._last_stderr: str | None = None
         self._session: PluginSession | None = None
         self._started_at = 0.0
         self._starting: asyncio.Future[PluginSession] | None = None
@@ -182,7 +184,8 @@ class SupervisedPlugin:
             session = await open_session(self.plugin, self._project, cookie=cookie)
         except Unavailable as error:
             self._started(error)
-            why = _reason(self.plugin.name, error)
+            self._last_stderr = error.stderr_tail if isinstance(error, PluginFailed) else None
+            why = _with_last_line(error.message.removeprefix(f"plugin {self.plugin.name}: "), self._last_stderr)
             self._move(PluginState.CRASHED, why)
             return why, 0.0
         except AnimusError as error:  # the operator's mistake, not a death: whoever asks next tries again
@@ -198,6 +201,8 @@ class SupervisedPlugin:
             await asyncio.shield(asyncio.ensure_future(session.close()))
             raise
         self._session = None
+        self._last_stderr = session.child.stderr_tail
+        why = _with_last_line(why, self._last_stderr)
         self._move(PluginState.CRASHED, why)
         await asyncio.shield(asyncio.ensure_future(session.end()))
         return why, _now() - self._started_at
@@ -210,7 +215,7 @@ class SupervisedPlugin:
             self._move(PluginState.DEGRADED, complaint)
 
     def _leave(self) -> None:
-        self._started(PluginFailed(self.plugin.name, "it was stopped while it started", ""))
+        self._started(PluginFailed(self.plugin.name, "it was stopped while it started", None))
         if self.state is not PluginState.DISABLED:
             self._move(PluginState.STOPPED)
             if self._keeper is asyncio.current_task():
@@ -230,11 +235,12 @@ class SupervisedPlugin:
         name, last = self.plugin.name, self._restarts.last_error
         if self.state is PluginState.DISABLED:
             why = f"disabled after {self._restarts.failures} failures: {last}"
-            return PluginFailed(name, why, "", remedy=f"Mend the plugin, then: animus plugin restart {name}")
+            remedy = f"Mend the plugin, then: animus plugin restart {name}"
+            return PluginFailed(name, why, self._last_stderr, remedy=remedy)
         wait_s = self._restarts.retry_at - _now()
         if self.state is PluginState.BACKOFF and wait_s > 0:
-            return PluginFailed(name, f"failed and is tried again in {wait_s:.0f} s: {last}", "")
-        return PluginFailed(name, "it has just ended and is not started again yet", "")
+            return PluginFailed(name, f"failed and is tried again in {wait_s:.0f} s: {last}", self._last_stderr)
+        return PluginFailed(name, "it has just ended and is not started again yet", self._last_stderr)
 
     def _move(self, state: PluginState, reason: str | None = None) -> None:
         was = self.state
@@ -247,8 +253,11 @@ class SupervisedPlugin:
         self._supervision.on_move(Move(self.plugin.name, kind, was, state, reason, pid))
 
 
-def _reason(name: str, error: AnimusError) -> str:
-    return error.message.removeprefix(f"plugin {name}: ")
+def _with_last_line(why: str, stderr_tail: str | None) -> str:
+    """`why`, and what the plugin wrote last: for logs and tables, where there is no room for more."""
+    lines = (stderr_tail or "").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"{why}; its last line on stderr: {last[:_LINE_CHARACTERS]}" if last else why
 
 
 def _now() -> float:

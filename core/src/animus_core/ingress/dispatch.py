@@ -77,7 +77,8 @@ async def _describe(wanted: Wanted, router: SubjectRouter) -> tuple[SubjectRef, 
     except RpcError as error:
         if error.category == "not_found":
             hint = f"Look at what there is: animus subject list --kind {wanted.kind}"
-            raise NotFound(f"no {wanted.kind} {wanted.subject_id!r}: {error.message}", hint=hint) from error
+            absent, why = f"{wanted.kind} {wanted.subject_id!r}", error.message.removeprefix("not found: ")
+            raise NotFound(f"no {absent}" if why == absent else f"no {absent}: {why}", hint=hint) from error
         raise InvalidInput(f"{wanted.kind} {wanted.subject_id!r}: {error.message}") from error
     described = SubjectRef(
         kind=wanted.kind,

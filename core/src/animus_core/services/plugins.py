@@ -114,13 +114,13 @@ def removal_of(candidate: Candidate, place: Place) -> str:
     """The command, or the edit, that takes a plugin away."""
     match candidate.source:
         case "installed" | "development":
-            return f"animus plugin uninstall {candidate.name}"
+            return f"animus plugin uninstall {shlex.quote(candidate.name)}"
         case "registry":
             return f"take plugins.{candidate.name} out of {place.config_dir / 'plugins.yaml'}"
         case "environment":
             points = entry_points(group="animus.plugins", name=candidate.name)
             names = [point.dist.name for point in points if point.dist is not None]
-            return f"{shlex.quote(sys.executable)} -m pip uninstall {names[0] if names else candidate.name}"
+            return shlex.join([sys.executable, "-m", "pip", "uninstall", names[0] if names else candidate.name])
         case "project" if Path(candidate.command[0]).parent != place.project_root / ".animus" / "plugins":
             return f"take plugins.{candidate.name} out of {place.project_root / '.animus' / 'plugins.yaml'}"
         case _:

@@ -163,10 +163,10 @@ class _Host:
         try:
             now = fingerprint(candidate.command, self._hashes, cwd=candidate.cwd, interpreter=interpreter)
         except Unavailable as error:
-            raise PluginFailed(candidate.name, error.message, "", remedy=error.hint or "") from error
+            raise PluginFailed(candidate.name, error.message, None, remedy=error.hint or "") from error
         drift = Lockfile(self._config_dir, {}).drift(entry, now) if entry is not None else None
         if drift is not None:
-            raise PluginFailed(candidate.name, drift.why, "", remedy=drift.fix)
+            raise PluginFailed(candidate.name, drift.why, None, remedy=drift.fix)
         return now
 
     async def _check_trust(self, candidate: Candidate) -> None:
@@ -174,7 +174,7 @@ class _Host:
         if candidate.source != "project" or candidate.cwd is None:
             return
         if not await asyncio.to_thread(is_trusted, self._config_dir, Path(candidate.cwd)):
-            raise PluginFailed(candidate.name, NOT_TRUSTED, "", remedy=TRUST)
+            raise PluginFailed(candidate.name, NOT_TRUSTED, None, remedy=TRUST)
 
 
 def _as_locked(candidate: Candidate, config_dir: Path) -> Candidate:
@@ -184,8 +184,8 @@ def _as_locked(candidate: Candidate, config_dir: Path) -> Candidate:
     try:
         entry = Lockfile.read(config_dir).get(candidate.name)
     except Unavailable as error:
-        raise PluginFailed(candidate.name, error.message, "", remedy=error.hint or "") from error
+        raise PluginFailed(candidate.name, error.message, None, remedy=error.hint or "") from error
     if entry is None:
         remedy = f"animus plugin install {shlex.quote(candidate.locked.source)}"
-        raise PluginFailed(candidate.name, "it was uninstalled", "", remedy=remedy)
+        raise PluginFailed(candidate.name, "it was uninstalled", None, remedy=remedy)
     return candidate if entry == candidate.locked else locked_candidate(entry, candidate.settings)

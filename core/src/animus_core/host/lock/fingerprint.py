@@ -75,7 +75,7 @@ def fingerprint(
                 if environment is not None:
                     look.environment(environment)
                 elif program and program != path:
-                    look.records.append(["shebang", os.path.realpath(program)])
+                    look.shebang(program)
         for path in files:
             look.file(path)
     except OSError as error:
@@ -123,6 +123,12 @@ class _Look:
                 self._editable = self._editable or _is_editable(os.path.join(root, item.path))
         self._ask_interpreter(root)
 
+    def shebang(self, program: str) -> None:
+        """Cover the choice of a script's interpreter, not what is in it."""
+        real = os.path.realpath(program)
+        self.records.append(["shebang", real])
+        self._files[f"{_INTERPRETER} {_told(real)}"] = ""
+
     def file(self, path: str) -> None:
         """Cover a file that the command names, unless it lies in an environment that is covered."""
         if any(path.startswith(root + os.sep) for root, own in self._environments.items() if not own):
@@ -148,6 +154,7 @@ class _Look:
 
     def _own_environment(self) -> None:
         self.records.append(["python", sys.version, os.path.realpath(sys.executable)])
+        self._files[f"{_INTERPRETER} {_told(sys.prefix)}"] = _told(sys.version)
         places = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         for place in sorted({place for place in places if os.path.isdir(place)}):
             with os.scandir(place) as entries:
