@@ -36,7 +36,10 @@ class BadFrame(NamedTuple):
 
 
 def parse(line: bytes) -> object:
-    """The JSON value of one line. Raises ValueError for anything else, NaN and infinities included."""
+    """The JSON value of one line. Raises ValueError for anything else, NaN and Infinity included.
+
+    A number that no float can hold is read as an infinity; `encode` writes null for it.
+    """
     try:
         value: object = from_json(line, allow_inf_nan=False)
     except ValueError:

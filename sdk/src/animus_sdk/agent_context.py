@@ -56,7 +56,9 @@ class AgentContext(Context):
 
     async def tool_call(self, name: str, arguments: Any, server: str | None = None) -> None:
         """The agent calls a tool."""
-        self._tool_calls.append({"name": name, "arguments": arguments})
+        self._tool_calls.append(
+            {"name": name, "arguments": arguments, **({} if server is None else {"server": server})}
+        )
         params = wire.AgentToolCallParams(session_id=self.session_id, name=name, arguments=arguments, server=server)
         await self.notify(wire.AGENT_TOOL_CALL, params)
 

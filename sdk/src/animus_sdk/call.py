@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from animus_protocol.errors import Code, PeerGone, RpcError
 from animus_protocol.models.base import Method, WireModel
@@ -32,45 +32,55 @@ class Streams:
     """The streams that requests have opened and that go on after the reply, by the request's id."""
 
     def __init__(self) -> None:
-        self._tasks: dict[int | str, asyncio.Task[None]] = {}
+        self._open: dict[int | str, _Open] = {}
 
-    def keep(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
-        """Own a running stream until it ends; an older one of the same id ends now."""
+    def keep(self, call: Call, task: asyncio.Task[None]) -> None:
+        """Own the running stream of `call` until it ends; an older one of the same id ends now."""
+        stream_id = call.request_id
         self.end(stream_id)
-        self._tasks[stream_id] = task
+        self._open[stream_id] = _Open(call, task)
         task.add_done_callback(lambda done: self._done(stream_id, done))
-
-    def __contains__(self, stream_id: int | str) -> bool:
-        return stream_id in self._tasks
 
     async def over(self, stream_id: int | str, *, timeout_s: float) -> bool:
         """Whether no such stream goes on; one that was cancelled has `timeout_s` seconds to end."""
-        task = self._tasks.get(stream_id)
-        if task is not None and task.cancelling():
-            await asyncio.wait([task], timeout=timeout_s)
-        return task is None or task.done()
+        found = self._open.get(stream_id)
+        if found is not None and found.task.cancelling():
+            await asyncio.wait([found.task], timeout=timeout_s)
+        return found is None or found.task.done()
 
     def end(self, stream_id: int | str) -> bool:
         """Cancel a stream; whether there was one."""
-        task = self._tasks.get(stream_id)
-        return task is not None and task.cancel()
+        found = self._open.get(stream_id)
+        return found is not None and found.cancel()
 
     async def close(self, *, timeout_s: float) -> None:
         """Cancel all of them and wait for their ends, at most `timeout_s` seconds."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout_s)
+        streams = list(self._open.values())
+        for stream in streams:
+            stream.cancel()
+        if streams:
+            await asyncio.wait([stream.task for stream in streams], timeout=timeout_s)
 
     def _done(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(stream_id) is task:
-            del self._tasks[stream_id]
+        if stream_id in self._open and self._open[stream_id].task is task:
+            del self._open[stream_id]
         if task.cancelled():
             return
         error = task.exception()
         if error is not None and not isinstance(error, PeerGone):
             _log.error("stream %s failed: %s", stream_id, error, exc_info=error)
+
+
+class _Open(NamedTuple):
+    """A stream that goes on: the call that opened it, and the task that sends its items."""
+
+    call: Call
+    task: asyncio.Task[None]
+
+    def cancel(self) -> bool:
+        """Cancel it once, for a second time would cut off the wait for its generator; whether it goes on."""
+        self.call.cancelled = True  # before anything waits: a plain generator, on its thread, looks there
+        return self.task.cancelling() > 0 or self.task.cancel()
 
 
 class Call:
@@ -104,7 +114,7 @@ class Call:
         misses nothing. An error before that is raised here and becomes the error reply; a later one is sent as what
         `failed` makes of it, and logged.
         """
-        items = source if isinstance(source, AsyncIterator) else stream_of(source)
+        items = source if isinstance(source, AsyncIterator) else stream_of(source, self.threads, until_closed=True)
         replied = False
 
         async def forward() -> None:
@@ -112,9 +122,6 @@ class Call:
                 with authors_code:
                     async for item in items:
                         await self.notify(method, send(item))
-            except asyncio.CancelledError:
-                self.cancelled = True  # a plain generator, on its thread, looks there
-                raise
             except PeerGone:
                 raise
             except Exception as error:  # told to the host, and raised again
@@ -129,16 +136,12 @@ class Call:
         try:
             await asyncio.sleep(0)  # one turn of the loop: the iterator reaches its first wait
         except asyncio.CancelledError:
-            task.cancel()
+            _Open(self, task).cancel()
             raise
         if task.done() and (error := task.exception()) is not None:
             raise error
         replied = True
-        self._streams.keep(self.request_id, task)
-
-    def is_streaming(self, stream_id: int | str) -> bool:
-        """Whether the stream that the request `stream_id` opened goes on."""
-        return stream_id in self._streams
+        self._streams.keep(self, task)
 
     async def stream_over(self, stream_id: int | str, *, timeout_s: float) -> bool:
         """Whether the stream of `stream_id` goes on no more; one that was cancelled has `timeout_s` seconds to end."""

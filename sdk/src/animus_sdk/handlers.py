@@ -9,12 +9,14 @@ import asyncio
 import contextvars
 import inspect
 import logging
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, Union
+from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["Answer", "Handler", "Stream", "Threads", "adapt", "inline", "is_inline", "stream_of"]
 
@@ -26,7 +28,10 @@ Answer: TypeAlias = Union[Awaitable[_T], _T]  # noqa: UP007 - mypy takes no bare
 """What an author's method may return: the value (`def`), or something to await (`async def`)."""
 
 Stream: TypeAlias = AsyncIterator[_T] | Iterator[_T]
-"""What a method that streams returns: an async generator, or a generator, which gets a thread of its own."""
+"""What a method that streams returns: an async generator, or a generator, which gets a thread of its own.
+
+A method that hands on a generator of somebody else's is called on the event loop, so it has to return at once.
+"""
 
 _INLINE: Final = "__animus_inline__"
 _END: Final = object()
@@ -53,11 +58,12 @@ class Threads:
     """The threads on which plain functions run, `count` at a time, in the order of their calls.
 
     A function whose caller was cancelled runs to its end and keeps its place until then; one that had not begun never
-    does.
+    does. `begun` are the threads themselves, those of `one_more` included.
     """
 
     def __init__(self, count: int) -> None:
         self.loop = asyncio.get_running_loop()
+        self.begun: WeakSet[threading.Thread] = WeakSet()
         self._count = count
         self._pool: ThreadPoolExecutor | None = None
 
@@ -66,7 +72,7 @@ class Threads:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # many plugins never need one
 
-            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler")
+            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler", initializer=self._begin)
         context = contextvars.copy_context()
         return await self.loop.run_in_executor(self._pool, context.run, _called, function, args)
 
@@ -76,11 +82,22 @@ class Threads:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def leave(self, last: Callable[[], object]) -> None:
-        """As `close`, after `last` has run in its turn; nobody waits for it, and what it raises is logged."""
-        if self._pool is not None:
-            self._pool.submit(contextvars.copy_context().run, _logged, last)
-            self._pool.shutdown(wait=False)
+    def one_more(self) -> Threads:
+        """A thread beside these, for a generator that streams."""
+        more = Threads(1)
+        more.begun = self.begun
+        return more
+
+    def leave(self, last: Callable[[], object]) -> Future[None] | None:
+        """As `close`, after `last` has run in its turn, which whoever wants to may await; what it raises is logged."""
+        if self._pool is None:
+            return None
+        done = self._pool.submit(contextvars.copy_context().run, _logged, last)
+        self._pool.shutdown(wait=False)
+        return done
+
+    def _begin(self) -> None:
+        self.begun.add(threading.current_thread())
 
 
 def _called(function: Callable[..., _T], args: tuple[Any, ...]) -> _T:
@@ -124,11 +141,13 @@ class Handler:
         return self._later(threads, args, then)
 
     async def wait(self, threads: Threads, *args: Any) -> Any:
-        """The value, however the function is run."""
-        value = self(threads, *args)
+        """The value, however the function is run; a generator comes as it is."""
+        value = self(threads, *args) if self.inline else self._later(threads, args, None, collect=False)
         return await value if inspect.isawaitable(value) else value
 
-    async def _later(self, threads: Threads, args: tuple[Any, ...], then: Callable[[Any], Any] | None) -> Any:
+    async def _later(
+        self, threads: Threads, args: tuple[Any, ...], then: Callable[[Any], Any] | None, *, collect: bool = True
+    ) -> Any:
         if self._is_async:
             value = await self._function(*args)
         elif inspect.isasyncgenfunction(self._function):
@@ -139,7 +158,7 @@ class Handler:
                 return value
             if inspect.isawaitable(value):  # a plain function that hands a coroutine on
                 value = await value
-        if inspect.isasyncgen(value):
+        if collect and inspect.isasyncgen(value):
             value = [item async for item in value]
         return value if then is None else then(value)
 
@@ -158,8 +177,13 @@ def adapt(function: Callable[..., Any]) -> Handler:
     return Handler(function)
 
 
-async def stream_of(items: AsyncIterator[_T] | Iterable[_T]) -> AsyncGenerator[_T, None]:
-    """The items of either kind of generator; a plain one is advanced on a thread of its own."""
+async def stream_of(
+    items: AsyncIterator[_T] | Iterable[_T], threads: Threads, *, until_closed: bool = False
+) -> AsyncGenerator[_T, None]:
+    """The items of either kind of generator; a plain one is advanced on a thread of its own.
+
+    Cut off, a plain one goes on until it yields again; `until_closed` waits for that.
+    """
     if isinstance(items, AsyncIterator):
         try:
             async for item in items:
@@ -169,12 +193,14 @@ async def stream_of(items: AsyncIterator[_T] | Iterable[_T]) -> AsyncGenerator[_
             if close is not None:
                 await close()
         return
-    threads, drawn = Threads(1), iter(items)
+    own, drawn = threads.one_more(), iter(items)
     try:
-        while (item := await threads.run(_next, drawn)) is not _END:
+        while (item := await own.run(_next, drawn)) is not _END:
             yield item
     finally:
-        threads.leave(getattr(drawn, "close", _nothing))
+        closed = own.leave(getattr(drawn, "close", _nothing))
+        if until_closed and closed is not None:
+            await asyncio.wait([asyncio.wrap_future(closed)])
 
 
 def _next(items: Iterator[Any]) -> Any:

@@ -7,6 +7,7 @@ is what it advertises: nothing is declared twice.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -194,8 +195,9 @@ def _own_route(plugin: Plugin, typed: TypedMethod) -> Route:
     handler = adapt(getattr(plugin, typed.attribute))
     method = method_of(typed)
     arguments = arguments_of(method)
+    then = list if isgeneratorfunction(typed.function) else None  # drawn where it runs, and not while it is written
 
     def answer(params: Any, call: Call) -> Any:
-        return handler(call.threads, *arguments(params))
+        return handler(call.threads, *arguments(params), then=then)
 
     return Route(method, answer, inline=handler.inline)

@@ -76,11 +76,11 @@ class Session:
             route.method.name: route for route in routes if route.method.result is not None
         }
         self._hears: dict[str, Route] = {route.method.name: route for route in routes if route.method.result is None}
-        self._threads = Threads(plugin.threads)
+        self.threads = Threads(plugin.threads)
         self._streams = Streams()
         self._hearing = Hearing(self._hear)
         self._started_at = time.monotonic()
-        self._stopped = False
+        self._ending: asyncio.Task[None] | None = None
 
     def request(self, peer: Peer, request: Request) -> object:
         """The answer to one request, or a coroutine that makes it. Raises RpcError."""
@@ -128,17 +128,26 @@ class Session:
         self._streams.end(request_id)
 
     async def close(self) -> None:
-        """Hear out what was told, end the streams and stop the plugin; whatever `stop` raises is logged."""
+        """Hear out what was told, end the streams and stop the plugin; whatever `stop` raises is logged.
+
+        It happens once: whoever asks again waits for the same end, and a caller that is cancelled cuts it off.
+        """
+        await self._end()
+
+    def _end(self) -> asyncio.Task[None]:
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end_all())
+        return self._ending
+
+    async def _end_all(self) -> None:
         await self._hearing.close(timeout_s=_DRAIN_S)
         await self._streams.close(timeout_s=_DRAIN_S)
-        if not self._stopped:
-            self._stopped = True
-            try:
-                with authors_code:
-                    await self.plugin.run_stop(self._threads)
-            except Exception:  # noqa: BLE001 - the boundary: an author's stop() must not keep the process alive
-                _log.error("stop() failed\n%s", traceback.format_exc())
-            self._threads.close()
+        try:
+            with authors_code:
+                await self.plugin.run_stop(self.threads)
+        except Exception:  # noqa: BLE001 - the boundary: an author's stop() must not keep the process alive
+            _log.error("stop() failed\n%s", traceback.format_exc())
+        self.threads.close()
 
     async def _initialize(self, params: lifecycle.InitializeParams) -> lifecycle.InitializeResult:
         if not is_compatible(params.protocol_version):
@@ -155,7 +164,7 @@ class Session:
         try:
             self.plugin.project = project
             with authors_code:
-                await self.plugin.run_start(self._threads, project)
+                await self.plugin.run_start(self.threads, project)
             event = "started"
         finally:
             if self.state is State.STARTING:
@@ -170,7 +179,7 @@ class Session:
         self._check_ready(request.method)
         params = read_params(route.method, request.params)
         reach(_TAKEN)
-        call = Call(peer, request.id, self._streams, self._threads)
+        call = Call(peer, request.id, self._streams, self.threads)
         token = CURRENT.set(call)
         try:
             with authors_code:
@@ -184,7 +193,7 @@ class Session:
         self._check_ready(request.method)
         params = read_params(route.method, request.params)
         reach(_TAKEN)
-        CURRENT.set(call := Call(peer, request.id, self._streams, self._threads))
+        CURRENT.set(call := Call(peer, request.id, self._streams, self.threads))
         try:
             with authors_code:
                 work: Any = route.handler(params, call)
@@ -200,7 +209,7 @@ class Session:
         route = self._hears[notification.method]
         try:
             params = read_params(route.method, notification.params)
-            CURRENT.set(call := Call(peer, notification.method, self._streams, self._threads))
+            CURRENT.set(call := Call(peer, notification.method, self._streams, self.threads))
             with authors_code:
                 answer = route.handler(params, call)
                 if isinstance(answer, Awaitable):
@@ -216,7 +225,7 @@ class Session:
 
     async def _health(self) -> lifecycle.HealthCheckResult:
         with authors_code:
-            health = await self.plugin.run_health(self._threads)
+            health = await self.plugin.run_health(self.threads)
         if health.uptime_ms is None:
             uptime_ms = int((time.monotonic() - self._started_at) * 1000)
             health = health.model_copy(update={"uptime_ms": uptime_ms})
@@ -227,7 +236,7 @@ class Session:
         deadline = asyncio.get_running_loop().time() + _DRAIN_S
         if not await peer.idle(deadline):
             await peer.cancel_requests(deadline + _CANCEL_S)
-        await self.close()
+        await asyncio.shield(self._end())  # `exit` cancels what is being answered, and `stop` may still need its time
         return Empty()
 
     def _move(self, event: str) -> None:

@@ -77,7 +77,7 @@ def methods_in(cls: type) -> Sequence[TypedMethod]:
 
 def mistakes_in(cls: type, taken: Collection[str]) -> Sequence[str]:
     """What is wrong with the marked functions of `cls`, as sentences; `taken` are the methods of the kind itself."""
-    mistakes, seen = [], set()
+    mistakes, seen = _without_self(cls), set()
     for typed in methods_in(cls):
         where = f"{cls.__name__}.{typed.attribute}"
         if typed.name in seen:
@@ -91,6 +91,15 @@ def mistakes_in(cls: type, taken: Collection[str]) -> Sequence[str]:
             elif parameter.annotation is inspect.Parameter.empty:
                 mistakes.append(f"{where}: the parameter {name} has no type: write {name}: str, or what it is")
     return mistakes
+
+
+def _without_self(cls: type) -> list[str]:
+    """Marked functions that are none of the object's own."""
+    return [
+        f"{cls.__name__}.{attribute} is a static method or a class method: take that off, and write self first"
+        for attribute, value in inspect.getmembers_static(cls)
+        if isinstance(value, (staticmethod, classmethod)) and (hasattr(value, _MARK) or hasattr(value.__func__, _MARK))
+    ]
 
 
 def method_of(typed: TypedMethod) -> Method[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,17 @@ async def test_a_thread_tells_its_progress_before_its_answer(tmp_path: Path) -> 
 async def test_an_inline_function_runs_on_the_loop_and_may_not_wait_there(tmp_path: Path) -> None:
     async with Harness(Desk, project_root=tmp_path) as host:
         assert await host.request("desk/on_the_loop") == threading.current_thread().name
+
+
+async def test_what_a_plain_generator_yields_is_drawn_on_a_thread_and_is_the_answer_as_a_list(tmp_path: Path) -> None:
+    class Drawing(Plugin):
+        name = "drawing"
+        version = "1"
+
+        @method("draw")
+        def draw(self) -> Iterator[str]:
+            yield threading.current_thread().name[:7]
+            yield "done"
+
+    async with Harness(Drawing, project_root=tmp_path) as host:
+        assert await host.request("draw") == ["handler", "done"]

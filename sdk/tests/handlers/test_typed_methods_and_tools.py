@@ -109,12 +109,22 @@ def test_mistakes_in_own_methods_are_named_with_what_to_write() -> None:
         @method("shutdown")
         def four(self) -> None: ...
 
+        @staticmethod
+        @method("a/static")
+        def five(number: int) -> None: ...
+
+        @method("a/class")
+        @classmethod
+        def six(cls) -> None: ...
+
     told = "\n".join(Wrong.mistakes())
     assert "Wrong.one: the parameter untyped has no type: write untyped: str" in told
     assert "Wrong.two: another function is marked as 'a/b'" in told
     assert "Wrong.two: many cannot be read from params" in told
     assert "Wrong.three: 'ticket/delete' is a method of the protocol" in told
     assert "Wrong.four: 'shutdown' is a method of the protocol" in told
+    for word in ("five", "six"):
+        assert f"Wrong.{word} is a static method or a class method: take that off, and write self first" in told
     with pytest.raises(TypeError, match="write @method"):
         method(Wrong.one)  # type: ignore[arg-type]  # this is the mistake
 

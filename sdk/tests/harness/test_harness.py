@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from animus_protocol.errors import CallTimeout, MethodNotFound, RpcError
 from animus_protocol.models.base import Empty
 from animus_protocol.models.lifecycle import HEALTH_CHECK, HealthStatus, ProjectBinding
 from animus_sdk import InvalidInput, Plugin, method
-from animus_sdk.testing import BlockingHarness, Frame, Harness, LeftBehind
+from animus_sdk.testing import BlockingHarness, Frame, Harness, LeftBehind, harness
 
 
 class Parrot(Plugin):
@@ -30,6 +31,18 @@ class Parrot(Plugin):
         for word in words:
             await self.ctx.progress(word)
         return len(words)
+
+    @method("plain")
+    def plain(self) -> str:
+        return "done"
+
+    @method("watch")
+    async def watch(self) -> None:
+        self.watching = asyncio.create_task(asyncio.Event().wait())
+
+    async def stop(self) -> None:
+        if hasattr(self, "watching"):
+            self.watching.cancel()
 
     @method("hang")
     async def hang(self) -> None:
@@ -58,7 +71,7 @@ async def test_a_host_asks_and_hears_over_the_real_wire(tmp_path: Path) -> None:
         assert isinstance(host.plugin, Parrot)
         assert host.plugin.project_root == tmp_path
         assert host.manifest.name == "parrot"
-        assert host.capabilities.methods == ["hang", "say"]
+        assert host.capabilities.methods == ["hang", "plain", "say", "watch"]
         assert (await host.call(HEALTH_CHECK, Empty())).status is HealthStatus.HEALTHY
         assert await host.request("say", {"words": ["a", "b", "c"]}) == 3
         assert (await host.next_notification("$/progress"))["value"] == "a"
@@ -156,10 +169,59 @@ async def test_two_harnesses_live_side_by_side(tmp_path: Path) -> None:
         assert await other.notifications("$/progress") == []
 
 
+async def test_a_harness_is_not_blamed_for_what_runs_in_the_one_beside_it(tmp_path: Path) -> None:
+    async with Harness(Parrot, project_root=tmp_path) as one, Harness(Parrot, project_root=tmp_path):
+        assert await one.request("watch") is None
+        assert await one.request("plain") == "done"
+
+
+async def test_what_one_of_two_harnesses_leaves_behind_is_found_when_both_have_left(tmp_path: Path) -> None:
+    with pytest.raises(LeftBehind, match="the plugin leaves 1 running"):
+        async with Harness(Parrot, project_root=tmp_path), Harness(Littering, project_root=tmp_path) as other:
+            await other.request("task")
+
+
+async def test_a_plugin_that_does_not_stop_ends_the_test_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness, "_TIMEOUT_S", 0.05)
+    cancelled: list[bool] = []
+
+    class Endless(Plugin):
+        name = "endless"
+        version = "1"
+
+        async def stop(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+
+    with pytest.raises(TimeoutError):
+        async with Harness(Endless, project_root=tmp_path) as host:
+            await host.request("shutdown", timeout_s=0.05)
+    assert cancelled == [True]
+
+
+def test_blocking_harnesses_with_threads_of_their_own_live_side_by_side(tmp_path: Path) -> None:
+    with BlockingHarness(Parrot, project_root=tmp_path) as one, BlockingHarness(Parrot, project_root=tmp_path) as other:
+        assert (one.request("plain"), other.request("plain")) == ("done", "done")
+
+
+def test_a_request_is_found_while_frames_come_in(tmp_path: Path) -> None:
+    with BlockingHarness(Parrot, project_root=tmp_path) as host, ThreadPoolExecutor(1) as pool:
+        saying = pool.submit(host.request, "say", {"words": ["a"] * 5000})
+        while not saying.done():
+            with pytest.raises(LookupError):
+                host.request_id("never/asked")
+        assert saying.result() == 5000
+
+
 def test_the_blocking_harness_is_the_same_without_await(tmp_path: Path) -> None:
     with BlockingHarness(Parrot, project_root=tmp_path, env={"PARROT_AGE": "7"}) as host:
         assert os.environ["PARROT_AGE"] == "7"
-        assert (host.manifest.name, host.capabilities.methods) == ("parrot", ["hang", "say"])
+        assert (host.manifest.name, host.capabilities.methods) == ("parrot", ["hang", "plain", "say", "watch"])
         assert isinstance(host.plugin, Parrot)
         assert host.call(HEALTH_CHECK, Empty()).status is HealthStatus.HEALTHY
         assert host.request("say", {"words": ["a", "b"]}) == 2

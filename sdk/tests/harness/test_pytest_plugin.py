@@ -26,6 +26,12 @@ def test_good(animus_host, tmp_path):
     other = animus_host(Parrot, project_root="/elsewhere", env={"A": "1"})
     assert other.request("where") == "/elsewhere"
 
+class Nameless(Plugin):
+    version = "1"
+
+def test_mistake(animus_host):
+    animus_host(Nameless)
+
 def test_bad(animus_host):
     assert animus_host(Parrot).request("where") == "nowhere"
 """
@@ -52,8 +58,9 @@ def test_the_fixture_is_found_by_its_entry_point_and_a_failure_shows_the_wire(tm
         timeout=40,
         check=False,
     )
-    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "the wire of parrot" in done.stdout
+    assert "2 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "ValueError: Nameless has no name" in done.stdout
+    assert "the wire of Parrot" in done.stdout
     assert '> {"jsonrpc":"2.0","id":2,"method":"where","params":{}}' in done.stdout
     assert "LeftBehind" not in done.stdout
 

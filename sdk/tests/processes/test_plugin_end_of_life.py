@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -141,3 +142,15 @@ def test_code_that_will_not_stop_is_ended_and_shown(greet: Any) -> None:
     plugin.tell("exit")
     assert plugin.wait() == 1
     assert "most recent call first" in plugin.stderr()
+
+
+def test_an_exit_that_comes_while_the_plugin_stops_does_not_cut_it_off(greet: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "go_on")
+    plugin = greet("tidy.py")
+    shutdown = plugin.send("shutdown")
+    plugin.stderr_until("tidying up")
+    plugin.tell("exit")
+    assert plugin.reply(shutdown)["error"]["code"] == -32002
+    (tmp_path / "go_on").write_bytes(b"go on")
+    assert plugin.wait() == 0
+    assert plugin.stderr().endswith("tidy\n")

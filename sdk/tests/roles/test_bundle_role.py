@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,8 @@ import pytest
 
 from animus_protocol.errors import MethodNotFound, NotSupported, RpcError
 from animus_sdk import (
+    AgentContext,
+    AgentRunRequest,
     Bundle,
     DaemonEventRecord,
     EnvRequirement,
@@ -18,8 +21,10 @@ from animus_sdk import (
     Notifier,
     Plugin,
     ProjectBinding,
+    Provider,
     Subject,
     SubjectBackend,
+    SubjectChangedEvent,
     SubjectFilter,
     Trigger,
     TriggerBackend,
@@ -165,6 +170,73 @@ async def test_of_two_subject_backends_each_is_reached_by_its_kind_alone(tmp_pat
             await host.request("subject/list")
 
 
+async def test_a_stream_of_either_of_two_subject_backends_can_be_ended(tmp_path: Path) -> None:
+    class Watching(SubjectBackend):
+        subject_kinds = ("ticket",)
+
+        async def watch(self, filter: SubjectFilter) -> AsyncIterator[SubjectChangedEvent]:  # noqa: A002 - as above
+            await asyncio.Event().wait()
+            yield  # type: ignore[misc]  # never reached: it only makes this a generator
+
+    class Letters(Watching):
+        subject_kinds = ("letter",)
+
+    class Both(Bundle):
+        name = "both"
+        version = "1"
+        parts = (Watching, Letters)
+
+    async with Harness(Both, project_root=tmp_path) as host:
+        for kind in ("ticket", "letter"):
+            assert await host.request(f"{kind}/watch") == {"watching": True}
+            number = host.request_id(f"{kind}/watch")
+            assert await host.request("subject/unwatch", {"watch_id": number}) == {"ok": True}
+
+
+async def test_every_method_that_a_bundle_advertises_is_served(tmp_path: Path) -> None:
+    class Issues(Tickets):
+        subject_kinds = ("issue.*",)
+        where = None  # type: ignore[assignment]  # the tool of the other part
+
+    class Both(Bundle):
+        name = "both"
+        version = "1"
+        parts = (Issues, Tickets)
+
+    assert Both.mistakes() == []
+    async with Harness(Both, project_root=tmp_path) as host:
+        for method in host.capabilities.methods:
+            await host.request(method)
+        assert (await host.request("subject/schema"))["kinds"] == ["issue.*"]
+
+
+async def test_a_part_without_a_name_goes_by_the_bundles(tmp_path: Path) -> None:
+    class Scribe(Provider):
+        def run(self, request: AgentRunRequest, ctx: AgentContext) -> str:
+            return f"{self.name} {self.version}"
+
+    class Desk(Bundle):
+        name = "animus-provider-desk"
+        version = "2"
+        parts = (Tickets, Scribe)
+
+    async with Harness(Desk, project_root=tmp_path) as host:
+        result = await host.request("agent/run", {"prompt": "p", "cwd": "/"})
+    assert (result["output"], result["backend"]) == ("animus-provider-desk 2", "desk")
+    assert not hasattr(Scribe, "name")
+
+
+def test_the_buffer_that_a_part_asks_for_is_asked_for_by_the_bundle() -> None:
+    class Chatty(Pager):
+        notification_buffer_size = 500
+
+    class Both(Office):
+        parts = (Tickets, Chatty)
+
+    assert Both.manifest().notification_buffer_size == 500
+    assert Office.manifest().notification_buffer_size is None
+
+
 def test_parts_that_serve_the_same_method_are_refused_and_so_are_their_own_mistakes() -> None:
     class Twice(Bundle):
         name = "twice"
@@ -183,11 +255,33 @@ def test_parts_that_serve_the_same_method_are_refused_and_so_are_their_own_mista
         name = "empty"
         version = "1"
 
-    assert Twice.mistakes() == [f"Twice: two parts serve notifier/{verb}" for verb in ("notify", "schema")]
+    class Single(Bundle):
+        name = "single"
+        version = "1"
+        parts = Tickets  # type: ignore[assignment]  # the comma is forgotten
+
+    class Own(Bundle):
+        name = "own"
+        version = "1"
+        parts = (Tickets,)
+
+        @tool
+        def where(self) -> str:
+            """As a part has it."""
+            return "here"
+
+    assert Twice.mistakes() == [
+        f"Twice: notifier/{verb} is served 2 times, by parts or by the bundle itself: leave one of them"
+        for verb in ("notify", "schema")
+    ]
+    assert Own.mistakes() == ["Own: where is served 2 times, by parts or by the bundle itself: leave one of them"]
     assert Wrong.mistakes() == [
         'Unkind.connector_kinds is one text and has to be a tuple: write connector_kinds = ("mail",) in the class'
     ]
     assert Empty.mistakes() == ["Empty has no parts: write parts = (Tickets, Mails) in the class"]
+    assert Single.mistakes() == [
+        "Single.parts is no tuple of plugin classes: write parts = (Tickets, Mails) in the class"
+    ]
     assert Office.mistakes() == []
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from animus_protocol.errors import Cancelled, RpcError
 from animus_protocol.models.provider import TokenUsage
 from animus_sdk import AgentContext, AgentRunRequest, AgentRunResponse, Plugin, Provider, Unavailable
-from animus_sdk.handlers import stream_of
+from animus_sdk.handlers import Threads, stream_of
 from animus_sdk.testing import Harness
 
 DEADLINE_S = 10.0
@@ -50,6 +50,11 @@ class HandingOn(YieldingOnAThread):
         return super().run(request, ctx)
 
 
+class HandingOnAsync(Yielding):
+    def run(self, request: AgentRunRequest, ctx: AgentContext) -> AsyncIterator[str]:
+        return super().run(request, ctx)
+
+
 class Speaking(Named):
     async def run(self, request: AgentRunRequest, ctx: AgentContext) -> None:
         for word in request.prompt.split():
@@ -66,7 +71,7 @@ class SpeakingOnAThread(Named):
         ctx.usage = TokenUsage(input=1, output=2)
 
 
-@pytest.mark.parametrize("form", [Yielding, YieldingOnAThread, HandingOn, Speaking, SpeakingOnAThread])
+@pytest.mark.parametrize("form", [Yielding, YieldingOnAThread, HandingOn, HandingOnAsync, Speaking, SpeakingOnAThread])
 async def test_pieces_are_streamed_one_by_one_and_join_to_the_output(tmp_path: Path, form: type[Provider]) -> None:
     async with Harness(form, project_root=tmp_path) as host:
         result = await host.request("agent/run", RUN)
@@ -112,6 +117,27 @@ async def test_what_is_no_answer_is_an_internal_error_that_the_log_explains(
         with pytest.raises(RpcError, match="internal error"):
             await host.request("agent/run", RUN)
     assert "a run gives a response, a text or pieces of text, and this one gave 7" in caplog.text
+
+
+async def test_what_an_agent_says_while_it_runs_stands_in_its_result(tmp_path: Path) -> None:
+    class Talking(Named):
+        async def run(self, request: AgentRunRequest, ctx: AgentContext) -> None:
+            await ctx.thinking("hm")
+            await ctx.tool_call("look", {"at": None}, server="eyes")
+            await ctx.tool_call("listen", {})
+            await ctx.tool_result("look", None, success=False)
+            await ctx.error("too dark", recoverable=True)
+
+    async with Harness(Talking, project_root=tmp_path) as host:
+        result = await host.request("agent/run", RUN)
+        calls = await host.notifications("agent/toolCall")
+    assert result["thinking"] == ["hm"]
+    assert result["tool_calls"] == [
+        {key: value for key, value in call.items() if key != "session_id"} for call in calls
+    ]
+    assert [call.get("server") for call in calls] == ["eyes", None]
+    assert result["tool_results"] == [{"name": "look", "output": None, "success": False}]
+    assert result["errors"] == ["too dark"]
 
 
 async def test_an_error_between_two_pieces_ends_the_run_with_it(tmp_path: Path) -> None:
@@ -191,7 +217,7 @@ async def test_a_run_knows_how_long_its_host_will_wait(tmp_path: Path) -> None:
 @given(st.lists(st.text(max_size=5), max_size=8))
 def test_a_plain_generator_gives_on_its_thread_what_it_would_give_here(pieces: list[str]) -> None:
     async def collected() -> list[str]:
-        return [piece async for piece in stream_of(iter(pieces))]
+        return [piece async for piece in stream_of(iter(pieces), Threads(1))]
 
     assert asyncio.run(collected()) == pieces
 

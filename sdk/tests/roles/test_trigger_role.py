@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -239,3 +241,45 @@ async def test_a_plain_generator_may_watch_on_a_thread_of_its_own(tmp_path: Path
             await host.request("trigger/ack", {"event_id": "1"})
         assert "trigger/ack" not in host.capabilities.methods
     assert Clock.closed == 1
+
+
+class Queue(TriggerBackend[Any]):
+    """Watches on a thread; two of its generators never run at once, so no event goes to one that nobody hears."""
+
+    name = "queue"
+    version = "1"
+    trigger_kinds = ("queue",)
+
+    def __init__(self) -> None:
+        self.events: queue.Queue[str] = queue.Queue()
+        self.log: list[str] = []
+
+    def watch(self, triggers: Sequence[Trigger[Any]], cursor: Any) -> Iterator[TriggerEvent]:
+        self.log.append("begun")
+        try:
+            while not self.ctx.cancelled:
+                with contextlib.suppress(queue.Empty):
+                    yield TriggerEvent(event_id=self.events.get(timeout=0.02))
+        finally:
+            self.log.append("ended")
+
+    async def stop(self) -> None:
+        self.log.append("stopped")
+
+
+async def test_a_plain_watch_has_ended_before_the_next_one_begins(tmp_path: Path) -> None:
+    trigger = Queue()
+    async with Harness(trigger, project_root=tmp_path) as host:
+        for number in range(5):
+            assert await host.request("trigger/watch") == {"watching": True}
+            trigger.events.put(str(number))
+            assert (await host.next_notification("trigger/event"))["event_id"] == str(number)
+            await host.notify("$/cancelRequest", {"id": host.request_id("trigger/watch")})
+    assert trigger.log == [*["begun", "ended"] * 5, "stopped"]
+
+
+async def test_a_plain_watch_has_ended_before_the_plugin_is_stopped(tmp_path: Path) -> None:
+    trigger = Queue()
+    async with Harness(trigger, project_root=tmp_path) as host:
+        assert await host.request("trigger/watch") == {"watching": True}
+    assert trigger.log == ["begun", "ended", "stopped"]

@@ -23,7 +23,9 @@ _MAX_CONNECTIONS: Final = 128
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _HEADERS_S: Final = 10.0
 _IDLE_S: Final = 30
+_TAKEN_S: Final = 30.0
 _DRAIN_S: Final = 3
+_LAST_S: Final = 0.5
 _STOP_S: Final = 4.8
 
 
@@ -79,14 +81,28 @@ class _Guest(uvicorn.Server):
         """Signals are the plugin's."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, which leaves a connection open whose client takes nothing; those end here."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_S)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
 
 class _TimedProtocol(H11Protocol):
-    """A connection that is closed when the header of a request does not come within 10 s."""
+    """A connection that is closed when the client is too slow.
+
+    The header of a request has to come within 10 s, and so has the rest of a body that nobody waits for after the
+    answer; of an answer the client has to take something every 30 s.
+    """
 
     _late: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # `pause_writing` tells then of all that the client does not take
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -96,9 +112,35 @@ class _TimedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._forget()
+        self._expect_nothing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_less()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._expect_nothing()
+
+    def _expect_less(self) -> None:
+        """The client has 30 s to take something, and after that again, until it has taken all."""
+        left_bytes = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() < left_bytes:
+                self._expect_less()
+            else:
+                self.transport.abort()
+
+        self._stuck = self.loop.call_later(_TAKEN_S, look)
+
+    def _expect_nothing(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._forget()
         elif self._late is None:
             self._late = self.loop.call_later(_HEADERS_S, self.transport.close)

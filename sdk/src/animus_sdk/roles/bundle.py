@@ -28,26 +28,27 @@ __all__ = ["Bundle"]
 
 _log = logging.getLogger("animus.plugin")
 _Part = TypeVar("_Part", bound=Plugin)
+_UNWATCH: Final = "subject/unwatch"
 _BAD: Final = (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)
 
 
 class Bundle(Plugin):
     """`parts = (Tickets, Mails)`: one plugin of several kinds. The first part's kind is the plugin's kind.
 
-    Parts are made without arguments and started in their order; `part(Tickets)` is the one of that class. A name and a
-    version of the parts' own are not needed, and all of them share the bundle's `threads`. No method may be served by
-    two parts.
+    Parts are made without arguments and started in their order; `part(Tickets)` is the one of that class. A part
+    without a name and a version goes by the bundle's, and all of them share the bundle's `threads`. No method may be
+    served by two parts.
     """
 
     parts: ClassVar[tuple[type[Plugin], ...]]
 
     def __init__(self) -> None:
-        self.__parts: list[Plugin] = [part() for part in self.parts]
+        self.__parts: list[Plugin] = [_named(part, type(self))() for part in self.parts]
         self.__started: list[Plugin] = []
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if getattr(cls, "parts", ()):
+        if _are_plugins(getattr(cls, "parts", None)):
             cls.plugin_kind = cls.parts[0].plugin_kind
 
     def part(self, kind: type[_Part]) -> _Part:
@@ -95,10 +96,14 @@ class Bundle(Plugin):
         return errors
 
     def routes(self) -> Sequence[Route]:
-        """Those of all parts, but `subject/<verb>` of two subject backends: only a kind says which of them is meant."""
-        routes = [route for part in self.__parts for route in [*part.routes(), *part.own_routes()]]
-        served = Counter(route.method.name for route in routes if route.method.result is not None)
-        return [route for route in routes if route.method.result is None or served[route.method.name] == 1]
+        """Those of all parts, but `subject/<verb>` of two subject backends: only a kind says which of them is meant.
+
+        The part that advertises such a verb keeps it; `subject/unwatch` names a stream of either and needs no kind.
+        """
+        found = [({*_methods(type(part)), _UNWATCH}, [*part.routes(), *part.own_routes()]) for part in self.__parts]
+        requests = [route.method.name for _, routes in found for route in routes if route.method.result is not None]
+        doubtful = {name for name, count in Counter(requests).items() if count > 1}
+        return [route for kept, routes in found for route in routes if route.method.name not in doubtful - kept]
 
     def find(self, method: str) -> Route | None:
         """The route of the first part that knows the method."""
@@ -106,22 +111,31 @@ class Bundle(Plugin):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; those of the parts; methods that two parts serve."""
+        """As of every plugin; those of the parts; methods that are served twice."""
         parts = getattr(cls, "parts", ())
-        if not parts:
-            return [*super().mistakes(), f"{cls.__name__} has no parts: write parts = (Tickets, Mails) in the class"]
+        if not _are_plugins(parts):
+            wrong = ".parts is no tuple of plugin classes" if parts else " has no parts"
+            return [
+                *missing(cls, "name", "version"),
+                f"{cls.__name__}{wrong}: write parts = (Tickets, Mails) in the class",
+            ]
         not_needed = {sentence for part in parts for sentence in missing(part, "name", "version")}
         theirs = [sentence for part in parts for sentence in part.mistakes() if sentence not in not_needed]
         if theirs:
             return [*super().mistakes(), *theirs]
         served = Counter(method for part in parts for method in _methods(part))
-        twice = [f"{cls.__name__}: two parts serve {method}" for method, count in sorted(served.items()) if count > 1]
+        served.update(typed.name for typed in super().own_methods())
+        twice = [
+            f"{cls.__name__}: {method} is served {count} times, by parts or by the bundle itself: leave one of them"
+            for method, count in sorted(served.items())
+            if count > 1
+        ]
         return [*super().mistakes(), *twice]
 
     @classmethod
     def known_methods(cls) -> frozenset[str]:
         """Those of all parts."""
-        return frozenset().union(*(part.known_methods() for part in getattr(cls, "parts", ())))
+        return frozenset().union(*(part.known_methods() for part in cls.parts))
 
     @classmethod
     def own_methods(cls) -> Sequence[TypedMethod]:
@@ -147,13 +161,31 @@ class Bundle(Plugin):
 
     @classmethod
     def manifest(cls) -> PluginManifest:
-        """As of every plugin, with all kinds and what all parts ask of the environment."""
-        env = {one.name: one for holder in (*cls.parts, cls) for one in holder.env}
-        return super().manifest().model_copy(update={"plugin_kinds": cls.__kinds(), "env_required": [*env.values()]})
+        """As of every plugin, with all kinds, what all parts ask of the environment, and the largest of the buffers."""
+        holders = (*cls.parts, cls)
+        sizes = [one.notification_buffer_size for one in holders if one.notification_buffer_size is not None]
+        together = {
+            "plugin_kinds": cls.__kinds(),
+            "env_required": [*{one.name: one for holder in holders for one in holder.env}.values()],
+            "notification_buffer_size": max(sizes, default=None),
+        }
+        return super().manifest().model_copy(update=together)
 
     @classmethod
     def __kinds(cls) -> list[str]:
         return [*dict.fromkeys(part.plugin_kind for part in cls.parts)]
+
+
+def _are_plugins(parts: object) -> bool:
+    if not isinstance(parts, tuple) or not parts:
+        return False
+    return all(isinstance(part, type) and issubclass(part, Plugin) for part in parts)
+
+
+def _named(part: type[Plugin], bundle: type[Bundle]) -> type[Plugin]:
+    """`part` with the name and version of `bundle` where it has none: a provider's results say who made them."""
+    lent = {word: getattr(bundle, word) for word in ("name", "version") if not hasattr(part, word)}
+    return type(part.__name__, (part,), lent) if lent else part
 
 
 def _methods(part: type[Plugin]) -> set[str]:

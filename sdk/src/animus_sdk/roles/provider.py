@@ -40,8 +40,10 @@ class Provider(KindRole):
     plugin_kind = "provider"
     served_by = MappingProxyType({"agent/run": "run", "agent/resume": "resume", "agent/cancel": None})
     tool: ClassVar[str]
-    """What workflows call it; by default the plugin's name without `animus-provider-`."""
-    models: ClassVar[tuple[str, ...]] = ()
+    """What results name as their `backend`; by default the plugin's name without `animus-provider-`.
+
+    Workflows call a provider by its plugin's name, whatever stands here.
+    """
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -114,7 +116,7 @@ async def _outcome(
         case str():
             await ctx.output(answer, final=True)
         case AsyncIterator() | Iterator():
-            async with aclosing(stream_of(answer)) as pieces:
+            async with aclosing(stream_of(answer, call.threads)) as pieces:
                 async for piece in pieces:
                     await ctx.output(piece)
         case None:

@@ -20,7 +20,7 @@ __all__ = ["animus_host", "pytest_runtest_makereport"]
 
 StartHost: TypeAlias = "Callable[..., BlockingHarness]"
 
-_HOSTS: pytest.StashKey[list[BlockingHarness]] = pytest.StashKey()
+_HOSTS: pytest.StashKey[list[tuple[str, BlockingHarness]]] = pytest.StashKey()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def animus_host(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Sta
             env: Mapping[str, str] | None = None,
         ) -> BlockingHarness:
             host = BlockingHarness(plugin, project_root=project_root, env=env)
-            hosts.append(host)
+            hosts.append(((plugin if isinstance(plugin, type) else type(plugin)).__name__, host))
             return end.enter_context(host)
 
         yield start
@@ -54,6 +54,6 @@ def pytest_runtest_makereport(
     """The frames of every host of a failed test, as a section of the report."""
     report = yield
     if report.failed:
-        for host in item.stash.get(_HOSTS, []):
-            report.sections.append((f"the wire of {host.manifest.name}", host.transcript()))
+        for name, host in item.stash.get(_HOSTS, []):
+            report.sections.append((f"the wire of {name}", host.transcript()))
     return report

@@ -64,7 +64,7 @@ class Wire:
 
     def request_id(self, method: str) -> int:
         """The id of the newest request of `method` that was sent to the plugin. Raises LookupError."""
-        for frame in reversed(self.frames):
+        for frame in reversed([*self.frames]):  # in one piece: a blocking harness asks from another thread
             if frame.direction == ">" and method in frame.text:
                 message = frame.message
                 if message.get("method") == method and "id" in message:

@@ -106,7 +106,8 @@ class Harness:
         if mistakes := self._cls.mistakes():
             raise ValueError("\n".join(mistakes))
         async with AsyncExitStack() as end:
-            end.push_async_callback(Leftovers().check)
+            self._leftovers = Leftovers()
+            end.push_async_callback(self._leftovers.check)
             end.callback(_set_environment(self._env))
             self._wire = Wire()
             end.push_async_callback(self._wire.aclose)
@@ -129,7 +130,8 @@ class Harness:
         self._host = Peer(host_fd, host_fd, self._told, name=self._cls.name)
         end.push_async_callback(self._host.aclose)
         self._session = session = Session(self._plugin() if isinstance(self._plugin, type) else self._plugin)
-        end.push_async_callback(session.close)
+        self._leftovers.threads = session.threads.begun
+        end.push_async_callback(self._close_session)
         peer = Peer(plugin_fd, plugin_fd, session, name="host", on_end=lambda _: session.ended.set())
         end.push_async_callback(peer.aclose)
 
@@ -151,6 +153,10 @@ class Harness:
         await self.notify("exit")
         async with asyncio.timeout(_TIMEOUT_S):
             await self._session.ended.wait()
+
+    async def _close_session(self) -> None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await self._session.close()
 
 
 def _json(params: Any) -> bytes:

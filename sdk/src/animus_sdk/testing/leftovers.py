@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 __all__ = ["LeftBehind", "Leftovers"]
 
 _GRACE_S: Final = 1.0
+_alive: Final[list[Leftovers]] = []
 
 
 class LeftBehind(AssertionError):
@@ -20,21 +22,28 @@ class LeftBehind(AssertionError):
 
 
 class Leftovers:
-    """Compares what runs with what ran when this object was made."""
+    """Compares the tasks that run with those that ran when this object was made; `threads` are the plugin's own.
+
+    Whose a task is cannot be told, so of the harnesses that live side by side on one loop the last to leave looks.
+    """
 
     def __init__(self) -> None:
-        self._tasks = asyncio.all_tasks()
-        self._threads = set(threading.enumerate())
+        self._loop = asyncio.get_running_loop()
+        beside = self._beside()
+        self._tasks: set[asyncio.Task[Any]] = beside[0]._tasks if beside else asyncio.all_tasks()
+        self.threads: Iterable[threading.Thread] = ()
+        _alive.append(self)
 
     async def check(self) -> None:
         """Wait a second for what is about to end. Raises LeftBehind; the tasks among it are cancelled."""
+        _alive.remove(self)
         deadline = time.monotonic() + _GRACE_S
-        tasks = asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
+        tasks = set() if self._beside() else asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
         if tasks:
             _, tasks = await asyncio.wait(tasks, timeout=_GRACE_S)
-        for thread in self._handlers():
+        for thread in self._running():
             await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
-        left = [*map(repr, tasks), *map(repr, self._handlers())]
+        left = [*map(repr, tasks), *map(repr, self._running())]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -42,5 +51,8 @@ class Leftovers:
         if left:
             raise LeftBehind(f"the plugin leaves {len(left)} running:\n" + "\n".join(left))
 
-    def _handlers(self) -> list[threading.Thread]:
-        return [one for one in threading.enumerate() if one not in self._threads and one.name.startswith("handler")]
+    def _beside(self) -> list[Leftovers]:
+        return [one for one in _alive if one._loop is self._loop]
+
+    def _running(self) -> list[threading.Thread]:
+        return [one for one in self.threads if one.is_alive()]
