@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_log_jsonl.lines import MAX_LINE_BYTES
+from animus_log_jsonl.lines import MAX_LINE_BYTES, encode_entry
 from animus_log_jsonl.query import MAX_PAGE_BYTES
 from animus_log_jsonl.settings import Fsync
 from animus_protocol.models.log_storage import LogEntry, LogLevel, LogQuery, LogSource
@@ -171,6 +171,20 @@ def test_an_entry_that_is_too_long_is_refused_with_its_whole_batch(in_log: Any) 
                 ]
             )
         assert log.ids() == []
+        assert log.last_error() is None
+
+    in_log(body)
+
+
+def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_batch(in_log: Any, json_of: Any) -> None:
+    async def body(log: Any) -> None:
+        around = len(encode_entry(LogEntry.model_validate(json_of(1, message="x")))) - 1
+        longest = MAX_LINE_BYTES - len(b" \n") - around
+        assert await log.store(1, 2, message="x" * longest) == 2
+        first = log.page()
+        assert [entry.id for entry in first.entries] + log.ids(cursor=first.next_cursor) == ["e-1", "e-2"]
+        with pytest.raises(InvalidInput, match=r"entry 'e-3'.*shorten it"):
+            await log.store(3, message="x" * (longest + 1))
         assert log.last_error() is None
 
     in_log(body)

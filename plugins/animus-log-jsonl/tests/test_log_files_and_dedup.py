@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ DAY_S = 86_400
 
 
 def names(path: Path) -> list[str]:
-    return sorted(found.name for found in path.parent.iterdir() if found.suffix not in (".index", ".lock"))
+    return sorted(found.name for found in path.parent.iterdir() if not re.search(r"\.(index|lock)", found.name))
 
 
 def test_a_full_file_gets_a_number_and_no_batch_is_split(in_log: Any, path: Path) -> None:
@@ -135,6 +136,17 @@ def test_retention_is_applied_at_start(in_log: Any, path: Path) -> None:
 
     assert in_log(look, retention=Retention(days=2)) == ["e-1", "e-2", "e-3"]
     assert in_log(look, retention=Retention(files=1)) == ["e-2", "e-3"]
+
+
+def test_all_files_together_never_become_larger_than_retention_allows(in_log: Any, path: Path) -> None:
+    async def body(log: Any) -> None:
+        for number in range(100):
+            await log.store(number)
+            sizes = [found.stat().st_size for found in path.parent.iterdir() if found.name in names(path)]
+            assert sum(sizes) <= 5_000
+        assert len(sizes) > 2
+
+    in_log(body, rotate_bytes=1_024, retention=Retention(size_bytes=5_000))
 
 
 def test_numbers_are_not_given_again_when_every_rotated_file_is_gone(in_log: Any, path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_session_from_initialize_to_exit(host: Any, json_of: Any, path: Path) 
     assert one.ids() == ["e-1", "e-2", "e-3"]
     assert one.call("health/check")["status"] == "healthy"
     assert one.end() == 0
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()} == {0o600}
 
     two = host()
     two.begin()
@@ -114,13 +114,15 @@ def test_a_second_process_is_refused_until_the_first_has_ended(host: Any, json_o
         ("ANIMUS_LOG_FILE_PATH", "/dev/null/log", "no log can be kept there"),
         ("ANIMUS_LOG_FILE_PATH", "folder", "no log can be kept there"),
         ("ANIMUS_LOG_FILE_PATH", "link", "a symbolic link, name the file itself"),
+        ("ANIMUS_LOG_FILE_PATH", "log", "log.index"),
     ],
 )
 def test_a_setting_that_cannot_work_refuses_initialize(
     host: Any, tmp_path: Path, variable: str, value: str, said: str
 ) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("link", "log.index"):
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere")
     error = host(**{variable: value}).initialize()["error"]
     assert (error["code"], error["data"]["category"]) == (-32602, "invalid_request")
     assert said in error["message"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from animus_log_jsonl import read
 from animus_log_jsonl.current_file import CurrentFile
 from animus_log_jsonl.index import LogIndex
 from animus_log_jsonl.settings import Fsync, Retention
@@ -149,6 +150,60 @@ def test_bad_lines_in_the_middle_are_left_out_counted_and_told_with_file_and_lin
         assert await log.store(3, 4) == 1
 
     in_log(body)
+
+
+def test_a_bad_line_that_was_corrected_while_nothing_wrote_is_an_entry_like_any(
+    in_log: Any, path: Path, json_of: Any
+) -> None:
+    good = [json.dumps(json_of(number)).encode() + b"\n" for number in range(3)]
+    path.parent.mkdir()
+    path.write_bytes(good[0] + b"bad\n" + good[2])
+
+    async def look(log: Any) -> None:
+        assert log.ids() == ["e-0", "e-2"]
+        assert "correct it and delete log.jsonl.index" in log.last_error()
+
+    in_log(look)
+    path.write_bytes(b"".join(good))  # it is longer now, and somebody forgot the index
+
+    async def corrected(log: Any) -> None:
+        assert log.last_error() is None
+        assert await log.store(0, 1, 2) == 0
+        assert log.ids() == ["e-0", "e-1", "e-2"]
+
+    in_log(corrected)
+
+
+def test_many_bad_lines_are_told_without_counting_the_lines_before_each_anew(
+    in_log: Any, path: Path, json_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes((json.dumps(json_of(1)).encode() + b"\n") * 3 + b"bad\n" * 1_000)
+    counted = []
+    original = read._count_lines
+    monkeypatch.setattr(read, "_count_lines", lambda *place: counted.append(place) or original(*place))
+
+    async def body(log: Any) -> None:
+        assert log.last_error().startswith(f"{path}:4: no log entry")
+        assert log.last_error().endswith("(1000 or more lines like it)")
+
+    in_log(body)
+    assert [message.partition(": ")[0] for message in caplog.messages] == [f"{path}:{line}" for line in range(4, 24)]
+    assert len(counted) == 1
+
+
+def test_a_full_disk_at_the_start_is_no_mistake_of_the_settings(in_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(log: Any) -> None:
+        raise AssertionError("the log was opened")
+
+    for error in (OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("disk is full")):
+
+        def refuse(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(LogIndex, "add", refuse)
+        with pytest.raises(Unavailable, match="make room"):
+            in_log(nothing)
 
 
 def test_a_full_disk_fails_whole_batches_and_leaves_nothing_of_them(host: Any, json_of: Any, path: Path) -> None:

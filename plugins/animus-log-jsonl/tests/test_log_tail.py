@@ -44,6 +44,16 @@ def test_a_tail_begins_now_and_tells_everything_from_then_on(in_log: Any) -> Non
     in_log(body)
 
 
+def test_a_tail_begins_when_it_is_asked_for_and_not_with_its_first_step(in_log: Any) -> None:
+    async def body(log: Any) -> None:
+        entries = tail(log)
+        await log.store(1)
+        async with aclosing(entries):
+            assert await take(entries, 1) == ["e-1"]
+
+    in_log(body)
+
+
 def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled(in_log: Any) -> None:
     async def body(log: Any) -> None:
         found: list[list[str]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from animus_protocol.errors import RpcError
 from animus_provider_mock.record import Progress, Record, Store, default_state_dir
-from animus_sdk import InvalidInput, NotFound
+from animus_sdk import InvalidInput, NotFound, Unavailable
 
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
 
@@ -175,6 +176,26 @@ def test_a_state_file_that_is_not_ours_is_named_with_what_to_do(tmp_path: Path, 
     (tmp_path / "s1.json").write_text(content)
     with pytest.raises(InvalidInput, match=r"s1\.json: not the state of a session: .* — remove the file"):
         Store(tmp_path).load("s1")
+
+
+def test_a_state_directory_that_cannot_be_used_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        Unavailable, match="file: no session can be kept there: Not a directory — make it a writable directory"
+    ):
+        Store(tmp_path / "file").load("s1")
+    for state in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(Unavailable, match="set ANIMUS_MOCK_STATE_DIR"):
+            Store(state).save(Progress("s1", {}))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("animus_provider_mock.record.write_atomic", full)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        Store(tmp_path).save(Progress("s1", {}))
 
 
 def test_the_default_state_directory_is_private_and_one_for_each_project(

@@ -176,6 +176,25 @@ def test_a_folder_that_may_not_be_read_keeps_its_files_and_is_named_by_health(ho
     assert plugin.call("health/check")["status"] == "healthy"
 
 
+def test_a_file_that_may_not_be_read_for_a_while_is_no_change_until_it_was_changed(host: Start, root: Path) -> None:
+    path = put(root / "src/a", "1")
+    plugin = host(before=[sys.executable, "-c", _WITHOUT_PRIVILEGE])
+    plugin.watch(paths=["src"])
+    put(root / "src/b", "1")
+    assert plugin.changes() == {"src/b": "added"}
+    path.chmod(0)
+    put(root / "src/c", "1")
+    assert plugin.changes() == {"src/c": "added"}
+    path.chmod(0o600)
+    put(root / "src/d", "1")
+    assert plugin.changes() == {"src/d": "added"}
+    path.chmod(0)
+    put(root / "src/e", "1")
+    assert plugin.changes() == {"src/e": "added"}
+    put(path, "2")
+    assert plugin.changes() == {"src/a": "modified"}
+
+
 _WITHOUT_INOTIFY = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
 
 

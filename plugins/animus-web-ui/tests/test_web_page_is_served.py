@@ -15,7 +15,13 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("animus-web-ui")
 DEADLINE_S = 20.0
-FILES = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/icon.svg": "image/svg+xml"}
+SCRIPTS = ("/page.js", "/api.js")
+FILES = {
+    "/": "text/html",
+    "/page.css": "text/css",
+    **dict.fromkeys(SCRIPTS, "text/javascript"),
+    "/icon.svg": "image/svg+xml",
+}
 
 
 class Tags(HTMLParser):
@@ -87,8 +93,18 @@ def test_what_the_script_looks_for_is_in_the_page_and_is_labelled(open_page: Any
             assert attributes["aria-label"]
 
 
-def test_the_script_never_makes_markup_of_what_it_is_told(open_page: Any) -> None:
-    script = open_page.get("/page.js").body.decode()
+def test_a_script_that_another_one_imports_is_served_and_has_what_is_wanted_of_it(open_page: Any) -> None:
+    imports = re.findall(r'import \{ ([^}]+) \} from "\./([\w.]+)"', open_page.get("/page.js").body.decode())
+    assert [name for _, name in imports] == ["api.js"]
+    for names, name in imports:
+        exported = re.findall(
+            r"^export (?:async )?(?:class|function)\*? (\w+)", open_page.get(f"/{name}").body.decode(), re.M
+        )
+        assert set(names.split(", ")) <= set(exported)
+
+
+def test_the_scripts_never_make_markup_of_what_they_are_told(open_page: Any) -> None:
+    script = "".join(open_page.get(path).body.decode() for path in SCRIPTS)
     for dangerous in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert dangerous not in script
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from animus_sdk import InvalidInput
 
-__all__ = ["FileFacts", "LogFiles", "Position", "parse_cursor"]
+__all__ = ["FileFacts", "LogFiles", "Position", "is_between_lines", "parse_cursor"]
 
 _CURSOR: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 _READ_BUFFER_BYTES: Final = 256 * 1024
@@ -130,12 +130,13 @@ def parse_cursor(text: str, files: LogFiles) -> Position:
     """
     parts = _CURSOR.fullmatch(text)
     position = Position(int(parts[1]), int(parts[2])) if parts else None
-    if position is None or position > files.end or not _is_between_lines(position, files):
+    if position is None or position > files.end or not is_between_lines(position, files):
         raise InvalidInput(f"cursor {text[:80]!r}: this log never gave it - pass a `next_cursor` as it came, or none")
     return position
 
 
-def _is_between_lines(position: Position, files: LogFiles) -> bool:
+def is_between_lines(position: Position, files: LogFiles) -> bool:
+    """Whether no line is cut by `position`; in a file that is gone there is none."""
     if position.offset == 0:
         return True
     file = files.open(position.number)

@@ -8,6 +8,7 @@ damaged or deleted.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,8 @@ class LogIndex:
         self._connection.close()
 
     def _opened(self) -> sqlite3.Connection:
+        """Raises OSError, for a symbolic link too: the file is made here, because SQLite would follow it."""
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         return sqlite3.connect(self._path, isolation_level=None)
 
     def _prepare(self) -> None:

@@ -22,8 +22,9 @@ from animus_sdk import InvalidInput
 __all__ = ["MAX_LINE_BYTES", "BadLine", "decode_line", "encode_entry", "join_batch", "whole_end"]
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
-"""The longest line; half of what the strictest host takes in one frame (protocol §1)."""
+"""The longest line, with its end; half of what the strictest host takes in one frame (protocol §1)."""
 
+_MAX_ENTRY_BYTES: Final = MAX_LINE_BYTES - len(b" \n")
 _BLOCK_BYTES: Final = 64 * 1024
 _BATCH_END: Final = re.compile(rb"(?<=[^ ])\n")
 
@@ -38,9 +39,9 @@ def encode_entry(entry: LogEntry) -> bytes:
         text = encode(entry)
     except ValueError as error:
         raise InvalidInput(f"entry {entry.id[:80]!r}: cannot be written as JSON ({error}) - correct it") from error
-    if len(text) >= MAX_LINE_BYTES:
+    if len(text) > _MAX_ENTRY_BYTES:
         raise InvalidInput(
-            f"entry {entry.id[:80]!r}: {len(text)} bytes, fewer than {MAX_LINE_BYTES} are taken - shorten it"
+            f"entry {entry.id[:80]!r}: {len(text)} bytes, at most {_MAX_ENTRY_BYTES} are taken - shorten it"
         )
     return text
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sqlite3
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import Final, Self
 
 from animus_log_jsonl.damage import Damage
 from animus_log_jsonl.files import LogFiles
@@ -24,9 +25,11 @@ from animus_log_jsonl.settings import Fsync, Settings
 from animus_log_jsonl.tail import Bell, tail
 from animus_log_jsonl.write import Batch, LogWriter
 from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidInput, Unavailable
 
 __all__ = ["JsonlLog"]
+
+_MAY_PASS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
 class JsonlLog:
@@ -44,7 +47,7 @@ class JsonlLog:
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Take the log over. Raises InvalidInput for a path that cannot be used, Unavailable when it is in use."""
+        """Take the log over. Raises InvalidInput for a path that cannot be used, Unavailable for what may pass."""
         log = cls(settings)
         try:
             await log._on_thread(log._take)
@@ -91,9 +94,10 @@ class JsonlLog:
             self._writer = LogWriter(self._files, index, self.damage, self._settings)
             self._resources.callback(self._writer.close)
         except (OSError, sqlite3.Error) as error:
-            raise InvalidInput(
-                f"{path}: no log can be kept there: {error} - correct the folder, or set ANIMUS_LOG_FILE_PATH"
-            ) from error
+            problem = f"{path}: no log can be kept there: {error}"
+            if isinstance(error, sqlite3.Error) or error.errno in _MAY_PASS:
+                raise Unavailable(f"{problem} - make room or mend the folder, then retry") from error
+            raise InvalidInput(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
         self._writer.committed = self._ring
 
     def _write_waiting(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from animus_log_jsonl.current_file import CurrentFile
 from animus_log_jsonl.damage import Damage
-from animus_log_jsonl.files import LogFiles, Position
+from animus_log_jsonl.files import LogFiles, Position, is_between_lines
 from animus_log_jsonl.index import LogIndex, fact_of
 from animus_log_jsonl.read import LogReader
 from animus_log_jsonl.retention import outdated
@@ -43,7 +43,7 @@ class Opener:
                 _sync_folder(self._files.path.parent)
             self._fill_index(Position(self._files.end.number, file.size_bytes))
             self._files.commit(file.size_bytes)
-            self._apply_retention(file.size_bytes)
+            self._apply_retention(max(file.size_bytes, self._settings.rotate_bytes))
             self._forget()
         except BaseException:
             file.close()
@@ -51,8 +51,8 @@ class Opener:
         return file
 
     def _fill_index(self, end: Position) -> None:
-        """Bring the index to the end of the log, or begin it anew when it knows of more than there is."""
-        if self._index.reached > end:
+        """Bring the index to the end of the log, or begin it anew when that is not the log that it knows."""
+        if self._index.reached > end or not is_between_lines(self._index.reached, self._files):
             self._index.clear()
         start = max(self._index.reached, self._files.oldest)
         lines = LogReader(self._files, self._damage).lines(start, end)
@@ -63,6 +63,7 @@ class Opener:
         self._index.add((), end)
 
     def _apply_retention(self, current_bytes: int) -> None:
+        """Delete what had its time; `current_bytes` is how large the current file is or may become."""
         try:
             for number in outdated(self._files.facts(), current_bytes, self._settings.retention, time.time()):
                 self._files.delete(number)

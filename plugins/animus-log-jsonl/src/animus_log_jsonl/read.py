@@ -72,6 +72,8 @@ class LogReader:
     def _lines_of(self, file: BinaryIO, start: Position, stop: int | None) -> Iterator[Line]:
         number, offset = start
         file.seek(offset)
+        lines_before: int | None = None  # counted when a line is to be named, and once: there may be many bad ones
+        lines_read = 0
         while stop is None or offset < stop:
             raw = file.readline(MAX_LINE_BYTES)
             if not raw:
@@ -85,19 +87,20 @@ class LogReader:
             else:
                 size += _skip_rest(file)
                 problem = "no line break at its end" if size < MAX_LINE_BYTES else f"{size} bytes long"
-            if problem:
-                self._report(file, Position(number, offset), problem)
+            if problem and not self._damage.knows_line(number, offset):
+                if lines_before is None:
+                    lines_before = _count_lines(file, start.offset)
+                self._report(Position(number, offset), lines_before + lines_read + 1, problem)
             yield Line(number, offset, size, entry)
             offset += size
+            lines_read += 1
 
-    def _report(self, file: BinaryIO, place: Position, problem: str) -> None:
-        if self._damage.knows_line(*place):
-            return
-        back = file.tell()
-        line = _line_number(file, place.offset)
-        file.seek(back)
+    def _report(self, place: Position, line: int, problem: str) -> None:
         where = f"{self._files.name_of(place.number)}:{line}"
-        self._damage.add_line(*place, f"{where}: {problem} - it is left out; correct or remove it while nothing writes")
+        index = f"{self._files.path.name}.index"
+        self._damage.add_line(
+            *place, f"{where}: {problem} - it is left out; correct it and delete {index}, both while nothing writes"
+        )
 
 
 def _skip_rest(file: BinaryIO) -> int:
@@ -109,11 +112,13 @@ def _skip_rest(file: BinaryIO) -> int:
     return skipped
 
 
-def _line_number(file: BinaryIO, offset: int) -> int:
-    """Which line, counted from 1, begins at `offset`."""
+def _count_lines(file: BinaryIO, offset: int) -> int:
+    """How many lines end before `offset`; the file stays where it was being read."""
+    back = file.tell()
     file.seek(0)
     breaks, left = 0, offset
     while left and (block := file.read(min(left, MAX_LINE_BYTES))):
         breaks += block.count(b"\n")
         left -= len(block)
-    return breaks + 1
+    file.seek(back)
+    return breaks

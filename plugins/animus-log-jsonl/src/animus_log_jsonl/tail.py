@@ -38,13 +38,20 @@ class Bell:
         self._next = asyncio.Event()
 
 
-async def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> AsyncGenerator[LogEntry, None]:
+def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> AsyncGenerator[LogEntry, None]:
     """Wanted entries from now on, or from `query.cursor` on; it ends after `query.limit` of them, if that is set.
 
-    Subscribes before its first await. Raises InvalidInput for a cursor that this log never gave, and Unavailable when
-    retention has deleted entries that were not read yet.
+    It begins where the log ends when this is called, not when the first entry is asked for: what a host stores right
+    after it has asked for the tail may be committed before that. Raises InvalidInput for a cursor that this log never
+    gave; the generator raises Unavailable when retention has deleted entries that were not read yet.
     """
-    position = files.end if query.cursor is None else parse_cursor(query.cursor, files)
+    start = files.end if query.cursor is None else parse_cursor(query.cursor, files)
+    return _follow(files, reader, query, bell, start)
+
+
+async def _follow(
+    files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell, position: Position
+) -> AsyncGenerator[LogEntry, None]:
     wanted, left = predicate_of(query), query.limit
     while left is None or left > 0:
         more = bell.next_ring

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidInput, Unavailable
 
 __all__ = ["Progress", "Record", "Store", "default_state_dir"]
 
@@ -52,7 +52,10 @@ class Progress:
 
 
 class Store:
-    """The sessions of a project, in one directory. Survives the end of any process, not the loss of power."""
+    """The sessions of a project, in one directory. Survives the end of any process, not the loss of power.
+
+    Its methods raise Unavailable when the directory cannot be used.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._dir = state_dir
@@ -67,15 +70,25 @@ class Store:
             return Progress(**(data | {"record": Record(**data["record"])}))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._unusable(error) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidInput(f"{path}: not the state of a session: {error} — remove the file") from error
 
     def save(self, progress: Progress) -> None:
         """Replace what is kept of this session, all or nothing."""
-        self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(progress.session_id)
         text = json.dumps({"format": _FORMAT, **asdict(progress)})
-        write_atomic(path, text.encode())
+        try:
+            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomic(self._path(progress.session_id), text.encode())
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"{self._dir}: no session can be kept there: {error.strerror} — make it a writable directory, make room,"
+            " or set ANIMUS_MOCK_STATE_DIR"
+        )
 
     def _path(self, session_id: str) -> Path:
         if _PLAIN_ID.fullmatch(session_id):

@@ -131,12 +131,12 @@ class TaskFolder:
                 number += 1
                 path = self.path / (numbered(number) + SUFFIX)
                 try:
+                    lock.highest = number  # first: without room for it there is no task either
                     write.create(path, content)
                 except FileExistsError:
                     continue
                 except OSError as error:
                     raise _unwritable(path, error) from error
-                lock.highest = number
                 return read_task(numbered(number), content, path.stat(follow_symlinks=False))
 
     def update(self, task_id: str, patch: SubjectPatch) -> Task:
@@ -164,7 +164,7 @@ class TaskFolder:
             raise _unwritable(path, error) from error
 
     def delete(self, task_id: str) -> None:
-        """Delete the file, also one that is broken. Raises NotFound and InvalidInput."""
+        """Delete the file, also one that is broken. Raises NotFound, InvalidInput and Unavailable."""
         path = self._path_of(task_id)
         try:
             if stat.S_ISDIR(path.stat(follow_symlinks=False).st_mode):
@@ -174,6 +174,8 @@ class TaskFolder:
                 write.remove(path)
         except FileNotFoundError:
             raise NotFound(f"task {task_id}") from None
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def _path_of(self, task_id: str) -> Path:
         problem = id_problem(task_id)

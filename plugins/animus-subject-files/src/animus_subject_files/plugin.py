@@ -1,13 +1,14 @@
 """The plugin process: the protocol's verbs on the folder of task files.
 
-Started by a host as `animus-subject-files`; below it lie `folder.py`, `filters.py` and `changes.py`, which are imported
-only at start, so that `--manifest` answers quickly. Whatever may wait for a disk or for an editor runs on a thread.
+Started by a host as `animus-subject-files`; below it lie `folder.py` and `changes.py`, which are imported only at
+start, so that `--manifest` answers quickly. Filters, order and pages are the SDK's. Whatever may wait for a disk or for
+an editor runs on a thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,6 +25,7 @@ from animus_protocol.models.subject import (
     SubjectStatus,
 )
 from animus_sdk import SubjectBackend, serve
+from animus_sdk.subject_pages import first_ready, page_of
 
 if TYPE_CHECKING:
     from animus_subject_files.folder import Scan, TaskFolder
@@ -57,10 +59,7 @@ class FilesPlugin(SubjectBackend):
 
     async def list(self, filter: SubjectFilter) -> SubjectList:  # noqa: A002 - the protocol's word
         """Tasks by priority, then id; broken files are left out and logged."""
-        from animus_subject_files.filters import page
-
-        scan = await self._scan()
-        return await anyio.to_thread.run_sync(lambda: page(scan.tasks.values(), filter))
+        return await anyio.to_thread.run_sync(page_of, await self._subjects(), filter)
 
     async def get(self, id: str) -> Subject:  # noqa: A002 - the protocol's word
         """The task of the file `<id>.md`."""
@@ -76,11 +75,7 @@ class FilesPlugin(SubjectBackend):
 
     async def next(self, kind: str | None) -> Subject | None:
         """The ready task to work on first."""
-        from animus_subject_files.filters import first_ready
-
-        if kind not in (None, *self.subject_kinds):
-            return None
-        return first_ready((await self._scan()).tasks.values())
+        return first_ready(await self._subjects()) if kind in (None, *self.subject_kinds) else None
 
     async def status(self, id: str, status: SubjectStatus) -> Subject:  # noqa: A002 - the protocol's word
         """Set `status:` in the file."""
@@ -98,6 +93,9 @@ class FilesPlugin(SubjectBackend):
         async with contextlib.aclosing(watch(self._folder, filter)) as changes:
             async for event in changes:
                 yield event
+
+    async def _subjects(self) -> Iterable[Subject]:
+        return [task.subject for task in (await self._scan()).tasks.values()]
 
     async def _scan(self) -> Scan:
         return await anyio.to_thread.run_sync(self._folder.scan)

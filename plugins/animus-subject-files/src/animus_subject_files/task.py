@@ -34,14 +34,13 @@ class Task:
 
     subject: Subject
     digest: bytes
-    size_bytes: int
 
 
 def read_task(task_id: str, content: bytes, times: os.stat_result) -> Task:
     """The task in `content`; `times` stand in for dates that the file does not have. Raises FrontMatterError."""
     _, text = decode(content)
     subject = subject_of(task_id, parse(text), times)
-    return Task(subject, hashlib.sha256(content).digest(), len(content))
+    return Task(subject, hashlib.sha256(content).digest())
 
 
 def subject_of(task_id: str, doc: Document, times: os.stat_result) -> Subject:

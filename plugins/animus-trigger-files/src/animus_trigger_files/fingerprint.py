@@ -36,8 +36,8 @@ def read_fingerprint(path: str, known: Fingerprint | None, *, follow: bool, with
     """The file at `path` as it is now; None for what is neither a file nor a link. Raises OSError.
 
     Content is read only where the stamp is not the `known` one, and never more than 16 MiB: a larger file has its stamp
-    alone. Without `with_content`, only what is too fresh for its stamp is read. A link that is not followed is the text
-    of its target.
+    alone. Without `with_content`, only what is too fresh for its stamp is read. A file that may not be read any more
+    counts as what it was. A link that is not followed is the text of its target.
     """
     found = os.stat(path, follow_symlinks=follow)
     stamp = _stamp(found)
@@ -52,7 +52,7 @@ def read_fingerprint(path: str, known: Fingerprint | None, *, follow: bool, with
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     except PermissionError:
-        return Fingerprint(stamp, b"")
+        return Fingerprint("", known.digest) if known is not None and known.digest else Fingerprint(stamp, b"")
     with open(fd, "rb") as file:
         return _read(file.fileno())
 

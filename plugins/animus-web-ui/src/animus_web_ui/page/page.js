@@ -1,5 +1,5 @@
-// The page: asks the API of the server that it came from, draws what it is told, and follows the events.
-"use strict";
+// The page: draws what the daemon tells of its project, and follows the events. The API is asked in `api.js`.
+import { Refused, act, ask, eventsAfter, setToken } from "./api.js";
 
 const REFRESH_MS = 15000; // subjects may change without an event
 const SETTLE_MS = 250; // events come in bursts; one look is enough for all of them
@@ -16,45 +16,12 @@ const TONES = {
 };
 const PRIORITIES = { 1: "critical", 2: "high", 3: "medium", 4: "low" };
 const ENDED = new Set(["completed", "failed", "cancelled"]);
+const WORKING = new Set(["pending", "running"]);
 const WAITING = new Set(["ready", "held", "in-flight"]);
 
 const $ = (id) => document.getElementById(id);
-const state = { subjects: null, more: false, queue: [], runs: [], limit: PAGE };
+const state = { daemon: null, runs: null, queue: null, subjects: null, limit: PAGE }; // as told last, null before
 const notices = new Map();
-
-// --- Asking -----------------------------------------------------------------------------------------------------
-
-class Refused extends Error {
-  constructor(status, error) {
-    super(error.hint ? `${error.message} — ${error.hint}` : error.message);
-    this.status = status;
-  }
-}
-
-async function fetchFrom(path, options = {}) {
-  const headers = { ...options.headers };
-  const token = sessionStorage.getItem("token");
-  if (token) headers.Authorization = `Bearer ${token}`;
-  let response;
-  try {
-    response = await fetch(`api/v1/${path}`, { ...options, headers });
-  } catch {
-    throw new Refused(0, { message: "This page's server does not answer", hint: "was the plugin stopped?" });
-  }
-  if (response.ok) return response;
-  if (response.status === 401) $("unlock").open || $("unlock").showModal();
-  const told = await response.json().catch(() => ({}));
-  throw new Refused(response.status, told.error ?? { message: `${response.status} ${response.statusText}` });
-}
-
-async function ask(path) {
-  return (await fetchFrom(path)).json();
-}
-
-async function act(verb, path, body) {
-  const json = { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  return fetchFrom(path, { method: verb, ...(body ? json : {}) });
-}
 
 // --- Drawing ----------------------------------------------------------------------------------------------------
 
@@ -96,9 +63,9 @@ function action(label, subject, doing, { sure = false } = {}) {
       return;
     }
     button.disabled = true;
+    notice(`${label} ${subject}`, null);
     try {
       await doing();
-      notice(`${label} ${subject}`, null);
     } catch (error) {
       notice(`${label} ${subject}`, `${label} ${subject}: ${error.message}`);
     }
@@ -129,11 +96,41 @@ function draw(place, shown, rows) {
   if (focus) $(place).querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
 }
 
+function drawAll() {
+  drawDaemon();
+  drawRuns();
+  drawQueue();
+  drawSubjects();
+  drawFailures();
+}
+
+function drawDaemon() {
+  if (failures.has("the daemon")) return pill("daemon away", "bad");
+  if (state.daemon === null) return;
+  const told = state.daemon;
+  const root = told.project_root ?? "";
+  const name = root.split("/").pop();
+  const working = (state.runs ?? []).filter((run) => WORKING.has(run.status)).length;
+  $("project").textContent = name;
+  $("project").title = root;
+  document.title = root ? `${name} · Animus` : "Animus";
+  if (told.untrusted) pill("not trusted", "warn");
+  else if (told.paused) pill("paused", "warn");
+  else pill(working ? `working on ${working}` : "idle", working ? "busy" : "good");
+  notice("trust", told.untrusted ? `No work is started: ${told.untrusted}. See what it is, then: animus trust` : null, "warning");
+}
+
+function pill(text, tone) {
+  $("daemon").textContent = text;
+  $("daemon").className = `pill ${tone}`;
+}
+
 function drawRuns() {
+  if (state.runs === null) return;
   const runs = [...state.runs].sort((a, b) => b.started_at.localeCompare(a.started_at));
   const active = runs.filter((run) => !ENDED.has(run.status));
   const shown = [...active, ...runs.filter((run) => ENDED.has(run.status)).slice(0, MAX_ENDED)];
-  $("runs-count").textContent = runs.length ? `${active.length} active, ${runs.length - active.length} ended` : "";
+  $("runs-count").textContent = active.length ? `${active.length} active` : "";
   draw("runs", shown, () => shown.length
     ? shown.map((run) => {
       const ended = ENDED.has(run.status);
@@ -141,7 +138,7 @@ function drawRuns() {
       const resume = run.status === "paused" || run.blocked_reason;
       return row(
         run.subject_id ?? run.id, phase || run.definition,
-        [badge(run.status), run.definition, duration(run), code(run.id)],
+        [badge(run.blocked_reason ? "blocked" : run.status), run.definition, duration(run), code(run.id)],
         ended ? [] : [
           resume ? action("Resume", run.id, () => act("POST", `workflows/${encodeURIComponent(run.id)}/resume`)) : null,
           action("Cancel", run.id, () => act("POST", `workflows/${encodeURIComponent(run.id)}/cancel`), { sure: true }),
@@ -153,8 +150,9 @@ function drawRuns() {
 }
 
 function drawQueue() {
-  const entries = state.queue.filter((entry) => WAITING.has(entry.status));
-  $("queue-count").textContent = entries.length || "";
+  if (state.queue === null) return;
+  const entries = state.queue.entries.filter((entry) => WAITING.has(entry.status));
+  $("queue-count").textContent = entries.length ? `${entries.length}${state.queue.next_cursor ? "+" : ""}` : "";
   draw("queue", entries, () => entries.length
     ? entries.map((entry) => {
       const path = `queue/${encodeURIComponent(entry.id)}`;
@@ -180,10 +178,13 @@ function drawSubjects() {
   if (state.subjects === null) return;
   const wanted = $("search").value.trim().toLowerCase();
   const text = (one) => [one.id, one.title, one.assignee, ...(one.labels ?? [])].join(" ").toLowerCase();
-  const shown = state.subjects.filter((one) => !wanted || text(one).includes(wanted));
-  const queued = new Set(state.queue.filter((entry) => WAITING.has(entry.status)).map((entry) => entry.subject_id));
-  $("subjects-count").textContent = state.subjects.length ? `${shown.length}${state.more ? "+" : ""}` : "";
-  $("more").hidden = !state.more;
+  const { subjects, next_cursor: more, warnings } = state.subjects;
+  const shown = subjects.filter((one) => !wanted || text(one).includes(wanted));
+  const entries = state.queue?.entries ?? [];
+  const queued = new Set(entries.filter((entry) => WAITING.has(entry.status)).map((entry) => entry.subject_id));
+  $("subjects-count").textContent = subjects.length ? `${shown.length}${more ? "+" : ""}` : "";
+  $("more").hidden = !more;
+  notice("missing subjects", warnings?.length ? `Some subjects are missing: ${warnings.join("; ")}` : null, "warning");
   draw("subjects", [shown, [...queued], wanted], () => shown.length
     ? shown.map((one) => row(
       one.id, one.title,
@@ -202,14 +203,16 @@ function noSubjects(wanted) {
   return empty("No subjects yet", "With animus-subject-files, a task is a file: ", code(".animus/tasks/TASK-001.md"));
 }
 
+// One for each key; a dismissed one stays away until there is another text or the reason has gone in between.
 function notice(key, text, tone = "error") {
   if (notices.get(key) === text) return;
   text === null ? notices.delete(key) : notices.set(key, text);
   const old = [...$("notices").children].find((child) => child.dataset.key === key);
   old?.remove();
   if (text === null) return;
-  const close = element("button", { type: "button", onclick: () => notice(key, null) }, "Dismiss");
-  $("notices").append(element("div", { class: `notice ${tone}`, "data-key": key }, element("p", {}, text), close));
+  const close = element("button", { type: "button", onclick: () => shown.remove() }, "Dismiss");
+  const shown = element("div", { class: `notice ${tone}`, "data-key": key }, element("p", {}, text), close);
+  $("notices").append(shown);
 }
 
 function clock(moment) {
@@ -236,62 +239,56 @@ function tick() {
 
 // --- Looking ----------------------------------------------------------------------------------------------------
 
-let looking = null;
-let again = false;
+const LOOKS = {
+  "the daemon": async () => { state.daemon = await ask("daemon/status"); },
+  "the runs": async () => { state.runs = await askRuns(); },
+  "the queue": async () => { state.queue = await ask("queue?limit=200"); },
+  "the subjects": async () => {
+    const status = $("status").value;
+    state.subjects = await ask(`subjects?limit=${state.limit}${status && `&status=${status}`}`);
+  },
+};
+const looking = new Map(); // what is being asked for, and whether to ask once more
+const failures = new Map(); // what could not be seen, and why
 
-async function refresh() {
-  if (looking) {
-    again = true;
+function refresh() {
+  Object.keys(LOOKS).forEach(look); // each on its own: one that has to wait holds up no other
+}
+
+async function look(what) {
+  if (looking.has(what)) {
+    looking.set(what, true);
     return;
   }
-  looking = Promise.all([
-    look("the daemon", "daemon/status", drawDaemon),
-    look("the runs", "workflows?limit=50", (told) => { state.runs = told.runs; drawRuns(); }),
-    look("the queue", "queue?limit=200", (told) => { state.queue = told.entries; drawQueue(); }),
-    look("the subjects", `subjects?limit=${state.limit}${$("status").value && `&status=${$("status").value}`}`, (told) => {
-      state.subjects = told.subjects;
-      state.more = Boolean(told.next_cursor);
-      notice("missing subjects", told.warnings?.length ? `Some subjects are missing: ${told.warnings.join("; ")}` : null, "warning");
-    }),
-  ]);
-  await looking;
-  drawSubjects();
-  looking = null;
-  if (again) {
-    again = false;
-    refreshSoon();
-  }
-}
-
-async function look(what, path, take) {
+  looking.set(what, false);
   try {
-    take(await ask(path));
-    notice(what, null);
-    if (what === "the daemon") notice("away", null);
+    await LOOKS[what]();
+    failures.delete(what);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.status === 401) return; // the dialog asks for a token
-    if (error.status === 0 || error.status === 503) {
-      notice("away", `The daemon does not answer: ${error.message}`);
-      pill("daemon away", "bad");
-    } else notice(what, `Cannot see ${what}: ${error.message}`);
+    if (error.status !== 401) failures.set(what, error.message); // else the dialog asks for a token
+  } finally {
+    const again = looking.get(what);
+    looking.delete(what);
+    if (again) setTimeout(look, SETTLE_MS, what);
   }
+  drawAll();
 }
 
-function drawDaemon(told) {
-  const root = told.project_root ?? "";
-  $("project").textContent = root.split("/").pop();
-  $("project").title = root;
-  document.title = root ? `${root.split("/").pop()} · Animus` : "Animus";
-  if (told.untrusted) pill("not trusted", "warn");
-  else if (told.paused) pill("paused", "warn");
-  else pill(told.active_runs ? `working on ${told.active_runs}` : "idle", told.active_runs ? "busy" : "good");
-  notice("trust", told.untrusted ? `No work is started: ${told.untrusted}. See what it is, then: animus trust` : null, "warning");
+// Runs that go on, or wait for somebody, may be older than the newest ones.
+async function askRuns() {
+  const filters = ["limit=200&status=paused", "limit=200&status=running", "limit=50"];
+  const told = await Promise.all(filters.map((filter) => ask(`workflows?${filter}`)));
+  return [...new Map(told.flatMap(({ runs }) => runs).map((run) => [run.id, run])).values()];
 }
 
-function pill(text, tone) {
-  $("daemon").textContent = text;
-  $("daemon").className = `pill ${tone}`;
+function drawFailures() {
+  const away = failures.get("the daemon");
+  for (const what of Object.keys(LOOKS)) {
+    const failure = failures.get(what);
+    const text = what === "the daemon" ? `The daemon does not answer: ${failure}` : `Cannot see ${what}: ${failure}`;
+    notice(what, failure && (what === "the daemon" || !away) ? text : null);
+  }
 }
 
 let soon = null;
@@ -301,22 +298,12 @@ function refreshSoon() {
 
 // --- Following --------------------------------------------------------------------------------------------------
 
-// By fetch and not by EventSource, which can neither carry a token nor try again after a refusal.
 async function follow() {
   let last = null;
   for (;;) {
     try {
-      const headers = last === null ? {} : { "Last-Event-ID": last };
-      const response = await fetchFrom("events", { headers });
-      live(true);
-      refreshSoon();
-      for await (const block of blocks(response.body)) {
-        const event = parse(block);
-        if (event.comment.includes("daemon")) { // it went away, or is back
-          const back = event.comment.includes("back");
-          if (back !== $("live").classList.contains("on")) refreshSoon();
-          live(back);
-        }
+      for await (const event of eventsAfter(last)) {
+        live(!event.comment.includes("away")); // the daemon; the server goes on by itself when it is back
         if (event.data) {
           last = event.id ?? last;
           show(JSON.parse(event.data));
@@ -331,30 +318,8 @@ async function follow() {
   }
 }
 
-async function* blocks(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let kept = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    kept += value;
-    const whole = kept.split("\n\n");
-    kept = whole.pop();
-    yield* whole;
-  }
-}
-
-function parse(block) {
-  const event = { comment: "", data: "", id: null };
-  for (const line of block.split("\n")) {
-    if (line.startsWith(":")) event.comment = line;
-    else if (line.startsWith("id: ")) event.id = line.slice(4);
-    else if (line.startsWith("data: ")) event.data += line.slice(6);
-  }
-  return event;
-}
-
 function live(on) {
+  if (on !== $("live").classList.contains("on")) refreshSoon();
   $("live").textContent = on ? "live" : "reconnecting";
   $("live").className = `live ${on ? "on" : "off"}`;
 }
@@ -394,11 +359,12 @@ function detailOf(payload, data) {
 // --- Beginning --------------------------------------------------------------------------------------------------
 
 $("search").addEventListener("input", drawSubjects);
-$("status").addEventListener("change", refresh);
-$("more").addEventListener("click", () => { state.limit += PAGE; refresh(); });
+$("status").addEventListener("change", () => look("the subjects"));
+$("more").addEventListener("click", () => { state.limit += PAGE; look("the subjects"); });
+document.addEventListener("locked", () => $("unlock").open || $("unlock").showModal());
 $("unlock-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("token", $("token").value);
+  setToken($("token").value);
   $("unlock").close();
   refresh();
 });
