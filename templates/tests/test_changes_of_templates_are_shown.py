@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_templates import BadRecord, check, render
+from animus_templates import BadRecord, accept, check, render
 
 FilesOf = Callable[[Path], dict[str, bytes]]
 README = "README.md"
@@ -61,6 +61,22 @@ def test_a_change_that_the_author_has_taken_over_is_not_shown(project: Path, rea
     assert check(project) == []
 
 
+def test_what_was_accepted_is_not_shown_again_and_only_the_record_is_written(
+    project: Path, readme: Path, files_of: FilesOf
+) -> None:
+    change(readme)
+    before = files_of(project)
+    accept(project)
+    assert check(project) == []
+    assert {path for path, content in files_of(project).items() if content != before.get(path)} == {
+        ".animus-template.json"
+    }
+    readme.write_text(readme.read_text() + "More.\n")
+    [changed] = check(project)
+    assert changed.by_author  # whose file is not what the template made of it the last time
+    assert "+More.\n" in changed.diff
+
+
 def test_files_that_come_and_go_are_shown(project: Path, templates: Path) -> None:
     (templates / SHARED / "NEW.md").write_text("new\n")
     (templates / SHARED / "AGENTS.md").unlink()
@@ -69,6 +85,12 @@ def test_files_that_come_and_go_are_shown(project: Path, templates: Path) -> Non
     assert "+++ /dev/null" in gone.diff
     assert new.path == "NEW.md"
     assert "--- /dev/null" in new.diff
+
+
+def test_a_record_whose_keys_a_formatter_has_sorted_is_read(project: Path) -> None:
+    path = project / ".animus-template.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))
+    assert check(project) == []
 
 
 def test_a_folder_that_no_template_made_is_named(tmp_path: Path) -> None:

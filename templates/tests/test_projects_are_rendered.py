@@ -18,7 +18,7 @@ from animus_templates import KINDS, LICENSES, BadAnswer, ProjectExists, render
 FilesOf = Callable[[Path], dict[str, bytes]]
 HOSTILE = """He said "{{ 7 * 7 }}", it's a \\ and {% raw %} #"""
 PLAIN_S = 60
-COOKIECUTTER = Path(sys.executable).with_name("cookiecutter")
+COOKIECUTTER, RUFF = (Path(sys.executable).with_name(name) for name in ("cookiecutter", "ruff"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,6 +76,23 @@ def test_every_file_is_well_formed(kind: str, tmp_path: Path, files_of: FilesOf)
             assert tomllib.loads(content.decode()), path
 
 
+def test_every_project_is_clean_whatever_its_name(tmp_path: Path) -> None:
+    for name in ("a", "z" * 32, "7"):
+        for kind in KINDS:
+            render(kind, name, tmp_path / name)
+    for words in (["check", "--quiet"], ["format", "--quiet", "--diff"]):
+        done = subprocess.run(
+            [RUFF, *words, "--no-cache", tmp_path], capture_output=True, text=True, timeout=PLAIN_S, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_path_in_a_readme_stays_in_one_piece(tmp_path: Path) -> None:
+    for kind in ("subject", "log-storage", "notifier"):
+        project = render(kind, "a-long-name-that-has-many-parts", tmp_path)
+        assert f"`~/.animus/<scope>/plugin-state/{project.name}/" in (project / "README.md").read_text()
+
+
 def test_answers_are_texts_and_never_templates(tmp_path: Path) -> None:
     project = render("subject", "x", tmp_path, {"description": HOSTILE, "author": HOSTILE})
     metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
@@ -96,9 +113,12 @@ def test_a_project_that_exists_is_left_as_it_is(tmp_path: Path, files_of: FilesO
     mine = tmp_path / "animus-subject-x" / "README.md"
     mine.parent.mkdir()
     mine.write_text("mine")
-    with pytest.raises(ProjectExists, match="not empty"):
+    with pytest.raises(ProjectExists, match="no empty folder"):
         render("subject", "x", tmp_path)
-    assert files_of(tmp_path) == {"animus-subject-x/README.md": b"mine"}
+    (tmp_path / "animus-subject-y").write_text("mine, too")
+    with pytest.raises(ProjectExists, match="no empty folder"):
+        render("subject", "y", tmp_path)
+    assert files_of(tmp_path) == {"animus-subject-x/README.md": b"mine", "animus-subject-y": b"mine, too"}
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:

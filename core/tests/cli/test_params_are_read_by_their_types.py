@@ -45,10 +45,12 @@ ANY_JSON = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.text(max_s
         ),
         ("subject/update", ["patch.custom.a.b=c"], {"patch": {"custom": {"a": {"b": "c"}}}}),
         ("subject/update", ["patch={}", "patch.comment=5"], {"patch": {"comment": "5"}}),
+        ("subject/update", ["patch.comment=5", "patch={}"], {"patch": {"comment": "5"}}),
         ("agent/run", ["prompt=1", "env.A=1", "other=1"], {"prompt": "1", "env": {"A": "1"}, "other": 1}),
         ("$/cancelRequest", ["id=3"], {"id": 3}),
         ("$/cancelRequest", ["id=three"], {"id": "three"}),
         ("vendor/verb", ["a=1", "b=text", "c.d=NaN", "a=2"], {"a": 2, "b": "text", "c.d": "NaN"}),
+        ("vendor/verb", ["a=1e400", "b=[-1e400]", "c=1e3"], {"a": "1e400", "b": "[-1e400]", "c": 1000.0}),
     ],
 )  # fmt: skip
 def test_a_word_is_what_the_method_says(method: str, words: list[str], params: dict[str, Any]) -> None:
@@ -99,7 +101,7 @@ def test_the_params_as_json_are_taken_as_they_are_and_stay_as_they_were() -> Non
         params_from("subject/update", ["patch.status=done"], {"patch": 3})
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '{"a": NaN}', '{"a": "\\ud800"}', '{"a":' * 100_000])
+@pytest.mark.parametrize("text", ["[1]", "{", '{"a": NaN}', '{"a": 1e400}', '{"a": "\\ud800"}', '{"a":' * 100_000])
 def test_what_is_no_json_object_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="--params is no JSON"):
         json_object(text, "--params")

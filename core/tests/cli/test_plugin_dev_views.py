@@ -71,6 +71,12 @@ def test_long_answers_are_cut_to_some_lines() -> None:
     assert len(screen.lines) == 1 + 24 + 1
 
 
+def test_a_text_with_breaks_of_its_own_stays_on_its_line() -> None:
+    screen = Screen()
+    View(screen, json_mode=False, full=False).show(Remark(now(), "answer", "took", {"result": "a\u2028b\x85c"}))
+    assert screen.lines == ["= took", '  "a\\u2028b\\x85c"']
+
+
 def test_programs_get_each_frame_as_it_was() -> None:
     screen = Screen()
     view = View(screen, json_mode=True, full=False)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -51,6 +53,15 @@ def test_a_project_that_exists_is_a_conflict(animus, tmp_path):
     assert (code, envelope["error"]["code"]) == (4, "conflict")
 
 
+def test_a_disk_that_is_full_is_told_as_such(animus, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as `write` raises it, without a file's name
+
+    monkeypatch.setattr("animus_templates.render", full)
+    code, envelope = new(animus, tmp_path)
+    assert (code, envelope["error"]["message"]) == (5, "the project: No space left on device")
+
+
 def test_a_project_as_its_template_makes_it_has_no_changes(animus, tmp_path):
     _, made = new(animus, tmp_path)
     code, envelope = animus("plugin", "template", "check", made["data"]["project"])
@@ -72,6 +83,19 @@ def test_a_template_that_renders_otherwise_is_exit_code_1(animus, tmp_path, caps
     assert (changed["path"], changed["changed_by_you"]) == ("README.md", True)
     assert main(["plugin", "template", "check", str(record.parent)]) == 1
     assert "README.md: changed by you and by the template\n--- a/README.md\n" in capsys.readouterr().out
+
+
+def test_a_change_that_is_accepted_is_shown_once(animus, tmp_path):
+    _, made = new(animus, tmp_path)
+    record = Path(made["data"]["project"]) / ".animus-template.json"
+    told = json.loads(record.read_text())
+    told["files"]["README.md"] = "0" * 64
+    record.write_text(json.dumps(told))
+    record.with_name("README.md").write_text("older\n")
+    code, envelope = animus("plugin", "template", "check", str(record.parent), "--accept")
+    assert (code, [one["path"] for one in envelope["data"]["files"]]) == (0, ["README.md"])
+    assert animus("plugin", "template", "check", str(record.parent))[1]["data"]["files"] == []
+    assert record.with_name("README.md").read_text() == "older\n"
 
 
 def test_a_folder_that_no_template_made_is_invalid_input(animus, tmp_path):

@@ -132,6 +132,21 @@ def test_a_session_that_does_not_read_lets_the_plugin_wait(
     assert MEBIBYTE <= within(work()) <= 4 * MEBIBYTE
 
 
+def test_a_tap_whose_ends_are_still_open_is_closed_after_a_while(within: Within, seen: Seen) -> None:
+    async def work() -> None:
+        before = descriptors()
+        (out, plugin_out), (plugin_in, into) = os.pipe(), os.pipe()
+        tap = Tap(seen)
+        for_session = tap.between(out, into)
+        await tap.aclose()
+        for descriptor in (plugin_out, plugin_in, *for_session):
+            os.close(descriptor)
+        assert descriptors() == before
+
+    within(work())
+    assert sorted(seen.ends) == ["<", ">"]
+
+
 def test_a_plugin_that_reads_nothing_is_ended_all_the_same(
     make_plugin: MakePlugin, tmp_path: Path, within: Within, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ them is a plain cookiecutter, too.
 
 from __future__ import annotations
 
-from animus_templates.compare import ChangedFile, check
+from animus_templates.compare import ChangedFile, accept, check
 from animus_templates.errors import BadAnswer, BadRecord, ProjectExists, TemplatesError
 from animus_templates.names import KINDS, LICENSES
 from animus_templates.rendering import render
@@ -23,6 +23,7 @@ __all__ = [
     "ChangedFile",
     "ProjectExists",
     "TemplatesError",
+    "accept",
     "check",
     "render",
 ]

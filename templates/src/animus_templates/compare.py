@@ -1,7 +1,7 @@
 """What a template has changed since a project was made from it.
 
 Called by `animus plugin template check`; below it lie `rendering.py` and `record.py`. The project is rendered anew from
-its recorded answers, elsewhere; nothing in it is touched.
+its recorded answers, elsewhere; nothing in it is touched but the record, where its author asks for that.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from animus_templates.record import Record, digest, files_in, read_record
+from animus_templates.record import Record, digest, files_in, read_record, replace_record
 from animus_templates.rendering import render_into
 
-__all__ = ["ChangedFile", "check"]
+__all__ = ["ChangedFile", "accept", "check"]
 
 
 class ChangedFile(NamedTuple):
@@ -38,6 +38,13 @@ def check(project: Path) -> list[ChangedFile]:
     with tempfile.TemporaryDirectory(prefix="animus-template-") as workshop:
         rendered = files_in(render_into(Path(workshop), record.kind, record.answers))
     return compare(project, record, rendered)
+
+
+def accept(project: Path) -> None:
+    """Record the template as it is now: `check` shows what it changes from then on. Raises as `check`, and OSError."""
+    record = read_record(project)
+    with tempfile.TemporaryDirectory(prefix="animus-template-") as workshop:
+        replace_record(project, render_into(Path(workshop), record.kind, record.answers))
 
 
 def compare(project: Path, record: Record, rendered: Mapping[str, bytes]) -> list[ChangedFile]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from animus_templates.errors import BadRecord
 from animus_templates.version import VERSION
 
-__all__ = ["ANSWERS", "RECORD", "Record", "digest", "files_in", "read_record", "write_record"]
+__all__ = ["ANSWERS", "RECORD", "Record", "digest", "files_in", "read_record", "replace_record", "write_record"]
 
 RECORD: Final = ".animus-template.json"
 ANSWERS: Final = ("name", "description", "author", "license")
@@ -58,6 +58,13 @@ def write_record(project: Path, kind: str, answers: Mapping[str, str]) -> None:
     (project / RECORD).write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
+def replace_record(project: Path, rendered: Path) -> None:
+    """Give `project` the record of `rendered`, as a whole or not at all. Raises OSError."""
+    draft = project / f"{RECORD}.draft"
+    draft.write_bytes((rendered / RECORD).read_bytes())
+    draft.replace(project / RECORD)
+
+
 def read_record(project: Path) -> Record:
     """What was recorded in `project`. Raises BadRecord."""
     path = project / RECORD
@@ -72,7 +79,7 @@ def read_record(project: Path) -> Record:
             pass
         case _:
             raise BadRecord(f"{path}: kind, version, answers and files are expected", _HINT)
-    if [*answers] != [*ANSWERS] or not all(isinstance(one, str) for one in [*answers.values(), *files.values()]):
+    if answers.keys() != set(ANSWERS) or not all(isinstance(one, str) for one in [*answers.values(), *files.values()]):
         raise BadRecord(f"{path}: answers have to be {', '.join(ANSWERS)}, and all values texts", _HINT)
     for name in files:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:

@@ -42,7 +42,7 @@ def render(kind: str, name: str, destination: Path, answers: Mapping[str, str] |
             made.rename(project)  # takes the place of an empty folder, and of nothing else
         except OSError as error:
             hint = "Nothing was changed. Choose another name or another --path."
-            raise ProjectExists(f"{project} exists and is not empty", hint) from error
+            raise ProjectExists(f"{project} exists, and is no empty folder", hint) from error
     return project
 
 

@@ -34,7 +34,8 @@ def dev(args: argparse.Namespace, output: Output) -> int:
     project = Project(scope.project_root, scope.root.name)
     bench = Bench(args.path, tuple(args.arguments), project, scope.root.parent)
     target = read_target(bench.path, bench.arguments)
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not output.json_mode
+    streams = (sys.stdin, sys.stdout)  # None where whoever started this has closed one
+    interactive = not output.json_mode and all(one is not None and one.isatty() for one in streams)
     screen = Terminal(f"{target.name}> ") if interactive else Plain()
     try:
         return asyncio.run(_develop(bench, screen, View(screen, json_mode=output.json_mode, full=args.full)))

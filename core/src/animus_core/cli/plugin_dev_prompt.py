@@ -159,6 +159,8 @@ class Prompt:
     async def _carry_out(self, command: Command) -> None:
         in_turn = self._turn if self.scripted and command.word != "cancel" else contextlib.nullcontext()
         async with in_turn:
+            if self._leaving.is_set():
+                return  # what stands behind `quit` in a script
             try:
                 await self._do(command)
             except InvalidInput as error:

@@ -69,7 +69,7 @@ class Plain:
     def __init__(self) -> None:
         self.complete: Callable[[str], list[str]] = lambda _line: []
         self._rest = bytearray()
-        self._ended = False
+        self._ended = sys.stdin is None  # it was closed before this began: descriptor 0 is somebody else's
         self._lines = _Lines(self._read)
 
     async def next_line(self) -> str | None:
@@ -92,9 +92,9 @@ class Plain:
             self._ended = not chunk
         if not self._rest:
             return None
-        line, newline, rest = bytes(self._rest).partition(b"\n")
+        line, _, rest = bytes(self._rest).partition(b"\n")
         self._rest = bytearray(rest)
-        return line.decode(errors="replace") if newline or line else None
+        return line.decode(errors="replace")
 
 
 class Terminal:

@@ -74,7 +74,7 @@ class View:
         elif sighting.event == "answer":
             self._answer(sighting)
         else:
-            for line in sighting.text.splitlines():
+            for line in sighting.text.split("\n"):
                 self._line(_REMARK_MARK, line, _RED if sighting.failed else _BOLD, whole=True)
 
     def _frame(self, frame: Frame) -> None:
@@ -89,7 +89,7 @@ class View:
             told = answer.data["error"]
             self._line("  ", f"{told['message']} ({told['code']})", _RED)
             return
-        lines = json.dumps(answer.data["result"], ensure_ascii=False, indent=2).splitlines()
+        lines = json.dumps(answer.data["result"], ensure_ascii=False, indent=2).split("\n")
         shown = lines if self._full else lines[:_ANSWER_LINES]
         for line in shown:
             self._line("  ", line, _PLAIN)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -210,13 +211,19 @@ def guess_json(text: str) -> Any:
 def parse_json(text: str) -> Any:
     """The JSON value that `text` is. Raises ValueError, also for NaN, and what cannot be sent."""
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        found = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         whole = is_unicode(json.dumps(found, ensure_ascii=False))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not whole:
         raise ValueError("it holds half a surrogate pair")
     return found
+
+
+def _finite(digits: str) -> float:
+    """The number, unless it is so large that it would be infinite."""
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number(digits)
 
 
 def _no_number(name: str) -> NoReturn:

@@ -63,7 +63,7 @@ def params_from(method: str, pairs: Sequence[str], base: Mapping[str, Any] = _NO
     if schema is None:
         return {**base, **{key: guess_json(texts[-1]) for key, texts in given.items()}}
     params = copy.deepcopy(dict(base))
-    for key, texts in given.items():
+    for key, texts in sorted(given.items(), key=lambda item: item[0].count(".")):  # objects before fields in them
         _put(params, key, read_texts(type_of(schema, key), key, texts))
     return params
 

@@ -38,14 +38,16 @@ def new(args: argparse.Namespace, output: Output) -> int:
 
 
 def template_check(args: argparse.Namespace, output: Output) -> int:
-    """Show what a project's template has changed since; exit code 1 if there is something."""
+    """Show what a project's template has changed since; exit code 1 if there is something that is not accepted."""
     with _templates():
-        from animus_templates import check
+        from animus_templates import accept, check
 
         changes = check(args.path)
+        if args.accept:
+            accept(args.path)
     files = [{"path": one.path, "changed_by_you": one.by_author, "diff": one.diff} for one in changes]
     output.result({"changed": bool(changes), "files": files}, lambda: _told(changes))
-    return _CHANGED if changes else 0
+    return _CHANGED if changes and not args.accept else 0
 
 
 def _told(changes: list[ChangedFile]) -> str:
@@ -70,4 +72,5 @@ def _templates() -> Iterator[None]:
     except TemplatesError as error:
         raise InvalidInput(error.message, hint=error.hint) from error
     except OSError as error:
-        raise Unavailable(f"{error.filename}: {error.strerror}", hint="Mend that, or name another folder.") from error
+        where = "the project" if error.filename is None else error.filename
+        raise Unavailable(f"{where}: {error.strerror}", hint="Mend that, or name another folder.") from error

@@ -59,7 +59,7 @@ class _Relay:
     def __init__(self, read_fd: int, write_fd: int, show: Callable[[bytes], None]) -> None:
         self._show = show
         loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = loop.create_future()
+        self._ended = asyncio.Event()
         self._pump = Pump(read_fd, write_fd, self._pass_on, self._end, self._go_on, _KEPT_BYTES)
         self._pump.start()
         self._passing = loop.create_task(self._close_at_the_end())
@@ -86,9 +86,9 @@ class _Relay:
 
     def _end(self, _reason: str) -> None:
         self._show(b"")
-        self._ended.set_result(None)
+        self._ended.set()
 
     async def _close_at_the_end(self) -> None:
-        await self._ended
+        await self._ended.wait()
         await self._pump.flushed()
         self._pump.close()

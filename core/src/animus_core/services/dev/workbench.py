@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import AnimusError, PluginFailed, Unavailable
+from animus_core.errors import AnimusError, InvalidInput, PluginFailed, Unavailable
 from animus_core.host.finding.candidates import Candidate
 from animus_core.host.finding.discover import Plugin
 from animus_core.host.finding.manifest import probe
@@ -24,7 +24,7 @@ from animus_core.host.session import PluginSession, Project, open_session
 from animus_core.host.tap import Direction, Tap
 from animus_core.services.dev.changes import watch_sources
 from animus_core.services.dev.sightings import FrameLines, Remark, Sighting, StderrLine, now
-from animus_core.services.dev.target import read_target
+from animus_core.services.dev.target import Sources, read_target
 from animus_protocol.errors import PeerStuck, RpcError
 from animus_protocol.models.base import encode
 from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams
@@ -52,6 +52,7 @@ class Workbench:
         self._bench = bench
         self._show = show
         self._session: PluginSession | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
         self._farewells: set[asyncio.Task[None]] = set()
         self._stderr = _StderrHandler(self._take_record)
@@ -64,16 +65,31 @@ class Workbench:
         return self._session
 
     async def restart(self) -> None:
-        """End it if it runs, and start it. What goes wrong is shown."""
+        """End it if it runs or is being started, and start it. What goes wrong is shown."""
+        self._give_way()
         async with self._one:
             await self._end()
+            starting = self._starting = asyncio.create_task(self._start())
             try:
-                await self._start()
+                await asyncio.wait([starting])
+            except asyncio.CancelledError:
+                self._give_way()
+                await asyncio.wait([starting])  # whoever leaves waits for its end as well, which is bounded
+                raise
+            finally:
+                self._starting = None
+            if starting.cancelled():
+                return  # for another start, which waits for this one to be over
+            try:
+                starting.result()
             except AnimusError as error:
                 self._tell_failure(error)
 
     async def follow_edits(self) -> None:
-        """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is no plugin."""
+        """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is no plugin.
+
+        An edit does not wait for a start that may hang because of what it mends.
+        """
         sources = read_target(self._bench.path).sources
         edited: set[Path] = set()
         noticed = asyncio.Event()
@@ -81,15 +97,19 @@ class Workbench:
         def take(files: list[Path]) -> None:
             edited.update(files)
             noticed.set()
+            self._give_way()
 
-        watching = asyncio.create_task(watch_sources(sources, take))
-        watching.add_done_callback(self._tell_unwatched)
+        watching = self._watch(sources, take)
         try:
             while True:
                 await noticed.wait()
                 files = sorted(edited)
                 edited.clear()
                 noticed.clear()
+                if (there := await asyncio.to_thread(self._sources_now, sources)) != sources:
+                    watching.cancel()
+                    await asyncio.wait([watching])
+                    sources, watching = there, self._watch(there, take)
                 self._remark("changed", f"changed: {_listed(files)}", {"files": [str(file) for file in files]})
                 await self.restart()
         finally:
@@ -138,6 +158,18 @@ class Workbench:
             await asyncio.wait(self._farewells)
         logging.getLogger("animus").removeHandler(self._stderr)
 
+    def _watch(self, sources: Sequence[Sources], take: Callable[[list[Path]], None]) -> asyncio.Task[None]:
+        watching = asyncio.create_task(watch_sources(sources, take))
+        watching.add_done_callback(self._tell_unwatched)
+        return watching
+
+    def _sources_now(self, known: tuple[Sources, ...]) -> tuple[Sources, ...]:
+        """What it is made of after an edit, which may have added a folder; `known` while the edit is a broken one."""
+        try:
+            return read_target(self._bench.path).sources
+        except InvalidInput:
+            return known
+
     async def _start(self) -> None:
         bench = self._bench
         target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
@@ -163,6 +195,11 @@ class Workbench:
         self._session = session
         self._remark("ready", f"ready (pid {session.child.pid})", {"pid": session.child.pid})
         session.peer.ended.add_done_callback(lambda _: self._gone(session))
+
+    def _give_way(self) -> None:
+        """Give up a start that is under way; asking again does nothing, so that its end is not disturbed."""
+        if self._starting is not None and not self._starting.cancelling():
+            self._starting.cancel()
 
     async def _end(self) -> None:
         session, self._session = self._session, None

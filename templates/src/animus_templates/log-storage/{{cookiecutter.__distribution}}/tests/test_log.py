@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from animus_protocol.errors import RpcError
 from animus_sdk import LogEntry, LogQuery
 from animus_sdk.testing import BlockingHarness
 
+from {{ cookiecutter.__package }}.journal import Journal
 from {{ cookiecutter.__package }}.plugin import {{ cookiecutter.__class }}
 from {{ cookiecutter.__package }}.selection import wants
 
@@ -50,6 +54,40 @@ def test_entries_are_given_back_page_by_page(host: BlockingHarness) -> None:
 def test_an_entry_that_comes_twice_is_stored_once(host: BlockingHarness) -> None:
     assert store(host, entry(1), entry(1)) == 1
     assert store(host, entry(1), entry(2)) == 1
+
+
+def test_an_entry_is_forgotten_only_after_many_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("{{ cookiecutter.__package }}.journal.REMEMBERED_IDS", 2)
+    journal = Journal(tmp_path / "log.jsonl")
+    journal.open()
+    entries = [LogEntry.model_validate(entry(number)) for number in range(3)]
+    assert journal.append(entries) == 3
+    journal.open()  # as after a restart
+    assert [journal.append([one]) for one in reversed(entries)] == [0, 0, 1]
+
+
+def test_a_store_that_is_cancelled_does_not_spoil_the_next_one(
+    host: BlockingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow_fsync(descriptor: int) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow_fsync)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store, host, entry(1))
+        assert writing.wait(10)
+        host.notify("$/cancelRequest", {"id": host.request_id("log_storage/store")})
+        with pytest.raises(RpcError) as refused:
+            first.result(timeout=10)
+        second = pool.submit(store, host, entry(2))
+        go_on.set()
+        assert second.result(timeout=10) == 1
+    assert refused.value.code == -32002
+    assert [one["id"] for one in host.request("log_storage/query", {})["entries"]] == ["E-1", "E-2"]
 
 
 def test_a_tail_tells_what_is_stored_from_then_on(host: BlockingHarness) -> None:

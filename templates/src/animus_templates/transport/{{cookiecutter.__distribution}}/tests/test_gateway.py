@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import pytest
 from animus_protocol.errors import RpcError
 from animus_sdk.testing import BlockingHarness
 
+from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json
 from {{ cookiecutter.__package }}.plugin import {{ cookiecutter.__class }}
 
 
@@ -66,6 +68,13 @@ def test_an_address_that_is_taken_is_told_as_such(host: BlockingHarness, tmp_pat
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RpcError) as refused:
         start(host, tmp_path, bind_addr=f"127.0.0.1:{taken.getsockname()[1]}")
     assert refused.value.category == "address_in_use"
+
+
+def test_a_server_that_never_came_to_listen_can_be_closed() -> None:
+    async def answer(request: Request) -> Response:
+        return as_json({})
+
+    asyncio.run(HttpServer(answer).close())
 
 
 def test_the_address_is_free_after_shutdown(host: BlockingHarness, tmp_path: Path, get: Any) -> None:

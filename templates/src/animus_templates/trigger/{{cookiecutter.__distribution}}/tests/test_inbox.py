@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def test_an_acknowledged_event_does_not_return(animus_host: Any, tmp_path: Path)
     watch(again)
     assert again.next_notification("trigger/event")["payload"]["path"] == "inbox/a.txt"
     assert not again.notifications("trigger/event")
+
+
+def test_an_acknowledged_file_is_done_also_where_somebody_took_the_folder_away(
+    host: BlockingHarness, tmp_path: Path
+) -> None:
+    watch(host)
+    shutil.rmtree(tmp_path / "inbox" / "done")
+    drop(tmp_path, "letter.txt")
+    event = host.next_notification("trigger/event")
+    host.request("trigger/ack", {"event_id": event["event_id"]})
+    assert not (tmp_path / "inbox" / "letter.txt").exists()
+    assert [*(tmp_path / "inbox" / "done").iterdir()]
 
 
 def test_an_acknowledgement_of_something_else_moves_nothing(host: BlockingHarness, tmp_path: Path) -> None:

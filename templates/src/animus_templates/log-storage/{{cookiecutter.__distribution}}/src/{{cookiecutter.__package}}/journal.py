@@ -7,8 +7,10 @@ when the file is opened. A place in the file, in bytes, is where a line begins; 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from animus_protocol.models.base import encode
 from animus_sdk import InvalidInput, LogEntry, Unavailable
@@ -16,13 +18,16 @@ from pydantic import ValidationError
 
 __all__ = ["Journal"]
 
+REMEMBERED_IDS: Final = 100_000
+"""An entry that comes twice is noticed while no more others than these have come in between."""
+
 
 class Journal:
     """One file, written by this object alone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._ids: set[str] = set()
+        self._ids: dict[str, None] = {}  # the newest stand last
         self.end_bytes = 0
         """How much of the file is acknowledged."""
 
@@ -36,10 +41,11 @@ class Journal:
                 file.truncate(self.end_bytes)
         except OSError as error:
             raise Unavailable(f"{self._path}: {error.strerror}") from error
-        self._ids = {entry.id for entry, _ in self.read(0)}
+        for entry, _ in self.read(0):
+            self._remember([entry.id])
 
     def append(self, entries: Sequence[LogEntry]) -> int:
-        """Store those whose ids are new, all or none; how many. Raises Unavailable."""
+        """Store those whose ids are new, all or none; how many. One call at a time. Raises Unavailable."""
         new = {entry.id: entry for entry in reversed(entries) if entry.id not in self._ids}
         content = b"".join(encode(entry) + b"\n" for entry in reversed(new.values()))
         try:
@@ -51,8 +57,13 @@ class Journal:
         except OSError as error:
             raise Unavailable(f"{self._path}: {error.strerror}") from error
         self.end_bytes += len(content)
-        self._ids |= new.keys()
+        self._remember(reversed(new))
         return len(new)
+
+    def _remember(self, ids: Iterable[str]) -> None:
+        self._ids |= dict.fromkeys(ids)
+        for oldest in [*islice(self._ids, max(0, len(self._ids) - REMEMBERED_IDS))]:
+            del self._ids[oldest]
 
     def read(self, place: int) -> Iterator[tuple[LogEntry, int]]:
         """The acknowledged entries from `place` on, each with the place behind it. Raises InvalidInput, Unavailable."""

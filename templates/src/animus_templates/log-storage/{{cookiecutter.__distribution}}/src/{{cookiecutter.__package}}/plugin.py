@@ -42,8 +42,11 @@ class {{ cookiecutter.__class }}(LogStorageBackend):
         self._stored_bytes = self._journal.end_bytes
 
     async def store(self, entries: Sequence[LogEntry]) -> int:
-        """Keep them; those that are there already are not counted."""
-        async with self._turn:
+        """Keep them; those that are there already are not counted. Who cancels this does not stop the writing."""
+        return await asyncio.shield(asyncio.ensure_future(self._store(entries)))
+
+    async def _store(self, entries: Sequence[LogEntry]) -> int:
+        async with self._turn:  # until it is written: half of it would be in the way of the next one
             stored = await asyncio.to_thread(self._journal.append, entries)
             self._stored_bytes = self._journal.end_bytes  # on the loop: no tail begins in between
         for news in self._tails:

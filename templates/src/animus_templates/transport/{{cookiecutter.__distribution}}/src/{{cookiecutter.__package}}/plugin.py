@@ -17,7 +17,7 @@ from pydantic import ConfigDict
 
 from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json
 
-__all__ = ["{{ cookiecutter.__class }}", "Offer", "main"]
+__all__ = ["{{ cookiecutter.__class }}", "main"]
 
 READING: Final = ("daemon/status", "queue/list", "queue/stats", "subject/get", "subject/list", "workflow/list")
 STATUS: Final = {"not_found": 404, "invalid_request": 400, "permission_denied": 403, "unavailable": 503}

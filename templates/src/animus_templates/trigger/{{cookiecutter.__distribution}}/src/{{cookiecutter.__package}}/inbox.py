@@ -56,6 +56,7 @@ class Inbox:
     def finish(self, file: Waiting) -> None:
         """Move it to `done/`, for good. Raises Unavailable."""
         try:
+            self._done.mkdir(exist_ok=True)  # somebody may have tidied up
             file.path.replace(self._done / file.done_name)
             for folder in (self._done, self.folder):  # a rename is on the disk once its folders are
                 opened = os.open(folder, os.O_RDONLY)

@@ -16,7 +16,7 @@ from watchfiles import awatch
 
 from {{ cookiecutter.__package }}.inbox import Inbox, Waiting
 
-__all__ = ["Folder", "{{ cookiecutter.__class }}", "main"]
+__all__ = ["{{ cookiecutter.__class }}", "main"]
 
 LOOK_MS: Final = 1000
 """How often to look where the system tells nothing, as on some network drives."""

@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 
 from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json
 
-__all__ = ["Look", "{{ cookiecutter.__class }}", "main"]
+__all__ = ["{{ cookiecutter.__class }}", "main"]
 
 FILES: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
 
