@@ -6,6 +6,7 @@ Called by `main.py` and the commands; nothing lies below. Success goes to stdout
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -15,6 +16,7 @@ from animus_core.errors import AnimusError
 __all__ = ["SCHEMA", "Output", "table"]
 
 SCHEMA: Final = "animus.cli.v1"
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Output:
@@ -30,7 +32,7 @@ class Output:
         else:
             text = human if isinstance(human, str) else human()
             if text:
-                sys.stdout.write(text + "\n")
+                sys.stdout.write(_shown(text) + "\n")
         sys.stdout.flush()
 
     def failure(self, error: AnimusError) -> int:
@@ -43,14 +45,19 @@ class Output:
                 told["details"] = error.details
             self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": told})
         else:
-            sys.stderr.write(f"animus: {error.message}\n")
+            sys.stderr.write(_shown(f"animus: {error.message}\n"))
             if error.hint:
-                sys.stderr.write(f"{error.hint}\n")
+                sys.stderr.write(_shown(f"{error.hint}\n"))
         sys.stderr.flush()
         return error.exit_code
 
     def _line(self, stream: Any, value: Any) -> None:
         stream.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _shown(text: str) -> str:
+    """`text` without what a terminal would obey: titles and messages are other people's."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
