@@ -183,9 +183,9 @@ def new_reader() -> Iterator[Callable[[], Reader]]:
 
 @pytest.fixture
 def new_author(new_reader: Callable[[], Reader]) -> Callable[[], Reader]:
-    """Makes readers with a Python environment of their own, in which what this one has is installed, too.
+    """Makes readers who stand in a copy of this repository, with a Python environment of their own.
 
-    Nothing can be fetched: what pip is asked for is there, or is a folder.
+    Nothing can be fetched: what others have made is there already, and nothing of Animus is.
     """
 
     def make() -> Reader:
@@ -193,19 +193,31 @@ def new_author(new_reader: Callable[[], Reader]) -> Callable[[], Reader]:
         folder = reader.home / "environment"
         venv.create(folder, symlinks=True)
         [packages] = folder.glob("lib/python*/site-packages")
-        beside = sysconfig.get_path("purelib")
-        (packages / "beside.pth").write_text(f"import site; site.addsitedir({beside!r})\n")
-        python = folder / "bin" / "python"
-        beside_python = Path(sys.executable).parent
-        for script in [*beside_python.glob("animus*"), beside_python / "pip", beside_python / "pytest"]:
-            own = folder / "bin" / script.name
-            own.write_text(f'#!/bin/sh\nexec {python} {script} "$@"\n')
+        others = reader.home / "others"
+        others.mkdir()
+        for package in Path(sysconfig.get_path("purelib")).iterdir():
+            if "animus" not in package.name:
+                (others / package.name).symlink_to(package)
+        (packages / "others.pth").write_text(f"import site; site.addsitedir({str(others)!r})\n")
+        for name in ("pip", "pytest"):
+            own = folder / "bin" / name
+            own.write_text(f'#!/bin/sh\nexec {folder}/bin/python -m {name} "$@"\n')
             own.chmod(0o755)
         env = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        path = f"{folder / 'bin'}{os.pathsep}{reader.env['PATH']}"
-        return Reader(reader.home, reader.cwd, {**reader.env, **env, "PATH": path})
+        path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return Reader(reader.home, _copy_of_the_repository(reader.home), {**reader.env, **env, "PATH": path})
 
     return make
+
+
+def _copy_of_the_repository(home: Path) -> Path:
+    copy = home / "animus"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=REPOSITORY, text=True, timeout=BLOCK_S).split("\0"):
+        if (REPOSITORY / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, copy / name)
+    return copy
 
 
 def _processes_of(home: Path) -> list[int]:
