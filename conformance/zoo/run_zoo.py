@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import sys
 import time
 import tomllib
@@ -71,6 +72,8 @@ def good_plugins() -> dict[str, Good]:
             one.format(python=sys.executable, bin=Path(sys.executable).parent, zoo=HERE) for one in row["command"]
         ]
         settings = read_settings(HERE / row["settings"]) if "settings" in row else Settings(folder=HERE)
+        if row["name"] in found:
+            sys.exit(f"good.toml: two plugins are named {row['name']}: name each once")
         patience = PATIENCE if row["name"] in KINDS else Patience()
         found[row["name"]] = Good(row["name"], row["kind"], command, settings, patience)
     return found
@@ -94,8 +97,8 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
     try:
         await plugin.look()
         report = await run(plugin, _checks(plugin.kind, wanted, whole=whole))
-    except Unproven as unproven:
-        return Judged(name, False, [], [str(unproven)], time.monotonic() - began)
+    except Unproven as trouble:
+        return Judged(name, False, [], [str(trouble)], time.monotonic() - began)
     finally:
         await plugin.close()
     failed = [one.id for one in report.outcomes if one.verdict is Verdict.FAIL]
@@ -179,6 +182,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this mutant or good plugin alone")
     parser.add_argument("--kind", choices=[*KINDS], help="the animals of one kind alone")
     options = parser.parse_args()
+    os.environ.setdefault("USER", "keeper")  # a mutant misses it, which not every machine has
     figures = asyncio.run(judge_all(options))
     open_ids = sorted(set(requirements()) - {one.requirement_id for one in MUTANTS.values()})
     if open_ids and not options.only and not options.kind:

@@ -6,7 +6,6 @@ Called by the CLI; below it lies argparse.
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 
 from animus_conformance.errors import UsageMistake
 from animus_conformance.kinds import KINDS
+from animus_conformance.patience import Patience
 from animus_conformance.profiles import DEFAULT_PROFILE, PROFILES
 from animus_conformance.report.files import FORMATS
 from animus_conformance.verdict import Level
@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--profile", choices=[*PROFILES], default=DEFAULT_PROFILE.name, help="the host that is played")
     judge.add_argument("--config", type=Path, metavar="FILE", help="by default conformance.toml, where there is one")
     judge.add_argument("--seed", type=int, help="of the fuzzing; by default a new one, which is printed")
-    judge.add_argument("--patience", type=_factor, default=1.0, metavar="FACTOR", help="stretches every deadline")
+    judge.add_argument(
+        "--patience", type=_patience, default=Patience(), metavar="FACTOR", help="stretches every deadline"
+    )
     judge.add_argument("--budget", type=Path, metavar="FILE", help="the limits of L4, as ratios to a reference plugin")
     judge.add_argument("--strict", action="store_true", help="a SHOULD counts like a MUST")
     judge.add_argument("--quiet", action="store_true", help="say what needs attention, and the result")
@@ -83,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _factor(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
-    return value
+def _patience(factor: str) -> Patience:
+    try:
+        return Patience().times(float(factor))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {factor!r}") from error

@@ -26,7 +26,6 @@ from animus_conformance.errors import ConformanceError, UsageMistake
 from animus_conformance.explain import check_named, described, explanation, listing, of_kind
 from animus_conformance.interruption import unless_interrupted
 from animus_conformance.kinds import KINDS, kind_named
-from animus_conformance.patience import Patience
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.profiles import PROFILES
 from animus_conformance.report.files import FORMATS, require_writable, write_reports
@@ -55,11 +54,20 @@ def main() -> NoReturn:
         sys.stderr.write(f"animus-conformance: {error}\n")
         code = 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush finds somebody
+        _discard_output()
         code = _NOBODY_READS
+    except OSError as error:  # a full disk, as a rule
+        sys.stderr.write(f"animus-conformance: {error}\n")
+        _discard_output()
+        code = 2
     except KeyboardInterrupt:
         code = _SIGNAL_EXIT + signal.SIGINT
     sys.exit(code)
+
+
+def _discard_output() -> None:
+    """Let the last flush find somebody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(arguments: Sequence[str]) -> int:
@@ -97,7 +105,7 @@ async def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
         kind_named(options.kind or settings.kind or ""),
         settings,
         profile=PROFILES[options.profile],
-        patience=Patience().times(options.patience),
+        patience=options.patience,
         seed=secrets.randbelow(2**32) if options.seed is None else options.seed,
         budget=Budget() if options.budget is None else read_budget(options.budget),
     )
@@ -109,8 +117,9 @@ async def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
         report = await run(plugin, chosen, terminal.outcome, on_begin=terminal.running, strict=options.strict)
     finally:
         await plugin.close()
-    write_reports(report, reports)
+        terminal.clear()
     terminal.end(report)
+    write_reports(report, reports)
     return 0 if _passed(report, level, named) else 1
 
 

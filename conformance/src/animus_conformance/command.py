@@ -17,7 +17,8 @@ __all__ = ["command_from"]
 def command_from(command: Sequence[str], folder: Path) -> list[str]:
     """`command` for a process that runs elsewhere: arguments that name a file below `folder` become absolute.
 
-    A bare program name is looked up beside this interpreter first, where console scripts of its environment are.
+    A bare program name that is not on the PATH is looked up beside this interpreter, where console scripts of its
+    environment are.
     """
     program, *arguments = command
     beside = Path(sys.executable).parent / program
@@ -28,4 +29,11 @@ def command_from(command: Sequence[str], folder: Path) -> list[str]:
 
 def _absolute(argument: str, folder: Path) -> str:
     path = folder / argument
-    return str(path.absolute()) if not argument.startswith("-") and path.is_file() else argument
+    return str(path.absolute()) if not argument.startswith("-") and _is_file(path) else argument
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a program text of `-c` is too long for a name
+        return False

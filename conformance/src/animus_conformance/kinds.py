@@ -6,9 +6,10 @@ Read by everything that asks "of which kind?"; nothing lies below.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-__all__ = ["CUSTOM", "KINDS", "Kind", "kind_named", "kind_of_manifest"]
+__all__ = ["CUSTOM", "KINDS", "Kind", "kind_named", "kind_of_manifest", "restriction"]
 
 
 class Kind(NamedTuple):
@@ -74,3 +75,18 @@ def kind_of_manifest(manifest: Mapping[str, Any]) -> Kind:
     if plugin_kind == "transport_backend" and isinstance(capabilities, list) and "$ui/web" in capabilities:
         return KINDS["web-ui"]
     return next((kind for kind in _ALL if kind.plugin_kind == plugin_kind), CUSTOM)
+
+
+def restriction(kind: str, plugin_kind: Any) -> str:
+    """To what the judgement of a plugin is restricted that was judged as `custom`; empty where it is whole.
+
+    `kind` is what it was judged as, `plugin_kind` what its manifest says.
+    """
+    if kind != CUSTOM.name or plugin_kind in (None, CUSTOM.plugin_kind):
+        return ""
+    known = [one.plugin_kind for one in _ALL]
+    if plugin_kind in known:
+        return f"life cycle and robustness only, since it was judged as custom and not as {plugin_kind}"
+    near = get_close_matches(str(plugin_kind), known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"life cycle and robustness only, since the suite has no checks for the kind {plugin_kind!r}{hint}"

@@ -1,20 +1,20 @@
 """Asks a plugin for its manifest, as a host does before it trusts anything it says (protocol §2).
 
-Called once a run by `plugin_under_test.py`; the checks of `checks/manifest.py` judge what came. Below it lies asyncio.
+Called by `plugin_under_test.py` and by the checks of `checks/manifest.py`, which judge what came. Below it lies the
+process group.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
+from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from animus_conformance.verdict import Unproven
+from animus_conformance.wire.group import Launch, ProcessGroup
 
 __all__ = ["MAX_MANIFEST_BYTES", "ManifestProbe", "probe_manifest"]
 
@@ -33,10 +33,17 @@ class ManifestProbe(NamedTuple):
     def manifest(self) -> Mapping[str, Any]:
         """The JSON object that was printed; empty when there was none."""
         try:
-            value = json.loads(self.output)
-        except (ValueError, RecursionError):
+            value = self.value()
+        except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+    def value(self) -> Any:
+        """The JSON value that was printed. Raises ValueError for what is no JSON in UTF-8 without a byte order mark."""
+        try:
+            return json.loads(self.output.decode(), parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("nested deeper than this suite reads") from None
 
 
 async def probe_manifest(
@@ -44,35 +51,40 @@ async def probe_manifest(
 ) -> ManifestProbe:
     """Run `command --manifest` with nothing to read. Raises Unproven when it cannot be started."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            "--manifest",
-            cwd=cwd,
-            env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        group = await ProcessGroup.start(Launch([*command, "--manifest"], cwd, environment), stdin=DEVNULL)
     except OSError as error:
         raise Unproven(f"{command[0]} cannot be started: {error.strerror}") from error
+    assert group.stdout is not None  # noqa: S101 - opened as a pipe above, like stderr
+    assert group.stderr is not None  # noqa: S101
     output, stderr = bytearray(), bytearray()
+    draining = asyncio.create_task(_keep_the_end(group.stderr, stderr))
     exit_code = None
     try:
         async with asyncio.timeout(within_s):
-            await asyncio.gather(_collect(process.stdout, output), _collect(process.stderr, stderr))
+            await _keep_the_beginning(group.stdout, output)
             if len(output) <= MAX_MANIFEST_BYTES:
-                exit_code = await process.wait()
+                await asyncio.wait([draining])
+                await group.exited(within_s)
+                exit_code = group.exit_code
     except TimeoutError:
         pass  # told by the missing exit code
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    return ManifestProbe(bytes(output), bytes(stderr[-MAX_MANIFEST_BYTES:]), exit_code)
+        draining.cancel()
+        await group.end()
+    return ManifestProbe(bytes(output), bytes(stderr), exit_code)
 
 
-async def _collect(stream: asyncio.StreamReader | None, into: bytearray) -> None:
-    assert stream is not None  # noqa: S101 - opened as a pipe by the caller
-    while len(into) <= MAX_MANIFEST_BYTES and (chunk := await stream.read(_READ_BYTES)):
-        into += chunk
+async def _keep_the_beginning(stream: asyncio.StreamReader, kept: bytearray) -> None:
+    """Up to the first byte too many."""
+    while len(kept) <= MAX_MANIFEST_BYTES and (chunk := await stream.read(_READ_BYTES)):
+        kept += chunk
+
+
+async def _keep_the_end(stream: asyncio.StreamReader, kept: bytearray) -> None:
+    while chunk := await stream.read(_READ_BYTES):
+        kept += chunk
+        del kept[:-_READ_BYTES]
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -5,12 +5,11 @@ Made by the CLI or the pytest plugin, handed to every check; below it lie the wi
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import getpass
 import os
 import shutil
 import tempfile
+from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,16 +20,18 @@ from animus_conformance.kinds import CUSTOM, Kind, kind_of_manifest
 from animus_conformance.manifest_probe import ManifestProbe, probe_manifest
 from animus_conformance.patience import Patience
 from animus_conformance.profiles import DEFAULT_PROFILE, Profile
-from animus_conformance.settings import Settings
+from animus_conformance.settings import Settings, Stimulus
 from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.group import Launch, ProcessGroup
 from animus_conformance.wire.host import Host, Reply, canonical
 from animus_conformance.wire.observer import Observed
-from animus_conformance.wire.process import Launch, PluginProcess
+from animus_conformance.wire.process import PluginProcess
 
 __all__ = ["PluginUnderTest"]
 
 _FLAGS: Final = ("$harness/", "$host/", "$vendor/", "$ui/")
-_PASSED: Final = ("PATH", "SHELL", "TERM", "TMPDIR", "LANG", "LC_ALL", "TZ")
+_PASSED: Final = ("PATH", "USER", "SHELL", "TERM", "TMPDIR", "LANG", "LC_ALL", "TZ")
+_OUTPUT_BYTES: Final = 500
 _SUBJECT_KIND: Final = "subject_kind:"
 
 
@@ -67,10 +68,10 @@ class PluginUnderTest:
         self.patience = patience
         self.seed = seed
         self.examples = examples
+        """How many requests the fuzzing makes up, from `seed`."""
         self.budget = budget
         self.ratios: Ratios | None = None
         """What it costs beside the reference plugin, once that was measured."""
-        """How many requests the fuzzing makes up, from `seed`."""
         self.observed = Observed()
         self.probe = ManifestProbe(b"", b"", None)
         self.used: dict[Host, int] = {}
@@ -160,7 +161,7 @@ class PluginUnderTest:
         """The whole environment of a plugin for `project`: short, as a host gives it, with a home of its own."""
         kept = {name: os.environ[name] for name in (*_PASSED, *self.settings.pass_names) if name in os.environ}
         home = str(project.parent / project.name.replace("project", "home"))
-        return {"HOME": home, "USER": getpass.getuser(), **kept, **self.settings.environment}
+        return {"HOME": home, **kept, **self.settings.environment}
 
     @contextlib.asynccontextmanager
     async def spawned(
@@ -187,6 +188,7 @@ class PluginUnderTest:
         environment: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Host]:
         """An initialized process of its own; killed at the end of the block. Raises Unproven when it does not start."""
+        self._require_hope()
         folder = project or await self.project()
         async with self.spawned(project=folder, profile=profile, environment=environment) as host:
             await self._greet(host, folder)
@@ -227,7 +229,7 @@ class PluginUnderTest:
             params["init_extensions"] = {"project_binding": binding}
         return await host.ask("initialize", {**params, **changes}, within_s=self.patience.start_s)
 
-    async def stimulate(self, name: str, project: Path) -> None:
+    async def stimulate(self, name: Stimulus, project: Path) -> None:
         """Make something happen outside. Raises Unproven where the settings say no way."""
         command = self.settings.stimulus.get(name)
         if command is None:
@@ -239,11 +241,12 @@ class PluginUnderTest:
         await self._command(f"stimulus.{name}", [one.replace("{n}", str(self._stimuli)) for one in command], project)
 
     async def close(self) -> None:
-        """End what is kept and remove every folder."""
-        await self.until_close.aclose()
-        for name in list(self._kept):
-            await self._drop(name)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """End what is kept and remove every folder; what goes wrong with one, a signal included, spares no other."""
+        async with contextlib.AsyncExitStack() as ending:
+            ending.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            for name in self._kept:
+                ending.push_async_callback(self._drop, name)
+            ending.push_async_callback(self.until_close.aclose)
 
     # inside
 
@@ -258,8 +261,6 @@ class PluginUnderTest:
         return host
 
     async def _greet(self, host: Host, project: Path) -> Reply:
-        if self._never_starts:
-            raise Unproven(self._never_starts)
         try:
             reply = await self.initialize(host, project)
         except Failed as failed:
@@ -270,20 +271,29 @@ class PluginUnderTest:
         host.tell("initialized")
         return reply
 
+    def _require_hope(self) -> None:
+        """Whoever never starts is not waited for again in every check. Raises Unproven."""
+        if self._never_starts:
+            raise Unproven(self._never_starts)
+
     def _not_started(self, host: Host, why: str) -> Unproven:
-        """Whoever never starts is not waited for again in every check."""
         if not self._initialized and host.profile is self.profile:
             self._never_starts = f"it does not start: {why}"
         return Unproven(f"it does not start: {why}")
 
     async def _keep(self, name: str) -> Host:
         kept = self._kept.get(name)
-        if kept is None or kept.host.ended or (name == "rough" and self._rough_is_spoilt):
+        if kept is None or kept.host.is_gone or (name == "rough" and self._rough_is_spoilt):
             await self._drop(name)
+            self._require_hope()
             folder = await self.project()
             host = await self._spawn(folder, self.profile, None)
-            self._kept[name] = kept = _Kept(host, Reply(None, None))
-            self._kept[name] = kept = _Kept(host, await self._greet(host, folder))
+            try:
+                kept = _Kept(host, await self._greet(host, folder))
+            except BaseException:
+                await host.close()  # whoever asks next is not to take it for one that was initialized
+                raise
+            self._kept[name] = kept
         self.used.setdefault(kept.host, kept.host.transcript.count)
         return kept.host
 
@@ -295,28 +305,28 @@ class PluginUnderTest:
             self._rough_is_spoilt = False
 
     async def _command(self, what: str, command: Sequence[str], project: Path) -> None:
-        """Run one of the settings' commands in the project. Raises Unproven when it fails."""
+        """Run one of the settings' commands in the project; what it leaves running ends with it. Raises Unproven.
+
+        A file takes its output, which a helper of it may hold open for longer than it runs itself.
+        """
         arguments = command_from(command, self.settings.folder)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *arguments,
-                cwd=project,
-                env=self.environment(project),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-        except OSError as error:
-            raise Unproven(f"conformance.toml: {what}: {arguments[0]} cannot be started: {error.strerror}") from error
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), self.patience.start_s)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise Unproven(f"conformance.toml: {what} did not end within {self.patience.start_s:g} s") from None
-        if process.returncode:
-            tail = output.decode(errors="replace")[-500:]
-            raise Unproven(f"conformance.toml: {what} ended with {process.returncode}: {tail}")
+        launch = Launch(arguments, project, self.environment(project))
+        with tempfile.TemporaryFile(dir=self._folder) as output:
+            try:
+                group = await ProcessGroup.start(launch, stdin=DEVNULL, stdout=output, stderr=STDOUT)
+            except OSError as error:
+                why = f"{arguments[0]} cannot be started: {error.strerror}"
+                raise Unproven(f"conformance.toml: {what}: {why}") from error
+            try:
+                ended = await group.exited(self.patience.start_s)
+            finally:
+                await group.end()
+            if not ended:
+                raise Unproven(f"conformance.toml: {what} did not end within {self.patience.start_s:g} s")
+            if group.exit_code:
+                output.seek(max(0, output.seek(0, os.SEEK_END) - _OUTPUT_BYTES))
+                tail = output.read().decode(errors="replace")
+                raise Unproven(f"conformance.toml: {what} ended with {group.exit_code}: {tail}")
 
 
 def _texts(value: Any) -> list[str]:

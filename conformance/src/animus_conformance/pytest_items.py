@@ -70,6 +70,7 @@ class Door:
             settings = settings_for(_path(option.animus_config, folder), folder, config.rootpath)
             kind = _kind(option.animus_kind, settings, command)
             self._chosen = checks_for(kind, _level(option.animus_level, settings))
+            patience = Patience().times(option.animus_patience)
         except (ConformanceError, ValueError) as error:
             raise pytest.UsageError(f"animus: {error}") from error
         told: Mapping[str, Any] = getattr(config, "workerinput", {})  # what a worker of xdist is told, see below
@@ -77,7 +78,6 @@ class Door:
         if self._seed is None:
             self._seed = secrets.randbelow(2**32)
         self._header = f"animus: {shlex.join(command)} as {kind.name}, seed {self._seed}"
-        patience = Patience().times(option.animus_patience)
         self._subject = Subject(command, kind, settings, patience, self._seed)
 
     @pytest.hookimpl(optionalhook=True)

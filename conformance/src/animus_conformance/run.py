@@ -12,11 +12,15 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_conformance.checks.registry import Check, checks_for
 from animus_conformance.harmless import harmless_params
+from animus_conformance.kinds import restriction
 from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.profiles import DEFAULT_PROFILE
+from animus_conformance.settings import FILE_NAME
 from animus_conformance.verdict import (
     Failed,
     Level,
@@ -57,6 +61,11 @@ class Report:
         if not self.complete:
             return None
         return max((level for level in self.levels if self.reached(level)), default=None)
+
+    @property
+    def restriction(self) -> str:
+        """To what the judgement is restricted, where the suite does not know the plugin's kind; else empty."""
+        return restriction(self.kind, self.plugin.get("plugin_kind"))
 
     def decides(self, outcome: Outcome) -> bool:
         """Whether this outcome counts for its level, or is advice."""
@@ -123,6 +132,7 @@ def deciding(strict: bool) -> frozenset[Strength]:
 async def run_check(plugin: PluginUnderTest, one: Check, today: date | None = None) -> Outcome:
     """Carry out one check; nothing that it raises gets further than its outcome."""
     plugin.used = {}
+    plugin.observed.violations.during = one.requirement.id
     began = time.monotonic()
     verdict, reason, trouble = await _verdict(plugin, one)
     evidence = "" if verdict is Verdict.PASS else "\n".join(filter(None, (_evidence(plugin), trouble)))
@@ -159,7 +169,10 @@ async def _verdict(plugin: PluginUnderTest, one: Check) -> _Ended:
     except VerdictReached as reached:
         return _Ended(reached.verdict, str(reached))
     except TimeoutError:
-        return _Ended(Verdict.UNPROVEN, f"the check did not come to an end within {plugin.patience.check_s:g} s")
+        limit = f"{plugin.patience.check_s:g} s"
+        return _Ended(
+            Verdict.UNPROVEN, f"the check did not come to an end within {limit}; --patience 3 gives it more time"
+        )
     except Exception as error:  # noqa: BLE001 - the boundary: a bug in one check must not end the run
         return _Ended(Verdict.UNPROVEN, f"the suite failed: {error!r}", traceback.format_exc())
     return _Ended(Verdict.PASS)
@@ -194,10 +207,23 @@ def _evidence(plugin: PluginUnderTest) -> str:
 
 
 def _reproduction(plugin: PluginUnderTest, requirement_id: str) -> str:
-    profile = "" if plugin.profile.name == "1.1" else f" --profile {plugin.profile.name}"
-    seed = f" --seed {plugin.seed}" if requirement_id.startswith("fuzz.") else ""
-    command = shlex.join(plugin.command)
-    return f"animus-conformance run --kind {plugin.kind.name} --only {requirement_id}{profile}{seed} -- {command}"
+    """The command that comes to the same; what was seen during other checks needs those, too."""
+    during = [one.during for one in plugin.observed.violations.of(requirement_id)]
+    names = list(dict.fromkeys([*during, requirement_id]))
+    options = ["--kind", plugin.kind.name]
+    for name in names:
+        options += ["--only", name]
+    if plugin.profile != DEFAULT_PROFILE:
+        options += ["--profile", plugin.profile.name]
+    if plugin.settings.file not in (None, Path.cwd() / FILE_NAME):
+        options += ["--config", str(plugin.settings.file)]
+    if plugin.patience.factor != 1:
+        options += ["--patience", f"{plugin.patience.factor:g}"]
+    if any(name.startswith("fuzz.") for name in names):
+        options += ["--seed", str(plugin.seed)]
+    if plugin.budget.file is not None and requirement_id.startswith("budget."):
+        options += ["--budget", str(plugin.budget.file)]
+    return shlex.join(["animus-conformance", "run", *options, "--", *plugin.command])
 
 
 def _as_expected(outcome: Outcome, plugin: PluginUnderTest, today: date) -> Outcome:

@@ -1,7 +1,7 @@
 """`conformance.toml`: what a plugin needs to be judged, and which failures are expected for how long.
 
 Read by the CLI and the pytest door; below it lie tomllib, the requirements and the methods of the protocol. Every
-mistake is named with its key.
+mistake is named with its line and key.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from animus_conformance import oracle
 from animus_conformance.errors import BadSettings
 from animus_conformance.kinds import KINDS
 from animus_conformance.requirements.manifest import requirements
+from animus_conformance.toml_lines import line_of
 from animus_conformance.verdict import Level
 
-__all__ = ["FILE_NAME", "ExpectedFailure", "Settings", "read_settings", "settings_for"]
+__all__ = ["FILE_NAME", "ExpectedFailure", "Settings", "Stimulus", "read_settings", "settings_for"]
+
+Stimulus = Literal["event", "subject"]
+"""What may have to be made to happen outside: something that a trigger watches, a change in a subject backend."""
 
 FILE_NAME: Final = "conformance.toml"
 _KEYS: Final = frozenset(
@@ -28,6 +32,11 @@ _KEYS: Final = frozenset(
 )
 _COMMAND_KEYS: Final = frozenset({"command"})
 _EXPECTED_KEYS: Final = frozenset({"id", "reason", "expires"})
+_SPECIAL_PARAMS: Final = (
+    *("agent/run.cwd", "agent/run.long", "agent/run.tools"),
+    *("transport/start.http", "transport/start.stream"),
+)
+"""Tables of `params` that single checks read, beside those of methods."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,15 @@ class ExpectedFailure:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the file says; without one, all of it is empty.
+    """What `file` says; without one, all of it is empty.
 
     `environment` is set for the plugin and the commands, `pass_names` are taken from the suite's own environment.
     `setup` runs once in each project folder before the plugin starts there, `stimulus` by name when something has to
-    happen outside; both are argument lists, run in the project's folder. `params` are added to what the suite sends.
+    happen outside; both are argument lists, run in the project's folder, and nothing that they start outlives them.
+    `params` are added to what the suite sends.
     """
 
+    file: Path | None = None
     folder: Path = field(default_factory=Path.cwd)
     kind: str | None = None
     level: Level | None = None
@@ -55,7 +66,7 @@ class Settings:
     pass_names: Sequence[str] = ()
     project: Path | None = None
     setup: Sequence[str] = ()
-    stimulus: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stimulus: Mapping[Stimulus, Sequence[str]] = field(default_factory=dict)
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expected_failures: Mapping[str, ExpectedFailure] = field(default_factory=dict)
 
@@ -73,39 +84,41 @@ def settings_for(path: Path | None, *folders: Path) -> Settings:
 def read_settings(path: Path) -> Settings:
     """The settings in `path`. Raises BadSettings."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is no TOML: {error}") from error
-    return _Reader(path).settings(document)
+    return _Reader(path, text).settings(document)
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    """Reads one document. A place in it is a path of keys, as `line_of` takes it."""
+
+    def __init__(self, path: Path, text: str) -> None:
         self._path = path
+        self._text_of_file = text
 
     def settings(self, document: Mapping[str, Any]) -> Settings:
-        self._known_keys(document, _KEYS, "")
+        self._known_keys(document, _KEYS)
         kind = document.get("kind")
-        if kind is not None and kind not in KINDS:
-            raise self._wrong("kind", f"{kind!r} is none of {', '.join(KINDS)}")
+        if kind is not None and kind not in list(KINDS):
+            raise self._wrong(("kind",), f"{kind!r} is none of {', '.join(KINDS)}")
         environment = dict(self._table(document, "environment"))
-        pass_names = self._texts(environment.pop("pass", []), "environment.pass")
+        pass_names = self._texts(environment.pop("pass", []), "environment", "pass")
         return Settings(
+            file=self._path.absolute(),
             folder=self._path.parent.absolute(),
             kind=kind,
             level=self._level(document.get("level")),
-            environment={name: self._text(value, f"environment.{name}") for name, value in environment.items()},
+            environment={name: self._text(value, "environment", name) for name, value in environment.items()},
             pass_names=pass_names,
             project=self._project(document.get("project")),
             setup=self._command(document.get("setup"), "setup"),
-            stimulus={
-                name: self._command(table, f"stimulus.{name}")
-                for name, table in self._table(document, "stimulus").items()
-            },
+            stimulus=self._stimuli(self._table(document, "stimulus")),
             params=self._params(self._table(document, "params")),
             expected_failures=self._expected(document.get("expected_failures", [])),
         )
@@ -114,7 +127,7 @@ class _Reader:
         if value is None:
             return None
         if value not in list(Level):
-            raise self._wrong("level", f"{value!r} is none of {', '.join(Level)}")
+            raise self._wrong(("level",), f"{value!r} is none of {', '.join(Level)}")
         return Level(value)
 
     def _project(self, value: Any) -> Path | None:
@@ -122,70 +135,89 @@ class _Reader:
             return None
         folder = self._path.parent.absolute() / self._text(value, "project")
         if not folder.is_dir():
-            raise self._wrong("project", f"{folder} is no folder")
+            raise self._wrong(("project",), f"{folder} is no folder")
         return folder
 
-    def _command(self, table: Any, where: str) -> Sequence[str]:
+    def _stimuli(self, tables: Mapping[str, Any]) -> Mapping[Stimulus, Sequence[str]]:
+        self._known_keys(tables, frozenset(get_args(Stimulus)), "stimulus")
+        names: Sequence[Stimulus] = get_args(Stimulus)
+        return {name: self._command(tables[name], "stimulus", name) for name in names if name in tables}
+
+    def _command(self, table: Any, *where: str) -> Sequence[str]:
         if table is None:
             return ()
         command = table.get("command") if isinstance(table, Mapping) else None
         if not isinstance(command, list) or not command:
             raise self._wrong(where, 'expected command = ["program", "argument", …]')
-        self._known_keys(table, _COMMAND_KEYS, f"{where}.")
-        return self._texts(command, f"{where}.command")
+        self._known_keys(table, _COMMAND_KEYS, *where)
+        return self._texts(command, *where, "command")
 
     def _params(self, tables: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         for name in tables:
-            if oracle.method_types(name.partition(".")[0]) is None:
-                near = get_close_matches(name, [method for kind in KINDS.values() for method in kind.methods], n=1)
+            if oracle.method_types(name) is None and name not in _SPECIAL_PARAMS:
+                methods = [method for kind in KINDS.values() for method in kind.methods]
+                near = get_close_matches(name, [*methods, *_SPECIAL_PARAMS], n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise self._wrong("params", f"{name!r} is no method of the protocol{hint}")
-        return {name: dict(self._table(tables, name, f"params.{name}")) for name in tables}
+                raise self._wrong(("params", name), f"no method of the protocol has this name{hint}")
+        return {name: dict(self._table(tables, name, "params")) for name in tables}
 
     def _expected(self, rows: Any) -> Mapping[str, ExpectedFailure]:
         found: dict[str, ExpectedFailure] = {}
-        for number, row in enumerate(rows if isinstance(rows, list) else [None], start=1):
-            where = f"expected_failures number {number}"
+        for place, row in enumerate(rows if isinstance(rows, list) else [None]):
+            where = ("expected_failures", place)
             if not isinstance(row, Mapping):
                 raise self._wrong(where, "expected a table [[expected_failures]]")
-            self._known_keys(row, _EXPECTED_KEYS, f"{where}: ")
+            self._known_keys(row, _EXPECTED_KEYS, *where)
             expires = row.get("expires")
             if not isinstance(expires, date):
-                raise self._wrong(where, "expires: expected a date as in expires = 2027-01-31")
-            name = self._requirement(row.get("id"), f"{where}: id")
+                raise self._wrong((*where, "expires"), "expected a date as in expires = 2027-01-31")
+            name = self._requirement(row.get("id"), *where, "id")
             if name in found:
-                raise self._wrong(where, f"id: {name} was named before")
-            reason = self._text(row.get("reason"), f"{where}: reason")
+                raise self._wrong((*where, "id"), f"{name} was named before")
+            reason = self._text(row.get("reason"), *where, "reason")
             found[name] = ExpectedFailure(name, reason, date(expires.year, expires.month, expires.day))
         return found
 
-    def _requirement(self, value: Any, where: str) -> str:
-        name = self._text(value, where)
+    def _requirement(self, value: Any, *where: str | int) -> str:
+        name = self._text(value, *where)
         if name not in requirements():
             near = get_close_matches(name, requirements(), n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "animus-conformance list shows all"
             raise self._wrong(where, f"no requirement has the id {name!r}; {hint}")
         return name
 
-    def _known_keys(self, table: Mapping[str, Any], known: frozenset[str], before: str) -> None:
+    def _known_keys(self, table: Mapping[str, Any], known: frozenset[str], *where: str | int) -> None:
         for key in sorted(table.keys() - known):
-            raise self._wrong(f"{before}{key}", f"unknown; known are {', '.join(sorted(known))}")
+            raise self._wrong((*where, key), f"unknown; known are {', '.join(sorted(known))}")
 
-    def _table(self, document: Mapping[str, Any], key: str, where: str | None = None) -> Mapping[str, Any]:
+    def _table(self, document: Mapping[str, Any], key: str, *where: str) -> Mapping[str, Any]:
         value = document.get(key, {})
         if not isinstance(value, Mapping):
-            raise self._wrong(where or key, "expected a table")
+            raise self._wrong((*where, key), "expected a table")
         return value
 
-    def _texts(self, value: Any, where: str) -> Sequence[str]:
+    def _texts(self, value: Any, *where: str) -> Sequence[str]:
         if not isinstance(value, list):
             raise self._wrong(where, "expected a list of texts")
-        return tuple(self._text(one, where) for one in value)
+        return tuple(self._text(one, *where) for one in value)
 
-    def _text(self, value: Any, where: str) -> str:
+    def _text(self, value: Any, *where: str | int) -> str:
         if not isinstance(value, str) or not value:
             raise self._wrong(where, f"expected a text, not {value!r}")
         return value
 
-    def _wrong(self, where: str, what: str) -> BadSettings:
-        return BadSettings(f"{self._path}: {where}: {what}")
+    def _wrong(self, where: Sequence[str | int], what: str) -> BadSettings:
+        line = line_of(self._text_of_file, where)
+        file = str(self._path) if line is None else f"{self._path}:{line}"
+        return BadSettings(f"{file}: {_spelled(where)}: {what}")
+
+
+def _spelled(where: Sequence[str | int]) -> str:
+    """A path of keys for people: `setup.command`, `expected_failures number 1: id`."""
+    text = ""
+    for one in where:
+        if isinstance(one, int):
+            text += f" number {one + 1}: "
+        else:
+            text += f".{one}" if text and not text.endswith(" ") else one
+    return text.removesuffix(": ")

@@ -5,7 +5,7 @@ Checks raise these; `run.py` turns them into outcomes, reports show them. Nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = ["Failed", "Level", "NotAdvertised", "Outcome", "Strength", "Unproven", "Verdict", "VerdictReached"]
@@ -75,4 +75,3 @@ class Outcome:
     seconds: float
     evidence: str = ""
     reproduction: str = ""
-    details: dict[str, str] = field(default_factory=dict)

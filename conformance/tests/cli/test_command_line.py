@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 Call = Callable[..., Any]
 
+COMMAND_S: Final = 50.0
+GOOD: Final = Path(__file__).parents[2] / "zoo" / "good"
+
 
 def test_a_good_plugin_reaches_the_level_and_leaves_nothing_behind(workplace: Any, good: Sequence[str]) -> None:
     done = workplace.run("run", "--level", "L0", "--json", "report.json", "--", *good)
     assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("\nL0: pass\nreached L0\n")
+    assert "\nL0: pass\nreached L0: life cycle and robustness only, since " in done.out
     assert "\x1b" not in done.out
     report = json.loads((workplace.folder / "report.json").read_text("utf-8"))
     assert report["reached"] == "L0"
@@ -34,6 +40,72 @@ def test_a_broken_plugin_fails_with_its_transcript_and_a_way_to_see_it_again(
     assert "only some checks" in done.out
     again = next(line for line in done.out.splitlines() if line.strip().startswith("again: "))
     assert called(*again.split()[2:]).code == 1
+
+
+def test_the_way_to_see_it_again_names_the_options_that_matter(
+    workplace: Any, called: Call, mutant: Callable[[str, str], Sequence[str]]
+) -> None:
+    (workplace.folder / "conformance.toml").write_text('kind = "custom"\n')
+    settings = workplace.folder / "own.toml"
+    settings.write_text('[environment]\nSTATION = "roof"\n')
+    (workplace.folder / "budget.toml").write_text("latency = 0.001\n")
+    command = mutant("lifecycle.ping", "lifecycle")
+    assert " -- " in (plain := again(called("run", "--only", "lifecycle.ping", "--", *command)))
+    assert "--config" not in plain
+    assert "--patience" not in plain
+    options = ("--config", "own.toml", "--patience", "2.5", "--profile", "strict")
+    assert f" --profile strict --config {settings} --patience 2.5 -- " in again(
+        called("run", *options, "--only", "lifecycle.ping", "--", *command)
+    )
+    done = called("run", "--budget", "budget.toml", "--only", "budget.latency", "--", *command)
+    assert f" --budget {workplace.folder / 'budget.toml'} -- " in again(done)
+
+
+def again(done: Any) -> str:
+    """The first line that tells how to see it again."""
+    lines: list[str] = done.out.splitlines()
+    return next(line.strip() for line in lines if line.strip().startswith("again: "))
+
+
+def test_what_was_seen_during_another_check_is_seen_again_with_that_one(
+    called: Call, mutant: Callable[[str, str], Sequence[str]]
+) -> None:
+    command = mutant("wire.stdout-carries-messages-only", "wire")
+    chosen = ("lifecycle.ping", "lifecycle.health-check", "wire.stdout-carries-messages-only")
+    done = called("run", *(word for one in chosen for word in ("--only", one)), "--", *command)
+    assert "(during lifecycle.health-check)" in done.out
+    line = again(done)
+    assert "--only lifecycle.health-check --only wire.stdout-carries-messages-only" in line
+    assert "lifecycle.ping" not in line
+    assert called(*line.split()[2:]).code == 1
+
+
+@pytest.mark.parametrize(
+    ("plugin_kind", "said"),
+    [
+        ("weather_station", "no checks for the kind 'weather_station'\n"),
+        ("subject_backnd", "no checks for the kind 'subject_backnd' (did you mean subject_backend?)\n"),
+        ("provider", "judged as custom and not as provider\n"),
+        ("custom", "reached L0\n"),
+    ],
+)
+def test_a_plugin_that_is_judged_as_custom_is_told_what_that_leaves_out(
+    workplace: Any, plugin_kind: str, said: str
+) -> None:
+    plugin = workplace.program(
+        "plugin",
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(GOOD)!r})\nfrom custom import PLUGIN\n"
+        f"PLUGIN.manifest['plugin_kind'] = {plugin_kind!r}\nPLUGIN.serve()\n",
+    )
+    done = workplace.run(
+        "run", "--kind", "custom", "--level", "L0", "--json", "report.json", "--html", "report.html", "--", str(plugin)
+    )
+    assert done.code == 0, done.out
+    assert done.out.endswith(said)
+    report = json.loads((workplace.folder / "report.json").read_text("utf-8"))
+    assert bool(report["restriction"]) is (plugin_kind != "custom")
+    page = (workplace.folder / "report.html").read_text("utf-8")
+    assert ("Judged were life cycle and robustness only" in page) is (plugin_kind != "custom")
 
 
 def test_quiet_says_the_result_only(called: Call, good: Sequence[str]) -> None:
@@ -62,6 +134,7 @@ def test_a_check_that_is_named_counts_whatever_its_strength(
         (["run", "--", "./missing"], "there is no such file"),
         (["run", "--", "../work"], "is a folder"),
         (["run", "--", "./no-interpreter"], "cannot be started: Exec format error"),
+        (["run", "--", "sh", "-c", "exit 3 #" + "x" * 300], "ended with 3"),
         (["run", "--", "./hangs"], "did not end within"),
         (["run", "--", "./complains"], "ended with 3"),
         (["run", "--", "./complains"], "no crates here"),
@@ -82,7 +155,7 @@ def test_a_check_that_is_named_counts_whatever_its_strength(
         (["list", "--kind", "subject", "more"], "unrecognized arguments: more"),
         ([], "COMMAND"),
     ],
-    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value)[:80] or "nothing" if isinstance(value, list) else "",
 )
 def test_a_mistake_is_explained_at_once(workplace: Any, called: Call, arguments: list[str], said: str) -> None:
     (workplace.folder / "plain").write_text("print()")
@@ -151,6 +224,32 @@ def test_a_report_goes_to_a_pipe_as_well(workplace: Any, good: Sequence[str]) ->
     done = workplace.run("run", "--only", "lifecycle.ping", "--badge", "/dev/stderr", "--", *good)
     assert done.code == 0
     assert done.err.startswith("<svg ")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["run", "--only", "lifecycle.ping", "--"]], ids=["list", "run"])
+def test_a_full_disk_behind_the_output_is_told(workplace: Any, good: Sequence[str], arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "animus_conformance", *arguments, *(good if arguments[-1] == "--" else ())]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command,
+            cwd=workplace.folder,
+            env=workplace.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "animus-conformance: [Errno 28] No space left on device\n"
+    assert list(workplace.temporary.iterdir()) == []
+
+
+def test_a_report_that_cannot_be_written_costs_no_result(called: Call, good: Sequence[str]) -> None:
+    done = called("run", "--only", "lifecycle.ping", "--json", "/dev/full", "--", *good)
+    assert done.code == 2
+    assert "--json: /dev/full cannot be written: No space left on device" in done.err
+    assert "\nL0: pass\n" in done.out
 
 
 def test_texts_of_a_plugin_cannot_break_an_ascii_terminal(workplace: Any) -> None:

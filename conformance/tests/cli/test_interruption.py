@@ -103,6 +103,20 @@ def test_a_signal_while_requests_are_made_up_ends_the_run_and_everything_in_it(w
     assert_nothing_is_left(workplace)
 
 
+def test_a_signal_ends_a_command_of_the_settings_and_what_it_has_started(workplace: Any, good: Sequence[str]) -> None:
+    fifo = workplace.folder / "started"
+    os.mkfifo(fifo)
+    workplace.program("prepare", f"#!/bin/sh\nsleep 600 &\necho > {fifo}\nexec sleep 600\n")
+    (workplace.folder / "conformance.toml").write_text('[setup]\ncommand = ["./prepare"]\n')
+    with judging(workplace, "--level", "L0", "--", *good) as process:
+        with open(fifo) as started:
+            started.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 128 + signal.SIGTERM, out + err
+    assert_nothing_is_left(workplace)
+
+
 def test_nobody_reads_the_output_any_more(workplace: Any, good: Sequence[str]) -> None:
     with judging(workplace, "--level", "L0", "--", *good) as process:
         assert process.stdout is not None

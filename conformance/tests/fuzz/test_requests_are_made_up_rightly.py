@@ -13,6 +13,7 @@ from animus_conformance import oracle
 from animus_conformance.fuzz.search import search
 from animus_conformance.fuzz.strategies import nearly_valid_params, valid_value
 from animus_conformance.kinds import KINDS
+from animus_conformance.verdict import Unproven
 
 METHODS: Final = sorted({method for kind in KINDS.values() for method in kind.methods} | {"initialize", "health/check"})
 
@@ -61,6 +62,20 @@ def test_what_is_found_is_made_small() -> None:
     assert found is not None
     assert "limit" in json.loads(found)
     assert len(found) < 60
+
+
+def test_a_plugin_that_cannot_be_asked_any_more_ends_the_search_at_once() -> None:
+    asked: list[Any] = []
+
+    def ask(_: str, params: Any) -> str | None:
+        asked.append(params)
+        if len(asked) == 3:
+            raise Unproven("it has ended")
+        return None
+
+    with pytest.raises(Unproven, match="it has ended"):
+        search(ask, ["subject/list"], 1, 200)
+    assert len(asked) == 3
 
 
 def test_methods_that_cost_something_are_never_asked_rightly() -> None:

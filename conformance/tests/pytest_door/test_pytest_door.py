@@ -142,6 +142,8 @@ def test_what_is_unproven_fails(workplace: Any) -> None:
         (["--animus-plugin", "./mine", "--animus-kind", "tracker"], "--animus-kind: 'tracker' is none of subject"),
         (["--animus-plugin", "no-such-program"], "there is no program 'no-such-program' on the PATH"),
         (["--animus-plugin", "./mine '"], "No closing quotation"),
+        (["--animus-plugin", "./mine", "--animus-kind", "custom", "--animus-patience", "0"], "a number above 0"),
+        (["--animus-plugin", "./mine", "--animus-kind", "custom", "--animus-patience", "nan"], "a number above 0"),
         (["--animus-plugin", "./mine", "--animus-kind", "custom", "animus::lifecycle.pin"], "lifecycle.pin"),
     ],
     ids=lambda value: " ".join(value[1:]) or "nothing" if isinstance(value, list) else "",

@@ -13,7 +13,7 @@ from animus_conformance import reference
 from animus_conformance.checks import registry
 from animus_conformance.checks.registry import check, checks, checks_for
 from animus_conformance.errors import SuiteBroken
-from animus_conformance.kinds import KINDS
+from animus_conformance.kinds import KINDS, Kind
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.requirements.manifest import requirements
 from animus_conformance.verdict import Level
@@ -59,7 +59,7 @@ def test_the_reference_page_is_what_the_requirements_say() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
-def test_a_deeper_level_has_all_checks_of_the_ones_before(kind: registry.Kind) -> None:
+def test_a_deeper_level_has_all_checks_of_the_ones_before(kind: Kind) -> None:
     before: set[str] = set()
     for level in Level:
         chosen = checks_for(kind, level)
@@ -73,9 +73,6 @@ def test_a_deeper_level_has_all_checks_of_the_ones_before(kind: registry.Kind) -
 def test_a_check_that_does_not_fit_is_refused() -> None:
     async def documented(_: PluginUnderTest) -> None:
         """Does nothing."""
-
-    async def silent(_: PluginUnderTest) -> None:
-        pass
 
     checks()
     with pytest.raises(SuiteBroken, match="which is no requirement"):

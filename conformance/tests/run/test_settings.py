@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from animus_conformance.errors import BadSettings
+from animus_conformance.requirements.manifest import requirements
 from animus_conformance.settings import FILE_NAME, Settings, read_settings, settings_for
 from animus_conformance.verdict import Level
 
@@ -64,8 +66,14 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         ('[params]\n"agent/run" = 1', "params.agent/run: expected a table"),
         (
             '[params."agent/rum"]\nprompt = "x"',
-            "params: 'agent/rum' is no method of the protocol; did you mean 'agent/run",
+            "params.agent/rum: no method of the protocol has this name; did you mean 'agent/run",
         ),
+        (
+            '[params."agent/run.lnog"]\nprompt = "x"',
+            "params.agent/run.lnog: no method of the protocol has this name; did you mean 'agent/run.long'?",
+        ),
+        ('[stimulus.evnt]\ncommand = ["touch"]', "stimulus.evnt: unknown; known are event, subject"),
+        ('kind = ["subject"]', "kind: ['subject'] is none of subject, provider"),
         ("expected_failures = 1", "expected_failures number 1: expected a table [[expected_failures]]"),
         ('[[expected_failures]]\nid = "lifecycle.ping"\nreason = "x"', "number 1: expires: expected a date"),
         ('[[expected_failures]]\nexpires = "2027-01-31"', "number 1: expires: expected a date"),
@@ -89,6 +97,40 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, text: str, said: s
         read_settings(path)
     assert str(mistake.value).startswith(str(path))
     assert said in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('kind = "custom"\n\n[stimulus.evnt]\ncommand = ["touch"]', 3),
+        ('# kind = "x"\nkind = "x"', 2),
+        ('[environment]\nA = "kind"\n"B" = 1', 3),
+        ("environment.A = 1", 1),
+        ('[params]\n[params."agent/run"]\nprompt = "x"\n[params . "agent/rum"]  # no\n', 4),
+        (
+            "[[expected_failures]]\n"
+            + WHOLE[WHOLE.index("id =") :]
+            + '[[ expected_failures ]]\nid = "x.y"\nexpires = 2027-01-31',
+            6,
+        ),
+        ('setup = { command = ["git"], shell = true }', 1),
+        ("level = 'L2'\n" + '[environment]\nA = """\nkind = 1\n"""\nB = 2', 6),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(BadSettings) as mistake:
+        read_settings(tmp_path / FILE_NAME)
+    assert str(mistake.value).startswith(f"{tmp_path / FILE_NAME}:{line}: ")
+
+
+def test_every_table_that_a_requirement_tells_of_may_be_written(tmp_path: Path) -> None:
+    told = " ".join(f"{one.text} {one.fix}" for one in requirements().values())
+    tables = set(re.findall(r"\[((?:stimulus|params)\.[^]\s]+)\]", told))
+    assert {"stimulus.event", "stimulus.subject", 'params."agent/run.long"'} <= tables
+    (tmp_path / FILE_NAME).write_text("".join(f'[{one}]\ncommand = ["touch"]\n' for one in tables))
+    settings = read_settings(tmp_path / FILE_NAME)
+    assert len(settings.stimulus) + len(settings.params) == len(tables)
 
 
 def test_a_file_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:

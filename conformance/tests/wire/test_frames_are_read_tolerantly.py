@@ -64,12 +64,32 @@ def test_noise_is_passed_over_and_counted(sent: list[tuple[bool, Any, bytes]], c
     assert values(found) == [value for sound, value, _ in sent if sound]
 
 
+def test_a_number_too_long_to_be_read_costs_its_own_line_only() -> None:
+    found = read(b'{"n": ' + b"9" * 5_000 + b"}\n{}\n")
+    assert isinstance(found[0], Noise)
+    assert values(found) == [{}]
+
+
 def test_the_last_line_needs_no_end() -> None:
     assert values(read(b'{"a": 1}')) == [{"a": 1}]
 
 
 def test_a_value_that_never_ends_is_noise() -> None:
     assert [one.reason for one in read(b'{\n"a": 1,\n') if isinstance(one, Noise)] == ["a value that never ends"]
+
+
+@given(st.sampled_from([b"{", b'{"config": {', b"[", b'["a",', b'{\n  "a": 1,']), st.lists(VALUES, min_size=1))
+def test_a_value_that_never_ends_hides_no_message_behind_it(stray: bytes, sent: list[Any]) -> None:
+    messages = [{"jsonrpc": "2.0", "id": number, "result": one} for number, one in enumerate(sent)]
+    found = read(stray + b"\n" + b"".join(json.dumps(one).encode() + b"\n" for one in messages))
+    assert isinstance(found[0], Noise)
+    assert found[0].reason == "a value that never ends"
+    assert values(found) == messages
+
+
+def test_brackets_within_texts_neither_begin_nor_end_a_value() -> None:
+    value = {"a": '}]\\"}', "b": ["{[", {"c": "\\"}]}
+    assert values(read(json.dumps(value, indent=1).encode() + b"\n{}\n")) == [value, {}]
 
 
 def test_each_kind_of_noise_says_what_it_is() -> None:

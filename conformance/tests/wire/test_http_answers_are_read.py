@@ -51,6 +51,14 @@ def test_a_body_is_read_in_every_framing(rest: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "rest", [b"Content-Length: 99999999999\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\nfffffffff\r\nhello"]
+)
+def test_an_answer_that_announces_too_much_is_not_waited_for(rest: bytes) -> None:
+    with pytest.raises(HttpTrouble, match=r"announces [0-9,]+ bytes"):
+        fetched(b"HTTP/1.1 200 OK\r\n" + rest)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"",

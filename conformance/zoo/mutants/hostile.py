@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import Refusing
 
 
 class _DiesOfALine(Mutation):
@@ -129,14 +130,15 @@ class GuessesWhatToDelete(Mutation):
 
 
 @mutant("hostile.unknown-params", base="custom")
-class RefusesTheUnknown(Mutation):
+class RefusesTheUnknown(Refusing):
     """Refuses $/ping with a member that it does not know."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "$/ping" and "x_new" in request["params"]:
-            self.say(self.refusal(request, -32602, "x_new: unknown"))
-            return None
-        return request
+    method = "$/ping"
+    code = -32602
+    message = "x_new: unknown"
+
+    def is_refused(self, params: Message) -> bool:
+        return "x_new" in params
 
 
 @mutant("hostile.concurrent-requests", base="custom")

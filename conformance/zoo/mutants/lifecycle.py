@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, AskedOtherwise, Refusing
 
 
 @mutant("manifest.prints-one-object", base="custom")
@@ -72,65 +74,67 @@ class TellsTheTime(Mutation):
 
 
 @mutant("initialize.result-has-its-type", base="custom")
-class HasNoCapabilities(Mutation):
+class HasNoCapabilities(AnsweredOtherwise):
     """Answers initialize without capabilities."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            del reply["result"]["capabilities"]
-        return reply
+    method = "initialize"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {name: value for name, value in result.items() if name != "capabilities"}
 
 
 @mutant("initialize.agrees-with-the-manifest", base="custom")
-class RunsAnotherVersion(Mutation):
+class RunsAnotherVersion(AnsweredOtherwise):
     """Says another version in initialize than in the manifest."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["plugin_info"]["version"] = "1.0.1"
-        return reply
+    method = "initialize"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "plugin_info": {**result["plugin_info"], "version": "1.0.1"}}
 
 
 @mutant("initialize.names-a-current-protocol", base="custom")
-class AnswersAsTheNextMajor(Mutation):
+class AnswersAsTheNextMajor(AnsweredOtherwise):
     """Answers initialize with protocol 2.0.0."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["protocol_version"] = "2.0.0"
-        return reply
+    method = "initialize"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "protocol_version": "2.0.0"}
 
 
 @mutant("initialize.accepts-both-minors", base="custom")
-class WantsTheNewestMinor(Mutation):
+class WantsTheNewestMinor(Refusing):
     """Refuses a host of protocol 1.0.0."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "initialize" and request["params"]["protocol_version"] == "1.0.0":
-            self.say(self.refusal(request, -32602, "protocol 1.1.0 is needed"))
-            return None
-        return request
+    method = "initialize"
+    code = -32602
+    message = "protocol 1.1.0 is needed"
+
+    def is_refused(self, params: Message) -> bool:
+        return params.get("protocol_version") == "1.0.0"
 
 
 @mutant("initialize.refuses-another-major", base="custom")
-class TakesAnyMajor(Mutation):
+class TakesAnyMajor(AskedOtherwise):
     """Serves a host of any version."""
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == "initialize":
-            request["params"]["protocol_version"] = "1.0.0"
-        return request
+    method = "initialize"
+
+    def change(self, params: Any) -> None:
+        params["protocol_version"] = "1.0.0"
 
 
 @mutant("initialize.ignores-unknown-extensions", base="custom")
-class KnowsAllThereIs(Mutation):
+class KnowsAllThereIs(Refusing):
     """Refuses initialize with a member that it does not know."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "initialize" and "x_new" in request["params"]:
-            self.say(self.refusal(request, -32602, "x_new: unknown"))
-            return None
-        return request
+    method = "initialize"
+    code = -32602
+    message = "x_new: unknown"
+
+    def is_refused(self, params: Message) -> bool:
+        return "x_new" in params
 
 
 @mutant("initialize.without-extensions-answers", base="custom")

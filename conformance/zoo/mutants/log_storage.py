@@ -5,50 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, ExcusedOtherwise, Refusing, Unserved
 
 STORE, QUERY, TAIL = "log_storage/store", "log_storage/query", "log_storage/tail"
 SCHEMA = "log_storage/schema"
 LEVELS = ("trace", "debug", "info", "warn", "error")
 
 
-class Otherwise(Mutation):
-    """Changes the results of one method."""
-
-    method: str
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == self.method and "result" in reply:
-            reply["result"] = self.changed(request["params"], reply["result"])
-        return reply
-
-    def changed(self, params: Any, result: Any) -> Any:
-        """The result that is given in place of `result`."""
-        raise NotImplementedError
-
-
-class Without(Mutation):
-    """Neither advertises nor serves one method."""
-
-    method: str
-
-    def manifest(self, manifest: Message) -> Message:
-        manifest["capabilities"].remove(self.method)
-        return manifest
-
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == self.method:
-            self.say(self.refusal(request, -32001))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["capabilities"]["methods"].remove(self.method)
-        return reply
-
-
 @mutant("log-storage.schema.result-has-its-type", base="log-storage")
-class ListsItsFilters(Otherwise):
+class ListsItsFilters(AnsweredOtherwise):
     """Gives supports_filtering as a list of names."""
 
     method = SCHEMA
@@ -58,7 +23,7 @@ class ListsItsFilters(Otherwise):
 
 
 @mutant("log-storage.schema.result-has-its-type", base="log-storage")
-class KeepsForThirtyDays(Otherwise):
+class KeepsForThirtyDays(AnsweredOtherwise):
     """Gives retention_hint as a text."""
 
     method = SCHEMA
@@ -68,7 +33,7 @@ class KeepsForThirtyDays(Otherwise):
 
 
 @mutant("log-storage.schema.agrees-with-methods", base="log-storage")
-class DeniesItsQueries(Otherwise):
+class DeniesItsQueries(AnsweredOtherwise):
     """Advertises log_storage/query and says supports_query false."""
 
     method = SCHEMA
@@ -78,21 +43,23 @@ class DeniesItsQueries(Otherwise):
 
 
 @mutant("log-storage.schema.agrees-with-methods", base="log-storage")
-class BoastsOfATail(Without):
+class BoastsOfATail(Unserved):
     """Says supports_tail true and has no tail."""
 
     method = TAIL
+    code = -32001
 
 
 @mutant("log-storage.store.is-advertised", base="log-storage")
-class StoresNothing(Without):
+class StoresNothing(Unserved):
     """Can be asked and followed, and takes no entries."""
 
     method = STORE
+    code = -32001
 
 
 @mutant("log-storage.store.result-has-its-type", base="log-storage")
-class AnswersWithIds(Otherwise):
+class AnswersWithIds(AnsweredOtherwise):
     """Answers a batch with a list in place of a number."""
 
     method = STORE
@@ -102,7 +69,7 @@ class AnswersWithIds(Otherwise):
 
 
 @mutant("log-storage.store.result-has-its-type", base="log-storage")
-class AnswersWithNull(Otherwise):
+class AnswersWithNull(AnsweredOtherwise):
     """Answers batches of more than one entry with null."""
 
     method = STORE
@@ -112,7 +79,7 @@ class AnswersWithNull(Otherwise):
 
 
 @mutant("log-storage.store.counts", base="log-storage")
-class CountsBatches(Otherwise):
+class CountsBatches(AnsweredOtherwise):
     """Says 1 for every batch that is not empty."""
 
     method = STORE
@@ -122,16 +89,19 @@ class CountsBatches(Otherwise):
 
 
 @mutant("log-storage.store.empty-batch", base="log-storage")
-class WantsSomething(Mutation):
+class WantsSomething(Refusing):
     """Refuses an empty batch."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        empty = request["method"] == STORE and "result" in reply and not request["params"]["entries"]
-        return self.refusal(request, -32602, "entries: none") if empty else reply
+    method = STORE
+    code = -32602
+    message = "entries: none"
+
+    def is_refused(self, params: Message) -> bool:
+        return params.get("entries") == []
 
 
 @mutant("log-storage.store.empty-batch", base="log-storage")
-class CountsNothingAsOne(Otherwise):
+class CountsNothingAsOne(AnsweredOtherwise):
     """Says that it stored 1 of an empty batch."""
 
     method = STORE
@@ -141,16 +111,19 @@ class CountsNothingAsOne(Otherwise):
 
 
 @mutant("log-storage.store.thousand-entries", base="log-storage")
-class RefusesBigBatches(Mutation):
+class RefusesBigBatches(Refusing):
     """Refuses batches of more than 500 entries."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        big = request["method"] == STORE and "result" in reply and len(request["params"]["entries"]) > 500
-        return self.refusal(request, -32602, "entries: too many") if big else reply
+    method = STORE
+    code = -32602
+    message = "entries: too many"
+
+    def is_refused(self, params: Message) -> bool:
+        return isinstance(params.get("entries"), list) and len(params["entries"]) > 500
 
 
 @mutant("log-storage.store.thousand-entries", base="log-storage")
-class CutsBigBatches(Otherwise):
+class CutsBigBatches(AnsweredOtherwise):
     """Keeps the first 512 entries of a batch and says that it kept all."""
 
     method = STORE
@@ -194,12 +167,12 @@ class GetsAsFarAsItCan(Mutation):
 
 
 @mutant("log-storage.store.bad-params", base="log-storage")
-class BlamesItself(Mutation):
+class BlamesItself(ExcusedOtherwise):
     """Refuses bad entries as if something were wrong with itself."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        bad = request["method"] == STORE and "error" in reply
-        return self.refusal(request, -32603, "internal error") if bad else reply
+    method = STORE
+    code = -32603
+    message = "internal error"
 
 
 @mutant("log-storage.store.bad-params", base="log-storage")

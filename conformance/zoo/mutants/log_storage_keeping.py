@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise
 
 from mutants.log_storage import QUERY, STORE
 
@@ -15,14 +16,15 @@ LOG = Path("log.jsonl")
 AGAIN = "#again"
 
 
-class GivesBack(Mutation):
+class GivesBack(AnsweredOtherwise):
     """Changes entries on their way back."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == QUERY and "result" in reply:
-            for entry in reply["result"]["entries"]:
-                self.change(entry)
-        return reply
+    method = QUERY
+
+    def changed(self, params: Any, result: Any) -> Any:
+        for entry in result["entries"]:
+            self.change(entry)
+        return result
 
     def change(self, entry: Any) -> None:
         """Change an entry in its place."""

@@ -6,29 +6,21 @@ import re
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, AskedOtherwise, ExcusedOtherwise
 
-from mutants.log_storage import LEVELS, QUERY, STORE, Otherwise
-
-
-class Found(Otherwise):
-    """Changes what a query finds."""
-
-    method = QUERY
+from mutants.log_storage import LEVELS, QUERY, STORE
 
 
-class AskedOtherwise(Mutation):
+class Queried(AskedOtherwise):
     """Changes good queries on their way to the plugin."""
 
     method = QUERY
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == self.method and isinstance(request["params"], dict):
-            self.change(request["params"])
-        return request
 
-    def change(self, query: Any) -> None:
-        """Change a query in its place."""
-        raise NotImplementedError
+class Found(AnsweredOtherwise):
+    """Changes what a query finds."""
+
+    method = QUERY
 
 
 @mutant("log-storage.query.result-has-its-type", base="log-storage")
@@ -64,7 +56,7 @@ class NewestFirst(Found):
 
 
 @mutant("log-storage.query.limit", base="log-storage")
-class KnowsNoLimit(AskedOtherwise):
+class KnowsNoLimit(Queried):
     """Gives everything, whatever the limit."""
 
     def change(self, query: Any) -> None:
@@ -73,7 +65,7 @@ class KnowsNoLimit(AskedOtherwise):
 
 
 @mutant("log-storage.query.limit", base="log-storage")
-class GivesOneMore(AskedOtherwise):
+class GivesOneMore(Queried):
     """Gives one entry more than it should."""
 
     def change(self, query: Any) -> None:
@@ -82,7 +74,7 @@ class GivesOneMore(AskedOtherwise):
 
 
 @mutant("log-storage.query.bad-params", base="log-storage")
-class ReadsManyAsAll(AskedOtherwise):
+class ReadsManyAsAll(Queried):
     """Takes a limit that is a text for no limit."""
 
     def change(self, query: Any) -> None:
@@ -91,7 +83,7 @@ class ReadsManyAsAll(AskedOtherwise):
 
 
 @mutant("log-storage.query.bad-params", base="log-storage")
-class TakesUnknownLevelsForAll(AskedOtherwise):
+class TakesUnknownLevelsForAll(Queried):
     """Takes a min_level that nobody knows for none."""
 
     def change(self, query: Any) -> None:
@@ -100,12 +92,12 @@ class TakesUnknownLevelsForAll(AskedOtherwise):
 
 
 @mutant("log-storage.query.bad-params", base="log-storage")
-class HasACodeOfItsOwn(Mutation):
+class HasACodeOfItsOwn(ExcusedOtherwise):
     """Refuses bad queries with a code of its own."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        bad = request["method"] == QUERY and "error" in reply
-        return self.refusal(request, 400, "bad request") if bad else reply
+    method = QUERY
+    code = 400
+    message = "bad request"
 
 
 @mutant("log-storage.query.pages-join", base="log-storage")
@@ -144,7 +136,7 @@ class NeverEnds(Found):
         return {"next_cursor": "1000000000", **result}
 
 
-class CountsFromTheEnd(AskedOtherwise):
+class CountsFromTheEnd(Queried):
     """Goes on at another place when entries were stored since the page before."""
 
     places: int
@@ -201,7 +193,7 @@ class LooksForACursor(Mutation):
 
 
 @mutant("log-storage.query.by-level", base="log-storage")
-class FindsAllLevels(AskedOtherwise):
+class FindsAllLevels(Queried):
     """Finds entries of every level."""
 
     def change(self, query: Any) -> None:
@@ -210,7 +202,7 @@ class FindsAllLevels(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-level", base="log-storage")
-class FindsGraverLevels(AskedOtherwise):
+class FindsGraverLevels(Queried):
     """Leaves out the entries of min_level itself."""
 
     def change(self, query: Any) -> None:
@@ -228,7 +220,7 @@ class FindsOneLevel(Found):
 
 
 @mutant("log-storage.query.by-source", base="log-storage")
-class FindsAllSources(AskedOtherwise):
+class FindsAllSources(Queried):
     """Finds entries of every source."""
 
     def change(self, query: Any) -> None:
@@ -237,7 +229,7 @@ class FindsAllSources(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-source", base="log-storage")
-class FindsAllNames(AskedOtherwise):
+class FindsAllNames(Queried):
     """Finds entries of every source_name."""
 
     def change(self, query: Any) -> None:
@@ -255,7 +247,7 @@ class FindsTheNameless(Found):
 
 
 @mutant("log-storage.query.by-target", base="log-storage")
-class FindsWhatBeginsLikeIt(AskedOtherwise):
+class FindsWhatBeginsLikeIt(Queried):
     """Finds targets that begin with the one that it is asked for."""
 
     def change(self, query: Any) -> None:
@@ -264,7 +256,7 @@ class FindsWhatBeginsLikeIt(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-glob", base="log-storage")
-class KnowsStarsAtTheEnd(AskedOtherwise):
+class KnowsStarsAtTheEnd(Queried):
     """Takes a star for a star, unless it is the last letter."""
 
     def change(self, query: Any) -> None:
@@ -273,7 +265,7 @@ class KnowsStarsAtTheEnd(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-glob", base="log-storage")
-class TakesAStopForAnyLetter(AskedOtherwise):
+class TakesAStopForAnyLetter(Queried):
     """Takes a pattern for a regular expression, in which a full stop fits any letter."""
 
     def change(self, query: Any) -> None:
@@ -282,7 +274,7 @@ class TakesAStopForAnyLetter(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-time-range", base="log-storage")
-class FindsEverythingSince(AskedOtherwise):
+class FindsEverythingSince(Queried):
     """Does not look at until."""
 
     def change(self, query: Any) -> None:
@@ -291,7 +283,7 @@ class FindsEverythingSince(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-time-range", base="log-storage")
-class FindsEverythingUntil(AskedOtherwise):
+class FindsEverythingUntil(Queried):
     """Does not look at since."""
 
     def change(self, query: Any) -> None:
@@ -300,7 +292,7 @@ class FindsEverythingUntil(AskedOtherwise):
 
 
 @mutant("log-storage.query.by-time-range", base="log-storage")
-class ComparesTexts(AskedOtherwise):
+class ComparesTexts(Queried):
     """Compares times without looking at their offsets."""
 
     def change(self, query: Any) -> None:
@@ -310,7 +302,7 @@ class ComparesTexts(AskedOtherwise):
 
 
 @mutant("log-storage.query.filters-combine", base="log-storage")
-class AppliesOneFilter(AskedOtherwise):
+class AppliesOneFilter(Queried):
     """Looks at the level alone when it is asked for a source, too."""
 
     def change(self, query: Any) -> None:

@@ -6,24 +6,18 @@ from collections import Counter
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, AskedOtherwise, CancelledOtherwise, ExcusedOtherwise, ToldOtherwise
 
-from mutants.log_storage import LEVELS, STORE, TAIL, Otherwise
-from mutants.log_storage_query import AskedOtherwise
+from mutants.log_storage import LEVELS, STORE, TAIL
+from mutants.log_storage_query import FindsAllLevels, FindsAllNames, TakesUnknownLevelsForAll
 
 EVENT = "log_storage/event"
 
 
-class Told(Mutation):
+class Told(ToldOtherwise):
     """Changes events."""
 
-    def tells(self, notification: Message) -> Sent:
-        if notification["method"] == EVENT:
-            notification["params"] = self.changed(notification["params"])
-        return notification
-
-    def changed(self, params: Any) -> Any:
-        """The params of the event that comes in place of one with `params`."""
-        raise NotImplementedError
+    method = EVENT
 
 
 class Numbered(Mutation):
@@ -44,14 +38,8 @@ class Numbered(Mutation):
         raise NotImplementedError
 
 
-class FollowedOtherwise(AskedOtherwise):
-    """Changes good tails on their way to the plugin."""
-
-    method = TAIL
-
-
 @mutant("log-storage.tail.result-has-its-type", base="log-storage")
-class SaysThatItWatches(Otherwise):
+class SaysThatItWatches(AnsweredOtherwise):
     """Answers as other streams do."""
 
     method = TAIL
@@ -61,7 +49,7 @@ class SaysThatItWatches(Otherwise):
 
 
 @mutant("log-storage.tail.result-has-its-type", base="log-storage")
-class SaysFalseWithAGlob(Otherwise):
+class SaysFalseWithAGlob(AnsweredOtherwise):
     """Answers a tail with a glob with tailing false, and tells entries."""
 
     method = TAIL
@@ -184,26 +172,24 @@ class BeginsWithTheLastTen(Mutation):
 
 
 @mutant("log-storage.tail.filters", base="log-storage")
-class FollowsAllLevels(FollowedOtherwise):
+class FollowsAllLevels(FindsAllLevels):
     """Tells entries of every level."""
 
-    def change(self, query: Any) -> None:
-        if query.get("min_level") in LEVELS:
-            del query["min_level"]
+    method = TAIL
 
 
 @mutant("log-storage.tail.filters", base="log-storage")
-class FollowsAllNames(FollowedOtherwise):
+class FollowsAllNames(FindsAllNames):
     """Tells entries of every source_name."""
 
-    def change(self, query: Any) -> None:
-        if isinstance(query.get("source_name"), str):
-            del query["source_name"]
+    method = TAIL
 
 
 @mutant("log-storage.tail.filters", base="log-storage")
-class FollowsAllTargets(FollowedOtherwise):
+class FollowsAllTargets(AskedOtherwise):
     """Tells entries of every target."""
+
+    method = TAIL
 
     def change(self, query: Any) -> None:
         if isinstance(query.get("target_glob"), str):
@@ -211,8 +197,10 @@ class FollowsAllTargets(FollowedOtherwise):
 
 
 @mutant("log-storage.tail.filters", base="log-storage")
-class FollowsNothing(FollowedOtherwise):
+class FollowsNothing(AskedOtherwise):
     """Tells nothing when there is a filter."""
+
+    method = TAIL
 
     def change(self, query: Any) -> None:
         if query.get("min_level") in LEVELS:
@@ -234,59 +222,41 @@ class HasOneTail(Mutation):
 
 
 @mutant("log-storage.tail.two-at-once", base="log-storage")
-class EndsAllAtOnce(Mutation):
+class EndsAllAtOnce(CancelledOtherwise):
     """Ends every tail when one is cancelled."""
 
-    def __init__(self) -> None:
-        self.tails: list[Any] = []
+    method = TAIL
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == TAIL and "result" in reply:
-            self.tails.append(request["id"])
-        return reply
-
-    def told(self, notification: Message) -> Message:
-        params = notification.get("params")
-        if notification["method"] == "$/cancelRequest" and isinstance(params, dict) and params.get("id") in self.tails:
-            for tail in self.tails:
-                self.pass_on(_cancel(tail))
-        return notification
+    def cancelled(self, cancellation: Message) -> Message:
+        for tail in self.ids:
+            self.pass_on(_cancel(tail))
+        return cancellation
 
 
 @mutant("log-storage.tail.cancel-ends-it", base="log-storage")
-class GoesOnTelling(Mutation):
+class GoesOnTelling(CancelledOtherwise):
     """Takes no notice when a tail is cancelled."""
 
-    def __init__(self) -> None:
-        self.tails: list[Any] = []
+    method = TAIL
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == TAIL and "result" in reply:
-            self.tails.append(request["id"])
-        return reply
-
-    def told(self, notification: Message) -> Message | None:
-        params = notification.get("params")
-        cancels = notification["method"] == "$/cancelRequest" and isinstance(params, dict)
-        return None if cancels and params.get("id") in self.tails else notification
+    def cancelled(self, cancellation: Message) -> None:
+        return None
 
 
 @mutant("log-storage.tail.bad-params", base="log-storage")
-class FollowsUnknownLevels(FollowedOtherwise):
+class FollowsUnknownLevels(TakesUnknownLevelsForAll):
     """Takes a min_level that nobody knows for none."""
 
-    def change(self, query: Any) -> None:
-        if isinstance(query.get("min_level"), str) and query["min_level"] not in LEVELS:
-            del query["min_level"]
+    method = TAIL
 
 
 @mutant("log-storage.tail.bad-params", base="log-storage")
-class FailsAtBadTails(Mutation):
+class FailsAtBadTails(ExcusedOtherwise):
     """Refuses bad tails as if something were wrong with itself."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        bad = request["method"] == TAIL and "error" in reply
-        return self.refusal(request, -32603, "internal error") if bad else reply
+    method = TAIL
+    code = -32603
+    message = "internal error"
 
 
 def _cancel(request_id: Any) -> Message:

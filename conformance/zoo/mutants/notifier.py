@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, ExcusedOtherwise, Refusing, Unserved
 
 NOTIFY = "notifier/notify"
 FLUSH = "notifier/flush"
@@ -13,61 +14,27 @@ SCHEMA = "notifier/schema"
 ORDINARY = frozenset({"workflow-completed", "workflow-failed", "phase-started", "daemon-started", "plugin-crashed"})
 
 
-class Otherwise(Mutation):
-    """Changes the good results of one method."""
+class Notified(AnsweredOtherwise):
+    """Changes what comes of an event."""
 
     method = NOTIFY
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == self.method and "result" in reply:
-            reply["result"] = self.changed(request["params"], reply["result"])
-        return reply
 
-    def changed(self, params: Any, result: Any) -> Any:
-        """The result that comes in place of `result`."""
-        raise NotImplementedError
-
-
-class RefusedEvents(Mutation):
+class RefusedEvents(Refusing):
     """Refuses events that are like this."""
 
-    code = -32603
+    method = NOTIFY
 
-    def asked(self, request: Message) -> Message | None:
-        event = request["params"].get("event") if isinstance(request.get("params"), dict) else None
-        if request["method"] == NOTIFY and isinstance(event, dict) and self.is_refused(event):
-            self.say(self.refusal(request, self.code))
-            return None
-        return request
+    def is_refused(self, params: Message) -> bool:
+        return isinstance(params.get("event"), dict) and self.is_refused_event(params["event"])
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         """Whether this event gets an error."""
         raise NotImplementedError
 
 
-class WithoutMethod(Mutation):
-    """Neither advertises nor serves one method."""
-
-    method = NOTIFY
-
-    def manifest(self, manifest: Message) -> Message:
-        manifest["capabilities"].remove(self.method)
-        return manifest
-
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == self.method:
-            self.say(self.refusal(request, -32601))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["capabilities"]["methods"].remove(self.method)
-        return reply
-
-
 @mutant("notifier.schema.result-has-its-type", base="notifier")
-class HasOneConnector(Otherwise):
+class HasOneConnector(AnsweredOtherwise):
     """Says connector_kinds as one text."""
 
     method = SCHEMA
@@ -77,7 +44,7 @@ class HasOneConnector(Otherwise):
 
 
 @mutant("notifier.schema.result-has-its-type", base="notifier")
-class DoesNotSayWhetherItFlushes(Otherwise):
+class DoesNotSayWhetherItFlushes(AnsweredOtherwise):
     """Leaves supports_flush out."""
 
     method = SCHEMA
@@ -87,7 +54,7 @@ class DoesNotSayWhetherItFlushes(Otherwise):
 
 
 @mutant("notifier.schema.agrees-with-methods", base="notifier")
-class HidesItsFlush(Otherwise):
+class HidesItsFlush(AnsweredOtherwise):
     """Says supports_flush false and serves notifier/flush."""
 
     method = SCHEMA
@@ -97,21 +64,21 @@ class HidesItsFlush(Otherwise):
 
 
 @mutant("notifier.schema.agrees-with-methods", base="notifier")
-class PromisesAFlush(WithoutMethod):
+class PromisesAFlush(Unserved):
     """Says supports_flush true and has no notifier/flush."""
 
     method = FLUSH
 
 
 @mutant("notifier.notify.is-advertised", base="notifier")
-class HearsOfNothing(WithoutMethod):
+class HearsOfNothing(Unserved):
     """Does not advertise notifier/notify and refuses it."""
 
     method = NOTIFY
 
 
 @mutant("notifier.notify.result-has-its-type", base="notifier")
-class SaysOk(Otherwise):
+class SaysOk(Notified):
     """Answers {ok: true}."""
 
     def changed(self, params: Any, result: Any) -> Any:
@@ -119,7 +86,7 @@ class SaysOk(Otherwise):
 
 
 @mutant("notifier.notify.result-has-its-type", base="notifier")
-class DeliversABoolean(Otherwise):
+class DeliversABoolean(Notified):
     """Says in delivered whether a message went out, and not how many did."""
 
     def changed(self, params: Any, result: Any) -> Any:
@@ -127,7 +94,7 @@ class DeliversABoolean(Otherwise):
 
 
 @mutant("notifier.notify.result-has-its-type", base="notifier")
-class CountsBackwards(Otherwise):
+class CountsBackwards(Notified):
     """Says delivered -1 where nothing went out."""
 
     def changed(self, params: Any, result: Any) -> Any:
@@ -135,7 +102,7 @@ class CountsBackwards(Otherwise):
 
 
 @mutant("notifier.notify.result-has-its-type", base="notifier")
-class TellsWhatItDidInWords(Otherwise):
+class TellsWhatItDidInWords(Notified):
     """Says lifecycle_events as texts."""
 
     def changed(self, params: Any, result: Any) -> Any:
@@ -146,12 +113,12 @@ class TellsWhatItDidInWords(Otherwise):
 class CannotTellAnything(RefusedEvents):
     """Refuses every event with an internal error."""
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         return True
 
 
 @mutant("notifier.notify.delivers-what-it-accepts", base="notifier")
-class SaysNoAndDoesIt(Otherwise):
+class SaysNoAndDoesIt(Notified):
     """Says accepted false of what it has delivered."""
 
     def changed(self, params: Any, result: Any) -> Any:
@@ -164,7 +131,7 @@ class KnowsItsEvents(RefusedEvents):
 
     code = -32602
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         return event.get("event_type") not in ORDINARY
 
 
@@ -172,7 +139,7 @@ class KnowsItsEvents(RefusedEvents):
 class NeedsAnObject(RefusedEvents):
     """Fails at data that is no object."""
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         return not isinstance(event.get("data"), dict)
 
 
@@ -180,7 +147,7 @@ class NeedsAnObject(RefusedEvents):
 class NeedsAWorkflow(RefusedEvents):
     """Fails at data that does not name a workflow."""
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         data = event.get("data")
         return isinstance(data, dict) and "workflow_id" not in data
 
@@ -191,7 +158,7 @@ class NeedsANumber(RefusedEvents):
 
     code = -32602
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         return "seq" not in event
 
 
@@ -199,17 +166,16 @@ class NeedsANumber(RefusedEvents):
 class NeedsAProject(RefusedEvents):
     """Fails at a project_root that is null."""
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         return "project_root" in event and event["project_root"] is None
 
 
 @mutant("notifier.notify.bad-params", base="notifier")
-class DoesNotMindWhat(Mutation):
+class DoesNotMindWhat(ExcusedOtherwise):
     """Refuses params without an event with an internal error."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        refused = request["method"] == NOTIFY and "error" in reply
-        return self.refusal(request, -32603) if refused else reply
+    method = NOTIFY
+    code = -32603
 
 
 @mutant("notifier.notify.bad-params", base="notifier")
@@ -232,7 +198,7 @@ class RemembersEveryEvent(RefusedEvents):
     def __init__(self) -> None:
         self.known: set[str] = set()
 
-    def is_refused(self, event: Message) -> bool:
+    def is_refused_event(self, event: Message) -> bool:
         known = str(event.get("id")) in self.known
         self.known.add(str(event.get("id")))
         return known
@@ -260,7 +226,7 @@ class HasASmallQueue(RefusedEvents):
 
 
 @mutant("notifier.flush.result-has-its-type", base="notifier")
-class FlushesAndSaysOk(Otherwise):
+class FlushesAndSaysOk(AnsweredOtherwise):
     """Says in lifecycle_events how many messages went out."""
 
     method = FLUSH

@@ -5,27 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, AskedOtherwise, Refusing, Unserved
 
 BAD_PARAMS = -32602
 UNAVAILABLE = -32603
-UNKNOWN = -32601
+RUN = "agent/run"
 
 
-class RunMutation(Mutation):
-    """Where a run's result or notification is broken: override `result_of` or `notification`."""
+class Ran(AnsweredOtherwise):
+    """Changes the result of a run."""
 
-    def result_of(self, request: Message, result: Message) -> Message | None:
-        """The result of a run; None leaves it out."""
-        return result
+    method = RUN
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/run" and "result" in reply:
-            reply["result"] = self.result_of(request, reply["result"])
-        return reply
+
+class Telling(Mutation):
+    """Changes what is told of a run: override `notification`."""
 
     def notification(self, what: str, params: Message) -> Sent:
         """The params of `agent/<what>`: changed in place, and what goes out instead of the notification."""
-        return self.telling(what, params)
+        raise NotImplementedError
 
     def telling(self, what: str, params: Message) -> Message:
         """A notification `agent/<what>`."""
@@ -36,21 +34,11 @@ class RunMutation(Mutation):
         return self.notification(what, notification["params"]) if prefix == "agent" else notification
 
 
-class RefusesRuns(Mutation):
+class RefusesRuns(Refusing):
     """The base of those that refuse some runs."""
 
+    method = RUN
     code = BAD_PARAMS
-
-    def is_refused(self, params: Message) -> bool:
-        """Whether a run with these params is."""
-        raise NotImplementedError
-
-    def asked(self, request: Message) -> Message | None:
-        params = request.get("params")
-        if request["method"] == "agent/run" and isinstance(params, dict) and self.is_refused(params):
-            self.say(self.refusal(request, self.code))
-            return None
-        return request
 
 
 def session_of(request: Message) -> str | None:
@@ -64,47 +52,34 @@ def session_of(request: Message) -> str | None:
 
 
 @mutant("provider.run.is-offered", base="provider")
-class OffersNoRun(Mutation):
+class OffersNoRun(Unserved):
     """Neither advertises nor serves agent/run."""
 
-    def manifest(self, manifest: Message) -> Message:
-        manifest["capabilities"].remove("agent/run")
-        return manifest
-
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "agent/run":
-            self.say(self.refusal(request, UNKNOWN))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["capabilities"]["methods"].remove("agent/run")
-        return reply
+    method = RUN
 
 
 @mutant("provider.run.result-has-its-type", base="provider")
-class NamesNoBackend(RunMutation):
+class NamesNoBackend(Ran):
     """Leaves backend out of the result."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         del result["backend"]
         return result
 
 
 @mutant("provider.run.result-has-its-type", base="provider")
-class SaysExitCodeAsText(RunMutation):
+class SaysExitCodeAsText(Ran):
     """Says the exit code as a text."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "exit_code": str(result["exit_code"])}
 
 
 @mutant("provider.run.result-has-its-type", base="provider")
-class WrapsItsResult(RunMutation):
+class WrapsItsResult(Ran):
     """Wraps the result in another object."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {"response": result}
 
 
@@ -119,26 +94,26 @@ class RefusesEveryRun(RefusesRuns):
 
 
 @mutant("provider.run.keeps-session-id", base="provider")
-class NamesItsOwnSession(RunMutation):
+class NamesItsOwnSession(Ran):
     """Puts an id of its own in the result."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
-        return {**result, "session_id": f"agent-{request['id']}"}
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "session_id": f"agent-{result['session_id']}"}
 
 
 @mutant("provider.run.exit-code-0", base="provider")
-class EndsGoodRunsWithOne(RunMutation):
+class EndsGoodRunsWithOne(Ran):
     """Ends a good run with the exit code 1."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "exit_code": result["exit_code"] or 1}
 
 
 @mutant("provider.run.duration-in-milliseconds", base="provider")
-class MeasuresInMicroseconds(RunMutation):
+class MeasuresInMicroseconds(Ran):
     """Tells the duration in microseconds."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "duration_ms": result["duration_ms"] * 1000}
 
 
@@ -151,11 +126,11 @@ class NeedsASessionId(RefusesRuns):
 
 
 @mutant("provider.run.needs-prompt-and-cwd-only", base="provider")
-class LeavesTheSessionIdEmpty(RunMutation):
+class LeavesTheSessionIdEmpty(Ran):
     """Answers a run without session_id with an empty one."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
-        return result if "session_id" in request["params"] else {**result, "session_id": ""}
+    def changed(self, params: Any, result: Any) -> Any:
+        return result if "session_id" in params else {**result, "session_id": ""}
 
 
 @mutant("provider.run.accepts-optional-params", base="provider")
@@ -167,11 +142,11 @@ class RefusesAnEnvironment(RefusesRuns):
 
 
 @mutant("provider.run.accepts-optional-params", base="provider")
-class FailsWithAContract(RunMutation):
+class FailsWithAContract(Ran):
     """Ends a run that has a runtime_contract with the exit code 2."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
-        return {**result, "exit_code": 2} if request["params"].get("runtime_contract") else result
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "exit_code": 2} if params.get("runtime_contract") else result
 
 
 @mutant("provider.run.ignores-unknown-params", base="provider")
@@ -203,13 +178,13 @@ class CannotEnterFoldersWithSpaces(RefusesRuns):
 
 
 @mutant("provider.run.refuses-missing-prompt", base="provider")
-class RunsWithoutPrompt(Mutation):
+class RunsWithoutPrompt(AskedOtherwise):
     """Makes up a prompt."""
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/run" and isinstance(request.get("params"), dict):
-            request["params"].setdefault("prompt", "Go on.")
-        return request
+    method = RUN
+
+    def change(self, params: Any) -> None:
+        params.setdefault("prompt", "Go on.")
 
 
 @mutant("provider.run.refuses-missing-prompt", base="provider")
@@ -223,28 +198,28 @@ class CallsAMissingPromptInternal(RefusesRuns):
 
 
 @mutant("provider.run.refuses-missing-cwd", base="provider")
-class GuessesWhere(Mutation):
+class GuessesWhere(AskedOtherwise):
     """Works in the root folder when nobody says where."""
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/run" and isinstance(request.get("params"), dict):
-            request["params"].setdefault("cwd", "/")
-        return request
+    method = RUN
+
+    def change(self, params: Any) -> None:
+        params.setdefault("cwd", "/")
 
 
 @mutant("provider.run.works-in-cwd", base="provider")
-class WorksElsewhere(Mutation):
+class WorksElsewhere(AskedOtherwise):
     """Works in the folder above the one that was sent."""
 
-    def asked(self, request: Message) -> Message:
-        params = request.get("params")
-        if request["method"] == "agent/run" and isinstance(params, dict) and isinstance(params.get("cwd"), str):
+    method = RUN
+
+    def change(self, params: Any) -> None:
+        if isinstance(params.get("cwd"), str):
             params["cwd"] = params["cwd"].rpartition("/")[0] or "/"
-        return request
 
 
 @mutant("provider.run.timeout-is-told", base="provider")
-class SucceedsWhenOutOfTime(RunMutation):
+class SucceedsWhenOutOfTime(Mutation):
     """Ends a run that is out of time with the exit code 0."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
@@ -268,14 +243,14 @@ class CallsATimeoutInternal(Mutation):
 
 
 @mutant("provider.run.two-sessions-at-once", base="provider")
-class TellsInTheLastOnesName(RunMutation):
+class TellsInTheLastOnesName(Telling):
     """Tells everything in the name of the session that began last."""
 
     def __init__(self) -> None:
         self._last = ""
 
     def asked(self, request: Message) -> Message:
-        if request["method"] in ("agent/run", "agent/resume") and isinstance(request.get("params"), dict):
+        if request["method"] in (RUN, "agent/resume") and isinstance(request.get("params"), dict):
             self._last = request["params"].get("session_id", "")
         return request
 
@@ -292,12 +267,12 @@ class MixesUpResults(Mutation):
         self._kept: tuple[Message, Message] | None = None
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/run":
+        if request["method"] == RUN:
             self._running.append(request["id"])
         return request
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] != "agent/run":
+        if request["method"] != RUN:
             return reply
         self._running.remove(request["id"])
         if self._kept is not None:
@@ -317,12 +292,12 @@ class ForgetsTheFirst(Mutation):
         self._last: Any = None
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/run" and "numbers" not in str(request.get("params")):
+        if request["method"] == RUN and "numbers" not in str(request.get("params")):
             self._last = request["id"]
         return request
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        forgotten = request["method"] == "agent/run" and "result" in reply and request["id"] != self._last
+        forgotten = request["method"] == RUN and "result" in reply and request["id"] != self._last
         return None if forgotten else reply
 
 
@@ -335,7 +310,7 @@ class RunsASessionTwice(Mutation):
 
     def asked(self, request: Message) -> Message:
         params = request.get("params")
-        if request["method"] == "agent/run" and isinstance(params, dict):
+        if request["method"] == RUN and isinstance(params, dict):
             session_id = str(params.get("session_id"))
             if session_id in self._own.values():
                 params["session_id"] = f"{session_id}-{request['id']}"
@@ -346,7 +321,7 @@ class RunsASessionTwice(Mutation):
         return {**notification, "params": self._named(notification["params"])}
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/run" and "result" in reply:
+        if request["method"] == RUN and "result" in reply:
             reply["result"] = self._named(reply["result"])
         return reply
 

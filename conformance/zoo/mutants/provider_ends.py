@@ -3,59 +3,96 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, Refusing
 
-from mutants.provider import session_of
+from mutants.provider import RUN, UNAVAILABLE, session_of
 
+CANCEL = "agent/cancel"
+RESUME = "agent/resume"
 CANCELLED = -32002
-UNAVAILABLE = -32603
 START_S = 0.2
 
 
-class CancelMutation(Mutation):
-    """Where the answer to agent/cancel is broken: override `cancel_result`."""
+class CancelAnswered(AnsweredOtherwise):
+    """Changes the answer to agent/cancel."""
 
-    def cancel_result(self, result: Message) -> Message:
-        """The result of agent/cancel."""
-        return result
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/cancel" and "result" in reply:
-            reply["result"] = self.cancel_result(reply["result"])
-        return reply
+    method = CANCEL
 
 
-class EndMutation(Mutation):
-    """Where the end of a cancelled run is broken: override `end_of`."""
+class CancelledEnd(Mutation):
+    """Changes the end of a cancelled run: override `end_of`."""
 
-    methods: tuple[str, ...] = ("agent/run",)
+    methods: tuple[str, ...] = (RUN,)
 
     def end_of(self, request: Message, reply: Message) -> Sent:
         """What comes instead of the answer to a run that was cancelled."""
-        return reply
+        raise NotImplementedError
 
     def answers(self, request: Message, reply: Message) -> Sent:
         ended = request["method"] in self.methods and reply.get("error", {}).get("code") == CANCELLED
         return self.end_of(request, reply) if ended else reply
 
 
+class CancelledInWordsOnly(Mutation):
+    """Answers agent/cancel by itself while a session that `method` has asked for runs, and lets it go on."""
+
+    method: str
+    cancelled: bool
+
+    def __init__(self) -> None:
+        self._running: set[str | None] = set()
+
+    def asked(self, request: Message) -> Message | None:
+        session_id = session_of(request)
+        if request["method"] == self.method:
+            self._running.add(session_id)
+        if request["method"] == CANCEL and session_id and session_id in self._running:
+            self.say(self.result(request, {"session_id": session_id, "cancelled": self.cancelled}))
+            return None
+        return request
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        if request["method"] == self.method:
+            self._running.discard(session_of(request))
+        return reply
+
+
+class LateCancel(Mutation):
+    """Changes the answer to agent/cancel of a session whose run is over: override `late`."""
+
+    def __init__(self) -> None:
+        self._over: set[str] = set()
+
+    def late(self, reply: Message) -> Sent:
+        """What comes instead of the answer to agent/cancel."""
+        raise NotImplementedError
+
+    def answers(self, request: Message, reply: Message) -> Sent:
+        session_id = session_of(request)
+        if session_id and request["method"] == RUN and "result" in reply:
+            self._over.add(session_id)
+        return self.late(reply) if request["method"] == CANCEL and session_id in self._over else reply
+
+
 # agent/cancel
 
 
 @mutant("provider.cancel.result-has-its-type", base="provider")
-class AnswersCancelWithNothing(CancelMutation):
+class AnswersCancelWithNothing(CancelAnswered):
     """Answers agent/cancel with an empty object."""
 
-    def cancel_result(self, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {}
 
 
 @mutant("provider.cancel.result-has-its-type", base="provider")
-class SaysOkToCancel(CancelMutation):
+class SaysOkToCancel(CancelAnswered):
     """Says ok where cancelled belongs."""
 
-    def cancel_result(self, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {"session_id": result["session_id"], "ok": True}
 
 
@@ -64,52 +101,38 @@ class RefusesACancelThatWorked(Mutation):
     """Cancels, and answers with an error."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        worked = request["method"] == "agent/cancel" and reply.get("result", {}).get("cancelled")
+        worked = request["method"] == CANCEL and reply.get("result", {}).get("cancelled")
         return self.refusal(request, UNAVAILABLE) if worked else reply
 
 
 @mutant("provider.cancel.names-its-session", base="provider")
-class CancelsUnderAnotherName(CancelMutation):
+class CancelsUnderAnotherName(CancelAnswered):
     """Names its own backend's session in the answer to agent/cancel."""
 
-    def cancel_result(self, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "session_id": "agent-1"}
 
 
 @mutant("provider.cancel.ends-the-run", base="provider")
-class OnlySaysThatItCancels(Mutation):
+class OnlySaysThatItCancels(CancelledInWordsOnly):
     """Answers agent/cancel, and lets the run go on."""
 
-    def __init__(self) -> None:
-        self._running: set[str | None] = set()
-
-    def asked(self, request: Message) -> Message | None:
-        session_id = session_of(request)
-        if request["method"] == "agent/run":
-            self._running.add(session_id)
-        if request["method"] == "agent/cancel" and session_id and session_id in self._running:
-            self.say(self.result(request, {"session_id": session_id, "cancelled": True}))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/run":
-            self._running.discard(session_of(request))
-        return reply
+    method = RUN
+    cancelled = True
 
 
 @mutant("provider.cancel.ends-the-run", base="provider")
-class NeverAnswersACancelledRun(EndMutation):
+class NeverAnswersACancelledRun(CancelledEnd):
     """Ends a cancelled run without an answer."""
 
-    methods = ("agent/run", "agent/resume")
+    methods = (RUN, RESUME)
 
     def end_of(self, request: Message, reply: Message) -> Sent:
         return None
 
 
 @mutant("provider.cancel.run-ends-as-cancelled", base="provider")
-class EndsLikeAGoodRun(EndMutation):
+class EndsLikeAGoodRun(CancelledEnd):
     """Ends a cancelled run with the exit code 0."""
 
     def end_of(self, request: Message, reply: Message) -> Sent:
@@ -119,7 +142,7 @@ class EndsLikeAGoodRun(EndMutation):
 
 
 @mutant("provider.cancel.run-ends-as-cancelled", base="provider")
-class EndsAsUnavailable(EndMutation):
+class EndsAsUnavailable(CancelledEnd):
     """Ends a cancelled run with -32603."""
 
     def end_of(self, request: Message, reply: Message) -> Sent:
@@ -127,10 +150,10 @@ class EndsAsUnavailable(EndMutation):
 
 
 @mutant("provider.cancel.tells-the-truth", base="provider")
-class DeniesThatItCancelled(CancelMutation):
+class DeniesThatItCancelled(CancelAnswered):
     """Says that there was nothing to cancel, always."""
 
-    def cancel_result(self, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "cancelled": False}
 
 
@@ -145,7 +168,7 @@ class CallsTheEndRecoverable(Mutation):
 
 
 @mutant("provider.cancel.silence-afterwards", base="provider")
-class SpeaksAfterItsEnd(EndMutation):
+class SpeaksAfterItsEnd(CancelledEnd):
     """Tells one more piece after the end of a cancelled run."""
 
     def end_of(self, request: Message, reply: Message) -> Sent:
@@ -162,11 +185,11 @@ class LosesAnEarlyCancel(Mutation):
 
     def asked(self, request: Message) -> Message | None:
         session_id = session_of(request)
-        if request["method"] == "agent/run" and "numbers" in str(request.get("params")):
+        if request["method"] == RUN and "numbers" in str(request.get("params")):
             self._starting.add(session_id)
             threading.Timer(START_S, self._start, [request]).start()
             return None
-        if request["method"] == "agent/cancel" and session_id in self._starting:
+        if request["method"] == CANCEL and session_id in self._starting:
             self.say(self.result(request, {"session_id": session_id, "cancelled": True}))
             return None
         return request
@@ -184,9 +207,9 @@ class CancelsEverybody(Mutation):
         self._runs: dict[int | str, str | None] = {}
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/run":
+        if request["method"] == RUN:
             self._runs[request["id"]] = session_of(request)
-        if request["method"] == "agent/cancel" and session_of(request) in self._runs.values():
+        if request["method"] == CANCEL and session_of(request) in self._runs.values():
             for request_id, session_id in self._runs.items():
                 if session_id != session_of(request):
                     self.pass_on({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": request_id}})
@@ -194,64 +217,51 @@ class CancelsEverybody(Mutation):
 
 
 @mutant("provider.cancel.works-afterwards", base="provider")
-class StopsWorkingAfterACancel(Mutation):
+class StopsWorkingAfterACancel(Refusing):
     """Refuses every run once one was cancelled."""
+
+    method = RUN
+    code = UNAVAILABLE
 
     def __init__(self) -> None:
         self._broken = False
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "agent/run" and self._broken:
-            self.say(self.refusal(request, UNAVAILABLE))
-            return None
-        return request
+    def is_refused(self, params: Message) -> bool:
+        return self._broken
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/run" and reply.get("error", {}).get("code") == CANCELLED:
+        if request["method"] == RUN and reply.get("error", {}).get("code") == CANCELLED:
             self._broken = True
         return reply
 
 
 @mutant("provider.cancel.unknown-session", base="provider")
-class CancelsAnything(CancelMutation):
+class CancelsAnything(CancelAnswered):
     """Says that it has cancelled, whatever it was asked to cancel."""
 
-    def cancel_result(self, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "cancelled": True}
 
 
 @mutant("provider.cancel.unknown-session", base="provider")
-class CancelsWhatIsOver(Mutation):
+class CancelsWhatIsOver(LateCancel):
     """Says that it has cancelled a session whose run is over."""
 
-    def __init__(self) -> None:
-        self._known: set[str | None] = set()
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        session_id = session_of(request)
-        if request["method"] == "agent/run" and "result" in reply:
-            self._known.add(session_id)
-        if request["method"] == "agent/cancel" and session_id and session_id in self._known:
-            reply["result"]["cancelled"] = True
+    def late(self, reply: Message) -> Sent:
+        reply["result"]["cancelled"] = True
         return reply
 
 
 @mutant("provider.cancel.unknown-session", base="provider")
-class DropsACancelOfNobody(Mutation):
+class DropsACancelOfNobody(LateCancel):
     """Does not answer agent/cancel of a session that is over."""
 
-    def __init__(self) -> None:
-        self._known: set[str | None] = set()
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        session_id = session_of(request)
-        if request["method"] == "agent/run" and "result" in reply:
-            self._known.add(session_id)
-        return None if request["method"] == "agent/cancel" and session_id and session_id in self._known else reply
+    def late(self, reply: Message) -> Sent:
+        return None
 
 
 @mutant("provider.cancel.cancel-request", base="provider")
-class SwallowsWhatWasCancelledByRequest(EndMutation):
+class SwallowsWhatWasCancelledByRequest(CancelledEnd):
     """Ends a run by $/cancelRequest without an answer."""
 
     def __init__(self) -> None:
@@ -278,13 +288,13 @@ class CallsACancelledRequestInternal(SwallowsWhatWasCancelledByRequest):
 
 
 @mutant("provider.resume.result-has-its-type", base="provider")
-class ResumesWithAnOk(Mutation):
+class ResumesWithAnOk(AnsweredOtherwise):
     """Answers agent/resume with ok."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        return (
-            self.result(request, {"ok": True}) if request["method"] == "agent/resume" and "result" in reply else reply
-        )
+    method = RESUME
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {"ok": True}
 
 
 @mutant("provider.resume.result-has-its-type", base="provider")
@@ -292,18 +302,18 @@ class CannotResume(Mutation):
     """Refuses to resume what has come to its end."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        resumed = request["method"] == "agent/resume" and "result" in reply
+        resumed = request["method"] == RESUME and "result" in reply
         return self.refusal(request, UNAVAILABLE) if resumed else reply
 
 
 @mutant("provider.resume.keeps-session-id", base="provider")
-class BeginsANewSession(Mutation):
+class BeginsANewSession(AnsweredOtherwise):
     """Answers agent/resume with the id of a new session."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "agent/resume" and "result" in reply:
-            reply["result"]["session_id"] = "agent-2"
-        return reply
+    method = RESUME
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "session_id": "agent-2"}
 
 
 @mutant("provider.resume.keeps-session-id", base="provider")
@@ -314,7 +324,7 @@ class TellsInANewSessionsName(Mutation):
         self._resumed: set[str | None] = set()
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/resume":
+        if request["method"] == RESUME:
             self._resumed.add(session_of(request))
         return request
 
@@ -333,9 +343,9 @@ class ForgetsWithTheProcess(Mutation):
 
     def asked(self, request: Message) -> Message | None:
         session_id = session_of(request)
-        if request["method"] == "agent/run":
+        if request["method"] == RUN:
             self._known.add(session_id)
-        if request["method"] == "agent/resume" and session_id not in self._known:
+        if request["method"] == RESUME and session_id not in self._known:
             self.say(self.refusal(request, -32602, category="not_found"))
             return None
         return request
@@ -346,23 +356,14 @@ class BeginsWhatItShouldResume(Mutation):
     """Begins a session that is to be resumed and never was."""
 
     def asked(self, request: Message) -> Message:
-        if request["method"] == "agent/resume":
-            request["method"] = "agent/run"
+        if request["method"] == RESUME:
+            request["method"] = RUN
         return request
 
 
 @mutant("provider.resume.can-be-cancelled", base="provider")
-class CannotCancelWhatItResumes(Mutation):
+class CannotCancelWhatItResumes(CancelledInWordsOnly):
     """Does not find a resumed session when it is to be cancelled."""
 
-    def __init__(self) -> None:
-        self._resumed: set[str | None] = set()
-
-    def asked(self, request: Message) -> Message | None:
-        session_id = session_of(request)
-        if request["method"] == "agent/resume":
-            self._resumed.add(session_id)
-        if request["method"] == "agent/cancel" and session_id and session_id in self._resumed:
-            self.say(self.result(request, {"session_id": session_id, "cancelled": False}))
-            return None
-        return request
+    method = RESUME
+    cancelled = False

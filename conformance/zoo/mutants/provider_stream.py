@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from mutation import Message, Sent, mutant
+from typing import Any
 
-from mutants.provider import RunMutation
+from mutation import Message, Mutation, Sent, mutant
+
+from mutants.provider import RUN, Ran, Telling
 
 
 @mutant("provider.stream.streams", base="provider")
-class TellsNothing(RunMutation):
+class TellsNothing(Telling):
     """Says streaming, and tells nothing of a run."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -16,7 +18,7 @@ class TellsNothing(RunMutation):
 
 
 @mutant("provider.stream.notifications-have-their-types", base="provider")
-class LeavesTheTextOut(RunMutation):
+class LeavesTheTextOut(Telling):
     """Says delta where text belongs."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -26,7 +28,7 @@ class LeavesTheTextOut(RunMutation):
 
 
 @mutant("provider.stream.notifications-have-their-types", base="provider")
-class ThinksInNumbers(RunMutation):
+class ThinksInNumbers(Telling):
     """Says a number where the text of a thought belongs."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -34,7 +36,7 @@ class ThinksInNumbers(RunMutation):
 
 
 @mutant("provider.stream.notifications-have-their-types", base="provider")
-class LeavesSuccessOut(RunMutation):
+class LeavesSuccessOut(Telling):
     """Does not say whether a tool succeeded."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -43,7 +45,7 @@ class LeavesSuccessOut(RunMutation):
 
 
 @mutant("provider.stream.notifications-have-their-types", base="provider")
-class NamesNoSession(RunMutation):
+class NamesNoSession(Telling):
     """Leaves the session_id out of a tool's call."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -53,7 +55,7 @@ class NamesNoSession(RunMutation):
 
 
 @mutant("provider.stream.names-its-session", base="provider")
-class TellsInItsOwnName(RunMutation):
+class TellsInItsOwnName(Telling):
     """Names the session of its own backend while it thinks."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -61,7 +63,7 @@ class TellsInItsOwnName(RunMutation):
 
 
 @mutant("provider.stream.joins-to-output", base="provider")
-class RepeatsTheWholeAnswer(RunMutation):
+class RepeatsTheWholeAnswer(Telling):
     """Sends the whole answer once more as the last piece."""
 
     def __init__(self) -> None:
@@ -77,7 +79,7 @@ class RepeatsTheWholeAnswer(RunMutation):
 
 
 @mutant("provider.stream.joins-to-output", base="provider")
-class SendsTheTextSoFar(RunMutation):
+class SendsTheTextSoFar(Telling):
     """Sends the text so far instead of the next piece."""
 
     def __init__(self) -> None:
@@ -92,15 +94,15 @@ class SendsTheTextSoFar(RunMutation):
 
 
 @mutant("provider.stream.joins-to-output", base="provider")
-class OutputsItsLastPieceOnly(RunMutation):
+class OutputsItsLastPieceOnly(Ran):
     """Gives the last piece alone as the output."""
 
-    def result_of(self, request: Message, result: Message) -> Message:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "output": result["output"].split(" ")[-1]}
 
 
 @mutant("provider.stream.final-is-last", base="provider")
-class CallsEveryPieceFinal(RunMutation):
+class CallsEveryPieceFinal(Telling):
     """Marks every piece as the last one."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -108,18 +110,18 @@ class CallsEveryPieceFinal(RunMutation):
 
 
 @mutant("provider.stream.ends-before-the-reply", base="provider")
-class AnswersBeforeItThinks(RunMutation):
+class AnswersBeforeItThinks(Mutation):
     """Answers the run, and tells one more thought behind that."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] != "agent/run" or "result" not in reply:
+        if request["method"] != RUN or "result" not in reply:
             return reply
         params = {"session_id": reply["result"]["session_id"], "text": "That went well."}
-        return [reply, self.telling("thinking", params)]
+        return [reply, {"jsonrpc": "2.0", "method": "agent/thinking", "params": params}]
 
 
 @mutant("provider.stream.tool-calls-before-results", base="provider")
-class TellsResultsOnly(RunMutation):
+class TellsResultsOnly(Telling):
     """Tells the results of tools, and not their calls."""
 
     def notification(self, what: str, params: Message) -> Sent:
@@ -127,7 +129,7 @@ class TellsResultsOnly(RunMutation):
 
 
 @mutant("provider.stream.tool-calls-before-results", base="provider")
-class RenamesATool(RunMutation):
+class RenamesATool(Telling):
     """Calls a tool by another name in its result."""
 
     def notification(self, what: str, params: Message) -> Sent:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mutation import Message, Mutation, Sent, mutant
 
-from mutants.subject_reading import params_of, verb_of
-from mutants.subject_work import Asks, Replies
+from mutants.subject_reading import Asks, Replies, params_of, verb_of
 
 # update
 
@@ -16,7 +17,7 @@ class UpdateGivesNull(Replies):
 
     verb = "update"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return None
 
 
@@ -25,7 +26,7 @@ class Patches(Asks):
 
     verb = "update"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if isinstance(params.get("patch"), dict):
             self.change_patch(params["patch"])
 
@@ -124,7 +125,7 @@ class StatusGivesOk(Replies):
 
     verb = "status"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {"ok": True}
 
 
@@ -134,7 +135,7 @@ class NeverDone(Asks):
 
     verb = "status"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if params.get("status") == "done":
             params["status"] = "in-progress"
 
@@ -160,5 +161,5 @@ class GoesBackInTime(Replies):
 
     verb = "status"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "updated_at": "2001-01-01T00:00:00Z"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mutation import Message, Mutation, Sent, mutant
 
-from mutants.subject_reading import page_of, params_of, verb_of
-from mutants.subject_work import Asks
+from mutants.subject_reading import Asks, page_of, params_of, verb_of
 
 
 @mutant("subject.list.limit", base="subject")
@@ -14,7 +15,7 @@ class IgnoresTheLimit(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         params.pop("limit", None)
 
 
@@ -24,7 +25,7 @@ class IgnoresAFilter(Asks):
     verb = "list"
     field: str
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         params.pop(self.field, None)
 
 
@@ -52,7 +53,7 @@ class TakesOneStatus(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if isinstance(params.get("status"), list):
             params["status"] = params["status"][:1]
 
@@ -63,7 +64,7 @@ class AnyIsAll(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if "labels_all" in params:
             params["labels_any"] = params.pop("labels_all")
 
@@ -74,7 +75,7 @@ class SinceIsBefore(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if isinstance(params.get("updated_since"), str):
             params["updated_since"] = f"{params['updated_since'][:4]}-01-01T00:00:00+00:00"
 
@@ -85,7 +86,7 @@ class OneFilterWins(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if "status" in params and "labels_any" in params:
             del params["status"]
 
@@ -131,7 +132,7 @@ class PagesForgetTheFilter(Asks):
 
     verb = "list"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if "cursor" in params:
             params.pop("status", None)
 

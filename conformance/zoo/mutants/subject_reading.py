@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, AskedOtherwise, OneMethod
 
 CALLED = ("ticket", "visit", "subject")
 
@@ -26,6 +27,23 @@ def params_of(request: Message) -> Message:
 def page_of(request: Message, reply: Message) -> list[Message] | None:
     """The subjects of a list's reply; None for every other message."""
     return reply["result"]["subjects"] if verb_of(request) == "list" and "result" in reply else None
+
+
+class _OneVerb(OneMethod):
+    """Concerns one verb under any of its names."""
+
+    verb: str
+
+    def concerns(self, message: Message) -> bool:
+        return verb_of(message) == self.verb
+
+
+class Replies(_OneVerb, AnsweredOtherwise):
+    """Changes the results of one verb."""
+
+
+class Asks(_OneVerb, AskedOtherwise):
+    """Changes the params of one verb before anybody sees them."""
 
 
 @mutant("subject.kinds.are-claimed", base="subject")
@@ -51,13 +69,13 @@ class ForgetsItsSecondKind(Mutation):
 
 
 @mutant("subject.methods.both-spellings-agree", base="subject")
-class GeneralListIsShort(Mutation):
+class GeneralListIsShort(AnsweredOtherwise):
     """Leaves a subject out of subject/list that ticket/list has."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "subject/list" and "result" in reply:
-            reply["result"]["subjects"] = reply["result"]["subjects"][:-1]
-        return reply
+    method = "subject/list"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "subjects": result["subjects"][:-1]}
 
 
 class Foreign(Mutation):
@@ -106,13 +124,13 @@ class MixesKinds(Mutation):
 
 
 @mutant("subject.list.has-its-type", base="subject")
-class ListWithoutTime(Mutation):
+class ListWithoutTime(Replies):
     """Leaves fetched_at out."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if page_of(request, reply) is not None:
-            del reply["result"]["fetched_at"]
-        return reply
+    verb = "list"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {name: value for name, value in result.items() if name != "fetched_at"}
 
 
 @mutant("subject.list.has-its-type", base="subject")
@@ -126,12 +144,13 @@ class ListOfStrangers(Mutation):
 
 
 @mutant("subject.list.has-its-type", base="subject")
-class ListIsAnArray(Mutation):
+class ListIsAnArray(Replies):
     """Answers list with the subjects alone."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        subjects = page_of(request, reply)
-        return reply if subjects is None else self.result(request, subjects)
+    verb = "list"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return result["subjects"]
 
 
 @mutant("subject.list.kinds-are-claimed", base="subject")
@@ -173,31 +192,33 @@ class NumbersAnew(Mutation):
 
 
 @mutant("subject.get.has-its-type", base="subject")
-class GetWithoutTimes(Mutation):
+class GetWithoutTimes(Replies):
     """Leaves created_at out."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == "get" and "result" in reply:
-            del reply["result"]["created_at"]
-        return reply
+    verb = "get"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {name: value for name, value in result.items() if name != "created_at"}
 
 
 @mutant("subject.get.has-its-type", base="subject")
-class GetGivesAList(Mutation):
+class GetGivesAList(Replies):
     """Answers get with a list of one."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        return self.result(request, [reply["result"]]) if verb_of(request) == "get" and "result" in reply else reply
+    verb = "get"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return [result]
 
 
 @mutant("subject.get.gives-the-one-asked-for", base="subject")
-class GetCutsTitles(Mutation):
+class GetCutsTitles(Replies):
     """Cuts the title of what is not urgent in get."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == "get" and reply.get("result", {}).get("priority") == 4:
-            reply["result"]["title"] = reply["result"]["title"][:5]
-        return reply
+    verb = "get"
+
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "title": result["title"][:5]} if result.get("priority") == 4 else result
 
 
 class Unknown(Mutation):
@@ -272,15 +293,14 @@ class CallsItInvalid(Mutation):
         return reply
 
 
-class SaysInSchema(Mutation):
+class SaysInSchema(Replies):
     """Says something else in its schema."""
 
+    verb = "schema"
     instead: ClassVar[Mapping[str, Any]]
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == "schema" and "result" in reply:
-            reply["result"].update(self.instead)
-        return reply
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, **self.instead}
 
 
 @mutant("subject.schema.has-its-type", base="subject")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mutation import Message, Mutation, Sent, mutant
 
-from mutants.subject_reading import verb_of
-from mutants.subject_work import Asks, Replies
+from mutants.subject_reading import Asks, Replies, verb_of
 
 
 class Events(Mutation):
@@ -27,7 +28,7 @@ class WatchGivesTheId(Replies):
 
     verb = "watch"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {"watch_id": "w-1"}
 
 
@@ -115,7 +116,7 @@ class WatchIgnoresTheFilter(Asks):
 
     verb = "watch"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         params.clear()
 
 

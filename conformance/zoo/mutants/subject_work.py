@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import Refusing
 
-from mutants.subject_reading import page_of, params_of, verb_of
-
-
-class Replies(Mutation):
-    """Changes the result of one verb."""
-
-    verb: str
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if verb_of(request) == self.verb and "result" in reply:
-            return self.result(request, self.instead_of(reply["result"]))
-        return reply
-
-    def instead_of(self, result: Message) -> object:
-        """What is answered."""
-        raise NotImplementedError
-
-
-class Asks(Mutation):
-    """Changes the params of one verb before anybody sees them."""
-
-    verb: str
-
-    def asked(self, request: Message) -> Message:
-        if verb_of(request) == self.verb:
-            self.change(params_of(request))
-        return request
-
-    def change(self, params: Message) -> None:
-        """Change them in place."""
-        raise NotImplementedError
-
+from mutants.subject_reading import Asks, Replies, page_of, params_of, verb_of
 
 # create
 
@@ -48,19 +19,19 @@ class CreateGivesTheId(Replies):
 
     verb = "create"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {"id": result["id"]}
 
 
 @mutant("subject.create.has-its-type", base="subject")
-class CreateBreaks(Mutation):
+class CreateBreaks(Refusing):
     """Cannot create anything."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == "ticket/create":
-            self.say(self.refusal(request, -32603, "disk full"))
-            return None
-        return request
+    method = "ticket/create"
+    message = "disk full"
+
+    def is_refused(self, params: Message) -> bool:
+        return True
 
 
 @mutant("subject.create.keeps-kind-and-title", base="subject")
@@ -69,7 +40,7 @@ class TitlesInAscii(Asks):
 
     verb = "create"
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         if isinstance(params.get("title"), str):
             params["title"] = params["title"].encode("ascii", "ignore").decode()
 
@@ -80,7 +51,7 @@ class CallsItAVisit(Replies):
 
     verb = "create"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "kind": "visit"}
 
 
@@ -90,7 +61,7 @@ class Loses(Asks):
     verb = "create"
     field: str
 
-    def change(self, params: Message) -> None:
+    def change(self, params: Any) -> None:
         params.pop(self.field, None)
 
 
@@ -144,7 +115,7 @@ class SaysAnotherId(Replies):
 
     verb = "create"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return {**result, "id": f"new-{result['id']}"}
 
 
@@ -166,7 +137,7 @@ class NextGivesTheId(Replies):
 
     verb = "next"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return result and result["id"]
 
 
@@ -200,7 +171,7 @@ class NextIsAVisit(Replies):
 
     verb = "next"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return result and {**result, "kind": "visit"}
 
 
@@ -210,7 +181,7 @@ class NextIsNothing(Replies):
 
     verb = "next"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return None
 
 
@@ -223,7 +194,7 @@ class DeleteGivesNull(Replies):
 
     verb = "delete"
 
-    def instead_of(self, result: Message) -> object:
+    def changed(self, params: Any, result: Any) -> Any:
         return None
 
 

@@ -6,89 +6,59 @@ import socket
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, Unserved
 
 from mutants.transport_relay import SCHEMA, SHUTDOWN, START, Watching, dead_address, die, is_free
 
 
-class Schema(Mutation):
+class Schema(AnsweredOtherwise):
     """Changes the schema."""
 
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == SCHEMA and "result" in reply:
-            reply["result"] = self.changed(reply["result"])
-        return reply
-
-    def changed(self, schema: Any) -> Any:
-        """What comes in place of `schema`."""
-        raise NotImplementedError
+    method = SCHEMA
 
 
 @mutant("transport.schema.result-has-its-type", base="transport")
 class NamesOneKind(Schema):
     """Says its kinds as one text."""
 
-    def changed(self, schema: Any) -> Any:
-        return {**schema, "kinds": "http"}
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "kinds": "http"}
 
 
 @mutant("transport.schema.result-has-its-type", base="transport")
 class SaysNothingOfWebSockets(Schema):
     """Leaves supports_websocket out."""
 
-    def changed(self, schema: Any) -> Any:
-        del schema["supports_websocket"]
-        return schema
+    def changed(self, params: Any, result: Any) -> Any:
+        del result["supports_websocket"]
+        return result
 
 
 @mutant("transport.schema.result-has-its-type", base="web-ui")
 class HasAPortBeyondAllPorts(Schema):
     """Says default_port 80800."""
 
-    def changed(self, schema: Any) -> Any:
-        return {**schema, "default_port": 80800}
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "default_port": 80800}
 
 
 @mutant("transport.schema.default-port", base="transport")
 class TakesAnotherPort(Schema):
     """Says default_port 8080, and lets the system choose."""
 
-    def changed(self, schema: Any) -> Any:
-        return {**schema, "default_port": 8080}
-
-
-class Hiding(Mutation):
-    """Does not name a method, and does not serve it."""
-
-    method = ""
-
-    def manifest(self, manifest: Message) -> Message:
-        return {**manifest, "capabilities": self._named(manifest["capabilities"])}
-
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == self.method:
-            self.say(self.refusal(request, -32601, "no such method"))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            capabilities = reply["result"]["capabilities"]
-            capabilities["methods"] = self._named(capabilities["methods"])
-        return reply
-
-    def _named(self, names: list[str]) -> list[str]:
-        return [name for name in names if name != self.method]
+    def changed(self, params: Any, result: Any) -> Any:
+        return {**result, "default_port": 8080}
 
 
 @mutant("transport.start.is-advertised", base="transport")
-class CannotBeStarted(Hiding):
+class CannotBeStarted(Unserved):
     """Has no transport/start."""
 
     method = START
 
 
 @mutant("transport.start.is-advertised", base="transport")
-class CannotBeShutDown(Hiding):
+class CannotBeShutDown(Unserved):
     """Has no transport/shutdown."""
 
     method = SHUTDOWN

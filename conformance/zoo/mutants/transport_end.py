@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -80,24 +81,28 @@ class MissesItsServer(Watching):
 
 
 class Waiting(Relaying):
-    """Puts a shutdown off as long as somebody waits for a whole answer to certain paths."""
+    """Puts a shutdown off for as long as somebody holds it up."""
+
+    put_off: Message | None = None
 
     def asked_to_shut_down(self, request: Message) -> Message | None:
         with self.under_way:
-            if not any(self.waits_for(path) for path in self.clients.values()):
-                return super().asked_to_shut_down(request)
-        self.put_off = request
-        return None
+            if self.is_held_up():
+                self.put_off = request
+                return None
+        return super().asked_to_shut_down(request)
 
-    def exchange(self, client: socket.socket, path: str, request: bytes) -> None:
-        super().exchange(client, path, request)
-        if self.waits_for(path) and (put_off := getattr(self, "put_off", None)):
-            del self.put_off
-            super().asked_to_shut_down(put_off)
-            self.pass_on(put_off)
+    def _serve(self, client: socket.socket) -> None:
+        super()._serve(client)
+        with self.under_way:
+            if self.put_off is None or self.is_held_up():
+                return
+            put_off, self.put_off = self.put_off, None
+        super().asked_to_shut_down(put_off)
+        self.pass_on(put_off)
 
-    def waits_for(self, path: str) -> bool:
-        """Whether whoever asked for `path` holds it up."""
+    def is_held_up(self) -> bool:
+        """Whether somebody does now."""
         raise NotImplementedError
 
 
@@ -105,35 +110,35 @@ class Waiting(Relaying):
 class LetsStreamsEnd(Waiting):
     """Waits for the end of streams before it shuts down."""
 
-    def waits_for(self, path: str) -> bool:
-        return path == "/events"
+    def is_held_up(self) -> bool:
+        return "/events" in self.clients.values()
 
 
 @mutant("transport.shutdown.with-open-connections", base="transport")
 class HasAllTheTime(Waiting):
     """Waits for the daemon's answers before it shuts down, however long that takes."""
 
-    def waits_for(self, path: str) -> bool:
-        return path == "/subjects"
+    def is_held_up(self) -> bool:
+        return "/subjects" in self.clients.values()
 
 
 @mutant("transport.shutdown.with-open-connections", base="transport")
-class WaitsForTheSilent(Relaying):
+class WaitsForTheSilent(Waiting):
     """Waits for whoever is connected and says nothing."""
 
     silent = 0
 
     def _serve(self, client: socket.socket) -> None:
-        self.silent += 1
-        if client.recv(1, socket.MSG_PEEK):
+        with self.under_way:
+            self.silent += 1
+        with contextlib.suppress(OSError):  # whoever hangs up is silent no more, either
+            client.recv(1, socket.MSG_PEEK)
+        with self.under_way:
             self.silent -= 1
-            super()._serve(client)
-        else:
-            self.silent -= 1
-            client.close()
+        super()._serve(client)
 
-    def asked_to_shut_down(self, request: Message) -> Message | None:
-        return None if self.silent else super().asked_to_shut_down(request)
+    def is_held_up(self) -> bool:
+        return self.silent > 0
 
 
 @mutant("transport.shutdown.finishes-what-is-under-way", base="transport")
@@ -211,6 +216,8 @@ def listen_as_a_child(bound: Any) -> None:
         "import socket, sys, time; host, _, port = sys.argv[1].rpartition(':')\n"
         "sock = socket.create_server((host, int(port))); print(flush=True); time.sleep(60)"
     )
-    child = subprocess.Popen([sys.executable, "-S", "-c", program, bound], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-S", "-c", program, bound], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     assert child.stdout is not None
     child.stdout.readline()

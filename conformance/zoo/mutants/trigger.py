@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise, Refusing, ToldOtherwise, Unserved
 
 WATCH = "trigger/watch"
 ACK = "trigger/ack"
@@ -12,57 +13,14 @@ SCHEMA = "trigger/schema"
 EVENT = "trigger/event"
 
 
-class Otherwise(Mutation):
-    """Changes the good results of one method."""
-
-    method = WATCH
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == self.method and "result" in reply:
-            reply["result"] = self.changed(request["params"], reply["result"])
-        return reply
-
-    def changed(self, params: Any, result: Any) -> Any:
-        """The result that comes in place of `result`."""
-        raise NotImplementedError
-
-
-class ToldOtherwise(Mutation):
+class Told(ToldOtherwise):
     """Changes events."""
 
-    def tells(self, notification: Message) -> Sent:
-        if notification["method"] == EVENT:
-            notification["params"] = self.changed(notification["params"])
-        return notification
-
-    def changed(self, params: Any) -> Any:
-        """The params of the event that comes in place of one with `params`."""
-        raise NotImplementedError
-
-
-class WithoutMethod(Mutation):
-    """Neither advertises nor serves one method."""
-
-    method = WATCH
-
-    def manifest(self, manifest: Message) -> Message:
-        manifest["capabilities"].remove(self.method)
-        return manifest
-
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == self.method:
-            self.say(self.refusal(request, -32601))
-            return None
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == "initialize" and "result" in reply:
-            reply["result"]["capabilities"]["methods"].remove(self.method)
-        return reply
+    method = EVENT
 
 
 @mutant("trigger.schema.result-has-its-type", base="trigger")
-class HasOneKind(Otherwise):
+class HasOneKind(AnsweredOtherwise):
     """Says kinds as one text."""
 
     method = SCHEMA
@@ -72,7 +30,7 @@ class HasOneKind(Otherwise):
 
 
 @mutant("trigger.schema.result-has-its-type", base="trigger")
-class DoesNotSayWhetherItResumes(Otherwise):
+class DoesNotSayWhetherItResumes(AnsweredOtherwise):
     """Leaves supports_resume out."""
 
     method = SCHEMA
@@ -82,40 +40,42 @@ class DoesNotSayWhetherItResumes(Otherwise):
 
 
 @mutant("trigger.schema.agrees-with-methods", base="trigger")
-class WaitsForWhatItDoesNotTake(WithoutMethod):
+class WaitsForWhatItDoesNotTake(Unserved):
     """Says supports_ack true and has no trigger/ack."""
 
     method = ACK
 
 
 @mutant("trigger.watch.is-advertised", base="trigger")
-class CannotBeWatched(WithoutMethod):
+class CannotBeWatched(Unserved):
     """Does not advertise trigger/watch and refuses it."""
 
     method = WATCH
 
 
 @mutant("trigger.watch.result-has-its-type", base="trigger")
-class SaysOk(Otherwise):
+class SaysOk(AnsweredOtherwise):
     """Answers {ok: true}."""
+
+    method = WATCH
 
     def changed(self, params: Any, result: Any) -> Any:
         return {"ok": True}
 
 
 @mutant("trigger.watch.result-has-its-type", base="trigger")
-class IsNotReady(Mutation):
+class IsNotReady(Refusing):
     """Refuses each watch with an internal error."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == WATCH:
-            self.say(self.refusal(request, -32603, "not ready"))
-            return None
-        return request
+    method = WATCH
+    message = "not ready"
+
+    def is_refused(self, params: Message) -> bool:
+        return True
 
 
 @mutant("trigger.watch.result-has-its-type", base="trigger")
-class WatchesInSilence(Otherwise):
+class WatchesInSilence(Mutation):
     """Opens the stream and does not answer."""
 
     def answers(self, request: Message, reply: Message) -> Sent:
@@ -154,7 +114,7 @@ class TellsTheFirst(Mutation):
 
 
 @mutant("trigger.event.comes", base="trigger")
-class GivesUp(ToldOtherwise):
+class GivesUp(Told):
     """Ends the stream with an error when something happens."""
 
     def changed(self, params: Any) -> Any:
@@ -162,7 +122,7 @@ class GivesUp(ToldOtherwise):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class NumbersItsEvents(ToldOtherwise):
+class NumbersItsEvents(Told):
     """Has a number as event_id."""
 
     def changed(self, params: Any) -> Any:
@@ -170,7 +130,7 @@ class NumbersItsEvents(ToldOtherwise):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class HasNoIds(ToldOtherwise):
+class HasNoIds(Told):
     """Tells events without an id."""
 
     def changed(self, params: Any) -> Any:
@@ -178,7 +138,7 @@ class HasNoIds(ToldOtherwise):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class HintsAtALot(ToldOtherwise):
+class HintsAtALot(Told):
     """Has a list as action_hint."""
 
     def changed(self, params: Any) -> Any:
@@ -186,7 +146,7 @@ class HintsAtALot(ToldOtherwise):
 
 
 @mutant("trigger.event.id-is-unique", base="trigger")
-class HasOneId(ToldOtherwise):
+class HasOneId(Told):
     """Tells every event under one id."""
 
     def changed(self, params: Any) -> Any:
@@ -194,7 +154,7 @@ class HasOneId(ToldOtherwise):
 
 
 @mutant("trigger.event.names-its-trigger", base="trigger")
-class NamesItself(ToldOtherwise):
+class NamesItself(Told):
     """Has its own name as trigger_id."""
 
     def changed(self, params: Any) -> Any:

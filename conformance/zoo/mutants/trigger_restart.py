@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AnsweredOtherwise
 
-from mutants.trigger import ACK, EVENT, WATCH, Otherwise
+from mutants.trigger import ACK, EVENT, WATCH
 
 INBOX = "inbox"
 
@@ -108,7 +109,7 @@ class CountsFromOneAgain(_SecondLife):
 
 
 @mutant("trigger.ack.result-has-its-type", base="trigger")
-class AcksWithOk(Otherwise):
+class AcksWithOk(AnsweredOtherwise):
     """Answers an acknowledgement with {event_id, ok: true}."""
 
     method = ACK
@@ -118,7 +119,7 @@ class AcksWithOk(Otherwise):
 
 
 @mutant("trigger.ack.result-has-its-type", base="trigger")
-class SaysThatItDidNot(Otherwise):
+class SaysThatItDidNot(AnsweredOtherwise):
     """Answers an acknowledgement with acked false."""
 
     method = ACK
@@ -136,7 +137,7 @@ class HearsNotificationsOnly(Mutation):
 
 
 @mutant("trigger.ack.names-its-event", base="trigger")
-class AcksAnother(Otherwise):
+class AcksAnother(AnsweredOtherwise):
     """Names the trigger in place of the event that was acknowledged."""
 
     method = ACK

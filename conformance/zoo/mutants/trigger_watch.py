@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
+from one_method import AskedOtherwise, CancelledOtherwise, Refusing
 
 from mutants.trigger import EVENT, WATCH
 
@@ -72,42 +73,35 @@ class StopsAtASecondWatch(Watched):
 
 
 @mutant("trigger.watch.cancel-ends-it", base="trigger")
-class WatchesForEver(Mutation):
+class WatchesForEver(CancelledOtherwise):
     """Ignores the cancellation of a watch."""
 
-    def __init__(self) -> None:
-        self.watches: list[Any] = []
+    method = WATCH
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == WATCH:
-            self.watches.append(request["id"])
-        return request
-
-    def told(self, notification: Message) -> Message | None:
-        params = notification.get("params")
-        is_cancellation = notification["method"] == "$/cancelRequest" and isinstance(params, dict)
-        return None if is_cancellation and params.get("id") in self.watches else notification
+    def cancelled(self, cancellation: Message) -> None:
+        return None
 
 
 @mutant("trigger.watch.bad-config", base="trigger")
-class SwallowsAnyConfig(Mutation):
+class SwallowsAnyConfig(AskedOtherwise):
     """Takes a configuration of another type for none."""
 
-    def asked(self, request: Message) -> Message:
-        if request["method"] == WATCH and not _is_config(request["params"]):
-            request["params"]["config"] = None
-        return request
+    method = WATCH
+
+    def change(self, params: Any) -> None:
+        if not _is_config(params):
+            params["config"] = None
 
 
 @mutant("trigger.watch.bad-config", base="trigger")
-class FailsAtAConfig(Mutation):
+class FailsAtAConfig(Refusing):
     """Refuses a configuration of another type with an internal error."""
 
-    def asked(self, request: Message) -> Message | None:
-        if request["method"] == WATCH and not _is_config(request["params"]):
-            self.say(self.refusal(request, -32603, "unexpected type"))
-            return None
-        return request
+    method = WATCH
+    message = "unexpected type"
+
+    def is_refused(self, params: Message) -> bool:
+        return not _is_config(params)
 
 
 @mutant("trigger.watch.unknown-cursor", base="trigger")
@@ -121,31 +115,29 @@ class WaitsForItsCursor(Mutation):
 
 
 @mutant("trigger.watch.unknown-cursor", base="trigger")
-class IsBrokenByACursor(Mutation):
+class IsBrokenByACursor(Refusing):
     """Refuses every watch after one with a cursor."""
 
+    method = WATCH
+    code = -32602
+    message = "unknown cursor"
     is_broken = False
 
-    def asked(self, request: Message) -> Message | None:
-        params = request["params"]
-        if request["method"] == WATCH and isinstance(params, dict):
-            self.is_broken = self.is_broken or params.get("cursor") is not None
-            if self.is_broken:
-                self.say(self.refusal(request, -32602, "unknown cursor"))
-                return None
-        return request
+    def is_refused(self, params: Message) -> bool:
+        self.is_broken = self.is_broken or params.get("cursor") is not None
+        return self.is_broken
 
 
 @mutant("trigger.watch.foreign-triggers", base="trigger")
-class WantsAllTriggers(Mutation):
+class WantsAllTriggers(Refusing):
     """Refuses a configuration with a trigger that is not its own."""
 
-    def asked(self, request: Message) -> Message | None:
-        config = request["params"].get("config") if isinstance(request["params"], dict) else None
-        if request["method"] == WATCH and "schedule" in str(config):
-            self.say(self.refusal(request, -32602, "config.triggers[0].config.folder: missing"))
-            return None
-        return request
+    method = WATCH
+    code = -32602
+    message = "config.triggers[0].config.folder: missing"
+
+    def is_refused(self, params: Message) -> bool:
+        return "schedule" in str(params.get("config"))
 
 
 @mutant("trigger.watch.foreign-triggers", base="trigger")
@@ -164,8 +156,6 @@ def _is_ordinary(params: Any) -> bool:
     return isinstance(params, dict) and "letters" in str(params.get("config")) and params.get("cursor") is None
 
 
-def _is_config(params: Any) -> bool:
-    if not isinstance(params, dict):
-        return True
+def _is_config(params: Message) -> bool:
     config = params.get("config")
     return config is None or (isinstance(config, dict) and isinstance(config.get("triggers"), list | None))

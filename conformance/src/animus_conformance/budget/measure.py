@@ -6,6 +6,7 @@ Called by the checks of L4; below it lies the plugin under test. Each figure is 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import time
@@ -19,7 +20,7 @@ from animus_conformance.settings import Settings
 from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
 
-__all__ = ["measure"]
+__all__ = ["measure", "memory_bytes"]
 
 _ROUNDS: Final = 5
 _PINGS: Final = 200
@@ -63,7 +64,7 @@ async def _figures(plugin: PluginUnderTest) -> _Figures:
         began = time.perf_counter()
         await asyncio.gather(*(_pings(host, _PINGS // _IN_FLIGHT + 1) for _ in range(_IN_FLIGHT)))
         pings_a_second = (_PINGS // _IN_FLIGHT + 1) * _IN_FLIGHT / (time.perf_counter() - began)
-        return _Figures(start_s, ping_s, pings_a_second, _memory_bytes(host.process.pid))
+        return _Figures(start_s, ping_s, pings_a_second, memory_bytes(host.process.pid))
 
 
 async def _pings(host: Host, count: int) -> None:
@@ -71,11 +72,28 @@ async def _pings(host: Host, count: int) -> None:
         await host.ask("$/ping")
 
 
-def _memory_bytes(pid: int) -> int:
-    """The private memory of a process. Raises Unproven where the system does not tell."""
+def memory_bytes(session: int) -> int:
+    """The private memory of all processes of a session: behind `uv run` the plugin is a child.
+
+    Raises Unproven where the system does not tell.
+    """
+    folders = [one for one in Path("/proc").glob("[0-9]*") if _session_of(int(one.name)) == session]
+    total = sum(_private_bytes(one) for one in folders)
+    if not total:
+        raise Unproven("this system does not tell how much memory a process uses")
+    return total
+
+
+def _session_of(pid: int) -> int | None:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    except OSError as error:
-        raise Unproven("this system does not tell how much memory a process uses") from error
-    resident = next(line for line in lines if line.startswith("RssAnon:"))
-    return int(resident.split()[1]) * 1024
+        return os.getsid(pid)
+    except OSError:
+        return None  # it has ended in the meantime
+
+
+def _private_bytes(process: Path) -> int:
+    try:
+        lines = (process / "status").read_text("utf-8").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))

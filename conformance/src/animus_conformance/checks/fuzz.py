@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -14,6 +16,8 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host, canonical
 
 _MAX_PROCESSES: Final = 12
+_LOOK_CLOSER: Final = 3
+"""For how many times the patience with an answer a find is looked at more closely."""
 
 
 @check("fuzz.any-params")
@@ -38,46 +42,68 @@ async def any_params(plugin: PluginUnderTest) -> None:
 
 
 class _Target:
-    """A process that is asked, and replaced when it has ended or does not answer any more."""
+    """A process that is asked, and replaced when it has ended or does not answer any more.
+
+    A find is looked at more closely with a few processes and for some time. After that what was found counts, so that a
+    plugin that hangs is told of before the time of the check is over.
+    """
 
     def __init__(self, plugin: PluginUnderTest) -> None:
         self._plugin = plugin
         self._stack = AsyncExitStack()
         self._host: Host | None = None
         self._processes = 0
+        self._found: dict[str, str] = {}
+        self._until_s = math.inf
+        self._asking: asyncio.Task[Any] | None = None
+        self._is_over = False
 
     async def __aenter__(self) -> _Target:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        """Let the search end on its thread: what it asks now is not answered, and nothing is started for it."""
+        self._is_over = True
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         await self._stack.aclose()
 
     async def wrong(self, method: str, params: Any) -> str | None:
-        """What is wrong with the answer; None when nothing is, or when enough processes were used up to look closer."""
-        host = await self._process()
-        if host is None:
+        """What is wrong with the answer; None when nothing is. Raises Unproven when there is no process to ask."""
+        if self._is_over:
+            raise Unproven("the check is over")
+        self._asking = asyncio.current_task()
+        request = f"{method} with {json.dumps(params)}"
+        if self._processes >= _MAX_PROCESSES or time.monotonic() > self._until_s:
+            return self._found.get(request)
+        wrong = await self._look(method, params)
+        if wrong is None:
             return None
-        asked = f"{method} with {json.dumps(params):.500}"
+        self._until_s = min(self._until_s, time.monotonic() + _LOOK_CLOSER * self._plugin.patience.answer_s)
+        self._found[request] = f"{request:.500}{wrong}"
+        return self._found[request]
+
+    async def _look(self, method: str, params: Any) -> str | None:
+        host = await self._process()
         try:
             reply = await host.ask(method, params)
             await host.ask("$/ping")
         except Failed as failed:
             await self._stack.aclose()
             self._host = None
-            return f"{asked}: {failed}"
+            return f": {failed}"
         types = oracle.method_types(canonical(method))
         if reply.error is not None or types is None or types.result is None:
             return None
         mismatch = oracle.mismatch(types.result, reply.result)
         if mismatch is None or canonical(method) in self._plugin.observed.mistyped:
             return None
-        return f"{asked} got a result of another type ({mismatch})"
+        return f" got a result of another type ({mismatch})"
 
-    async def _process(self) -> Host | None:
+    async def _process(self) -> Host:
         if self._host is None:
             self._processes += 1
-            if self._processes > _MAX_PROCESSES:
-                return None
             self._host = await self._stack.enter_async_context(self._plugin.started())
         if self._host.ended:
             raise Unproven("the process has ended between two requests")

@@ -79,8 +79,7 @@ async def shutdown_under_load(plugin: PluginUnderTest) -> None:
         except Failed as failed:
             raise Failed(f"with {_AT_ONCE} requests under way, {failed}") from None
         host.tell("exit")
-        if not await host.process.exited(plugin.patience.exit_s):
-            raise Failed(f"{plugin.patience.exit_s:g} s after exit, with requests under way, the process still runs")
+        await _require_end(host, "exit, with requests under way,")
 
 
 @check("hostile.end-of-input")
@@ -91,8 +90,7 @@ async def end_of_input(plugin: PluginUnderTest) -> None:
         if await host.process.exited(plugin.patience.exit_s):
             return
         host.process.signal(signal.SIGTERM)
-        if not await host.process.exited(plugin.patience.exit_s):
-            raise Failed(f"{plugin.patience.exit_s:g} s after the end of its input and SIGTERM the process still runs")
+        await _require_end(host, "the end of its input and SIGTERM")
 
 
 @check("hostile.sigterm")
@@ -100,8 +98,7 @@ async def sigterm(plugin: PluginUnderTest) -> None:
     """Sends SIGTERM to an idle process and waits for its end."""
     async with plugin.started() as host:
         host.process.signal(signal.SIGTERM)
-        if not await host.process.exited(plugin.patience.exit_s):
-            raise Failed(f"{plugin.patience.exit_s:g} s after SIGTERM the process still runs")
+        await _require_end(host, "SIGTERM")
 
 
 @check("hostile.exit-without-shutdown")
@@ -109,8 +106,7 @@ async def exit_without_shutdown(plugin: PluginUnderTest) -> None:
     """Sends exit alone to an idle process and waits for its end."""
     async with plugin.started() as host:
         host.tell("exit")
-        if not await host.process.exited(plugin.patience.exit_s):
-            raise Failed(f"{plugin.patience.exit_s:g} s after exit the process still runs")
+        await _require_end(host, "exit")
 
 
 @check("hostile.cleared-environment")
@@ -155,3 +151,9 @@ async def _alive(host: Host, when: str) -> None:
         await host.ask("$/ping")
     except Failed as failed:
         raise Failed(f"{when}: {failed}") from None
+
+
+async def _require_end(host: Host, what: str) -> None:
+    """Raises Failed when the process still runs a while after `what`."""
+    if not await host.process.exited(host.patience.exit_s):
+        raise Failed(f"{host.patience.exit_s:g} s after {what} the process still runs")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from animus_conformance import oracle
-from animus_conformance.checks.manifest import MAJOR_1
+from animus_conformance.checks.manifest import require_current_protocol
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_type
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.profiles import PROFILES
 from animus_conformance.verdict import Failed, Unproven
@@ -20,9 +20,7 @@ async def initialize_has_its_type(plugin: PluginUnderTest) -> None:
         await plugin.shared()
     except Unproven as unproven:
         raise Failed(str(unproven)) from None
-    wrong = oracle.mismatch("plugin#/$defs/InitializeResult", plugin.greeting.result)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, "initialize", plugin.greeting)
 
 
 @check("initialize.agrees-with-the-manifest")
@@ -43,11 +41,7 @@ async def initialize_agrees(plugin: PluginUnderTest) -> None:
 async def initialize_names_a_current_protocol(plugin: PluginUnderTest) -> None:
     """Looks at the major number of protocol_version in the result."""
     host = await plugin.shared()
-    version = host.initialized.get("protocol_version")
-    if not isinstance(version, str):
-        raise Unproven("the result has no protocol_version")
-    if not MAJOR_1.fullmatch(version):
-        raise Failed(f"protocol_version is {version!r}, and a host of 1.x.y ends the connection")
+    require_current_protocol("the result", host.initialized)
 
 
 @check("initialize.accepts-both-minors")

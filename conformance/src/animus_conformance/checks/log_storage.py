@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from animus_conformance.checks.advertising import require_advertised, require_flags
 from animus_conformance.checks.log_storage_entries import Journal, ids_of
 from animus_conformance.checks.log_storage_reading import (
     QUERY,
@@ -37,21 +38,13 @@ async def schema_has_its_type(plugin: PluginUnderTest) -> None:
 async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
     """Compares supports_query and supports_tail with the methods that are advertised."""
     host = await plugin.shared()
-    schema = await host.given(SCHEMA)
-    for flag, method in (("supports_query", QUERY), ("supports_tail", TAIL)):
-        if schema[flag] != (method in plugin.advertised):
-            said = "is" if method in plugin.advertised else "is not"
-            raise Failed(f"{flag} is {json.dumps(schema[flag])}, and {method} {said} among the advertised methods")
+    require_flags(plugin, await host.given(SCHEMA), {"supports_query": QUERY, "supports_tail": TAIL})
 
 
 @check("log-storage.store.is-advertised")
 async def store_is_advertised(plugin: PluginUnderTest) -> None:
     """Looks for log_storage/store among the methods of the manifest and of initialize."""
-    await plugin.shared()
-    if STORE not in plugin.advertised:
-        raise Failed(
-            f"{STORE} is not advertised; advertised are {', '.join(sorted(plugin.advertised)) or 'no methods'}"
-        )
+    await require_advertised(plugin, STORE)
 
 
 @check("log-storage.store.result-has-its-type", method=STORE)

@@ -18,7 +18,16 @@ from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import Host
 
-__all__ = ["matching_all"]
+__all__ = ["BAD_FILTERS", "matching_all"]
+
+BAD_FILTERS: Final[Mapping[str, dict[str, Any]]] = {
+    "by_level": {"min_level": "loud"},
+    "by_source": {"source": "nobody"},
+    "by_target": {"target_glob": 7},
+    "by_glob": {"target_glob": 7},
+    "by_time_range": {"since": "yesterday"},
+}
+"""Params with a wrong value, by the flag that claims the filter."""
 
 _APART_S: Final = 2.0
 _ELSEWHERE: Final = timezone(timedelta(hours=5, minutes=30))

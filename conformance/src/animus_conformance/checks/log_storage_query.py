@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.log_storage_filters import BAD_FILTERS
 from animus_conformance.checks.log_storage_reading import (
     QUERY,
     EndlessPages,
@@ -22,13 +23,6 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
 
 _PAGE: Final = 3
-_BAD_FILTERS: Final[dict[str, dict[str, Any]]] = {
-    "by_level": {"min_level": "loud"},
-    "by_source": {"source": "nobody"},
-    "by_target": {"target_glob": 7},
-    "by_glob": {"target_glob": 7},
-    "by_time_range": {"since": "yesterday"},
-}
 
 
 @check("log-storage.query.result-has-its-type", method=QUERY)
@@ -137,7 +131,7 @@ async def query_refuses_bad_params(plugin: PluginUnderTest) -> None:
     host = await plugin.shared()
     claimed = await claims(plugin, host)
     bad: list[dict[str, Any]] = [{"limit": "many"}, {"limit": -1}]
-    bad += [params for flag, params in _BAD_FILTERS.items() if claimed.get(flag)]
+    bad += [params for flag, params in BAD_FILTERS.items() if claimed.get(flag)]
     for params in bad:
         reply = await host.ask(QUERY, params)
         if reply.code != -32602:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Final
 
 from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.replies import given_reply
 from animus_conformance.plugin_under_test import PluginUnderTest
-from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.verdict import NotAdvertised, Unproven
 from animus_conformance.wire.host import REFUSALS, Host, Told
 
 __all__ = [
@@ -155,12 +156,7 @@ async def tailing(plugin: PluginUnderTest, host: Host, **query: Any) -> AsyncIte
 async def _opened(plugin: PluginUnderTest, host: Host, query: Mapping[str, Any]) -> Tail:
     after = len(host.told)  # an event may come before the reply
     request_id = host.send(TAIL, plugin.params(TAIL, **query))
-    try:
-        reply = await host.reply(request_id)
-    except Failed as failed:
-        raise Unproven(f"first {failed}") from None
-    if reply.error is not None:
-        raise Unproven(f"first {TAIL} was refused: {reply}")
+    await given_reply(host, request_id, TAIL)
     return Tail(host, request_id, after)
 
 

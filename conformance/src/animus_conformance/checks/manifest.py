@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from animus_conformance import oracle
 from animus_conformance.checks.registry import check
@@ -12,9 +13,9 @@ from animus_conformance.manifest_probe import MAX_MANIFEST_BYTES, probe_manifest
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
 
-__all__ = ["MAJOR_1"]
+__all__ = ["require_current_protocol"]
 
-MAJOR_1: Final = re.compile(r"1\.\d+\.\d+([-+].*)?")
+_MAJOR_1: Final = re.compile(r"1\.\d+\.\d+([-+].*)?")
 
 
 @check("manifest.prints-one-object")
@@ -29,7 +30,7 @@ async def prints_one_object(plugin: PluginUnderTest) -> None:
     if probe.exit_code != 0:
         raise Failed(f"--manifest ended with {probe.exit_code}; stderr: {stderr}")
     try:
-        value = json.loads(probe.output)
+        value = probe.value()
     except ValueError as error:
         raise Failed(f"--manifest printed no JSON ({error}): {probe.output[:200]!r}") from error
     if not isinstance(value, dict):
@@ -49,11 +50,7 @@ async def has_its_fields(plugin: PluginUnderTest) -> None:
 async def names_a_current_protocol(plugin: PluginUnderTest) -> None:
     """Looks at the major number of protocol_version."""
     _require_a_manifest(plugin)
-    version = plugin.manifest.get("protocol_version")
-    if not isinstance(version, str):
-        raise Unproven("the manifest has no protocol_version")
-    if not MAJOR_1.fullmatch(version):
-        raise Failed(f"protocol_version is {version!r}, and hosts speak 1.x.y")
+    require_current_protocol("the manifest", plugin.manifest)
 
 
 @check("manifest.is-of-this-kind")
@@ -74,8 +71,19 @@ async def is_stable(plugin: PluginUnderTest) -> None:
     _require_a_manifest(plugin)
     project = await plugin.project()
     again = await probe_manifest(plugin.command, project, plugin.environment(project), plugin.patience.manifest_s)
+    if again.exit_code is None:
+        raise Unproven(f"the second time --manifest did not end within {plugin.patience.manifest_s:g} s")
     if again.manifest != plugin.manifest:
         raise Failed(f"the second time it said {json.dumps(again.manifest):.300}")
+
+
+def require_current_protocol(where: str, told: Mapping[str, Any]) -> None:
+    """Raises Failed for a protocol_version of another major number, and Unproven where there is none."""
+    version = told.get("protocol_version")
+    if not isinstance(version, str):
+        raise Unproven(f"{where} has no protocol_version")
+    if not _MAJOR_1.fullmatch(version):
+        raise Failed(f"protocol_version is {version!r}, and hosts speak 1.x.y")
 
 
 def _require_a_manifest(plugin: PluginUnderTest) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from animus_conformance.checks.advertising import require_advertised, require_flags
 from animus_conformance.checks.registry import check
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed
@@ -47,19 +48,13 @@ async def schema_has_its_type(plugin: PluginUnderTest) -> None:
 async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
     """Compares supports_flush with the methods that are advertised."""
     host = await plugin.shared()
-    claimed = (await host.given(_SCHEMA))["supports_flush"]
-    if claimed != (_FLUSH in plugin.advertised):
-        said = "is" if _FLUSH in plugin.advertised else "is not"
-        raise Failed(f"supports_flush is {json.dumps(claimed)}, and {_FLUSH} {said} among the advertised methods")
+    require_flags(plugin, await host.given(_SCHEMA), {"supports_flush": _FLUSH})
 
 
 @check("notifier.notify.is-advertised")
 async def notify_is_advertised(plugin: PluginUnderTest) -> None:
     """Looks for notifier/notify among the methods of the manifest and of initialize."""
-    await plugin.shared()
-    if _NOTIFY not in plugin.advertised:
-        told = ", ".join(sorted(plugin.advertised)) or "no methods"
-        raise Failed(f"{_NOTIFY} is not advertised; advertised are {told}")
+    await require_advertised(plugin, _NOTIFY)
 
 
 @check("notifier.notify.result-has-its-type", method=_NOTIFY)
@@ -86,7 +81,7 @@ async def notify_takes_unknown_types(plugin: PluginUnderTest) -> None:
     host = await plugin.shared()
     await _require_ordinary(plugin, host)
     for event_type in ("conformance-unheard-of", "vendor.x/new_thing", "größe-geändert"):
-        await host.result(_NOTIFY, _params(plugin, _event(host.project, event_type=event_type)))
+        await _taken(plugin, host, f"the event_type {event_type}", _event(host.project, event_type=event_type))
 
 
 @check("notifier.notify.any-data", method=_NOTIFY)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.checks.provider_session import LASTING, Provider, Session, require_served, succeeded
+from animus_conformance.checks.provider_session import LASTING, Provider, Session, succeeded
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import Reply
@@ -32,14 +33,12 @@ async def result_has_its_type(plugin: PluginUnderTest) -> None:
     session = await provider.running()
     reply = await provider.host.ask("agent/cancel", {"session_id": session.id})
     end = await session.ended_within(plugin.patience.answer_s)
-    require_served(reply)
+    require_served("agent/cancel", reply)
     if reply.error is not None:
         if end is not None:
             provider.require_early_end(end)
         raise Failed(f"agent/cancel of a running session was refused: {reply}")
-    wrong = oracle.mismatch("provider#/$defs/AgentCancelResponse", reply.result)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, "agent/cancel", reply)
 
 
 @check("provider.cancel.names-its-session", method="agent/cancel")

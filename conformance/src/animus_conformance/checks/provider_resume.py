@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from animus_conformance import oracle
-from animus_conformance.checks.provider_session import LASTING, Provider, Session, require_served
+from animus_conformance.checks.provider_session import LASTING, Provider, Session
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import Reply, Told
@@ -18,12 +18,10 @@ _BAD_PARAMS = -32602
 async def result_has_its_type(plugin: PluginUnderTest) -> None:
     """Runs a session, resumes it, and holds the result against AgentRunResponse."""
     reply = await (await _resumed(await Provider.shared(plugin))).reply()
-    require_served(reply)
+    require_served("agent/resume", reply)
     if reply.error is not None:
         raise Failed(f"agent/resume of a session that has come to its end was refused: {reply}")
-    wrong = oracle.mismatch("provider#/$defs/AgentRunResponse", reply.result)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, "agent/resume", reply)
 
 
 @check("provider.resume.keeps-session-id", method="agent/resume")
@@ -61,7 +59,7 @@ async def in_a_new_process(plugin: PluginUnderTest) -> None:
 async def unknown_session(plugin: PluginUnderTest) -> None:
     """Resumes a session that never was."""
     reply = await (await Provider.shared(plugin)).resume(str(uuid.uuid4())).reply()
-    require_served(reply)
+    require_served("agent/resume", reply)
     if reply.code != _BAD_PARAMS:
         raise Failed(f"agent/resume of a session that nobody began got {reply}, and not the error {_BAD_PARAMS}")
 

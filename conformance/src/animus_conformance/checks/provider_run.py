@@ -7,17 +7,16 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from animus_conformance import oracle
 from animus_conformance.checks.provider_session import (
     LASTING,
     WORKING_DIRECTORY,
     Provider,
     Session,
     joined_output,
-    require_served,
     succeeded,
 )
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import REFUSALS, Reply
@@ -44,12 +43,10 @@ async def is_offered(plugin: PluginUnderTest) -> None:
 async def result_has_its_type(plugin: PluginUnderTest) -> None:
     """Runs an ordinary prompt and holds the result against AgentRunResponse."""
     reply = await (await Provider.shared(plugin)).run().reply()
-    require_served(reply)
+    require_served("agent/run", reply)
     if reply.error is not None:
         raise Failed(f'agent/run was refused: {reply}. What it needs to run may be given in [params."agent/run"]')
-    wrong = oracle.mismatch("provider#/$defs/AgentRunResponse", reply.result)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, "agent/run", reply)
 
 
 @check("provider.run.keeps-session-id", method="agent/run")
@@ -237,7 +234,7 @@ async def _refuses_without(plugin: PluginUnderTest, name: str) -> None:
     params = provider.params()
     del params[name]
     reply = await provider.begin("agent/run", params).reply()
-    require_served(reply)
+    require_served("agent/run", reply)
     if reply.code != _BAD_PARAMS:
         raise Failed(f"agent/run without {name} got {reply}, and not the error {_BAD_PARAMS}")
 

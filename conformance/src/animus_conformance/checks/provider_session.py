@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_conformance import oracle
+from animus_conformance.checks.replies import given_reply
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Reply, Told
+from animus_conformance.wire.host import Host, Reply, Told
 
 __all__ = [
     "LASTING",
@@ -27,7 +28,6 @@ __all__ = [
     "Provider",
     "Session",
     "joined_output",
-    "require_served",
     "succeeded",
 ]
 
@@ -79,12 +79,7 @@ class Session:
 
     async def given(self) -> tuple[Mapping[str, Any], Reply]:
         """The result, an AgentRunResponse, and its reply. Raises Unproven for anything else."""
-        try:
-            reply = await self.reply()
-        except Failed as failed:
-            raise Unproven(f"first {failed}") from None
-        if reply.error is not None:
-            raise Unproven(f"first a run was refused: {reply}")
+        reply = await given_reply(self.host, self.request_id, "a run", self._run_s)
         wrong = oracle.mismatch(_RESPONSE, reply.result)
         if wrong is not None:
             raise Unproven(f"the result of a run has not the protocol's type ({wrong})")
@@ -186,12 +181,6 @@ class Provider:
         """Raises Unproven when a run may have ended by itself, because nobody named a prompt that lasts."""
         if succeeded(reply) and not self.lasts:
             raise Unproven(_ENDED_EARLY)
-
-
-def require_served(reply: Reply) -> None:
-    """Raises Unproven when the method was refused as unknown: that is for the audit to say."""
-    if reply.code in REFUSALS:
-        raise Unproven(f"it is advertised and refused: {reply}")
 
 
 def succeeded(reply: Reply) -> bool:

@@ -18,7 +18,7 @@ from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.requirements.manifest import Requirement, requirements
 from animus_conformance.verdict import Level
 
-__all__ = ["Check", "check", "checks", "checks_for"]
+__all__ = ["Check", "CheckFunction", "check", "checks", "checks_for"]
 
 CheckFunction = Callable[[PluginUnderTest], Awaitable[None]]
 

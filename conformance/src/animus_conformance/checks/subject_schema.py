@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from animus_conformance.checks.advertising import require_flags
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.subject_backend import Backend
 from animus_conformance.plugin_under_test import PluginUnderTest
@@ -28,12 +29,8 @@ async def schema_kinds(plugin: PluginUnderTest) -> None:
 async def schema_flags(plugin: PluginUnderTest) -> None:
     """Compares supports_create, supports_watch and supports_delete with the advertised methods."""
     backend = await Backend.shared(plugin)
-    schema = await backend.given("schema")
-    for verb in ("create", "watch", "delete"):
-        flag, offered = schema.get(f"supports_{verb}"), backend.offers(verb)
-        if flag is not None and flag != offered:
-            told = "is advertised" if offered else "is not advertised"
-            raise Failed(f"supports_{verb} is {str(flag).lower()}, and {backend.method(verb)} {told}")
+    methods = {f"supports_{verb}": f"subject/{verb}" for verb in ("create", "watch", "delete")}
+    require_flags(plugin, await backend.given("schema"), methods)
 
 
 @check("subject.schema.pagination-flag", method="subject/schema")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+from collections.abc import Awaitable, Callable
 
-from animus_conformance.checks.registry import check
+from animus_conformance.checks.registry import CheckFunction, check
 from animus_conformance.checks.subject_backend import NOT_SERVED, Backend
 from animus_conformance.checks.subject_stream import (
     CHANGED,
     SHOWN,
+    Change,
     Watch,
     ask_to_watch,
     changes_of,
@@ -20,6 +23,19 @@ from animus_conformance.checks.subject_stream import (
 )
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+
+
+def _after_each_change(look: Callable[[Watch, Change], Awaitable[None]]) -> CheckFunction:
+    """A check that opens a watch, makes every change that is served, and looks at what is told of each."""
+
+    @functools.wraps(look)
+    async def check_each(plugin: PluginUnderTest) -> None:
+        backend = await Backend.shared(plugin)
+        async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+            async for change in changes:
+                await look(watch, change)
+
+    return check_each
 
 
 @check("subject.watch.has-its-type", method="subject/watch")
@@ -34,64 +50,54 @@ async def watch_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.watch.tells-every-change", method="subject/watch")
-async def tells_every_change(plugin: PluginUnderTest) -> None:
+@_after_each_change
+async def tells_every_change(watch: Watch, change: Change) -> None:
     """Creates, updates, moves and deletes a subject, whichever is served, and waits for an event each time."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
-        async for change in changes:
-            if await watch.told(change.subject) is None:
-                raise Failed(f"after {change.what} of {change.subject['id']} no {CHANGED} came")
+    if await watch.told(change.subject) is None:
+        raise Failed(f"after {change.what} of {change.subject['id']} no {CHANGED} came")
 
 
 @check("subject.watch.events-have-their-type", method="subject/watch")
-async def events_have_their_type(plugin: PluginUnderTest) -> None:
+@_after_each_change
+async def events_have_their_type(watch: Watch, change: Change) -> None:
     """Holds the event after each change against SubjectChangedParams."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
-        async for change in changes:
-            params = await watch.told(change.subject)
-            if params is None:
-                raise Unproven(f"nothing was told after {change.what}")
-            wrong = watch.mismatch(params)
-            if wrong is not None:
-                raise Failed(f"{CHANGED} after {change.what}: {wrong}")
+    params = await watch.told(change.subject)
+    if params is None:
+        raise Unproven(f"nothing was told after {change.what}")
+    wrong = watch.mismatch(params)
+    if wrong is not None:
+        raise Failed(f"{CHANGED} after {change.what}: {wrong}")
 
 
 @check("subject.watch.event-ids", method="subject/watch")
-async def event_ids(plugin: PluginUnderTest) -> None:
+@_after_each_change
+async def event_ids(watch: Watch, change: Change) -> None:
     """Compares the id of the event after each change with the watch's and the subject's."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
-        async for change in changes:
-            params = await watch.event(change)
-            if await watch.told(change.subject, is_for(watch.id)) is None:
-                known = f"the watch's is {watch.id}, the subject's {params['subject']['id']!r}"
-                raise Failed(f"{CHANGED} after {change.what} has the id {params['id']!r}; {known}")
+    params = await watch.event(change)
+    if await watch.told(change.subject, is_for(watch.id)) is None:
+        known = f"the watch's is {watch.id}, the subject's {params['subject']['id']!r}"
+        raise Failed(f"{CHANGED} after {change.what} has the id {params['id']!r}; {known}")
 
 
 @check("subject.watch.change-kinds", method="subject/watch")
-async def change_kinds(plugin: PluginUnderTest) -> None:
+@_after_each_change
+async def change_kinds(watch: Watch, change: Change) -> None:
     """Waits for an event with the right change_kind after each change."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
-        async for change in changes:
-            first = await watch.event(change)
-            if await watch.told(change.subject, named(change.kinds)) is None:
-                wanted = " or ".join(sorted(change.kinds))
-                raise Failed(f"after {change.what} the change_kind is {first['change_kind']!r}, and not {wanted}")
+    first = await watch.event(change)
+    if await watch.told(change.subject, named(change.kinds)) is None:
+        wanted = " or ".join(sorted(change.kinds))
+        raise Failed(f"after {change.what} the change_kind is {first['change_kind']!r}, and not {wanted}")
 
 
 @check("subject.watch.subject-is-current", method="subject/watch")
-async def subject_is_current(plugin: PluginUnderTest) -> None:
+@_after_each_change
+async def subject_is_current(watch: Watch, change: Change) -> None:
     """Waits for an event that shows the subject as get shows it after each change."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
-        async for change in changes:
-            first = await watch.event(change)
-            now = await backend.look(first["subject"]["id"]) if change.is_outside else change.subject
-            if await watch.told(now, showing([now])) is None:
-                shown, wanted = ({name: one.get(name) for name in SHOWN} for one in (first["subject"], now))
-                raise Failed(f"after {change.what} the subject is {wanted}, and {CHANGED} shows {shown}")
+    first = await watch.event(change)
+    now = await watch.backend.look(first["subject"]["id"]) if change.is_outside else change.subject
+    if await watch.told(now, showing([now])) is None:
+        shown, wanted = ({name: one.get(name) for name in SHOWN} for one in (first["subject"], now))
+        raise Failed(f"after {change.what} the subject is {wanted}, and {CHANGED} shows {shown}")
 
 
 @check("subject.watch.filter", method="subject/watch")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from animus_conformance import oracle
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.checks.transport_listening import (
-    INFO,
     LOOPBACK,
     SCHEMA,
     SHUTDOWN,
@@ -19,7 +18,6 @@ from animus_conformance.checks.transport_listening import (
     info_in,
     is_reachable,
     reached,
-    require_served,
     shared_opened,
 )
 from animus_conformance.control.fake_daemon import FakeDaemon
@@ -68,13 +66,10 @@ async def start_has_its_type(plugin: PluginUnderTest) -> None:
     transport = await shared_opened(plugin)
     if transport.reply is None:
         raise Failed(transport.trouble)
-    require_served(transport.reply)
+    require_served(START, transport.reply)
     if transport.reply.error is not None:
         raise Failed(f"{START} for a free port of {LOOPBACK} was refused: {transport.reply}")
-    wrong = oracle.mismatch(INFO, transport.reply.result)
-    if wrong is not None:
-        plugin.observed.mistyped.add(START)
-        raise Failed(f"the result of {START} has not the protocol's type ({wrong})")
+    require_type(plugin, START, transport.reply)
 
 
 @check("transport.start.listens", method=START)
@@ -114,7 +109,7 @@ async def port_0(plugin: PluginUnderTest) -> None:
     """Asks for port 0 and looks for a real port in bound_addr."""
     async with FakeDaemon.running() as daemon, plugin.started() as host:
         reply = await given_start(plugin, host, daemon, bind_addr=f"{LOOPBACK}:0")
-        require_served(reply)
+        require_served(START, reply)
         if reply.error is not None:
             raise Failed(f"with bind_addr {LOOPBACK}:0, {START} was refused: {reply}")
         address = address_in(info_in(reply))
@@ -161,7 +156,7 @@ async def _own_start(
         reply = await host.ask(START, own, within_s=plugin.patience.start_s)
     except Failed as failed:
         raise trouble(str(failed)) from None
-    require_served(reply)
+    require_served(START, reply)
     if reply.category == "address_in_use":
         raise Unproven(f"somebody else has the address that it takes by itself: {reply}")
     if reply.error is not None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import given_reply
 from animus_conformance.checks.transport_listening import (
     SHUTDOWN,
     SHUTDOWN_S,
@@ -134,12 +135,7 @@ async def ends_by_sigterm(plugin: PluginUnderTest) -> None:
 
 
 async def _given_shutdown(host: Host) -> None:
-    try:
-        reply = await host.ask(SHUTDOWN, within_s=SHUTDOWN_S)
-    except Failed as failed:
-        raise Unproven(f"first {failed}") from None
-    if reply.error is not None:
-        raise Unproven(f"first {SHUTDOWN} was refused: {reply}")
+    await given_reply(host, host.send(SHUTDOWN), SHUTDOWN, SHUTDOWN_S)
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,7 @@ from animus_conformance import oracle
 from animus_conformance.control.fake_daemon import FakeDaemon
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Reply
+from animus_conformance.wire.host import Host, Reply
 from animus_conformance.wire.http import Address, read_address
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "listening",
     "opened",
     "reached",
-    "require_served",
     "shared_listening",
     "shared_opened",
     "start",
@@ -141,12 +140,6 @@ async def given_start(plugin: PluginUnderTest, host: Host, daemon: FakeDaemon, *
         return await start(plugin, host, daemon.path, **ours)
     except Failed as failed:
         raise Unproven(f"first {failed}") from None
-
-
-def require_served(reply: Reply) -> None:
-    """An advertised method that is refused as unknown is the audit's business. Raises Unproven."""
-    if reply.code in REFUSALS:
-        raise Unproven(f"{START} is advertised and refused: {reply}")
 
 
 def info_in(reply: Reply) -> Mapping[str, Any]:

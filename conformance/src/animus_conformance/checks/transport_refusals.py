@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served
 from animus_conformance.checks.transport_listening import (
     LOOPBACK,
     SHUTDOWN,
@@ -19,7 +20,6 @@ from animus_conformance.checks.transport_listening import (
     info_in,
     is_reachable,
     listening,
-    require_served,
     shared_listening,
     start,
 )
@@ -54,7 +54,7 @@ async def names_a_taken_address(plugin: PluginUnderTest) -> None:
         with _listener() as sock:
             taken = Address(LOOPBACK, sock.getsockname()[1])
             reply = await given_start(plugin, host, daemon, bind_addr=str(taken))
-            require_served(reply)
+            require_served(START, reply)
         told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
         if told is not None and told.port == taken.port:
             raise Unproven(f"it claims to listen on {taken}, where somebody else listens")
@@ -79,7 +79,7 @@ async def bad_params(plugin: PluginUnderTest) -> None:
         wrong: tuple[dict[str, Any], ...] = ({"control_socket_path": 7}, {"project_root": [1]}, {"bind_addr": 8080})
         for params in wrong:
             reply = await start(plugin, host, daemon.path, **params)
-            require_served(reply)
+            require_served(START, reply)
             if reply.code != -32602:
                 raise Failed(f"with {params}, {START} got {reply}, and not the error -32602")
 

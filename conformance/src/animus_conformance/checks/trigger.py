@@ -9,13 +9,13 @@ import json
 from collections import Counter
 from typing import Any
 
-from animus_conformance import oracle
+from animus_conformance.checks.advertising import require_advertised
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.checks.trigger_lives import lives_of
-from animus_conformance.checks.trigger_stream import ACK, EVENT, SCHEMA, WATCH, wrong_type
+from animus_conformance.checks.trigger_stream import ACK, EVENT, SCHEMA, WATCH, event_mismatch, require_answer
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import REFUSALS
 
 _HOW_TO_CONFIGURE = 'conformance.toml: [params."trigger/watch"] config = {triggers = [{id = "…", config = {…}}]}'
 
@@ -39,10 +39,7 @@ async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
 @check("trigger.watch.is-advertised")
 async def watch_is_advertised(plugin: PluginUnderTest) -> None:
     """Looks for trigger/watch among the methods of the manifest and of initialize."""
-    await plugin.shared()
-    if WATCH not in plugin.advertised:
-        told = ", ".join(sorted(plugin.advertised)) or "no methods"
-        raise Failed(f"{WATCH} is not advertised; advertised are {told}")
+    await require_advertised(plugin, WATCH)
 
 
 @check("trigger.watch.result-has-its-type", method=WATCH)
@@ -50,15 +47,13 @@ async def watch_has_its_type(plugin: PluginUnderTest) -> None:
     """Watches with the configuration of the settings and holds the result against Watching."""
     lives = await lives_of(plugin)
     reply = lives.given(lives.opening)
-    if reply.code in REFUSALS:
-        raise Unproven(f"{WATCH} is advertised and refused: {reply}")
+    require_answer(reply, f"{WATCH} as the settings configure it")
+    require_served(WATCH, reply)
     if reply.code == -32602 and "config" not in plugin.params(WATCH):
         raise Unproven(f"it does not watch without a configuration ({reply}): give it one in {_HOW_TO_CONFIGURE}")
     if reply.error is not None:
         raise Failed(f"{WATCH} was refused: {reply}")
-    wrong = wrong_type(plugin, WATCH, reply)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, WATCH, reply)
 
 
 @check("trigger.watch.silent-without-cause", method=WATCH)
@@ -88,7 +83,7 @@ async def event_has_its_type(plugin: PluginUnderTest) -> None:
     lives = await lives_of(plugin)
     events = [told.params for host in lives.hosts for told in host.told if told.method == EVENT]
     for params in events or lives.given(None):
-        wrong = oracle.mismatch("trigger#/$defs/TriggerEventParams", params)
+        wrong = event_mismatch(params)
         if wrong is not None:
             raise Failed(f"the params of an event have not the protocol's type ({wrong}): {json.dumps(params):.300}")
 

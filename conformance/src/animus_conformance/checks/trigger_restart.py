@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.checks.trigger_lives import Lives, lives_of
-from animus_conformance.checks.trigger_stream import ACK, WATCH, Event, ack_params, answer, wrong_type
+from animus_conformance.checks.trigger_stream import ACK, WATCH, Event, ack_params, answer, require_answer
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import REFUSALS, Reply
+from animus_conformance.wire.host import Reply
 
 _BY_NOTIFICATION, _BY_REQUEST, _LEFT = range(3)
 
@@ -72,10 +73,7 @@ async def ids_stay_unique(plugin: PluginUnderTest) -> None:
 @check("trigger.ack.result-has-its-type", method=ACK)
 async def ack_has_its_type(plugin: PluginUnderTest) -> None:
     """Acknowledges an event by a request and holds the result against TriggerAckResult."""
-    reply = await _ack_reply(plugin)
-    wrong = wrong_type(plugin, ACK, reply)
-    if wrong is not None:
-        raise Failed(wrong)
+    require_type(plugin, ACK, await _ack_reply(plugin))
 
 
 @check("trigger.ack.names-its-event", method=ACK)
@@ -99,18 +97,13 @@ async def ack_twice(plugin: PluginUnderTest) -> None:
     await _ack_reply_given(plugin)
     lives = await lives_of(plugin)
     for reply in (lives.given(lives.ack_again_reply), lives.given(lives.ping_reply)):
-        if reply.error is not None and reply.code is None:
-            raise Failed(f"after a second acknowledgement of one event {reply.error['message']}")
+        require_answer(reply, "after a second acknowledgement of one event")
 
 
 @check("trigger.ack.is-final", method=ACK)
 async def ack_is_final(plugin: PluginUnderTest) -> None:
     """Looks in the second process for an event that was acknowledged in the first, by a notification."""
-    lives = await _acknowledged(plugin)
-    done = lives.event(_BY_NOTIFICATION)
-    if done.event_id in _ids(lives.given(lives.told_again)):
-        raise Failed(f"the event {done.event_id!r} was acknowledged by a notification, and is told after a restart")
-    _require_no_strangers(lives)
+    _require_done(await _acknowledged(plugin), _BY_NOTIFICATION, "a notification")
 
 
 @check("trigger.ack.request-counts", method=ACK)
@@ -118,10 +111,7 @@ async def ack_request_counts(plugin: PluginUnderTest) -> None:
     """Looks in the second process for an event that was acknowledged in the first, by a request."""
     lives = await _acknowledged(plugin)
     _require_not(lives, _BY_NOTIFICATION)
-    done = lives.event(_BY_REQUEST)
-    if done.event_id in _ids(lives.given(lives.told_again)):
-        raise Failed(f"the event {done.event_id!r} was acknowledged by a request, and is told after a restart")
-    _require_no_strangers(lives)
+    _require_done(lives, _BY_REQUEST, "a request")
 
 
 @check("trigger.ack.survives-a-kill", method=ACK)
@@ -145,8 +135,7 @@ async def ack_of_an_unknown_event(plugin: PluginUnderTest) -> None:
         params = ack_params(plugin, event_id)
         host.tell(ACK, params)
         reply = await answer(host, ACK, params)
-        if reply.error is not None and reply.code is None:
-            raise Failed(f"{ACK} of an unknown event: {reply.error['message']}")
+        require_answer(reply, f"{ACK} of an unknown event")
         await host.ask("$/ping")
 
 
@@ -160,8 +149,16 @@ def _require_no_strangers(lives: Lives) -> None:
         raise Unproven(f"after a restart unknown events are told, the first with id {lives.strangers[0].event_id!r}")
 
 
+def _require_done(lives: Lives, number: int, how: str) -> None:
+    """Raises Failed when an event that was acknowledged in the first process is told in the second."""
+    done = lives.event(number)
+    if done.event_id in _ids(lives.given(lives.told_again)):
+        raise Failed(f"the event {done.event_id!r} was acknowledged by {how}, and is told after a restart")
+    _require_no_strangers(lives)
+
+
 def _require_not(lives: Lives, number: int) -> None:
-    """Raises Unproven when an event that was acknowledged in the first process is told in the second."""
+    """The same where that is not the point. Raises Unproven."""
     if lives.event(number).event_id in _ids(lives.given(lives.told_again)):
         raise Unproven("events come back after a restart though they were acknowledged in another way")
 
@@ -177,8 +174,8 @@ async def _ack_reply(plugin: PluginUnderTest) -> Reply:
     """The answer to an acknowledgement by request. Raises Failed when it was refused."""
     lives = await lives_of(plugin)
     reply = lives.given(lives.ack_reply)
-    if reply.code in REFUSALS:
-        raise Unproven(f"{ACK} is advertised and refused: {reply}")
+    require_answer(reply, f"{ACK} of an event that was told")
+    require_served(ACK, reply)
     if reply.error is not None:
         raise Failed(f"{ACK} of an event that was told got {reply}")
     return reply

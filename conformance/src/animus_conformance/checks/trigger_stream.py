@@ -26,7 +26,9 @@ __all__ = [
     "ack_params",
     "answer",
     "caused",
-    "wrong_type",
+    "event_mismatch",
+    "no_answer",
+    "require_answer",
 ]
 
 WATCH: Final = "trigger/watch"
@@ -34,7 +36,9 @@ ACK: Final = "trigger/ack"
 SCHEMA: Final = "trigger/schema"
 EVENT: Final = "trigger/event"
 
-_EVENT_TYPE: Final = "trigger#/$defs/TriggerEventParams"
+_TYPES: Final = "trigger#/$defs/"
+_EVENT_TYPE: Final = f"{_TYPES}TriggerEventParams"
+_NO_ANSWER: Final = "no_answer"
 _STATUS: Final = "accepted"
 
 
@@ -143,18 +147,30 @@ async def caused(plugin: PluginUnderTest, stream: Stream, known: Mapping[str, Ev
 
 
 async def answer(host: Host, method: str, params: Mapping[str, Any]) -> Reply:
-    """The answer to a request; where none comes, an error without a code that says so."""
+    """The answer to a request; where none comes, one of which `no_answer` tells why."""
     return await _reply(host, host.send(method, params))
 
 
-def wrong_type(plugin: PluginUnderTest, method: str, reply: Reply) -> str | None:
-    """How a result is not of the type of `method`; whoever looks at results later in the run need not say it again."""
-    types = oracle.method_types(method)
-    wrong = None if types is None or types.result is None else oracle.mismatch(types.result, reply.result)
-    if wrong is None:
-        return None
-    plugin.observed.mistyped.add(method)
-    return f"the result of {method} has not the protocol's type ({wrong})"
+def no_answer(reply: Reply) -> str | None:
+    """Why a request got no answer at all; None when it got one, even an error that says nothing."""
+    return None if reply.error is None else reply.error.get(_NO_ANSWER)
+
+
+def require_answer(reply: Reply, what: str) -> None:
+    """Raises Failed when a request got no answer at all."""
+    trouble = no_answer(reply)
+    if trouble is not None:
+        raise Failed(f"{what}: {trouble}")
+
+
+def event_mismatch(params: Any) -> str | None:
+    """How the params of `trigger/event` differ from the protocol's type, or of its forms the one that they resemble."""
+    wrong = oracle.mismatch(_EVENT_TYPE, params)
+    if wrong is None or not isinstance(params, Mapping):
+        return wrong
+    resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("TriggerEvent", "event_id")
+    form = next((form for form, member in resembled if params.get(member) is not None), "LegacyTriggerEvent")
+    return oracle.mismatch(_TYPES + form, params) or wrong
 
 
 def ack_params(plugin: PluginUnderTest, event_id: str) -> dict[str, Any]:
@@ -166,7 +182,7 @@ async def _reply(host: Host, request_id: int) -> Reply:
     try:
         return await host.reply(request_id)
     except Failed as failed:
-        return Reply(None, {"code": None, "message": str(failed)}, len(host.told))
+        return Reply(None, {_NO_ANSWER: str(failed)}, len(host.told))
 
 
 def _is_failure(params: Any) -> bool:

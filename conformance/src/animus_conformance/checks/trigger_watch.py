@@ -7,11 +7,12 @@ from collections import Counter
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_served
 from animus_conformance.checks.trigger_lives import Lives, lives_of
-from animus_conformance.checks.trigger_stream import WATCH, Caused, Stream, caused
+from animus_conformance.checks.trigger_stream import WATCH, Caused, Stream, caused, no_answer, require_answer
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Reply
+from animus_conformance.wire.host import Host, Reply
 
 _BAD_CONFIGS: Final[tuple[Any, ...]] = (7, {"triggers": "all of them"})
 _UNKNOWN_CURSORS: Final[tuple[Any, ...]] = ("a-cursor-of-another-year", 7, {"uid": 17, "folder": None})
@@ -28,7 +29,7 @@ async def second_watch(plugin: PluginUnderTest) -> None:
     async with plugin.started() as host:
         await Stream.open(plugin, host)
         second = await Stream.ask(plugin, host)
-        _require_answer(second.reply, "a second watch on the same connection")
+        _require_served_answer(second.reply, "a second watch on the same connection")
         await _alive(host, "after a second watch")
 
 
@@ -43,8 +44,8 @@ async def second_watch_leaves_one(plugin: PluginUnderTest) -> None:
     async with plugin.started() as host:
         stream = await Stream.open(plugin, host)
         answered = (await Stream.ask(plugin, host)).reply
-        if answered.error is not None and answered.code is None:
-            raise Unproven(f"a second watch: {answered.error['message']}")
+        if no_answer(answered) is not None:
+            raise Unproven(f"a second watch: {no_answer(answered)}")
         now = "was opened" if answered.error is None else "was refused"
         news = await _caused(plugin, stream)
         if news.event is None:
@@ -78,12 +79,12 @@ async def cancel_ends_it(plugin: PluginUnderTest) -> None:
 @check("trigger.watch.bad-config", method=WATCH)
 async def refuses_bad_config(plugin: PluginUnderTest) -> None:
     """Watches with configurations of other types, each in a process of its own, then asks for $/ping."""
-    await _require_served(plugin)
+    await _require_opened(plugin)
     for config in _BAD_CONFIGS:
         async with plugin.started() as host:
             stream = await Stream.ask(plugin, host, config=config)
             what = f"{WATCH} with the configuration {json.dumps(config)}"
-            _require_answer(stream.reply, what)
+            _require_served_answer(stream.reply, what)
             if stream.reply.error is not None and stream.reply.code != -32602:
                 raise Failed(f"{what} got {stream.reply}, and not the error -32602")
             reads = "config" in plugin.params(WATCH)  # others may have no use for a configuration
@@ -95,13 +96,13 @@ async def refuses_bad_config(plugin: PluginUnderTest) -> None:
 @check("trigger.watch.unknown-cursor", method=WATCH)
 async def unknown_cursor(plugin: PluginUnderTest) -> None:
     """Watches with cursors that were never given out; after a refusal it watches without one."""
-    await _require_served(plugin)
+    await _require_opened(plugin)
     async with plugin.started() as host:
         is_open = False
         for cursor in _UNKNOWN_CURSORS:
             what = f"{WATCH} with the cursor {json.dumps(cursor)}"
             reply = (await Stream.ask(plugin, host, cursor=cursor)).reply
-            _require_answer(reply, what)
+            _require_served_answer(reply, what)
             await _alive(host, f"after {what}")
             is_open = is_open or reply.error is None
         if not is_open:
@@ -113,7 +114,7 @@ async def unknown_cursor(plugin: PluginUnderTest) -> None:
 @check("trigger.watch.foreign-triggers", method=WATCH)
 async def passes_over_foreign_triggers(plugin: PluginUnderTest) -> None:
     """Adds the trigger of a timetable to the configuration, watches, and makes something happen."""
-    await _require_served(plugin)
+    await _require_opened(plugin)
     own = plugin.params(WATCH).get("config", {"triggers": []})
     if not isinstance(own, dict) or not isinstance(own.get("triggers"), list):
         raise Unproven(
@@ -139,7 +140,7 @@ def _require_no_surprises(lives: Lives) -> None:
         raise Unproven("events come though nothing has happened")
 
 
-async def _require_served(plugin: PluginUnderTest) -> None:
+async def _require_opened(plugin: PluginUnderTest) -> None:
     """Raises Unproven when an ordinary watch is not opened."""
     lives = await lives_of(plugin)
     opening = lives.given(lives.opening)
@@ -147,11 +148,9 @@ async def _require_served(plugin: PluginUnderTest) -> None:
         raise Unproven(f"first {WATCH} was refused: {opening}")
 
 
-def _require_answer(reply: Reply, what: str) -> None:
-    if reply.code in REFUSALS:
-        raise Unproven(f"{WATCH} is advertised and refused: {reply}")
-    if reply.error is not None and reply.code is None:
-        raise Failed(f"{what}: {reply.error['message']}")
+def _require_served_answer(reply: Reply, what: str) -> None:
+    require_answer(reply, what)
+    require_served(WATCH, reply)
 
 
 async def _alive(host: Host, when: str) -> None:

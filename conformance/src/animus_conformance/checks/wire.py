@@ -27,7 +27,7 @@ def _observed(requirement_id: str, how: str) -> None:
             await host.ask("$/ping")
         found = plugin.observed.violations.of(requirement_id)
         if found:
-            raise Failed("; ".join(found))
+            raise Failed("; ".join(map(str, found)))
 
     look.__doc__ = how
     check(requirement_id)(look)
@@ -45,4 +45,4 @@ async def strict_lines(plugin: PluginUnderTest) -> None:
             await host.ask(plugin.method(method), dict(params))
     found = plugin.observed.violations.of("wire.strict-lines")
     if found:
-        raise Failed("; ".join(found))
+        raise Failed("; ".join(map(str, found)))

@@ -26,8 +26,19 @@ class _Found(Exception):
     """A request that is answered wrongly."""
 
 
+class _NoAnswer(BaseException):
+    """Nobody can be asked any more. No Exception, which hypothesis would take for a find and look at more closely."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number: int, examples: int) -> str | None:
-    """`ask` says what is wrong with the answer to a method and params; the smallest find, or None."""
+    """`ask` says what is wrong with the answer to a method and params; the smallest find, or None.
+
+    What `ask` raises ends the search, and is raised.
+    """
     found: list[str] = []
 
     @seed(number)
@@ -37,17 +48,23 @@ def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
         print_blob=False,
     )
     @given(_requests(methods))
     def every_answer_is_sound(request: tuple[str, Any]) -> None:
-        wrong = ask(*request)
+        try:
+            wrong = ask(*request)
+        except Exception as error:
+            raise _NoAnswer(error) from error
         if wrong is not None:
             found.append(wrong)
             raise _Found(wrong)
 
     try:
         every_answer_is_sound()
+    except _NoAnswer as none:
+        raise none.why from None
     except _Found:
         return found[-1]
     except Flaky:

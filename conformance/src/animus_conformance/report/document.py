@@ -20,10 +20,14 @@ def as_json(report: Report) -> str:
 
 
 def as_document(report: Report) -> dict[str, Any]:
-    """`plugin`, `kind`, `levels`, `reached` (None when it is no level), `checks`, and how the run was made."""
+    """`plugin`, `kind`, `levels`, `reached` (None when it is no level), `checks`, and how the run was made.
+
+    `restriction` says what alone was judged, for a kind that the suite has no checks for; else it is empty.
+    """
     return {
         "plugin": dict(report.plugin),
         "kind": report.kind,
+        "restriction": report.restriction,
         "levels": {level.value: verdict.value for level, verdict in report.levels.items()},
         "reached": None if report.highest is None else report.highest.value,
         "checks": [_check(one) for one in report.outcomes],

@@ -46,6 +46,7 @@ def _properties(report: Report) -> dict[str, str]:
         "plugin": str(report.plugin.get("name") or ""),
         "version": str(report.plugin.get("version") or ""),
         "kind": report.kind,
+        "restriction": report.restriction,
         "reached": report.highest or "none",
         "profile": report.profile,
         "seed": str(report.seed),

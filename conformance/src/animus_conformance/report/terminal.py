@@ -77,7 +77,6 @@ class Terminal:
 
     def end(self, report: Report) -> None:
         """What it comes to."""
-        self.clear()
         counts = Counter(_MARKS[outcome.verdict] for outcome in report.outcomes)
         self._say(", ".join(f"{count} {mark}" for mark, count in counts.items()) + f"  (seed {report.seed})")
         self._say(
@@ -94,9 +93,8 @@ class Terminal:
     def _result(self, report: Report) -> str:
         if not report.complete:
             return "only some checks: this says nothing about a level"
-        if report.highest is None:
-            return "reached no level"
-        return f"reached {report.highest}"
+        reached = "reached no level" if report.highest is None else f"reached {report.highest}"
+        return printable(f"{reached}: {report.restriction}" if report.restriction else reached)
 
     def _quote(self, text: str, before: str = "") -> None:
         for line in printable(text).split("\n") if text else ():
@@ -115,7 +113,7 @@ class Terminal:
 
 def _last_lines(evidence: str) -> str:
     lines = evidence.split("\n")
-    left_out = len(lines) - _MAX_EVIDENCE_LINES
-    if left_out <= 0:
+    restriction = len(lines) - _MAX_EVIDENCE_LINES
+    if restriction <= 0:
         return evidence
-    return "\n".join([f"({left_out} lines before these are in the reports)", *lines[left_out:]])
+    return "\n".join([f"({restriction} lines before these are in the reports)", *lines[restriction:]])

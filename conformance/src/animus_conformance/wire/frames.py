@@ -6,11 +6,14 @@ Fed by `host.py`; below it lies the standard library's json alone (protocol §1)
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple, NoReturn
 
 __all__ = ["MAX_FRAME_BYTES", "Frame", "FrameReader", "Noise"]
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
+_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_NEVER_ENDS: Final = "a value that never ends"
 
 
 class Frame(NamedTuple):
@@ -29,12 +32,17 @@ class Noise(NamedTuple):
 
 
 class FrameReader:
-    """Cuts chunks into lines, and joins lines that together are one value (pretty-printed)."""
+    """Cuts chunks into lines, and joins lines that together are one value (pretty-printed).
+
+    Such lines are kept until their brackets balance. A message that begins before that, at the start of a line, ends
+    what never came to its end, so that one broken value hides no other.
+    """
 
     def __init__(self) -> None:
         self._line = bytearray()
         self._open: list[str] = []
-        self._decoder = json.JSONDecoder(parse_constant=_refuse)
+        self._open_chars = 0
+        self._depth = 0
 
     def feed(self, chunk: bytes) -> list[Frame | Noise]:
         """What `chunk` completes."""
@@ -54,53 +62,92 @@ class FrameReader:
         """What is left when the plugin has closed its output."""
         found = self._take(bytes(self._line)) if self._line else []
         self._line.clear()
-        if self._open:
-            found.append(Noise("\n".join(self._open), "a value that never ends"))
-            self._open.clear()
-        return found
+        return [*found, *self._given_up()]
 
     def _take(self, line: bytes) -> list[Frame | Noise]:
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
             return [Noise(repr(line[:200]), f"not UTF-8: {error.reason}")]
-        blank = not text.strip()
-        if blank and not self._open:
+        if self._open:
+            return self._go_on(text)
+        if not text.strip():
             return []
-        whole = "\n".join([*self._open, text])
         try:
-            value, end = self._decoder.raw_decode(whole.lstrip())
-            trailing = whole.lstrip()[end:].strip()
-        except RecursionError:
-            return self._drop(whole, "nested deeper than this suite reads")
-        except _NotANumber as error:
-            return self._drop(whole, f"{error} is not JSON")
+            return [_frame(text)]
         except json.JSONDecodeError as error:
-            return self._unfinished(text, whole, str(error))
-        if trailing:
-            return self._drop(whole, "more than one value in a line")
-        tolerated = "a value on several lines" if self._open else ""
-        if text.endswith("\r"):
-            tolerated = "a line that ends in CR LF"
+            if _may_go_on(text):
+                self._keep(text)
+                return []
+            return [Noise(text, str(error))]
+        except ValueError as error:
+            return [Noise(text, str(error))]
+
+    def _go_on(self, text: str) -> list[Frame | Noise]:
+        message = _message(text)
+        if message is not None:
+            return [*self._given_up(), message]
+        self._keep(text)
+        if self._depth > 0:
+            return self._given_up() if self._open_chars > MAX_FRAME_BYTES else []
+        whole = self._close()
+        try:
+            return [_frame(whole, "a value on several lines")]
+        except ValueError as error:
+            return [Noise(whole, str(error))]
+
+    def _keep(self, text: str) -> None:
+        self._open.append(text)
+        self._open_chars += len(text)
+        self._depth += _depth(text)
+
+    def _close(self) -> str:
+        whole = "\n".join(self._open)
         self._open.clear()
-        return [Frame(value, whole, tolerated)]
+        self._open_chars = self._depth = 0
+        return whole
 
-    def _unfinished(self, text: str, whole: str, reason: str) -> list[Frame | Noise]:
-        """A line that begins an object may go on in the next one; any other is noise."""
-        begins = text.lstrip().startswith(("{", "[")) and text.rstrip().endswith((",", "{", "["))
-        if (self._open or begins) and sum(map(len, self._open)) + len(text) <= MAX_FRAME_BYTES:
-            self._open.append(text)
-            return []
-        return self._drop(whole, reason)
-
-    def _drop(self, text: str, reason: str) -> list[Frame | Noise]:
-        self._open.clear()
-        return [Noise(text, reason)]
+    def _given_up(self) -> list[Frame | Noise]:
+        return [Noise(self._close(), _NEVER_ENDS)] if self._open else []
 
 
-class _NotANumber(ValueError):
-    """NaN or an infinity."""
+def _frame(text: str, tolerated: str = "") -> Frame:
+    """The one value in `text`. Raises ValueError with a sentence of ours, or JSONDecodeError."""
+    whole = text.lstrip()
+    try:
+        value, end = _DECODER.raw_decode(whole)
+    except RecursionError:
+        raise ValueError("nested deeper than this suite reads") from None
+    if whole[end:].strip():
+        raise ValueError("more than one value in a line")
+    return Frame(value, text, "a line that ends in CR LF" if text.endswith("\r") else tolerated)
+
+
+def _message(text: str) -> Frame | None:
+    """The JSON-RPC message that `text` is, begun at the start of the line; None for anything else."""
+    if not text.startswith("{"):
+        return None
+    try:
+        frame = _frame(text)
+    except ValueError:
+        return None
+    return frame if isinstance(frame.value, dict) and "jsonrpc" in frame.value else None
+
+
+def _may_go_on(text: str) -> bool:
+    """Whether the line begins a value that other lines may complete."""
+    line = text.strip()
+    return line.startswith(("{", "[")) and line.endswith((",", "{", "[")) and _depth(line) > 0
+
+
+def _depth(text: str) -> int:
+    """How many brackets a line opens and does not close, those within its texts not counted."""
+    bare = _TEXT.sub("", text)
+    return bare.count("{") + bare.count("[") - bare.count("}") - bare.count("]")
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise _NotANumber(constant)
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)

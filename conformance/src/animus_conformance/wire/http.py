@@ -44,7 +44,8 @@ class Address(NamedTuple):
     async def connect(self, within_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection. Raises OSError, which a TimeoutError is, too."""
         host = _WILDCARDS.get(self.host, self.host)
-        return await asyncio.wait_for(asyncio.open_connection(host, self.port, limit=_MAX_BYTES), within_s)
+        async with asyncio.timeout(within_s):
+            return await asyncio.open_connection(host, self.port, limit=_MAX_BYTES)
 
     async def is_reachable(self, within_s: float) -> bool:
         """Whether a TCP connection succeeds."""
@@ -155,14 +156,21 @@ async def _pieces(reader: asyncio.StreamReader, response: Response, request: Req
     try:
         if response.headers.get("transfer-encoding", "").lower() == "chunked":
             while size := int((await reader.readline()).partition(b";")[0], 16):
-                yield (await reader.readexactly(size + 2))[:-2]
+                yield (await reader.readexactly(_bounded(size) + 2))[:-2]
         elif "content-length" in response.headers:
-            yield await reader.readexactly(int(response.headers["content-length"]))
+            yield await reader.readexactly(_bounded(int(response.headers["content-length"])))
         else:
             while piece := await reader.read(_READ_BYTES):
                 yield piece
     except (OSError, EOFError, ValueError) as error:
         raise HttpTrouble(f"the answer to {request} ended in the middle: {error}") from error
+
+
+def _bounded(size_bytes: int) -> int:
+    """What is announced is read in one piece, so it must not be too much. Raises HttpTrouble."""
+    if size_bytes > _MAX_BYTES:
+        raise HttpTrouble(f"the answer announces {size_bytes:,} bytes, and {_MAX_BYTES:,} are read")
+    return size_bytes
 
 
 @contextlib.asynccontextmanager

@@ -1,33 +1,44 @@
 """What every message of a plugin owes, watched on every connection of a run, whatever is being checked there.
 
-Told of each frame by `host.py`; the checks of `checks/wire.py` read what it found. Below it lies nothing but the
-protocol's envelope (protocol §1, §3).
+Told of each frame by `host.py` and of each check by `run.py`; the checks of `checks/wire.py` read what was found. Below
+it lies nothing but the protocol's envelope (protocol §1, §3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["Observed", "Violations", "envelope_violations"]
+__all__ = ["Observed", "Violation", "Violations", "envelope_violations"]
 
 _MAX_KEPT: Final = 5
 
 
+class Violation(NamedTuple):
+    """What was wrong, in a sentence, and the id of the check that ran when it came; empty for none."""
+
+    sentence: str
+    during: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence} (during {self.during})" if self.during else self.sentence
+
+
 class Violations:
-    """The first few violations of each requirement, in a sentence each."""
+    """The first few violations of each requirement. `during` is the check that runs."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {}
+        self.during = ""
+        self._found: dict[str, list[Violation]] = {}
 
     def add(self, requirement_id: str, sentence: str) -> None:
         """One more; beyond a few they are not kept."""
         kept = self._found.setdefault(requirement_id, [])
         if len(kept) < _MAX_KEPT:
-            kept.append(sentence)
+            kept.append(Violation(sentence, self.during))
 
-    def of(self, requirement_id: str) -> list[str]:
+    def of(self, requirement_id: str) -> list[Violation]:
         """What was found against this requirement."""
         return self._found.get(requirement_id, [])
 

@@ -1,113 +1,89 @@
-"""A plugin's process: started with a cleared environment, its stderr always drained, its whole group ended.
+"""A plugin's process: its output read on request, its stderr always drained, its whole group ended.
 
-Owned by `host.py`, started by `plugin_under_test.py`; below it lies asyncio's subprocess (protocol §2).
+Owned by `host.py`, started by `plugin_under_test.py`; below it lies the process group (protocol §2).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
-import os
-import signal
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["Launch", "PluginProcess"]
+from animus_conformance.wire.group import Launch, ProcessGroup
+
+__all__ = ["PluginProcess"]
 
 _STDERR_KEPT_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
-_KILLED_S: Final = 10.0
 _LOOK_S: Final = 0.001
-
-
-class Launch(NamedTuple):
-    """What to start: program and arguments, working directory (the project's root), the whole environment."""
-
-    command: Sequence[str]
-    cwd: Path
-    environment: Mapping[str, str]
 
 
 class PluginProcess:
     """One process. `read` gives its output; `stderr_bytes` counts what it wrote to stderr."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, group: ProcessGroup) -> None:
+        assert group.stdin is not None  # noqa: S101 - opened as a pipe by `start`, like the other two
+        assert group.stdout is not None  # noqa: S101
+        assert group.stderr is not None  # noqa: S101
+        self._group = group
+        self._stdin, self._stdout = group.stdin, group.stdout
         self._stderr = bytearray()
         self.stderr_bytes = 0
-        self._draining = asyncio.create_task(self._drain())
+        self._draining = asyncio.create_task(self._drain(group.stderr))
 
     @classmethod
     async def start(cls, launch: Launch) -> PluginProcess:
-        """Start it in a session of its own. Raises OSError."""
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *launch.command,
-                cwd=launch.cwd,
-                env=dict(launch.environment),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        )
+        """Start it; the working directory is the project's root. Raises OSError."""
+        return cls(await ProcessGroup.start(launch))
 
     @property
     def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+        """The process's id, which is also that of its session."""
+        return self._group.pid
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; a signal's number, negative, when one ended it."""
-        return self._process.returncode
+        return self._group.exit_code
 
     async def read(self, limit_bytes: int = _READ_BYTES) -> bytes:
         """The next piece of its output; empty at the end."""
-        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe above
-        return await self._process.stdout.read(limit_bytes)
+        return await self._stdout.read(limit_bytes)
 
     def write(self, data: bytes) -> None:
         """Give it input; what it does not read yet waits here."""
-        if self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(data)
+        if not self._stdin.is_closing():
+            self._stdin.write(data)
 
     async def consumed(self, within_s: float) -> bool:
         """Wait until it has read all of its input; whether it did, within `within_s` seconds.
 
         Nothing tells when a pipe has been emptied, so this looks every millisecond.
         """
-        assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
-        pipe: int = self._process.stdin.get_extra_info("pipe").fileno()
         deadline = time.monotonic() + within_s
-        while self._process.stdin.transport.get_write_buffer_size() or _unread_bytes(pipe):
+        while not self._stdin.is_closing():
+            pipe: int = self._stdin.get_extra_info("pipe").fileno()
+            if not self._stdin.transport.get_write_buffer_size() and not _unread_bytes(pipe):
+                return True
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_LOOK_S)
-        return True
+        return False
 
     def end_input(self) -> None:
         """Close its stdin."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._stdin.close()
 
     def signal(self, number: int) -> None:
         """Send a signal to the process alone."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        self._group.signal(number)
 
     async def exited(self, within_s: float) -> bool:
-        """Wait for its end; whether it ended within `within_s` seconds."""
-        try:
-            await asyncio.wait_for(self._process.wait(), within_s)
-        except TimeoutError:
-            return False
-        return True
+        """Wait for its end; whether it ended within `within_s` seconds, whatever it has left behind."""
+        return await self._group.exited(within_s)
 
     def stderr_tail(self) -> str:
         """The last of what it wrote to stderr."""
@@ -115,18 +91,14 @@ class PluginProcess:
 
     async def kill(self) -> None:
         """End it and its whole group, at once, and let go of its pipes."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        await asyncio.wait_for(self._process.wait(), _KILLED_S)
-        self._draining.cancel()
+        try:
+            await self._group.end()
+        finally:
+            self._draining.cancel()
         await asyncio.wait([self._draining])
-        self.end_input()
-        transport = self._process._transport  # type: ignore[attr-defined]  # asyncio offers no other way to close a pipe that a descendant still holds
-        transport.close()
 
-    async def _drain(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 - opened as a pipe above
-        while chunk := await self._process.stderr.read(_READ_BYTES):
+    async def _drain(self, stderr: asyncio.StreamReader) -> None:
+        while chunk := await stderr.read(_READ_BYTES):
             self.stderr_bytes += len(chunk)
             self._stderr += chunk
             del self._stderr[:-_STDERR_KEPT_BYTES]

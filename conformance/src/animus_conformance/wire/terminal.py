@@ -1,50 +1,49 @@
 """Runs a plugin as a person would who types its name: with a terminal as standard input.
 
-Called by one check of the life cycle; below it lies the standard library's pty (protocol §2).
+Called by one check of the life cycle; below it lie the standard library's pty and the process group (protocol §2).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import pty
-import signal
+from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from animus_conformance.verdict import Unproven
+from animus_conformance.wire.group import Launch, ProcessGroup
 
 __all__ = ["run_on_terminal"]
+
+_KEPT_BYTES: Final = 64 * 1024
 
 
 async def run_on_terminal(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str], within_s: float
 ) -> tuple[int | None, str]:
-    """The exit code, None when it did not end in time, and what it wrote to stderr. Raises Unproven."""
+    """The exit code, None when it did not end in time, and how its stderr begins. Raises Unproven."""
     controller, terminal = pty.openpty()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=cwd,
-            env=dict(environment),
-            stdin=terminal,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        group = await ProcessGroup.start(Launch(command, cwd, environment), stdin=terminal, stdout=DEVNULL)
     except OSError as error:
         os.close(controller)
         raise Unproven(f"{command[0]} cannot be started: {error.strerror}") from error
     finally:
         os.close(terminal)
+    assert group.stderr is not None  # noqa: S101 - opened as a pipe above
+    stderr = bytearray()
     try:
-        _, stderr = await asyncio.wait_for(process.communicate(), within_s)
-        return process.returncode, stderr.decode(errors="replace")
+        async with asyncio.timeout(within_s):
+            while chunk := await group.stderr.read(_KEPT_BYTES):
+                stderr += chunk[: _KEPT_BYTES - len(stderr)]
+            await group.exited(within_s)
     except TimeoutError:
-        return None, ""
+        pass  # told by the missing exit code
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        exit_code = group.exit_code
+        await group.end()
         os.close(controller)
+    return exit_code, stderr.decode(errors="replace")

@@ -1,0 +1,34 @@
+"""What a plugin advertises, held against what its kind needs and what its schema says (protocol §2).
+
+Asked by the checks of several kinds; below it lies the plugin under test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.verdict import Failed
+
+__all__ = ["require_advertised", "require_flags"]
+
+
+async def require_advertised(plugin: PluginUnderTest, method: str) -> None:
+    """Raises Failed when neither the manifest nor `initialize` names the method."""
+    await plugin.shared()
+    if method not in plugin.advertised:
+        told = ", ".join(sorted(plugin.advertised)) or "no methods"
+        raise Failed(f"{method} is not advertised; advertised are {told}")
+
+
+def require_flags(plugin: PluginUnderTest, schema: Mapping[str, Any], methods: Mapping[str, str]) -> None:
+    """Raises Failed when a flag of the schema and the method that it stands for disagree; a flag may be left out."""
+    for flag, method in methods.items():
+        said, is_advertised = schema.get(flag), method in plugin.advertised
+        if said is not None and said != is_advertised:
+            told = "is" if is_advertised else "is not"
+            raise Failed(
+                f"{flag} is {json.dumps(said)}, and {plugin.method(method)} {told} among the advertised methods"
+            )

@@ -1,0 +1,97 @@
+"""A command with everything that it starts: begun in a session of its own, waited for by itself, ended as a whole.
+
+Used wherever the suite starts something: plugins, their manifests, the settings' commands. Below it lie asyncio's
+subprocess transports. `asyncio.subprocess.Process.wait` would wait for whoever holds the pipes, too: a helper that
+outlives the plugin, or a pipe that nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import PIPE, SubprocessStreamProtocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Launch", "ProcessGroup"]
+
+_BUFFER_BYTES: Final = 64 * 1024
+_KILLED_S: Final = 10.0
+
+
+class Launch(NamedTuple):
+    """What to start: program and arguments, working directory, the whole environment."""
+
+    command: Sequence[str]
+    cwd: Path
+    environment: Mapping[str, str]
+
+
+class _Pipes(SubprocessStreamProtocol):
+    """The streams of a process, and the moment of its own end."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=_BUFFER_BYTES, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
+class ProcessGroup:
+    """The process that was started, its streams as far as they are pipes, and its group."""
+
+    def __init__(self, transport: asyncio.SubprocessTransport, pipes: _Pipes) -> None:
+        self._transport = transport
+        self._exited = pipes.exited
+        self.pid = transport.get_pid()
+        self.stdin = pipes.stdin
+        self.stdout = pipes.stdout
+        self.stderr = pipes.stderr
+
+    @classmethod
+    async def start(cls, launch: Launch, *, stdin: Any = PIPE, stdout: Any = PIPE, stderr: Any = PIPE) -> ProcessGroup:
+        """Start it; the streams are what `subprocess` takes for them. Raises OSError."""
+        transport, pipes = await asyncio.get_running_loop().subprocess_exec(
+            _Pipes,
+            *launch.command,
+            cwd=launch.cwd,
+            env=dict(launch.environment),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        return cls(transport, pipes)
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; a signal's number, negative, when one ended it."""
+        return self._transport.get_returncode()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process alone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._transport.send_signal(number)
+
+    async def exited(self, within_s: float) -> bool:
+        """Wait for the end of the process itself; whether it ended within `within_s` seconds."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._exited.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def end(self) -> None:
+        """Kill it and its whole group, at once, and let go of its pipes, whoever still holds their other ends."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        try:
+            await self.exited(_KILLED_S)
+        finally:
+            self._transport.close()

@@ -1,0 +1,127 @@
+"""The plugin under test: its environment, and processes that do not start, or end before their pipes do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from animus_conformance.patience import Patience
+from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import Settings
+from animus_conformance.verdict import Unproven
+
+
+def with_plugin(
+    command: Sequence[str], work: Callable[[PluginUnderTest], Awaitable[None]], settings: Settings | None = None
+) -> None:
+    async def run() -> None:
+        plugin = PluginUnderTest(command, None, settings or Settings(), patience=Patience(start_s=5.0))
+        try:
+            await work(plugin)
+        finally:
+            await plugin.close()
+
+    asyncio.run(run())
+
+
+def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatch, good: Sequence[str]) -> None:
+    def unknown(number: int) -> NoReturn:
+        raise KeyError(number)
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+    async def work(plugin: PluginUnderTest) -> None:
+        await plugin.look()
+        assert plugin.manifest["name"] == "good-custom"
+        assert "USER" not in plugin.environment(await plugin.project())
+
+    with_plugin(good, work)
+
+
+def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path) -> None:
+    plugin = tmp_path / "refuses"
+    plugin.write_text(
+        f"#!{sys.executable}\nimport json, sys\nopen('started', 'a').write('x')\n"
+        "for line in sys.stdin:\n    request = json.loads(line)\n"
+        "    reply = {'jsonrpc': '2.0', 'id': request['id'], 'error': {'code': -32603, 'message': 'no database'}}\n"
+        "    print(json.dumps(reply), flush=True)\n"
+    )
+    plugin.chmod(0o755)
+
+    async def work(plugin: PluginUnderTest) -> None:
+        for start in (plugin.shared, plugin.shared, plugin.rough):
+            with pytest.raises(Unproven, match=r"it does not start: initialize answered with error.*no database"):
+                await start()
+        [host] = plugin.used
+        assert (host.project / "started").read_text() == "x"
+
+    with_plugin([str(plugin)], work)
+
+
+def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_output(tmp_path: Path) -> None:
+    good = Path(__file__).parents[2] / "zoo" / "good"
+    plugin = tmp_path / "helped"
+    plugin.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(good)!r})\nfrom custom import PLUGIN\n"
+        "import subprocess\n"
+        "PLUGIN.on_start = lambda plugin: subprocess.Popen(['sleep', '600'], stdout=plugin.wire._out)\nPLUGIN.serve()\n"
+    )
+    plugin.chmod(0o755)
+
+    async def work(plugin: PluginUnderTest) -> None:
+        first = await plugin.shared()
+        os.kill(first.process.pid, signal.SIGKILL)
+        assert await first.process.exited(5.0)
+        assert not first.ended
+        second = await plugin.shared()
+        assert second is not first
+        assert (await second.ask("$/ping")).error is None
+
+    with_plugin([str(plugin)], work)
+
+
+def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[str]) -> None:
+    hosts: list[Any] = []
+
+    async def trouble() -> None:
+        raise RuntimeError("a daemon that does not stop")
+
+    async def work(plugin: PluginUnderTest) -> None:
+        hosts.extend([await plugin.shared(), await plugin.rough()])
+        plugin.until_close.push_async_callback(trouble)
+
+    with pytest.raises(RuntimeError, match="does not stop"):
+        with_plugin(good, work)
+    assert [host.process.exit_code for host in hosts] == [-signal.SIGKILL] * 2
+    assert not any(host.project.exists() for host in hosts)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["/bin/sh", "-c", "sleep 600 & exit 0"], None),
+        (["/bin/sh", "-c", "echo no letters; sleep 600 & exit 3"], "setup ended with 3: no letters"),
+        (["/nowhere"], "setup: /nowhere cannot be started: No such file or directory"),
+    ],
+)
+def test_a_command_of_the_settings_is_over_when_it_has_ended(
+    good: Sequence[str], command: Sequence[str], said: str | None
+) -> None:
+    async def work(plugin: PluginUnderTest) -> None:
+        if said is None:
+            await plugin.project()
+        else:
+            with pytest.raises(Unproven, match=said):
+                await plugin.project()
+
+    with_plugin(good, work, Settings(setup=command))
