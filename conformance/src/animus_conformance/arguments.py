@@ -6,6 +6,7 @@ Called by the CLI; below it lies argparse.
 from __future__ import annotations
 
 import argparse
+import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +18,16 @@ from animus_conformance.patience import Patience
 from animus_conformance.profiles import DEFAULT_PROFILE, PROFILES
 from animus_conformance.report.files import FORMATS
 from animus_conformance.verdict import Level
+from animus_conformance.version import VERSION
 
 __all__ = ["parse"]
 
 _EXIT_CODES: Final = "exit codes: 0 the level is reached, 1 it is not, 2 the command could not be carried out"
+_RUN_OPTIONS: Final = (
+    *("--kind", "--level", "--only", "--profile", "--config"),
+    *("--seed", "--patience", "--budget", "--strict", "--quiet"),
+    *(f"--{name}" for name in FORMATS),
+)
 _FORMAT_WORDS: Final = {"json": "JSON", "junit": "JUnit XML", "html": "an HTML page", "badge": "an SVG badge"}
 
 
@@ -35,8 +42,16 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         named = shlex.join(unknown) or "my-plugin"
         raise UsageMistake(f"name the plugin's command behind two dashes: animus-conformance run -- {named}")
     if unknown:
-        parser.error(f"unrecognized arguments: {shlex.join(unknown)}")
+        raise UsageMistake(
+            f"{options.command}: unknown argument {shlex.join(unknown)}{_meant(unknown[0])}; "
+            f"animus-conformance {options.command} --help lists what there is"
+        )
     return options, plugin
+
+
+def _meant(word: str) -> str:
+    near = difflib.get_close_matches(word.partition("=")[0], _RUN_OPTIONS, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -53,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
+    parser.add_argument("-V", "--version", action="version", version=f"animus-conformance {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     judge = commands.add_parser(
         "run",

@@ -30,6 +30,7 @@ from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.profiles import PROFILES
 from animus_conformance.report.files import FORMATS, require_writable, write_reports
 from animus_conformance.report.terminal import Terminal
+from animus_conformance.report.text import printable
 from animus_conformance.run import Report, run
 from animus_conformance.settings import settings_for
 from animus_conformance.startable import require_startable
@@ -40,7 +41,7 @@ __all__ = ["main"]
 _DEFAULT_LEVEL: Final = Level.L3
 _SIGNAL_EXIT: Final = 128
 _NOBODY_READS: Final = _SIGNAL_EXIT + signal.SIGPIPE
-_STDERR_CHARS: Final = 500
+_SHOWN_CHARS: Final = 500
 
 
 def main() -> NoReturn:
@@ -51,7 +52,7 @@ def main() -> NoReturn:
         code = _command(sys.argv[1:])
         sys.stdout.flush()
     except ConformanceError as error:
-        sys.stderr.write(f"animus-conformance: {error}\n")
+        sys.stderr.write(printable(f"animus-conformance: {error}\n"))
         code = 2
     except BrokenPipeError:
         _discard_output()
@@ -134,11 +135,13 @@ async def _look(plugin: PluginUnderTest, *, kind_is_given: bool) -> None:
     asked = f"{plugin.command[0]} --manifest"
     if plugin.manifest:
         raise UsageMistake(f"{asked} does not say of which kind it is; {name_it}")
-    said = plugin.probe.stderr.decode(errors="replace").strip()[-_STDERR_CHARS:]
+    printed = plugin.probe.output.decode(errors="replace").strip()[:_SHOWN_CHARS]
+    said = plugin.probe.stderr.decode(errors="replace").strip()[-_SHOWN_CHARS:]
     code = plugin.probe.exit_code
     ended = f"did not end within {plugin.patience.manifest_s:g} s" if code is None else f"ended with {code}"
     raise UsageMistake(
-        f"{asked} printed no JSON object and {ended}; mend that first, or {name_it}"
+        f"{asked} printed no single JSON object and {ended}; mend that first, or {name_it}"
+        + (f"\nOn standard output it printed:\n{printed}" if printed else "")
         + (f"\nOn standard error it said:\n{said}" if said else "")
     )
 

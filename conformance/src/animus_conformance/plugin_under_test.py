@@ -22,8 +22,9 @@ from animus_conformance.patience import Patience
 from animus_conformance.profiles import DEFAULT_PROFILE, Profile
 from animus_conformance.settings import Settings, Stimulus
 from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.version import VERSION
 from animus_conformance.wire.group import Launch, ProcessGroup
-from animus_conformance.wire.host import Host, Reply, canonical
+from animus_conformance.wire.host import Host, Moment, Reply, canonical
 from animus_conformance.wire.observer import Observed
 from animus_conformance.wire.process import PluginProcess
 
@@ -74,8 +75,8 @@ class PluginUnderTest:
         """What it costs beside the reference plugin, once that was measured."""
         self.observed = Observed()
         self.probe = ManifestProbe(b"", b"", None)
-        self.used: dict[Host, int] = {}
-        """The hosts of the check that runs, with how many lines their transcripts had at its beginning."""
+        self.used: dict[Host, Moment] = {}
+        """The hosts of the check that runs, with how far each had come when the check began to use it."""
         self.until_close = contextlib.AsyncExitStack()
         """What checks have opened for the rest of the run."""
         self._folder = Path(tempfile.mkdtemp(prefix="animus-conformance-"))
@@ -221,7 +222,7 @@ class PluginUnderTest:
         """`initialize` as the host's profile sends it, with `changes`. Raises Failed when it gets no answer."""
         params: dict[str, Any] = {
             "protocol_version": host.profile.protocol_version,
-            "host_info": {"name": "animus-conformance", "version": "0.1.0"},
+            "host_info": {"name": "animus-conformance", "version": VERSION},
             "capabilities": {"streaming": True, "progress": True, "cancellation": True},
         }
         if host.profile.sends_extensions:
@@ -257,7 +258,7 @@ class PluginUnderTest:
         except OSError as error:
             raise Unproven(f"{self.command[0]} cannot be started: {error.strerror}") from error
         host = Host(process, project, profile, self.patience, self.observed)
-        self.used[host] = 0
+        self.used[host] = host.now
         return host
 
     async def _greet(self, host: Host, project: Path) -> Reply:
@@ -294,7 +295,7 @@ class PluginUnderTest:
                 await host.close()  # whoever asks next is not to take it for one that was initialized
                 raise
             self._kept[name] = kept
-        self.used.setdefault(kept.host, kept.host.transcript.count)
+        self.used.setdefault(kept.host, kept.host.now)
         return kept.host
 
     async def _drop(self, name: str) -> None:

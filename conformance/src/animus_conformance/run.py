@@ -197,9 +197,9 @@ async def _prove_refused(plugin: PluginUnderTest, method: str) -> None:
 
 def _evidence(plugin: PluginUnderTest) -> str:
     parts = []
-    for number, (host, count) in enumerate(plugin.used.items(), start=1):
-        lines = host.transcript.since(count)
-        stderr = host.process.stderr_tail().splitlines()[-_STDERR_LINES:]
+    for number, (host, began) in enumerate(plugin.used.items(), start=1):
+        lines = host.transcript.since(began.lines)
+        stderr = host.process.stderr_since(began.stderr_bytes).splitlines()[-_STDERR_LINES:]
         parts.append(
             "\n".join([f"process {number} (pid {host.process.pid})", *lines, *(f"stderr   {one}" for one in stderr)])
         )

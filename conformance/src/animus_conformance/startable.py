@@ -22,10 +22,12 @@ def require_startable(command: Sequence[str]) -> None:
     if "/" not in program:
         if shutil.which(program) is None:
             hint = f"; for the file in this folder write ./{program}" if path.exists() else ""
+            if path.is_dir():
+                hint = f"; the folder {program} is here: install what is in it, for example: pip install -e ./{program}"
             raise UsageMistake(f"there is no program {program!r} on the PATH{hint}")
     elif not path.exists():
         raise UsageMistake(f"{program}: there is no such file")
     elif path.is_dir():
-        raise UsageMistake(f"{program} is a folder; name the plugin's program")
+        raise UsageMistake(f"{program} is a folder; name the plugin's program, which its installation makes")
     elif not os.access(path, os.X_OK):
         raise UsageMistake(f"{program} may not be executed: chmod +x {program}, or name its interpreter before it")

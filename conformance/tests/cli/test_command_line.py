@@ -74,10 +74,38 @@ def test_what_was_seen_during_another_check_is_seen_again_with_that_one(
     chosen = ("lifecycle.ping", "lifecycle.health-check", "wire.stdout-carries-messages-only")
     done = called("run", *(word for one in chosen for word in ("--only", one)), "--", *command)
     assert "(during lifecycle.health-check)" in done.out
+    assert "standard output is the wire: write to standard error" in done.out
     line = again(done)
     assert "--only lifecycle.health-check --only wire.stdout-carries-messages-only" in line
     assert "lifecycle.ping" not in line
     assert called(*line.split()[2:]).code == 1
+
+
+def test_a_failure_shows_of_stderr_what_was_written_since_its_check_began(workplace: Any) -> None:
+    plugin = workplace.program(
+        "plugin",
+        f"""#!{sys.executable}
+import json, sys
+INFO = {{"name": "p", "version": "1", "plugin_kind": "custom"}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["method"] == "initialize":
+        told = {{"result": {{"protocol_version": "1.1.0", "plugin_info": INFO, "capabilities": {{}}}}}}
+    else:
+        told = {{"error": {{"code": -32603, "message": "no"}}}}
+    sys.stderr.write("heard " + asked["method"] + "\\n")
+    sys.stderr.flush()
+    if "id" in asked:
+        print(json.dumps({{"jsonrpc": "2.0", "id": asked["id"], **told}}), flush=True)
+""",
+    )
+    chosen = ["--only", "lifecycle.ping", "--only", "lifecycle.health-check"]
+    done = workplace.run("run", "--kind", "custom", *chosen, "--json", "report.json", "--", str(plugin))
+    assert done.code == 1
+    ping, health = json.loads((workplace.folder / "report.json").read_text())["checks"]
+    assert "stderr   heard $/ping" in ping["evidence"]
+    assert "stderr   heard health/check" in health["evidence"]
+    assert "stderr   heard $/ping" not in health["evidence"]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +169,12 @@ def test_a_check_that_is_named_counts_whatever_its_strength(
         (["run", "--", "./kindless"], "--kind subject|provider"),
         (["run", "--kind", "tracker", "--", "./hangs"], "invalid choice: 'tracker'"),
         (["run", "--level", "L9", "--", "./hangs"], "'L9'"),
+        (["run", "--levl", "L0", "--", "./hangs"], "did you mean --level?"),
+        (["run", "--", "here"], "pip install -e ./here"),
+        (["run", "--", "./talks"], "On standard output it printed:\nloading"),
         (["run", "--patience", "0", "--", "./hangs"], "above 0"),
         (["run", "--patience", "much", "--", "./hangs"], "'much'"),
-        (["run", "--colour", "--", "./hangs"], "unrecognized arguments: --colour"),
+        (["run", "--colour", "--", "./hangs"], "run: unknown argument --colour"),
         (["run", "--only", "lifecycle.pin", "--", "./hangs"], "did you mean lifecycle.ping"),
         (["run", "--config", "none.toml", "--", "./hangs"], "none.toml cannot be read: No such file"),
         (["run", "--budget", "none.toml", "--", "./hangs"], "none.toml"),
@@ -152,7 +183,7 @@ def test_a_check_that_is_named_counts_whatever_its_strength(
         (["run", "--html", "same", "--junit", "same", "--", "./hangs"], "name the same file"),
         (["explain", "lifecycle.pings"], "did you mean lifecycle.ping"),
         (["explain", "xyz"], "animus-conformance list shows all"),
-        (["list", "--kind", "subject", "more"], "unrecognized arguments: more"),
+        (["list", "--kind", "subject", "more"], "list: unknown argument more"),
         ([], "COMMAND"),
     ],
     ids=lambda value: " ".join(value)[:80] or "nothing" if isinstance(value, list) else "",
@@ -163,6 +194,8 @@ def test_a_mistake_is_explained_at_once(workplace: Any, called: Call, arguments:
     workplace.program("hangs", "#!/bin/sh\nexec sleep 600\n")
     workplace.program("complains", "#!/bin/sh\necho no crates here >&2\nexit 3\n")
     workplace.program("kindless", """#!/bin/sh\necho '{"name": "kindless"}'\n""")
+    workplace.program("talks", """#!/bin/sh\necho loading; echo '{"plugin_kind": "subject_backend"}'\n""")
+    (workplace.folder / "here").mkdir()
     quick = ["--patience", "0.1"] if arguments == ["run", "--", "./hangs"] else []
     done = called(*arguments[:1], *quick, *arguments[1:])
     assert done.code == 2

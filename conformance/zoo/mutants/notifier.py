@@ -205,24 +205,22 @@ class RemembersEveryEvent(RefusedEvents):
 
 
 @mutant("notifier.notify.many-at-once", base="notifier")
-class HasASmallQueue(RefusedEvents):
-    """Refuses what comes while 50 events are unanswered."""
+class HasASmallQueue(Mutation):
+    """Has room for 80 events, and empties its queue only when it is told to flush."""
 
     def __init__(self) -> None:
-        self.waiting: list[Message] = []
+        self.queued = 0
 
     def asked(self, request: Message) -> Message | None:
-        if request["method"] == NOTIFY and len(self.waiting) >= 50:
-            self.say(self.refusal(request, -32603, "too busy"))
-            return None
-        if request["method"] == NOTIFY:
-            self.waiting.append(request)
-        return request
-
-    def answers(self, request: Message, reply: Message) -> Sent:
-        if request["method"] == NOTIFY:
-            self.waiting.pop()
-        return reply
+        if request["method"] == FLUSH:
+            self.queued = 0
+        if request["method"] != NOTIFY:
+            return request
+        self.queued += 1
+        if self.queued <= 80:
+            return request
+        self.say(self.refusal(request, -32603, "too busy"))
+        return None
 
 
 @mutant("notifier.flush.result-has-its-type", base="notifier")

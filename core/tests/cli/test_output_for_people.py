@@ -9,8 +9,8 @@ import pytest
 from animus_core.cli.output import Output
 from animus_core.errors import NotFound
 
-EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m red\ttab\nline – ü 👩‍👧"
-SHOWN = "\\x1b]0;title\\x07\\x1b[2J\\x9b31m red\ttab\nline – ü 👩‍👧"
+EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m red\u202ered\ttab\nline – ü 👩‍👧"
+SHOWN = "\\x1b]0;title\\x07\\x1b[2J\\x9b31m red\\u202ered\ttab\nline – ü 👩‍👧"
 
 
 def test_results_and_failures_are_shown_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,7 @@ async def shared_opened(plugin: PluginUnderTest) -> Opened:
     if transport is None or transport.host.ended:
         transport = await plugin.until_close.enter_async_context(opened(plugin))
         _kept[plugin] = transport
-    plugin.used.setdefault(transport.host, transport.host.transcript.count)
+    plugin.used.setdefault(transport.host, transport.host.now)
     return transport
 
 

@@ -24,7 +24,7 @@ from animus_conformance.checks.trigger_stream import (
 )
 from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import NotAdvertised, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Reply
+from animus_conformance.wire.host import BEGINNING, REFUSALS, Host, Reply
 
 __all__ = ["Lives", "lives_of"]
 
@@ -105,7 +105,7 @@ async def lives_of(plugin: PluginUnderTest) -> Lives:
             lives.cut_short = str(unproven)
         _lives[plugin] = lives
     for host in lives.hosts:
-        plugin.used.setdefault(host, 0)  # these conversations are evidence of each check that reads from them
+        plugin.used.setdefault(host, BEGINNING)  # these conversations are evidence of each check that reads from them
     return lives
 
 

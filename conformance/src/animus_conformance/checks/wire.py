@@ -17,6 +17,9 @@ _OBSERVED = {
     "wire.answers-only-what-was-asked": "Sends an id that is a text; looks for replies to ids that nobody sent.",
     "wire.answers-once": "Looks for second replies.",
 }
+_ADVICE = {
+    "wire.stdout-carries-messages-only": "; standard output is the wire: write to standard error what people read"
+}
 
 
 def _observed(requirement_id: str, how: str) -> None:
@@ -27,7 +30,7 @@ def _observed(requirement_id: str, how: str) -> None:
             await host.ask("$/ping")
         found = plugin.observed.violations.of(requirement_id)
         if found:
-            raise Failed("; ".join(map(str, found)))
+            raise Failed("; ".join(map(str, found)) + _ADVICE.get(requirement_id, ""))
 
     look.__doc__ = how
     check(requirement_id)(look)

@@ -20,7 +20,7 @@ from animus_conformance.wire.observer import Observed, envelope_violations
 from animus_conformance.wire.process import PluginProcess
 from animus_conformance.wire.transcript import Transcript
 
-__all__ = ["REFUSALS", "Host", "Reply", "Told", "canonical"]
+__all__ = ["BEGINNING", "REFUSALS", "Host", "Moment", "Reply", "Told", "canonical"]
 
 REFUSALS: Final = (-32601, -32001)
 """What a method that is not offered is refused with (protocol §3)."""
@@ -58,6 +58,16 @@ class Told(NamedTuple):
     params: Any
 
 
+class Moment(NamedTuple):
+    """How far a conversation has come: lines of its transcript, bytes of the plugin's stderr."""
+
+    lines: int
+    stderr_bytes: int
+
+
+BEGINNING: Final = Moment(0, 0)
+
+
 class Host:
     """One connection. Requests get small increasing ids; every wait has a deadline from `patience`.
 
@@ -87,6 +97,11 @@ class Host:
         self._next_id = 0
         self._news = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
+
+    @property
+    def now(self) -> Moment:
+        """How far it has come."""
+        return Moment(self.transcript.count, self.process.stderr_bytes)
 
     # speaking
 
@@ -297,7 +312,7 @@ class Host:
         for item in items:
             if isinstance(item, Noise):
                 self.transcript.add("<", item.text)
-                self._violated(_requirement_of(item), f"{item.reason}: {item.text:.200}")
+                self._violated(_requirement_of(item), f"{item.text[:200]!r} is no message ({item.reason})")
             else:
                 self.transcript.add("<", item.text)
                 if item.tolerated and not self.profile.tolerant:
@@ -308,7 +323,7 @@ class Host:
     def _take(self, frame: Frame) -> None:
         message = frame.value
         if not isinstance(message, dict):
-            self._violated("wire.stdout-carries-messages-only", f"no JSON-RPC message: {frame.text:.200}")
+            self._violated("wire.stdout-carries-messages-only", f"{frame.text[:200]!r} is no message (no object)")
             return
         for requirement_id, sentence in envelope_violations(message, frame.text):
             self._violated(requirement_id, sentence)

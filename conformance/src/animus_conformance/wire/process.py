@@ -85,9 +85,10 @@ class PluginProcess:
         """Wait for its end; whether it ended within `within_s` seconds, whatever it has left behind."""
         return await self._group.exited(within_s)
 
-    def stderr_tail(self) -> str:
-        """The last of what it wrote to stderr."""
-        return self._stderr.decode(errors="replace")
+    def stderr_since(self, count_bytes: int) -> str:
+        """What it wrote to stderr after the first `count_bytes`, as far as it is kept."""
+        wanted = min(self.stderr_bytes - count_bytes, len(self._stderr))
+        return self._stderr[len(self._stderr) - wanted :].decode(errors="replace")
 
     async def kill(self) -> None:
         """End it and its whole group, at once, and let go of its pipes."""

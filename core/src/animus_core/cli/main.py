@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    if list(words) in (["--version"], ["-V"]):
+        words = ["version"]
     try:
         args = build_parser().parse_args(words)
         if getattr(args, "run", None) is None:

@@ -16,7 +16,8 @@ from animus_core.errors import AnimusError
 __all__ = ["SCHEMA", "Output", "table"]
 
 SCHEMA: Final = "animus.cli.v1"
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys, and what makes it show a text in another order than it has."""
 
 
 class Output:
