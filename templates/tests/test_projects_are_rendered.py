@@ -21,6 +21,12 @@ PLAIN_S = 60
 COOKIECUTTER, RUFF = (Path(sys.executable).with_name(name) for name in ("cookiecutter", "ruff"))
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """Plain cookiecutter leaves the hooks that it has run where temporary files are made."""
+    (folder / "temporary").mkdir()
+    return {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary")}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_plain_cookiecutter_makes_the_same_project_byte_for_byte(kind: str, tmp_path: Path, files_of: FilesOf) -> None:
     ours = render(kind, "My Thing", tmp_path / "ours", {"author": "Ada", "license": "none"})
@@ -31,7 +37,7 @@ def test_plain_cookiecutter_makes_the_same_project_byte_for_byte(kind: str, tmp_
     subprocess.run(
         [COOKIECUTTER, "--no-input", "-o", tmp_path / "theirs", relative, *answers],
         cwd=template.parent,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")},
+        env=_environment(tmp_path),
         check=True,
         timeout=PLAIN_S,
     )
@@ -153,7 +159,7 @@ def test_plain_cookiecutter_says_what_is_wrong_with_a_name(tmp_path: Path) -> No
     template = Path(animus_templates.__file__).parent / "subject"
     done = subprocess.run(
         [COOKIECUTTER, "--no-input", "-o", tmp_path, template, "name=!"],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")},
+        env=_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=PLAIN_S,
