@@ -7,7 +7,7 @@ a mutant starts for nearly every check.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 __all__ = ["MUTANTS", "Message", "Mutant", "Mutation", "Sent", "mutant"]
 
@@ -99,15 +99,11 @@ class Mutant(NamedTuple):
 MUTANTS: Final[dict[str, Mutant]] = {}
 
 
-class _Decorated:
-    count: ClassVar[dict[str, int]] = {}
-
-
 def mutant(requirement_id: str, *, base: str) -> Callable[[type[Mutation]], type[Mutation]]:
     """Put a mutation into the zoo; `base` is the good plugin behind it, by its name in `good.toml`."""
 
     def enter(mutation: type[Mutation]) -> type[Mutation]:
-        number = _Decorated.count[requirement_id] = _Decorated.count.get(requirement_id, 0) + 1
+        number = 1 + sum(one.requirement_id == requirement_id for one in MUTANTS.values())
         name = requirement_id if number == 1 else f"{requirement_id}#{number}"
         about = " ".join((mutation.__doc__ or "").split())
         MUTANTS[name] = Mutant(name, requirement_id, base, about, mutation)
