@@ -115,7 +115,8 @@ def demo(project: Project, tmp_path: Path) -> Iterator[StatusWitness]:
     script.write_text(script.read_text().replace("every_s: 0.05", "every_s: 0.002"))
     workflow = project.root / ".animus" / "workflows" / "deliver.yaml"
     text = workflow.read_text().replace("pool_size: 3", "pool_size: 6")
-    command = f"echo {{{{subject_id}}}} >> {tmp_path}/effects; exec python -B -m pytest -q tests/{{{{subject_id}}}}"
+    tests = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -B -m pytest -q tests/{{subject_id}}"  # it starts sooner
+    command = f"echo {{{{subject_id}}}} >> {tmp_path}/effects; exec env {tests}"
     args = '["-B", "-m", "pytest", "-q", "tests/{{subject_id}}"]'
     assert args in text
     text = text.replace("program: python", "program: sh").replace(args, json.dumps(["-c", command]))
