@@ -420,6 +420,30 @@ def test_a_blocked_run_takes_an_order_in_a_new_epoch(order: Order, word: str, us
     using(["begin progress block", f"begin order {word}"], work)
 
 
+@pytest.mark.parametrize("order", [Order.RESUME, Order.CANCEL])
+def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leaving(
+    order: Order, using: Using, dispatch: Dispatch, gate: Path, tmp_path: Path
+) -> None:
+    has_blocked = tmp_path / "has-blocked"
+    os.mkfifo(has_blocked)
+
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await asyncio.to_thread(open_gate, has_blocked)
+        daemon.runs.rang(wire.RunnerDoorbell(run="run-1", epoch=1, offset=0))
+        await daemon.until(lambda row: row["status"] == "blocked")
+        if order is Order.CANCEL:
+            giving = asyncio.create_task(daemon.runs.cancel("run-1", "enough"))
+        else:
+            giving = asyncio.create_task(daemon.runs.resume("run-1", order, None))
+        await asyncio.to_thread(open_gate, gate)
+        await giving
+        await daemon.until_left("completed")
+        assert [launch.order for launch in daemon.launches] == [None, order]
+
+    using([f"begin progress block wait:{has_blocked} wait:{gate}", "begin order complete"], work)
+
+
 def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_one(
     using: Using, dispatch: Dispatch
 ) -> None:

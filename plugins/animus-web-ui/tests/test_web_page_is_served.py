@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("animus-web-ui")
 DEADLINE_S = 20.0
+NODE = shutil.which("node")
 SCRIPTS = ("/page.js", "/api.js")
 FILES = {
     "/": "text/html",
@@ -130,3 +132,43 @@ def test_with_a_token_the_page_opens_and_its_questions_need_it(web_page: Any) ->
     assert {web_page.get(path).status for path in (*FILES, "/healthz")} == {200}
     assert web_page.get("/api/v1/daemon/status").status == 401
     assert web_page.get("/api/v1/daemon/status", Authorization="Bearer a-token-of-many-letters").status == 503
+
+
+# What of a browser `api.js` needs; the server knows no token. Prints the header, and what the page is told.
+ASK_WITH_A_TOKEN = """
+const told = [];
+globalThis.sessionStorage = { getItem: () => process.argv[2] };
+globalThis.document = { dispatchEvent: (event) => told.push(event.type, event.detail) };
+globalThis.CustomEvent ??= class extends Event { constructor(type, { detail }) { super(type); this.detail = detail; } };
+globalThis.fetch = async (path, options) => {
+  told.push(new Headers(options.headers).get("Authorization"));
+  return new Response(JSON.stringify({ error: { message: "no" } }), { status: 401 });
+};
+const { ask } = await import(process.argv[1]);
+await ask("daemon/status").catch((error) => told.push(error.status));
+console.log(JSON.stringify(told));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="there is no node to run the page's script")
+@pytest.mark.parametrize(
+    ("token", "header", "refused"),
+    [
+        ("", None, False),
+        ("a+token/of=many%letters", "Bearer a+token/of=many%letters", True),
+        ("schlüssel-€", "Bearer schl%C3%BCssel-%E2%82%AC", True),  # no header can hold it as it is
+    ],
+)
+def test_a_refused_token_is_told_from_a_missing_one(
+    open_page: Any, tmp_path: Path, token: str, header: str | None, refused: bool
+) -> None:
+    script = tmp_path / "api.mjs"
+    script.write_bytes(open_page.get("/api.js").body)
+    assert NODE is not None
+    done = subprocess.run(
+        [NODE, "--input-type=module", "--eval", ASK_WITH_A_TOKEN, str(script), token],
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    assert json.loads(done.stdout) == [header, "locked", refused, 401]

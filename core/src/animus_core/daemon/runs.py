@@ -160,9 +160,11 @@ class Runs:
 
     async def resume(self, run_id: str, order: Order, feedback: str | None) -> None:
         """Start a runner that carries out an operator's order for a blocked run. Raises NotFound, Conflict."""
-        row = await self._row(run_id)
-        if run_id in self._live or row["status"] != "blocked":
+        row = await self._row_without_leaver(run_id)
+        if row["status"] != "blocked":
             raise Conflict(f"run {run_id} is {row['status']}, not blocked: there is nothing to decide")
+        if run_id in self._live:
+            raise Conflict(f"run {run_id} is being decided already")
         live = self._track(RunRow(run_id, row["subject_kind"], row["subject_id"]), int(row["epoch"]) + 1)
         live.order, live.feedback = order, feedback
         try:
@@ -174,7 +176,7 @@ class Runs:
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """End a run as cancelled, whether it works or waits. Raises NotFound, Conflict, Unavailable."""
-        row = await self._row(run_id)
+        row = await self._row_without_leaver(run_id)
         if row["status"] == "blocked" and run_id not in self._live:
             await self.resume(run_id, Order.CANCEL, reason)
             return
@@ -251,6 +253,14 @@ class Runs:
         if row is None:
             raise NotFound(f"no run {run_id!r}", hint="animus workflow list")
         return row
+
+    async def _row_without_leaver(self, run_id: str) -> Any:
+        """The run, after a runner that has blocked it was given its time to leave. Raises NotFound."""
+        row, live = await self._row(run_id), self._live.get(run_id)
+        if row["status"] != "blocked" or live is None or live.task is None or live.order is not None:
+            return row
+        await asyncio.wait([live.task], timeout=_ORDER_S)
+        return await self._row(run_id)
 
     async def _launch(self, live: _Live) -> None:
         held = await asyncio.to_thread(acquire_within, live.paths.lock, _LOCK_S, epoch=live.epoch)

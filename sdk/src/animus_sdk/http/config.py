@@ -60,7 +60,7 @@ def token_of(config: HttpConfig, environment: Mapping[str, str]) -> str | None:
     """The token that requests must carry, if any. Raises InvalidInput when the variable is missing or too short."""
     if config.token_env is None:
         return None
-    token = environment.get(config.token_env, "")
+    token = environment.get(config.token_env, "").strip()  # requests cannot carry blanks around it
     if len(token) < _MIN_TOKEN or not token.isascii():
         raise InvalidInput(
             f"token_env: the environment variable {config.token_env} does not hold a token of at least {_MIN_TOKEN} "

@@ -31,7 +31,7 @@ export async function* eventsAfter(last) {
 async function fetchFrom(path, options = {}) {
   const headers = { ...options.headers };
   const token = sessionStorage.getItem("token");
-  if (token) headers.Authorization = `Bearer ${token}`;
+  if (token) headers.Authorization = `Bearer ${token.replace(/[^ -~]/gu, encodeURIComponent)}`; // tokens are ASCII
   let response;
   try {
     response = await fetch(`api/v1/${path}`, { ...options, headers });
@@ -39,7 +39,7 @@ async function fetchFrom(path, options = {}) {
     throw new Refused(0, { message: "This page's server does not answer", hint: "was the plugin stopped?" });
   }
   if (response.ok) return response;
-  if (response.status === 401) document.dispatchEvent(new Event("locked"));
+  if (response.status === 401) document.dispatchEvent(new CustomEvent("locked", { detail: Boolean(token) }));
   const told = await response.json().catch(() => ({}));
   throw new Refused(response.status, told.error ?? { message: `${response.status} ${response.statusText}` });
 }

@@ -22,6 +22,7 @@ const WAITING = new Set(["ready", "held", "in-flight"]);
 const $ = (id) => document.getElementById(id);
 const state = { daemon: null, runs: null, queue: null, subjects: null, limit: PAGE }; // as told last, null before
 const notices = new Map();
+const asked = new Map(); // what waits for a second press, and its timer; the button itself may be made anew meanwhile
 
 // --- Drawing ----------------------------------------------------------------------------------------------------
 
@@ -48,31 +49,41 @@ function code(text) {
 }
 
 function action(label, subject, doing, { sure = false } = {}) {
-  const attributes = { type: "button", "data-key": `${label} ${subject}`, "aria-label": `${label} ${subject}` };
-  const button = element("button", attributes, label);
+  const key = `${label} ${subject}`;
+  const button = element("button", { type: "button", "data-key": key });
+  spellOut(button, label);
   button.addEventListener("click", async () => {
-    if (sure && !button.classList.contains("danger")) {
-      button.textContent = `${label}?`;
-      button.setAttribute("aria-label", `${label} ${subject}: press again to confirm`);
-      button.classList.add("danger");
-      setTimeout(() => {
-        button.textContent = label;
-        button.setAttribute("aria-label", `${label} ${subject}`);
-        button.classList.remove("danger");
-      }, SURE_MS);
+    if (sure && !asked.has(key)) {
+      asked.set(key, setTimeout(settle, SURE_MS, key, label));
+      spellOut(button, label);
       return;
     }
+    settle(key, label);
     button.disabled = true;
-    notice(`${label} ${subject}`, null);
+    notice(key, null);
     try {
       await doing();
     } catch (error) {
-      notice(`${label} ${subject}`, `${label} ${subject}: ${error.message}`);
+      notice(key, `${key}: ${error.message}`);
     }
     button.disabled = false;
     refreshSoon();
   });
   return button;
+}
+
+function spellOut(button, label) {
+  const { key } = button.dataset;
+  button.textContent = asked.has(key) ? `${label}?` : label;
+  button.setAttribute("aria-label", asked.has(key) ? `${key}: press again to confirm` : key);
+  button.classList.toggle("danger", asked.has(key));
+}
+
+function settle(key, label) {
+  clearTimeout(asked.get(key));
+  asked.delete(key);
+  const button = document.querySelector(`button[data-key="${CSS.escape(key)}"]`);
+  if (button) spellOut(button, label);
 }
 
 function row(id, title, facts, actions, reason) {
@@ -185,7 +196,7 @@ function drawSubjects() {
   $("subjects-count").textContent = subjects.length ? `${shown.length}${more ? "+" : ""}` : "";
   $("more").hidden = !more;
   notice("missing subjects", warnings?.length ? `Some subjects are missing: ${warnings.join("; ")}` : null, "warning");
-  draw("subjects", [shown, [...queued], wanted], () => shown.length
+  draw("subjects", [shown, [...queued], wanted, Boolean(more)], () => shown.length
     ? shown.map((one) => row(
       one.id, one.title,
       [
@@ -195,10 +206,11 @@ function drawSubjects() {
       one.status === "ready" && !queued.has(one.id)
         ? [action("Enqueue", one.id, () => act("POST", "queue", { task_id: one.id, kind: one.kind }))] : [],
     ))
-    : [noSubjects(wanted)]);
+    : [noSubjects(wanted, more)]);
 }
 
-function noSubjects(wanted) {
+function noSubjects(wanted, more) {
+  if (more) return empty("Nothing fits so far", "Not all subjects were looked at: press Show more.");
   if (wanted || $("status").value) return empty("Nothing fits", "Change the search or the status above.");
   return empty("No subjects yet", "With animus-subject-files, a task is a file: ", code(".animus/tasks/TASK-001.md"));
 }
@@ -263,6 +275,7 @@ async function look(what) {
   looking.set(what, false);
   try {
     await LOOKS[what]();
+    if (what === "the daemon" && failures.has(what)) failures.clear(); // it is back: the others failed because of it
     failures.delete(what);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -361,10 +374,14 @@ function detailOf(payload, data) {
 $("search").addEventListener("input", drawSubjects);
 $("status").addEventListener("change", () => look("the subjects"));
 $("more").addEventListener("click", () => { state.limit += PAGE; look("the subjects"); });
-document.addEventListener("locked", () => $("unlock").open || $("unlock").showModal());
+document.addEventListener("locked", ({ detail: refused }) => {
+  if (refused) $("unlock-title").textContent = "This token is not the right one";
+  if (!$("unlock").open) $("unlock").showModal();
+});
 $("unlock-form").addEventListener("submit", (event) => {
   event.preventDefault();
   setToken($("token").value);
+  $("unlock-form").reset();
   $("unlock").close();
   refresh();
 });
