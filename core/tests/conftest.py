@@ -1,4 +1,4 @@
-"""Wheels made by hand for tests of installing: small plugins of the standard library alone."""
+"""Wheels made by hand for tests of installing, small plugins of the standard library alone; and a cache to share."""
 
 from __future__ import annotations
 
@@ -130,3 +130,11 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheels:
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     return Wheels(folder)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was asked of the installed plugins stays known from test to test, as it does for a person."""
+    folder = tmp_path_factory.mktemp("cache")
+    folder.chmod(0o700)
+    return folder

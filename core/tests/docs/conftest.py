@@ -155,7 +155,7 @@ def _line(wanted: str) -> re.Pattern[str]:
 
 
 @pytest.fixture
-def new_reader() -> Iterator[Callable[[], Reader]]:
+def new_reader(cache_dir: Path) -> Iterator[Callable[[], Reader]]:
     """Makes readers, each in an empty folder of an empty home; what they leave running is ended, and the test fails."""
     homes: list[Path] = []
     kept = {name: os.environ[name] for name in ("LANG", "USER") if name in os.environ}
@@ -166,6 +166,7 @@ def new_reader() -> Iterator[Callable[[], Reader]]:
         homes.append(home)
         (home / ".gitconfig").write_text(GIT_CONFIG)
         own = {"HOME": str(home), "TMPDIR": str(home / ".tmp"), "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        own["ANIMUS_CACHE_DIR"] = str(cache_dir)
         (home / ".tmp").mkdir()  # a pytest on the page clears old runs away at its end, and those of others take long
         return Reader(home, home, {**kept, **own})
 

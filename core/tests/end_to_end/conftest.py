@@ -312,13 +312,14 @@ def project(tmp_path: Path, config_dir: Path) -> Project:
 
 
 @pytest.fixture
-def animus(project: Project, config_dir: Path) -> Animus:
+def animus(project: Project, config_dir: Path, cache_dir: Path) -> Animus:
     """The command, run in the project with its own configuration directory and without the caller's secrets."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     env = {
         **kept,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "ANIMUS_CONFIG_DIR": str(config_dir),
+        "ANIMUS_CACHE_DIR": str(cache_dir),
         "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S": "15",
         "PYTHONWARNINGS": "error,ignore::ResourceWarning",  # `daemon start` leaves its child on purpose
     }
