@@ -126,6 +126,16 @@ def test_the_page_filters_by_every_verdict_that_there_is(report: Report) -> None
         assert f"#show-{verdict}:not(:checked)) article.is-{verdict} " in text
 
 
+def test_the_page_opens_with_what_needs_attention_and_with_everything_where_nothing_does(report: Report) -> None:
+    def shown(one: Report) -> set[str]:
+        boxes = [attributes for tag, attributes in Page(as_html(one)).elements if tag == "input"]
+        return {str(attributes["id"]).removeprefix("show-") for attributes in boxes if "checked" in attributes}
+
+    assert shown(report) == {"fail", "unproven", "expected-failure"}
+    passed = [one for one in report.outcomes if one.verdict not in (Verdict.FAIL, Verdict.UNPROVEN)]
+    assert shown(replace(report, outcomes=passed)) >= {"pass", "not-advertised"}
+
+
 def test_only_what_did_not_pass_has_a_transcript_on_the_page(report: Report) -> None:
     page = Page(as_html(report))
     assert sum(tag == "details" for tag, _ in page.elements) == 5

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 __all__ = ["build_parser", "main"]
 
@@ -105,7 +105,13 @@ class _Misused(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises what is wrong, so that it is told like every other error."""
+    """A parser that raises what is wrong, so that it is told like every other error.
+
+    Options are written out: what is short for one today may be short for two tomorrow.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise `_Misused`."""
