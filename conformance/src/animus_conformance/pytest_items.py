@@ -193,7 +193,7 @@ class CheckItem(pytest.Item):
         """Carry the check out, and say its end as pytest says it."""
         outcome = self._subject.judge(self._check)
         if outcome.verdict is Verdict.EXPECTED_FAILURE:
-            pytest.xfail(outcome.reason)
+            pytest.xfail(outcome.reason)  # the settings expect this failure, with a reason and an expiry
         if outcome.verdict is Verdict.NOT_ADVERTISED:
             pytest.skip(f"{outcome.id}: {printable(outcome.reason)}")  # with the proof of its refusal
         if outcome.verdict is Verdict.PASS:

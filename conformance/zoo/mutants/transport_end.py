@@ -214,7 +214,7 @@ def listen_as_a_child(bound: Any) -> None:
     """A process that listens there until it is killed; returns when it does."""
     program = (
         "import socket, sys, time; host, _, port = sys.argv[1].rpartition(':')\n"
-        "sock = socket.create_server((host, int(port))); print(flush=True); time.sleep(60)"
+        "sock = socket.create_server((host, int(port))); print(flush=True); time.sleep(60)"  # it is to stay
     )
     child = subprocess.Popen(
         [sys.executable, "-S", "-c", program, bound], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

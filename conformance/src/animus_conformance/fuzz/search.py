@@ -55,7 +55,7 @@ def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number
     def every_answer_is_sound(request: tuple[str, Any]) -> None:
         try:
             wrong = ask(*request)
-        except Exception as error:
+        except Exception as error:  # whatever it is, nothing is to be made smaller because of it; raised below
             raise _NoAnswer(error) from error
         if wrong is not None:
             found.append(wrong)

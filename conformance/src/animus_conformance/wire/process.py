@@ -26,8 +26,8 @@ class PluginProcess:
 
     def __init__(self, group: ProcessGroup) -> None:
         assert group.stdin is not None  # noqa: S101 - opened as a pipe by `start`, like the other two
-        assert group.stdout is not None  # noqa: S101
-        assert group.stderr is not None  # noqa: S101
+        assert group.stdout is not None  # noqa: S101 - as above
+        assert group.stderr is not None  # noqa: S101 - as above
         self._group = group
         self._stdin, self._stdout = group.stdin, group.stdout
         self._stderr = bytearray()
