@@ -8,10 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from animus_core.host.finding.discover import Candidate, Plugin
-from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.session import PluginSession, open_session
+from animus_core.supply.discovery.discover import Candidate, Plugin
 from animus_protocol.connection import Notification
 from animus_protocol.errors import RpcError
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.reading import read_params
 from animus_protocol.version import PROTOCOL_VERSION
@@ -38,7 +39,7 @@ def found(command: tuple[str, ...]) -> Plugin:
 
 
 PLUGIN: Final = found((sys.executable, "-m", "contenders.animus_child"))
-PROJECT: Final = Project(ROOT, "bench-000000")
+PROJECT: Final = ProjectBinding(project_root=str(ROOT), repo_scope="bench-000000")
 
 
 class Host:

@@ -78,7 +78,10 @@ class Unavailable(AnimusError):
 
 
 class PluginFailed(Unavailable):
-    """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: nobody could look)."""
+    """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: nobody could look).
+
+    `why` is the message without the plugin's name.
+    """
 
     def __init__(self, plugin: str, why: str, stderr_tail: str | None, *, remedy: str = _MEND_PLUGIN) -> None:
         tail = "\n".join(f"  | {line}" for line in (stderr_tail or "").splitlines()[-10:])
@@ -87,5 +90,6 @@ class PluginFailed(Unavailable):
         hint = (remedy or None) if stderr_tail is None else f"{said}{remedy}"
         super().__init__(f"plugin {plugin}: {why}", hint=hint, details=details)
         self.plugin = plugin
+        self.why = why
         self.stderr_tail = stderr_tail
         self.remedy = remedy

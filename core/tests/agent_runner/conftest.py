@@ -14,10 +14,10 @@ import pytest
 
 from animus_core.agent_runner.server import AgentRunner
 from animus_core.control.sockets import listen
-from animus_core.host.finding.discover import Candidate, Discovery, Plugin
-from animus_core.host.finding.manifest import probe
-from animus_core.host.session import Project
 from animus_core.store.paths import Scope
+from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
+from animus_core.supply.discovery.manifest import probe
+from animus_protocol.models.lifecycle import ProjectBinding
 
 DEADLINE_S = 45.0
 Serving = Callable[[], AbstractAsyncContextManager[AgentRunner]]
@@ -80,7 +80,7 @@ def serving(scope: Scope, mock_plugin: Plugin, socket: Path) -> Serving:
         async def found() -> Discovery:
             return Discovery((mock_plugin,), ())
 
-        runner = AgentRunner(scope, Project(scope.project_root, "scope"), found)
+        runner = AgentRunner(scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), found)
         listener = listen(socket, runner.dispatcher(), "runner")
         try:
             yield runner

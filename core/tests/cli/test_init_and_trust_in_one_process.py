@@ -14,7 +14,7 @@ import pytest
 from animus_core.cli import trust_commands
 from animus_core.cli.main import main
 from animus_core.host.environment import COOKIE
-from animus_core.host.trust.trust import grant, is_trusted
+from animus_core.supply.trust.trust import grant, is_trusted
 
 
 class Home:

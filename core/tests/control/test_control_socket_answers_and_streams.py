@@ -19,20 +19,20 @@ from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.sockets import Listener, connect, listen
 from animus_core.control.table import control_table
 from animus_core.daemon.runs import Launch, Runs
-from animus_core.host.finding.discover import Candidate, Discovery, Plugin, ProbeFailure
-from animus_core.host.route import SubjectRouter
-from animus_core.host.session import Project as HostProject
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope
 from animus_core.store.statements import Tx
+from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin, ProbeFailure
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import CallTimeout, Code, MethodNotFound, NotSupported, PeerGone, RpcError
 from animus_protocol.models.agent_session import PluginMoved
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.peer import Peer
 
@@ -168,7 +168,7 @@ async def serving(scope: Scope) -> AsyncIterator[Served]:
     )
     found = Plugin(Candidate("odd", ("/bin/odd",), "registry"), manifest)
     discovery = Discovery((found,), (ProbeFailure("bad", "no manifest"),))
-    router = SubjectRouter.build(discovery, HostProject(scope.project_root, "s"))
+    router = SubjectRouter.build(discovery, ProjectBinding(project_root=str(scope.project_root), repo_scope="s"))
     async with await Database.open(scope.workflow_db) as database:
         project = Project(scope, database, discovery, router)
         served = Served(project, scope.control_socket)
@@ -454,7 +454,7 @@ def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope, with
 @pytest.fixture
 def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
-    monkeypatch.setattr("animus_core.host.finding.candidates.installed_scripts", list)
+    monkeypatch.setattr("animus_core.supply.discovery.candidates.installed_scripts", list)
 
 
 @pytest.mark.usefixtures("no_plugins")

@@ -15,15 +15,15 @@ import pytest
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
 from animus_core.host import session as session_module
-from animus_core.host.finding.discover import Candidate, Discovery, Plugin
-from animus_core.host.route import SubjectRouter
-from animus_core.host.session import Project as HostProject
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
+from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import Code, RpcError
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.peer import Peer
 
@@ -135,7 +135,7 @@ def backend(kind: str, folder: Path) -> Plugin:
 @asynccontextmanager
 async def serving(scope: Scope, *kinds: str) -> AsyncIterator[Served]:
     discovery = Discovery(tuple(backend(kind, scope.project_root) for kind in kinds), ())
-    router = SubjectRouter.build(discovery, HostProject(scope.project_root, "s"))
+    router = SubjectRouter.build(discovery, ProjectBinding(project_root=str(scope.project_root), repo_scope="s"))
     async with await Database.open(scope.workflow_db) as database:
         served = Served(Project(scope, database, discovery, router))
         listener = listen(scope.control_socket, control_table(served.project, None, None), "client")

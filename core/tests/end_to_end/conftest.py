@@ -28,9 +28,9 @@ import pytest
 import yaml
 from watchfiles import watch
 
-from animus_core.host.trust.trust import grant
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
+from animus_core.supply.trust.trust import grant
 
 BIN = Path(sys.executable).parent
 COMMAND_S = 40.0

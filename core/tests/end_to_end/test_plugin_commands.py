@@ -23,11 +23,11 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Plugins, Project, Wheels
 
-from animus_core.host.install import pip
-from animus_core.host.install.install import Request, install
-from animus_core.host.install.plugin_source import parse_source
-from animus_core.host.lock.lockfile import Lockfile
-from animus_core.host.trust.trust import revoke
+from animus_core.supply.install import pip
+from animus_core.supply.install.install import Request, install
+from animus_core.supply.install.plugin_source import parse_source
+from animus_core.supply.lock.lockfile import Lockfile
+from animus_core.supply.trust.trust import revoke
 
 ANSWER_S = 30.0
 NAME = "animus-notifier-x"

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from animus_core.host.broadcast import Broadcast, Lagged, broadcast_capacity
-from animus_core.host.finding.discover import Plugin
-from animus_core.host.session import Project, open_session
+from animus_core.host.session import open_session
+from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.connection import Notification
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
+from animus_protocol.models.lifecycle import ProjectBinding
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
@@ -35,8 +36,8 @@ for request in receive():
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path, "scope")
+def project(tmp_path: Path) -> ProjectBinding:
+    return ProjectBinding(project_root=str(tmp_path), repo_scope="scope")
 
 
 def said(number: int) -> Notification:
@@ -105,7 +106,7 @@ def test_a_listener_that_waits_is_woken_by_an_item_and_by_the_end(within: Within
 
 
 def test_a_live_plugins_flood_reaches_the_careful_whole_and_costs_the_idle_only_their_own(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         session = await open_session(make_plugin(TALKS), project, cookie="test")

@@ -13,10 +13,11 @@ import pytest
 
 from animus_core.errors import InvalidInput, PluginFailed
 from animus_core.host import session as session_module
-from animus_core.host.finding.discover import Plugin
-from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.session import PluginSession, open_session
+from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
+from animus_protocol.models.lifecycle import ProjectBinding
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
@@ -45,8 +46,8 @@ def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path, "scope")
+def project(tmp_path: Path) -> ProjectBinding:
+    return ProjectBinding(project_root=str(tmp_path), repo_scope="scope")
 
 
 def method(name: str) -> Method[Empty, Acknowledged]:
@@ -67,14 +68,16 @@ def wait_gone(pid: int) -> None:
         os.close(fd)
 
 
-async def opened(plugin: Plugin, project: Project) -> PluginSession:
+async def opened(plugin: Plugin, project: ProjectBinding) -> PluginSession:
     return await open_session(plugin, project, cookie="test")
 
 
 # == the handshake ==
 
 
-def test_a_good_plugin_is_greeted_asked_and_ended(make_plugin: MakePlugin, project: Project, within: Within) -> None:
+def test_a_good_plugin_is_greeted_asked_and_ended(
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+) -> None:
     async def work() -> None:
         session = await opened(make_plugin(GOOD, capabilities=["ask", "$ui/web"]), project)
         assert await session.call(ASK, Empty(), timeout_s=10) == Acknowledged()
@@ -103,7 +106,7 @@ def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing
     code: str,
     why: str,
     make_plugin: MakePlugin,
-    project: Project,
+    project: ProjectBinding,
     within: Within,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -122,7 +125,7 @@ def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing
 
 @pytest.mark.parametrize("limit", ["soon", "-1", "0", "nan", ""])
 def test_a_handshake_limit_that_is_none_is_the_operators_mistake_and_leaves_no_process(
-    limit: str, make_plugin: MakePlugin, project: Project, within: Within, monkeypatch: pytest.MonkeyPatch
+    limit: str, make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S", limit)
     plugin = make_plugin(GOOD)
@@ -130,7 +133,9 @@ def test_a_handshake_limit_that_is_none_is_the_operators_mistake_and_leaves_no_p
         within(opened(plugin, project))
 
 
-def test_noise_around_good_answers_is_passed_over(make_plugin: MakePlugin, project: Project, within: Within) -> None:
+def test_noise_around_good_answers_is_passed_over(
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+) -> None:
     noisy = """
 send("starting up..."); send("{broken"); send(""); send({"jsonrpc": "2.0", "id": 99, "result": {}})
 for request in receive():
@@ -154,7 +159,7 @@ for request in receive():
 
 
 def test_a_plugin_that_dies_in_the_middle_of_a_call_fails_it_with_its_last_words(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         session = await opened(make_plugin(GOOD, "mortal"), project)
@@ -168,7 +173,7 @@ def test_a_plugin_that_dies_in_the_middle_of_a_call_fails_it_with_its_last_words
 
 
 def test_a_plugin_that_floods_its_stderr_never_blocks(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     flood = """
 for request in receive():
@@ -193,7 +198,7 @@ for request in receive():
 
 
 def test_a_plugin_that_ignores_every_request_to_end_is_killed_within_bounds(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     deaf = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -212,7 +217,7 @@ while True: signal.pause()
     within(work())
 
 
-def test_what_a_plugin_started_ends_with_it(make_plugin: MakePlugin, project: Project, within: Within) -> None:
+def test_what_a_plugin_started_ends_with_it(make_plugin: MakePlugin, project: ProjectBinding, within: Within) -> None:
     parent = """
 child = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"])
 for request in receive():

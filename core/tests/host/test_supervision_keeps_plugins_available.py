@@ -12,13 +12,14 @@ import pytest
 
 from animus_core.errors import Internal, InvalidInput, PluginFailed
 from animus_core.host import session as session_module
-from animus_core.host.finding.discover import Plugin
 from animus_core.host.plugin_state import Budget, Move, PluginState, check_move
-from animus_core.host.session import Project
-from animus_core.host.supervise import SupervisedPlugin, Supervision
+from animus_core.host.supervised_plugin import SupervisedPlugin
+from animus_core.host.supervisor import Supervision
+from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.errors import RpcError
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
+from animus_protocol.models.lifecycle import ProjectBinding
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
@@ -47,8 +48,8 @@ def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path, "scope")
+def project(tmp_path: Path) -> ProjectBinding:
+    return ProjectBinding(project_root=str(tmp_path), repo_scope="scope")
 
 
 def method(name: str) -> Method[Empty, Acknowledged]:
@@ -94,7 +95,7 @@ def test_a_move_that_is_not_in_the_table_is_refused() -> None:
 
 
 def test_a_refusal_is_the_plugins_own_and_costs_nothing(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         supervised = SupervisedPlugin(make_plugin(GOOD), project)
@@ -110,7 +111,7 @@ def test_a_refusal_is_the_plugins_own_and_costs_nothing(
 
 
 def test_a_plugin_that_never_comes_up_is_tried_five_times_disabled_and_let_in_again_by_a_restart(
-    make_plugin: MakePlugin, project: Project, within: Within, tmp_path: Path
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within, tmp_path: Path
 ) -> None:
     broken = f"""
 starts = open({str(tmp_path / "starts")!r}, "a"); starts.write("x"); starts.close()
@@ -141,7 +142,7 @@ if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
 
 
 def test_a_death_is_followed_by_a_wait_and_then_by_a_new_process_of_itself(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         moves = Moves()
@@ -163,7 +164,7 @@ def test_a_death_is_followed_by_a_wait_and_then_by_a_new_process_of_itself(
 
 
 def test_a_life_that_was_long_enough_begins_the_count_anew(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         moves = Moves()
@@ -180,7 +181,7 @@ def test_a_life_that_was_long_enough_begins_the_count_anew(
     within(work())
 
 
-def test_many_callers_share_one_start(make_plugin: MakePlugin, project: Project, within: Within) -> None:
+def test_many_callers_share_one_start(make_plugin: MakePlugin, project: ProjectBinding, within: Within) -> None:
     async def work() -> None:
         supervised = SupervisedPlugin(make_plugin(GOOD), project)
         pids = await asyncio.gather(*(supervised.call(PID, Empty(), timeout_s=10) for _ in range(20)))
@@ -191,7 +192,7 @@ def test_many_callers_share_one_start(make_plugin: MakePlugin, project: Project,
 
 
 def test_a_caller_that_gives_up_does_not_take_the_start_away_from_the_others(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     async def work() -> None:
         supervised = SupervisedPlugin(make_plugin(GOOD), project)
@@ -205,7 +206,7 @@ def test_a_caller_that_gives_up_does_not_take_the_start_away_from_the_others(
 
 
 def test_the_operators_mistake_is_no_death(
-    make_plugin: MakePlugin, project: Project, within: Within, monkeypatch: pytest.MonkeyPatch
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S", "soon")
 
@@ -222,7 +223,7 @@ def test_the_operators_mistake_is_no_death(
 
 
 def test_what_a_plugin_says_of_its_health_is_its_state(
-    make_plugin: MakePlugin, project: Project, within: Within
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within
 ) -> None:
     moody = """
 answers = iter([{"status": "degraded", "last_error": "low on ink"}, {"status": "healthy"}])
@@ -248,7 +249,7 @@ for request in receive():
 
 
 def test_a_plugin_that_is_silent_check_after_check_is_ended_and_started_again_but_not_while_it_works(
-    make_plugin: MakePlugin, project: Project, within: Within, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("animus_core.host.session._HEALTH_S", 0.05)
     os_stop = f"""

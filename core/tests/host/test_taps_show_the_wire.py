@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from animus_core.errors import PluginFailed
-from animus_core.host.finding.discover import Plugin
-from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.session import PluginSession, open_session
 from animus_core.host.tap import Direction, Tap
+from animus_core.supply.discovery.discover import Plugin
 from animus_protocol import peer
+from animus_protocol.models.lifecycle import ProjectBinding
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
@@ -68,7 +69,9 @@ def seen() -> Seen:
 
 
 async def opened(plugin: Plugin, folder: Path, seen: Seen) -> PluginSession:
-    return await open_session(plugin, Project(folder, "scope"), cookie="test", tap=Tap(seen))
+    return await open_session(
+        plugin, ProjectBinding(project_root=str(folder), repo_scope="scope"), cookie="test", tap=Tap(seen)
+    )
 
 
 def descriptors() -> int:

@@ -23,11 +23,12 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from animus_core.errors import PluginFailed
-from animus_core.host.finding.discover import Candidate, Plugin
-from animus_core.host.finding.registry import Limits, Settings
 from animus_core.host.plugin_state import Budget, Move, PluginState
-from animus_core.host.session import Project
-from animus_core.host.supervise import SupervisedPlugin, Supervision
+from animus_core.host.supervised_plugin import SupervisedPlugin
+from animus_core.host.supervisor import Supervision
+from animus_core.launch_options import LaunchOptions, Limits
+from animus_core.supply.discovery.discover import Candidate, Plugin
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 
 PLUGINS: Final = Path(__file__).parent / "plugins"
@@ -50,7 +51,7 @@ class Footprint(NamedTuple):
 class Guest:
     """A plugin under supervision: asked in plain JSON, its moves noted."""
 
-    def __init__(self, plugin: Plugin, project: Project, supervision: Supervision) -> None:
+    def __init__(self, plugin: Plugin, project: ProjectBinding, supervision: Supervision) -> None:
         self.name = plugin.name
         self.moves: list[Move] = []
         self._moved = asyncio.Event()
@@ -116,7 +117,9 @@ class Host:
     """The host of one test. `most_mb` is how much memory it may take at any moment on top of what it had."""
 
     def __init__(self, folder: Path, deadline_s: float, report: Callable[[str, object], None]) -> None:
-        self.project = Project(folder, f"hostile-{os.getpid()}-{time.monotonic_ns()}")
+        self.project = ProjectBinding(
+            project_root=str(folder), repo_scope=f"hostile-{os.getpid()}-{time.monotonic_ns()}"
+        )
         self.most_mb = MEMORY_MB
         self._deadline_s = deadline_s
         self.guests: list[Guest] = []
@@ -138,7 +141,7 @@ class Host:
         name = f"{path.stem}{len(self.guests) or ''}"
         command = (*interpreter, str(path), *arguments)
         told = {"name": name, "version": "1", "plugin_kind": "custom", "description": "d", "protocol_version": "1.0.0"}
-        candidate = Candidate(name, command, "registry", Settings(limits=limits))
+        candidate = Candidate(name, command, "registry", LaunchOptions(limits=limits))
         plugin = Plugin(candidate, PluginManifest.model_validate({**told, **manifest}))
         return self.guest(plugin, supervision)
 

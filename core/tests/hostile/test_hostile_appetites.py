@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from animus_core.host.finding.registry import Limits
+from animus_core.launch_options import Limits
 
 if TYPE_CHECKING:
     from conftest import Host

@@ -9,7 +9,7 @@ import pytest
 
 from animus_core.host import session as session_module
 from animus_core.host.plugin_state import Budget, PluginState
-from animus_core.host.supervise import Supervision
+from animus_core.host.supervisor import Supervision
 
 if TYPE_CHECKING:
     from conftest import Host

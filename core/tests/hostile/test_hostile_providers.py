@@ -15,11 +15,11 @@ import pytest
 from animus_core.agent_runner import session as session_module
 from animus_core.agent_runner.server import AgentRunner
 from animus_core.control.sockets import connect, listen
-from animus_core.host.finding.discover import Candidate, Discovery, Plugin
-from animus_core.host.session import Project
 from animus_core.store.paths import Scope
+from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models import agent_session as wire
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.models.provider import AgentRunRequest
 from animus_protocol.peer import Peer
@@ -90,7 +90,7 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
     async def discover() -> Discovery:
         return discovery
 
-    agents = AgentRunner(scope, Project(scope.project_root, "scope"), discover)
+    agents = AgentRunner(scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), discover)
     listener = listen(socket, agents.dispatcher(), "runner")
     runner, table = Runner(scope.project_root), Dispatcher()
     table.hear(wire.SESSION_RECORD, lambda record, _: runner.hear(record))

@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from animus_core.errors import PluginFailed
-from animus_core.host.finding.discover import discover, refreshed
 from animus_core.host.plugin_state import Budget, PluginState
-from animus_core.host.supervise import Supervision
+from animus_core.host.supervisor import Supervision
+from animus_core.supply.discovery.discover import discover, refreshed
 
 if TYPE_CHECKING:
     from conftest import Host

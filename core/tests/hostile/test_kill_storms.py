@@ -19,7 +19,7 @@ import pytest
 
 from animus_core.errors import PluginFailed
 from animus_core.host.plugin_state import Budget, PluginState
-from animus_core.host.supervise import Supervision
+from animus_core.host.supervisor import Supervision
 from animus_protocol.models import (
     dispatch,
     log_storage,

@@ -12,7 +12,7 @@ import pytest
 
 from animus_core.daemon.bus import Bus
 from animus_core.errors import NotFound, PluginFailed
-from animus_core.host.route import SubjectRouter
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors import drive, hooks
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import FactView, Projector, Subjects, load_projectors

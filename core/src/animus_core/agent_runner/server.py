@@ -11,22 +11,23 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from animus_core.agent_runner.providers import Providers, provider_for
 from animus_core.agent_runner.session import LiveSession, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
 from animus_core.host.environment import COOKIE
-from animus_core.host.finding.discover import Discovery
 from animus_core.host.plugin_state import Move
-from animus_core.host.session import Project
+from animus_core.host.supervisor import Supervision
 from animus_core.journal.reader import read_from
+from animus_core.kinds.providers import Providers, provider_for
 from animus_core.store.locks import HeldLock, acquire_within, is_held
 from animus_core.store.paths import Scope
 from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.supply.discovery.discover import Discovery
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.errors import Code, PeerGone, RpcError
 from animus_protocol.models import agent_session as wire
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control.plugin import PluginNameParams, PluginStatusResult
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.peer import Peer
 
 __all__ = ["AgentRunner"]
@@ -43,15 +44,15 @@ class AgentRunner:
     def __init__(
         self,
         scope: Scope,
-        project: Project,
+        binding: ProjectBinding,
         discover: Callable[[], Awaitable[Discovery]],
         on_move: Callable[[Move], None] = lambda _: None,
     ) -> None:
         """`discover` says which plugins there are now; it is asked before each new session."""
         self._scope = scope
-        self._project = project
+        self._binding = binding
         self._discover = discover
-        self._providers = Providers(on_move)
+        self._providers = Providers(Supervision(on_move=on_move))
         self._live: dict[_Key, LiveSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._epochs: dict[str, int] = {}
@@ -121,7 +122,7 @@ class AgentRunner:
         files.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = await self._attempt_lock(key, params.epoch)
         try:
-            session = LiveSession(params, self._providers.of(plugin), self._project, files, held)
+            session = LiveSession(params, self._providers.of(plugin), self._binding, files, held)
         except AnimusError:
             held.close()
             raise
@@ -201,13 +202,13 @@ class AgentRunner:
         return wire.ShutdownResult(leaving=leaving, live_sessions=len(self._live))
 
     async def _statuses(self, params: Empty, asker: Asker) -> PluginStatusResult:
-        return PluginStatusResult(plugins=[one.told("agent-runner") for one in self._providers.statuses()])
+        return PluginStatusResult(plugins=[one.to_wire("agent-runner") for one in self._providers.statuses()])
 
     async def _restart(self, params: PluginNameParams, asker: Asker) -> PluginStatusResult:
         provider = self._providers.named(params.name)
         if provider is not None:
-            provider.forgive()
-        return PluginStatusResult(plugins=[] if provider is None else [provider.status().told("agent-runner")])
+            provider.reset()
+        return PluginStatusResult(plugins=[] if provider is None else [provider.status().to_wire("agent-runner")])
 
     def _files(self, key: wire.SessionKey) -> SessionFiles:
         run = self._scope.run_dir(key.run)

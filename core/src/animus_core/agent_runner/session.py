@@ -12,22 +12,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.agent_runner.providers import Provider
 from animus_core.errors import AnimusError, InvalidInput, PluginFailed
-from animus_core.host.health import health_interval_s, watch_health
 from animus_core.host.process import how_it_ended
-from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.session import PluginSession
+from animus_core.host.supervisor import Supervisor
 from animus_core.journal.kinds import fitting
 from animus_core.journal.reader import read_from
 from animus_core.journal.record import Record
 from animus_core.journal.writer import JournalWriter
 from animus_core.store.json_files import write_json_atomic
 from animus_core.store.locks import HeldLock
+from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.connection import Notification
 from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import CallTimeout, Cancelled, PeerGone, RpcError
 from animus_protocol.models import provider as wire
 from animus_protocol.models.agent_session import CLOSED, SessionClosed, SessionEnd, SessionKey, SessionOpen
+from animus_protocol.models.lifecycle import ProjectBinding
 
 __all__ = ["OPENED", "WRITTEN", "LiveSession", "SessionFiles", "cookie_of", "read_spool"]
 
@@ -55,14 +56,18 @@ class LiveSession:
     """A session whose process may be running. `run` does all of it; `follow` reads what it did and waits for more."""
 
     def __init__(
-        self, opened: SessionOpen, supervision: Provider, project: Project, files: SessionFiles, held: HeldLock
+        self,
+        opened: SessionOpen,
+        supervisor: Supervisor[Plugin],
+        binding: ProjectBinding,
+        files: SessionFiles,
+        held: HeldLock,
     ) -> None:
         self.opened = opened
         self.session_id = str(opened.request.session_id)
         self.done = False
-        self._supervision = supervision
-        self._plugin = supervision.plugin
-        self._project = project
+        self._supervisor = supervisor
+        self._binding = binding
         self._files = files
         self._held = held
         self._spool = JournalWriter.open(files.spool, opened.session.run, opened.epoch, held=held)
@@ -77,7 +82,7 @@ class LiveSession:
 
     async def run(self, *, resume: bool) -> None:
         """Open the spool, start the provider, ask it, spool what it does, close. Never raises but on cancellation."""
-        first = {"tool": self.opened.tool, "plugin": self._plugin.name, "session_id": self.session_id}
+        first = {"tool": self.opened.tool, "plugin": self._supervisor.plugin.name, "session_id": self.session_id}
         try:
             self._append(OPENED, {**first, "resume": resume}, sync=True)
             self._summarize("running")
@@ -144,37 +149,34 @@ class LiveSession:
     async def _serve(self, *, resume: bool) -> SessionClosed:
         name = self.session_id
         try:
-            await self._supervision.admit(name)
+            await self._supervisor.admit(name)
         except AnimusError as error:
             return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
         try:
             closed = await self._start_and_ask(resume=resume)
         except BaseException:
-            self._supervision.done(name, worked=False)
+            self._supervisor.done(name)
             raise
         if closed.end is SessionEnd.DIED and not self._cancelled:
-            self._supervision.crashed(name, closed.message or "it died")
+            self._supervisor.crashed(name, closed.message or "it died")
         else:
-            self._supervision.done(name, worked=closed.end is SessionEnd.ANSWERED)
+            self._supervisor.done(name, worked=closed.end is SessionEnd.ANSWERED)
         return closed
 
     async def _start_and_ask(self, *, resume: bool) -> SessionClosed:
         if (early := self._called_off_early()) is not None:
             return early
         try:
-            provider = await open_session(
-                self._plugin,
-                self._project,
+            provider = await self._supervisor.start(
+                self.session_id,
+                self._binding,
                 cookie=cookie_of(self.opened.session),
                 pass_fds=(self._held.inheritable_fd(),),
             )
         except AnimusError as error:
             return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
         self._provider = provider
-        self._supervision.ready(self.session_id, provider)
-        self._health = asyncio.get_running_loop().create_task(
-            watch_health(provider, health_interval_s(), self._supervision.feel)
-        )
+        self._health = asyncio.get_running_loop().create_task(self._supervisor.watch(provider))
         provider.on_notification = self._heard
         if (early := self._called_off_early()) is not None:
             return early
@@ -213,7 +215,7 @@ class LiveSession:
             await provider.child.wait_within(_CANCEL_S)
             code = provider.child.returncode
             how = "closed its output" if code is None else how_it_ended(code)
-            why = f"provider {self._plugin.name} {how}"
+            why = f"provider {self._supervisor.plugin.name} {how}"
             tail = provider.child.stderr_tail
             message = f"{why}; it wrote to stderr:\n{tail}" if tail else why
             return SessionClosed(end=SessionEnd.DIED, written=True, resumable=resumable, message=message)
@@ -264,7 +266,7 @@ class LiveSession:
         key = self.opened.session
         told = {
             "provider": self.opened.tool,
-            "plugin": self._plugin.name,
+            "plugin": self._supervisor.plugin.name,
             "session_id": self.session_id,
             "phase": key.phase,
             "attempt": key.attempt,

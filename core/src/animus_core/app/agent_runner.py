@@ -18,11 +18,11 @@ from animus_core.agent_runner.server import AgentRunner
 from animus_core.app.logs import log_to_stderr
 from animus_core.control.sockets import connect, listen
 from animus_core.errors import AnimusError
-from animus_core.host.finding.discovering import Discovering
+from animus_core.host.plugin import binding_of
 from animus_core.host.plugin_state import Move
-from animus_core.host.session import Project
 from animus_core.store.locks import from_inherited
-from animus_core.store.paths import Scope, config_dir, repo_scope
+from animus_core.store.paths import Scope, config_dir
+from animus_core.supply.discovery.discovering import Discovering
 from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models.agent_session import PLUGIN_MOVED, PluginMoved
@@ -54,7 +54,7 @@ async def _serve(root: Path, lock_fd: int) -> None:
     for failure in (await plugins.now()).warnings:
         _log.warning("%s: %s", failure.name, failure.message)
     bell = _Bell(scope)
-    runner = AgentRunner(scope, Project(root, repo_scope(root)), plugins.now, bell.moved)
+    runner = AgentRunner(scope, binding_of(scope), plugins.now, bell.moved)
     listener = listen(scope.agent_runner_socket, runner.dispatcher(), "runner")
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, runner.leave.set)

@@ -31,9 +31,8 @@ from animus_core.daemon.plugin_events import PluginEvents
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.daemon.state import read_settings
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
-from animus_core.host.finding.discovering import Discovering
 from animus_core.host.plugin_state import Move, PluginState
-from animus_core.host.supervise import Supervision
+from animus_core.host.supervisor import Supervision
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
 from animus_core.services import preflight
@@ -41,6 +40,7 @@ from animus_core.services.project import Project
 from animus_core.store.locks import HeldLock, acquire, read_holder
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.supply.discovery.discovering import Discovering
 from animus_core.version import VERSION
 from animus_core.workflow.definitions import DaemonBlock
 from animus_protocol.crash_points import set_role
@@ -270,7 +270,7 @@ class _Daemon:
             arguments += ["--feedback", launch.feedback]
         plugins = self._project.discovery.plugins
         names = {required.name for plugin in plugins for required in plugin.manifest.env_required}
-        names.update(name for plugin in plugins for name in plugin.candidate.settings.pass_env)
+        names.update(name for plugin in plugins for name in plugin.candidate.options.pass_env)
         env = core_environment(names)
         return await start_core_process("animus_core.app.runner", arguments, log=launch.log, env=env, held=held)
 

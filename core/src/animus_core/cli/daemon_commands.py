@@ -21,9 +21,9 @@ from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
 from animus_core.host.own_process import core_command, core_python_environment
-from animus_core.host.trust.trust import TRUST_HINT
 from animus_core.store.locks import read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path
+from animus_core.supply.trust.trust import TRUST_HINT
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon as wire
 
@@ -128,9 +128,9 @@ def resume(args: argparse.Namespace, output: Output) -> int:
 
 def preflight(args: argparse.Namespace, output: Output) -> int:
     """Say what is missing; exit 2 when something is."""
-    from animus_core.host.finding.discover import discover
     from animus_core.services.preflight import require
     from animus_core.store.paths import config_dir
+    from animus_core.supply.discovery.discover import discover
 
     scope = scope_of(args)
     require(scope.project_root, asyncio.run(discover(config_dir(os.environ), scope.project_root)))

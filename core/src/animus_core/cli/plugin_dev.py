@@ -18,7 +18,7 @@ from animus_core.cli.plugin_dev_terminal import Plain, Terminal
 from animus_core.cli.plugin_dev_view import View
 from animus_core.cli.session import scope_of
 from animus_core.errors import Unavailable
-from animus_core.host.session import Project
+from animus_core.host.plugin import binding_of
 from animus_core.services.dev.sightings import Sighting
 from animus_core.services.dev.target import read_target
 from animus_core.services.dev.workbench import Bench, Workbench
@@ -31,7 +31,7 @@ _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def dev(args: argparse.Namespace, output: Output) -> int:
     """Run the plugin until `quit`, the end of input, or a signal; exit code 5 if a script ends and it does not run."""
     scope = scope_of(args)
-    project = Project(scope.project_root, scope.root.name)
+    project = binding_of(scope)
     bench = Bench(args.path, tuple(args.arguments), project, scope.root.parent)
     target = read_target(bench.path, bench.arguments)
     streams = (sys.stdin, sys.stdout)  # None where whoever started this has closed one

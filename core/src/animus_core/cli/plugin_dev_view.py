@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 
 from rich.cells import cell_len, set_cell_size
 
-from animus_core.host.trust.coverage import visible
 from animus_core.services.dev.sightings import NOISE, Frame, Remark, Sighting, StderrLine
+from animus_core.terminal import visible
 from animus_protocol.models.base import utc_text
 
 __all__ = ["Screen", "View"]

@@ -14,11 +14,11 @@ from pathlib import Path
 from animus_core.cli.output import Output
 from animus_core.cli.plugin_commands import place_of
 from animus_core.cli.session import scope_of
-from animus_core.host.install.install import Installed
 from animus_core.services.plugins import Wanted, installed_info
 from animus_core.services.plugins import install as install_plugin
 from animus_core.services.plugins import uninstall as uninstall_plugin
 from animus_core.store.paths import Scope
+from animus_core.supply.install.install import Installed
 
 __all__ = ["install", "tell_daemon", "uninstall"]
 

@@ -22,7 +22,7 @@ _OBJECT_EXAMPLE: Final = """Write for example '{"id": "TASK-001"}'."""
 
 def row_name(method: str, subject_kinds: Iterable[str]) -> str:
     """The row of the method table for `method`: `subject/list` for the `task/list` of a plugin that claims `task`."""
-    from animus_core.host.route import match_kind
+    from animus_core.kinds.subjects.router import match_kind
 
     kind, slash, verb = method.partition("/")
     return f"subject/{verb}" if slash and match_kind(kind, subject_kinds) is not None else method

@@ -13,8 +13,8 @@ from typing import Final
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
 from animus_core.errors import Unavailable
-from animus_core.host.trust.trust import look
 from animus_core.services.trust import trust_what_was_written
+from animus_core.supply.trust.trust import look
 from animus_core.version import VERSION
 from animus_core.workflow.scaffold import starter_workflows
 

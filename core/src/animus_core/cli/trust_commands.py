@@ -16,9 +16,9 @@ from animus_core.cli.session import scope_of, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, InvalidInput, NotTrusted
 from animus_core.host.environment import COOKIE
-from animus_core.host.trust.trust import FOLDER, MEND_HINT, TRUST_HINT, Mode
 from animus_core.services.trust import Shown, forget, give, show
 from animus_core.store.paths import Scope
+from animus_core.supply.trust.trust import FOLDER, MEND_HINT, TRUST_HINT, Mode
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control.daemon import DAEMON_NUDGE
 

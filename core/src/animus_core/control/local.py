@@ -9,14 +9,14 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
-from animus_core.host.finding.discover import Discovery, discover
-from animus_core.host.fleet import Fleet
-from animus_core.host.route import SubjectRouter
-from animus_core.host.session import Project as HostProject
-from animus_core.host.supervise import Supervision
+from animus_core.host.plugin import binding_of
+from animus_core.host.supervisor import Supervision
+from animus_core.kinds.fleet import Fleet
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope, config_dir
+from animus_core.supply.discovery.discover import Discovery, Plugin, discover
 
 __all__ = ["open_project"]
 
@@ -25,11 +25,11 @@ __all__ = ["open_project"]
 async def open_project(
     scope: Scope,
     discovery: Discovery | None = None,
-    supervision: Supervision = Supervision(),  # noqa: B008 - a tuple of constants
+    supervision: Supervision[Plugin] | None = None,
 ) -> AsyncIterator[Project]:
     """Database open, plugins found, none of them started yet. The caller holds the daemon's lock."""
     found = discovery if discovery is not None else await discover(config_dir(os.environ), scope.project_root)
-    fleet = Fleet(found, HostProject(scope.project_root, scope.root.name), supervision)
+    fleet = Fleet(found, binding_of(scope), supervision)
     router = SubjectRouter(fleet)
     async with await Database.open(scope.workflow_db) as database:
         try:

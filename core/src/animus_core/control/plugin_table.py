@@ -10,10 +10,10 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import NotFound
-from animus_core.host.install.install import Installed
 from animus_core.services.plugins import Place, Wanted, install, installed_info, shown, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
+from animus_core.supply.install.install import Installed
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import NotSupported
 from animus_protocol.models.common import Acknowledged

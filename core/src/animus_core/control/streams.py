@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from animus_core.daemon.bus import Bus
 from animus_core.errors import AnimusError, InvalidInput
-from animus_core.host.subject_watch import SubjectWatch
+from animus_core.kinds.subjects.watch import SubjectWatch
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx
 from animus_protocol.dispatcher import Asker

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import QueueEntry
-from animus_core.host.trust.trust import TRUST_HINT, Trust, TrustGate
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx
+from animus_core.supply.trust.trust import TRUST_HINT, Trust, TrustGate
 from animus_core.workflow.plan import Plan
 from animus_protocol.models.base import encode
 

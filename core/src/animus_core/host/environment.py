@@ -1,6 +1,6 @@
 """The environment that a child gets: a short documented list, what was declared, and nothing else.
 
-Called by whoever starts plugins, commands and runners; below it lies the registry's settings. Secrets of the
+Called by whoever starts plugins, commands and runners; below it lies the registry's options. Secrets of the
 operator's shell stay out of every child that did not declare them (protocol §2).
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from animus_core.host.finding.registry import Settings
+from animus_core.launch_options import LaunchOptions
 from animus_protocol.models.manifest import PluginManifest
 
 __all__ = [
@@ -67,18 +67,18 @@ def child_environment(
 
 
 def plugin_environment(
-    parent: Mapping[str, str], manifest: PluginManifest, settings: Settings, *, cookie: str, instance: str
+    parent: Mapping[str, str], manifest: PluginManifest, options: LaunchOptions, *, cookie: str, instance: str
 ) -> dict[str, str]:
     """What a plugin gets: the base, what it declares, what the operator's registry passes or sets, and two marks."""
     declared = [requirement.name for requirement in manifest.env_required]
-    extra = {**settings.env, INSTANCE: instance}
-    return child_environment(parent, declared=[*declared, *settings.pass_env], extra=extra, cookie=cookie)
+    extra = {**options.env, INSTANCE: instance}
+    return child_environment(parent, declared=[*declared, *options.pass_env], extra=extra, cookie=cookie)
 
 
-def missing_environment(parent: Mapping[str, str], manifest: PluginManifest, settings: Settings) -> list[str]:
+def missing_environment(parent: Mapping[str, str], manifest: PluginManifest, options: LaunchOptions) -> list[str]:
     """The required variables that the plugin would not find."""
     required = [requirement.name for requirement in manifest.env_required if requirement.required]
-    return [name for name in required if name not in parent and name not in settings.env]
+    return [name for name in required if name not in parent and name not in options.env]
 
 
 def secrets_in(environment: Mapping[str, str], manifest: PluginManifest) -> tuple[str, ...]:

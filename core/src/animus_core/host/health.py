@@ -1,7 +1,4 @@
-"""Asks a live plugin on a schedule how it is, and tells a busy one from one that hangs.
-
-Called by `supervise.py` and the agent-runner; below it lies the session.
-"""
+"""Asks a live plugin on a schedule how it is, and tells a busy one from one that hangs."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ def health_interval_s() -> float:
     return interval_s if interval_s > 0 else _INTERVAL_S
 
 
-async def watch_health(session: PluginSession, interval_s: float, feel: Callable[[str | None], None]) -> str:
+async def watch_health(session: PluginSession, interval_s: float, report: Callable[[str | None], None]) -> str:
     """Check until the plugin has ended (`session.alive` is false then) or hangs; why.
 
-    `feel` is told after each check what is wrong, or None. It hangs when three checks in a row brought not a single
+    `report` gets, after each check, what is wrong, or None. It hangs when three checks in a row brought not a single
     byte and no call that was made before them may still be answered; who works on a long call is only degraded.
     """
     loop = asyncio.get_running_loop()
@@ -52,7 +49,7 @@ async def watch_health(session: PluginSession, interval_s: float, feel: Callable
         busy = session.waiting_since is not None and session.waiting_since <= silent_since
         if misses >= _MISSES and not busy:
             return f"it hangs: {misses} health checks in a row without an answer"
-        feel(complaint)
+        report(complaint)
 
 
 async def _complaint(session: PluginSession) -> str | None:
@@ -60,7 +57,7 @@ async def _complaint(session: PluginSession) -> str | None:
     try:
         health = await session.health()
     except PluginFailed as error:
-        return error.message.removeprefix(f"plugin {session.plugin.name}: ")
+        return error.why
     if health.status is HealthStatus.HEALTHY:
         return None
     return f"it says that it is {health.status}: {health.last_error or 'without a reason'}"

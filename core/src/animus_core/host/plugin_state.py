@@ -1,7 +1,6 @@
 """The states of a supervised plugin as a table, and how many deaths it may die.
 
-Used by `supervise.py` and by the agent-runner for its providers; nothing lies below. Decisions only: no clock of its
-own, no process.
+Decisions only: no clock of its own, no process.
 """
 
 from __future__ import annotations
@@ -10,8 +9,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from animus_core.errors import Internal
+from animus_core.store.process_identity import resident_bytes
+from animus_protocol.models.control.plugin import PluginStatusInfo
 
-__all__ = ["Budget", "Move", "PluginState", "Restarts", "check_move"]
+__all__ = ["Budget", "Move", "PluginState", "PluginStatus", "Restarts", "check_move"]
 
 
 class PluginState(StrEnum):
@@ -47,6 +48,38 @@ class Move(NamedTuple):
     state: PluginState
     reason: str | None
     pid: int | None
+
+
+class PluginStatus(NamedTuple):
+    """What an operator is told of one plugin. Times in seconds; `failures` in a row, `restarts` ever."""
+
+    name: str
+    kind: str
+    state: PluginState
+    pid: int | None
+    uptime_s: float | None
+    in_flight: int
+    failures: int
+    restarts: int
+    retry_in_s: float | None
+    last_error: str | None
+
+    def to_wire(self, hosted_by: str) -> PluginStatusInfo:
+        """The same on the wire; `hosted_by` says which process of the core has it."""
+        return PluginStatusInfo(
+            name=self.name,
+            kind=self.kind,
+            state=self.state,
+            hosted_by=hosted_by,
+            pid=self.pid,
+            uptime_ms=None if self.uptime_s is None else int(self.uptime_s * 1000),
+            in_flight=self.in_flight,
+            failures=self.failures,
+            restarts=self.restarts,
+            retry_in_ms=None if self.retry_in_s is None else int(self.retry_in_s * 1000),
+            memory_bytes=None if self.pid is None else resident_bytes(self.pid),
+            last_error=self.last_error,
+        )
 
 
 def check_move(plugin: str, was: PluginState, state: PluginState) -> None:
@@ -99,7 +132,7 @@ class Restarts:
         """It did what it is for: the count begins anew."""
         self.failures = 0
 
-    def forgive(self) -> None:
+    def reset(self) -> None:
         """An operator starts it again: nothing counts any more."""
         self.failures = 0
         self.retry_at = 0.0

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import Unavailable
-from animus_core.host.finding.registry import Limits
 from animus_core.host.stderr_tail import StderrTail
+from animus_core.launch_options import Limits
 
 __all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]
 

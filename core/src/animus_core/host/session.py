@@ -11,13 +11,12 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from animus_core.errors import InvalidInput, PluginFailed, Unavailable
 from animus_core.host.broadcast import Broadcast, Subscription, broadcast_capacity
 from animus_core.host.environment import INSTANCE, missing_environment, plugin_environment, secrets_in
-from animus_core.host.finding.discover import Plugin
+from animus_core.host.plugin import LaunchablePlugin
 from animus_core.host.process import Child, ChildSpec, how_it_ended, spawn
 from animus_core.host.stderr_tail import hide
 from animus_core.host.tap import Tap
@@ -27,10 +26,11 @@ from animus_protocol.connection import Notification, Request
 from animus_protocol.errors import CallTimeout, MethodNotFound, NotSupported, PeerGone, PeerStuck, RpcError
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, Params, Result
+from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.peer import BadReply, Peer
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 
-__all__ = ["PluginSession", "Project", "open_session"]
+__all__ = ["PluginSession", "open_session"]
 
 _log = logging.getLogger("animus.host")
 _SHUTDOWN_S: Final = 2.0
@@ -43,13 +43,6 @@ _HANDSHAKE_VARIABLE: Final = "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S"
 _LOG_ENTRY_CHARACTERS: Final = 2000
 
 
-class Project(NamedTuple):
-    """What a plugin is told about the project, and where it runs."""
-
-    root: Path
-    repo_scope: str
-
-
 class PluginSession:
     """A plugin that answered `initialize`. Made by `open_session`; ended by `close`.
 
@@ -58,7 +51,7 @@ class PluginSession:
     """
 
     def __init__(
-        self, plugin: Plugin, child: Child, instance: str, hidden: tuple[str, ...], tap: Tap | None = None
+        self, plugin: LaunchablePlugin, child: Child, instance: str, hidden: tuple[str, ...], tap: Tap | None = None
     ) -> None:
         self.plugin = plugin
         self.child = child
@@ -201,9 +194,8 @@ class PluginSession:
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """A host opens no streams towards a plugin: nothing to cancel."""
 
-    async def greet(self, project: Project) -> None:
+    async def greet(self, binding: ProjectBinding) -> None:
         """`initialize` and `initialized`. Raises PluginFailed."""
-        binding = lifecycle.ProjectBinding(project_root=str(project.root), repo_scope=project.repo_scope)
         params = lifecycle.InitializeParams(
             protocol_version=PROTOCOL_VERSION,
             host_info=lifecycle.HostInfo(name="animus", version=VERSION),
@@ -252,21 +244,23 @@ class PluginSession:
 
 
 async def open_session(
-    plugin: Plugin,
-    project: Project,
+    plugin: LaunchablePlugin,
+    binding: ProjectBinding,
     *,
     cookie: str,
     pass_fds: tuple[int, ...] = (),
     environment_must_be_whole: bool = False,
     tap: Tap | None = None,
 ) -> PluginSession:
-    """Start `plugin` for `project` and greet it. Raises PluginFailed or Unavailable; then nothing is left running.
+    """Start `plugin` for the project of `binding` and greet it.
+
+    Raises PluginFailed or Unavailable; then nothing is left running.
 
     A required variable that is not set is a warning, and with `environment_must_be_whole` InvalidInput before
     anything is started. A `tap` is shown what goes over the wire.
     """
-    settings = plugin.candidate.settings
-    missing = missing_environment(os.environ, plugin.manifest, settings)
+    options = plugin.options
+    missing = missing_environment(os.environ, plugin.manifest, options)
     if missing:
         text = f"plugin {plugin.name} needs {', '.join(missing)} in its environment"
         hint = f"Set it, or give it a value in plugins.yaml: plugins.{plugin.name}.env."
@@ -274,16 +268,15 @@ async def open_session(
             raise InvalidInput(text, hint=hint)
         _log.warning("%s. %s", text, hint)
     instance = secrets.token_hex(8)
-    env = plugin_environment(os.environ, plugin.manifest, settings, cookie=cookie, instance=instance)
+    env = plugin_environment(os.environ, plugin.manifest, options, cookie=cookie, instance=instance)
     hidden = secrets_in(env, plugin.manifest)
-    spec = ChildSpec(plugin.name, plugin.candidate.command, env, str(project.root), pass_fds, settings.limits, hidden)
+    spec = ChildSpec(plugin.name, plugin.command, env, binding.project_root, pass_fds, options.limits, hidden)
     session = PluginSession(plugin, spawn(spec), instance, hidden, tap)
     try:
-        await session.greet(project)
+        await session.greet(binding)
     except PluginFailed as error:
         await _ended(session)
-        why = error.message.removeprefix(f"plugin {plugin.name}: ")
-        raise PluginFailed(plugin.name, why, session.child.stderr_tail) from error  # all of it is read by now
+        raise PluginFailed(plugin.name, error.why, session.child.stderr_tail) from error  # all of it is read by now
     except BaseException:
         await _ended(session)
         raise

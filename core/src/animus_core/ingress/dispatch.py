@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import InvalidInput, NotFound, PluginFailed
-from animus_core.host.route import SubjectRouter
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.workflow.definitions import WorkflowSet
 from animus_protocol.errors import RpcError
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef

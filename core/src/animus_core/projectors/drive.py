@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from animus_core.errors import AnimusError, NotFound
-from animus_core.host.route import SubjectRouter
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors.hooks import FactView, Projector
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database

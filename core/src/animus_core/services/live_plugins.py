@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 from animus_core.errors import AnimusError
+from animus_core.host.plugin import binding_of
 from animus_core.host.plugin_state import PluginState
-from animus_core.host.session import PluginSession, Project, open_session
-from animus_core.services.project import Project as OpenProject
+from animus_core.host.session import PluginSession, open_session
+from animus_core.services.project import Project
 from animus_protocol.errors import MethodNotFound, RpcError
 from animus_protocol.models.base import Empty, encode
 from animus_protocol.models.control import daemon as daemon_wire
@@ -53,7 +54,7 @@ class ProviderHost(Protocol):
 class LivePlugins:
     """Operations on one project's plugins. `providers` is None without a daemon."""
 
-    def __init__(self, project: OpenProject, providers: ProviderHost | None) -> None:
+    def __init__(self, project: Project, providers: ProviderHost | None) -> None:
         self._project = project
         self._providers = providers
 
@@ -62,7 +63,7 @@ class LivePlugins:
         await self._project.refresh()
         if params.name is not None:
             self._project.fleet.named(params.name)
-        told = {one.name: one.told("daemon") for one in self._project.fleet.statuses()}
+        told = {one.name: one.to_wire("daemon") for one in self._project.fleet.statuses()}
         if self._providers is not None:
             for provider in await self._providers.statuses():
                 if provider.name in told:
@@ -117,11 +118,11 @@ class LivePlugins:
         supervised = self._project.fleet.named(params.name)
         if _KEPT.intersection(supervised.plugin.kinds):
             await supervised.restart()
-            return supervised.status().told("daemon")
+            return supervised.status().to_wire("daemon")
         await supervised.close()
         if self._providers is not None and (told := await self._providers.restart(params.name)):
             return told[0]
-        return supervised.status().told("daemon")
+        return supervised.status().to_wire("daemon")
 
     @asynccontextmanager
     async def _asked(self, name: str) -> AsyncIterator[PluginSession]:
@@ -133,7 +134,7 @@ class LivePlugins:
         scope = self._project.scope
         session = await open_session(
             supervised.plugin,
-            Project(scope.project_root, scope.root.name),
+            binding_of(scope),
             cookie=f"plugin:{scope.root.name}",
             environment_must_be_whole=True,
         )

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from animus_core.errors import InvalidInput, NotFound, Unavailable
 from animus_core.host.environment import missing_environment
-from animus_core.host.finding.discover import Discovery, Plugin
-from animus_core.host.install.install import leftover_folders
-from animus_core.host.install.plugin_folders import lock_of
-from animus_core.host.lock.lockfile import LockEntry, Lockfile
 from animus_core.services.plugins import Place, removal_of
+from animus_core.supply.discovery.discover import Discovery, Plugin
+from animus_core.supply.install.install import leftover_folders
+from animus_core.supply.install.plugin_folders import lock_of
+from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 
 __all__ = ["Problem", "Verified", "examine", "verify"]
 
@@ -111,7 +111,7 @@ def _command(fix: str) -> str:
 
 
 def _environment(plugin: Plugin, place: Place) -> Iterator[Problem]:
-    for name in missing_environment(os.environ, plugin.manifest, plugin.candidate.settings):
+    for name in missing_environment(os.environ, plugin.manifest, plugin.candidate.options):
         fix = f"export {name}=…, or plugins.{plugin.name}.env.{name} in {place.config_dir / 'plugins.yaml'}"
         yield Problem("environment", plugin.name, f"it needs the variable {name}, which is not set", fix)
 

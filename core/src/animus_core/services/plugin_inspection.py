@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import NotFound, Unavailable
-from animus_core.host.finding.candidates import Candidate
-from animus_core.host.finding.discover import Plugin, ProbeFailure
-from animus_core.host.lock.lockfile import Lockfile
 from animus_core.services.plugins import Place
+from animus_core.supply.discovery.candidates import Candidate
+from animus_core.supply.discovery.discover import Plugin, ProbeFailure
+from animus_core.supply.lock.lockfile import Lockfile
 
 __all__ = ["Inspection", "inspect_plugin"]
 
@@ -40,13 +40,13 @@ class Inspection(NamedTuple):
         candidate, plugin = self.candidate, self.plugin
         told: dict[str, Any] = {"name": self.name, "usable": plugin is not None, "lock": self.lock}
         if candidate is not None:
-            settings = candidate.settings
+            options = candidate.options
             told |= {
                 "found_in": candidate.source,
                 "command": list(candidate.command),
-                "env": sorted(settings.env),
-                "pass_env": list(settings.pass_env),
-                "limits": {name: value for name, value in settings.limits._asdict().items() if value is not None},
+                "env": sorted(options.env),
+                "pass_env": list(options.pass_env),
+                "limits": {name: value for name, value in options.limits._asdict().items() if value is not None},
             }
             if candidate.locked is not None:
                 told["locked"] = candidate.locked.model_dump(mode="json")
@@ -98,7 +98,7 @@ def _lock_state(config_dir: Path, name: str, candidate: Candidate | None, *, usa
 
 
 def _environment(plugin: Plugin) -> list[dict[str, Any]]:
-    given = plugin.candidate.settings.env
+    given = plugin.candidate.options.env
     return [
         {
             "name": one.name,

@@ -1,6 +1,6 @@
 """Where plugins are looked for, and how they get there and away: install, uninstall.
 
-Called by the CLI and the control server; below lie `host/install/install.py` and discovery. `plugin_inspection.py`
+Called by the CLI and the control server; below lie `supply/install/install.py` and discovery. `plugin_inspection.py`
 tells all of one plugin, `plugin_doctor.py` what is wrong with any of them.
 """
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import InvalidInput, NotFound
-from animus_core.host.finding.candidates import Candidate, Found, find_candidates
-from animus_core.host.finding.discover import Discovery, Plugin, discover
-from animus_core.host.install.install import Installed, Request
-from animus_core.host.install.install import install as install_into
-from animus_core.host.install.install import uninstall as uninstall_from
-from animus_core.host.install.plugin_source import SourceKind, parse_source
-from animus_core.host.lock.lockfile import LockEntry
+from animus_core.supply.discovery.candidates import Candidate, Found, find_candidates
+from animus_core.supply.discovery.discover import Discovery, Plugin, discover
+from animus_core.supply.install.install import Installed, Request
+from animus_core.supply.install.install import install as install_into
+from animus_core.supply.install.install import uninstall as uninstall_from
+from animus_core.supply.install.plugin_source import SourceKind, parse_source
+from animus_core.supply.lock.lockfile import LockEntry
 from animus_protocol.models.control import plugin as wire
 from animus_protocol.models.manifest import PluginManifest
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import InvalidInput
-from animus_core.host.finding.discover import Discovery
-from animus_core.host.route import match_kind
-from animus_core.services.project import default_subject_kind, missing_providers, provider_names
+from animus_core.kinds.providers import package_of, tools_served
+from animus_core.kinds.subjects.router import match_kind
+from animus_core.services.project import default_subject_kind, missing_providers
+from animus_core.supply.discovery.discover import Discovery
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
 
 __all__ = ["Shortfall", "check", "require"]
 
 _CUSTOM: Final = "custom"  # served by nobody: any text is such a subject
-_PROVIDER: Final = "animus-provider-"
 _SUBJECT: Final = "animus-subject-"
 _BACKENDS: Final = {"task": "animus-subject-files"}
 
@@ -63,7 +63,7 @@ def require(project_root: Path, discovery: Discovery) -> None:
 def _roles(discovery: Discovery) -> Iterator[Shortfall]:
     if not discovery.of_kind("provider"):
         message = "no provider plugin is installed"
-        yield _shortfall("provider", message, discovery, [_PROVIDER], f"{_PROVIDER}mock")
+        yield _shortfall("provider", message, discovery, [package_of("")], package_of("mock"))
     if not discovery.of_kind("subject_backend"):
         message = "no subject backend is installed"
         yield _shortfall("subject_backend", message, discovery, [_SUBJECT], _BACKENDS["task"])
@@ -88,9 +88,9 @@ def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:
     required = {variable.name: "" for one in workflows.workflows.values() for variable in one.value.variables}
     for defined in workflows.workflows.values():
         for tool in missing_providers(build_plan(workflows, defined.id, required), discovery):
-            served = ", ".join(sorted(provider_names(discovery))) or "none"
+            served = ", ".join(sorted(tools_served(discovery))) or "none"
             message = f"{defined.place}: workflow {defined.id!r} needs provider {tool!r} (installed: {served})"
-            wanted = f"{_PROVIDER}{tool}"
+            wanted = package_of(tool)
             yield _shortfall("provider", message, discovery, [wanted, tool], wanted, exactly=True)
 
 

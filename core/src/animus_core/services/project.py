@@ -17,30 +17,25 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import InvalidInput
-from animus_core.host.finding.discover import Discovery
-from animus_core.host.fleet import Fleet
-from animus_core.host.route import SubjectRouter
-from animus_core.host.trust.trust import TrustGate
+from animus_core.kinds.fleet import Fleet
+from animus_core.kinds.providers import package_of, tools_served
+from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
+from animus_core.supply.discovery.discover import Discovery
+from animus_core.supply.trust.trust import TrustGate
 from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import Plan, build_plan, providers_needed
 
-__all__ = ["Project", "default_subject_kind", "missing_providers", "provider_names"]
+__all__ = ["Project", "default_subject_kind", "missing_providers"]
 
 _DEFAULT_KIND: Final = "task"
 
 
-def provider_names(discovery: Discovery) -> frozenset[str]:
-    """The tools that installed providers serve: `mock` for a plugin called `animus-provider-mock`."""
-    names = (name for plugin in discovery.of_kind("provider") for name in (plugin.name, plugin.manifest.name))
-    return frozenset(name.removeprefix("animus-provider-") for name in names)
-
-
 def missing_providers(plan: Plan, discovery: Discovery) -> list[str]:
     """The tools that a plan needs and nothing installed serves."""
-    return sorted(providers_needed(plan) - provider_names(discovery))
+    return sorted(providers_needed(plan) - tools_served(discovery))
 
 
 def default_subject_kind(project_root: Path) -> str:
@@ -115,11 +110,11 @@ class Project:
         plan = build_plan(workflows, workflow_ref, variables)
         missing = missing_providers(plan, self.discovery)
         if missing:
-            served = ", ".join(sorted(provider_names(self.discovery))) or "none"
+            served = ", ".join(sorted(tools_served(self.discovery))) or "none"
             raise InvalidInput(
                 f"workflow {plan.workflow_ref!r} needs the provider {missing[0]!r}, which is not installed "
                 f"(installed: {served})",
-                hint=f"Install it: animus plugin install animus-provider-{missing[0]} (or name another `tool`).",
+                hint=f"Install it: animus plugin install {package_of(missing[0])} (or name another `tool`).",
             )
         return plan
 

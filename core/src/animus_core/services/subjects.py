@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from animus_core.errors import NotFound, PluginFailed
-from animus_core.host.subject_watch import POLL_S, SubjectWatch
+from animus_core.kinds.subjects.watch import POLL_S, SubjectWatch
 from animus_core.services.project import Project
 from animus_protocol.errors import RpcError
 from animus_protocol.models import subject as plugin_wire

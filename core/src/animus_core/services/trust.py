@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from animus_core.errors import AnimusError
-from animus_core.host.trust import trust
-from animus_core.host.trust.trust import Mode, Trust
 from animus_core.store.paths import Scope
+from animus_core.supply.trust import trust
+from animus_core.supply.trust.trust import Mode, Trust
 
 __all__ = ["Shown", "forget", "give", "show", "trust_what_was_written"]
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from animus_core.host.trust.coverage import DATA_FOLDERS
+from animus_core.supply.trust.coverage import DATA_FOLDERS
 from animus_core.workflow.definitions import (
     ID_PATTERN,
     AgentProfile,

@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import AnimusError, InvalidInput, PluginFailed, Unavailable
-from animus_core.host.finding.candidates import Candidate
-from animus_core.host.finding.discover import Plugin
-from animus_core.host.finding.manifest import probe
-from animus_core.host.finding.registry import Settings, read_registry
-from animus_core.host.session import PluginSession, Project, open_session
+from animus_core.host.session import PluginSession, open_session
 from animus_core.host.tap import Direction, Tap
+from animus_core.launch_options import LaunchOptions
 from animus_core.services.dev.changes import watch_sources
 from animus_core.services.dev.sightings import FrameLines, Remark, Sighting, StderrLine, now
 from animus_core.services.dev.target import Sources, read_target
+from animus_core.supply.discovery.candidates import Candidate
+from animus_core.supply.discovery.discover import Plugin
+from animus_core.supply.discovery.manifest import probe
+from animus_core.supply.discovery.registry import read_registry
 from animus_protocol.errors import PeerStuck, RpcError
 from animus_protocol.models.base import encode
-from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams
+from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams, ProjectBinding
 
 __all__ = ["Bench", "Workbench"]
 
@@ -41,7 +42,7 @@ class Bench(NamedTuple):
 
     path: Path
     arguments: tuple[str, ...]
-    project: Project
+    project: ProjectBinding
     config_dir: Path
 
 
@@ -175,8 +176,8 @@ class Workbench:
         target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
         self._stderr.name_of_plugin = target.name
         manifest = await probe(target.name, target.command)
-        settings = await asyncio.to_thread(_settings, bench.config_dir, manifest.name)
-        plugin = Plugin(Candidate(manifest.name, target.command, "development", settings), manifest)
+        options = await asyncio.to_thread(_options, bench.config_dir, manifest.name)
+        plugin = Plugin(Candidate(manifest.name, target.command, "development", options), manifest)
         self._remark("manifest", _told(plugin), {"manifest": manifest.model_dump(mode="json", exclude_none=True)})
         lines = FrameLines()
 
@@ -275,10 +276,10 @@ class _StderrHandler(logging.Handler):
         self._take(record, text)
 
 
-def _settings(config_dir: Path, name: str) -> Settings:
+def _options(config_dir: Path, name: str) -> LaunchOptions:
     """What the operator's registry gives a plugin of this name. Raises InvalidInput."""
     rows = read_registry(config_dir / "plugins.yaml").rows
-    return next((row.settings for row in rows if row.name == name), Settings())
+    return next((row.options for row in rows if row.name == name), LaunchOptions())
 
 
 def _told(plugin: Plugin) -> str:

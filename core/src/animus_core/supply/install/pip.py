@@ -1,0 +1,185 @@
+"""Makes a virtual environment and lets pip install one thing into it, within bounds.
+
+Called by `install.py`; below lie `python -m venv`, pip and the launcher that ties them to this process. pip sees the
+operator's environment and configuration, which decide about indexes; what would move the installation elsewhere, or
+change the interpreter, is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from animus_core.errors import Unavailable
+from animus_core.host.environment import COOKIE
+from animus_core.host.process import ChildSpec, spawn
+from animus_core.supply.discovery.entry_points import GROUP
+from animus_core.supply.install.plugin_source import Source, SourceKind
+from animus_core.terminal import visible
+
+__all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
+
+_OLDEST_PIP: Final = (22, 3)  # the first one with --python
+_KEPT_BYTES: Final = 64 * 1024
+_SHOWN_LINES: Final = 15
+_LINE_CHARS: Final = 500
+_GRACE_S: Final = 3.0
+_CHUNK_BYTES: Final = 64 * 1024
+_LAST_CHUNKS: Final = 16
+_ELSEWHERE: Final = ("TARGET", "PREFIX", "ROOT", "USER", "PYTHON", "DRY_RUN", "EDITABLE", "REQUIREMENT", "DOWNLOAD")
+_LIBRARIES: Final = ("purelib", "platlib")
+
+
+class PluginScript(NamedTuple):
+    """A console script of a virtual environment that says to be a plugin."""
+
+    name: str
+    program: Path
+    distribution: str
+
+
+def pip_environment(parent: Mapping[str, str], cookie: str, temporary: Path) -> dict[str, str]:
+    """The operator's environment without what would move the installation or change the interpreter.
+
+    Temporary files go to `temporary`; the cookie marks all that is started, so that it can be ended later.
+    """
+    ours = {"_PIP_RUNNING_IN_SUBPROCESS", *(f"PIP_{name}" for name in _ELSEWHERE)}
+    kept = {name: value for name, value in parent.items() if not name.startswith("PYTHON") and name not in ours}
+    return {**kept, COOKIE: cookie, "TMPDIR": str(temporary)}
+
+
+def plugin_scripts(folder: Path) -> list[PluginScript]:
+    """The scripts that entry points `animus.plugins` of the environment in `folder` name; nothing of it is run.
+
+    Raises Unavailable for an entry point whose script is not there.
+    """
+    places = {sysconfig.get_path(name, "venv", {"base": str(folder), "platbase": str(folder)}) for name in _LIBRARIES}
+    scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
+    found: dict[str, PluginScript] = {}
+    for distribution in distributions(path=sorted(places)):
+        for point in distribution.entry_points:
+            if point.group == GROUP:
+                found[point.name] = PluginScript(point.name, scripts / point.name, distribution.name)
+    for script in found.values():
+        if os.sep in script.name or not script.program.is_file():
+            raise Unavailable(
+                f"{script.distribution}: its entry point {script.name!r} ({GROUP}) has no script of that name",
+                hint=f"Its author declares {script.name!r} under [project.scripts] as well.",
+            )
+    return sorted(found.values())
+
+
+def pip_is_here(places: Sequence[str]) -> bool:
+    """Whether one of these folders of packages has a pip that can install into another environment."""
+    for distribution in distributions(name="pip", path=list(places)):
+        version = re.match(r"(\d+)\.(\d+)", distribution.version)
+        if version is not None and (int(version[1]), int(version[2])) >= _OLDEST_PIP:
+            return True
+    return False
+
+
+class Tool:
+    """Runs Python's own tools for one environment; all of them together take at most `timeout_s`."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str], timeout_s: float) -> None:
+        self._folder = folder
+        self._env = env
+        self._timeout_s = timeout_s
+        self._deadline = asyncio.get_running_loop().time() + timeout_s
+        self._with_pip = False
+
+    async def make_environment(self) -> None:
+        """A virtual environment without pip, or with its own where this Python has no usable one.
+
+        Raises Unavailable.
+        """
+        self._with_pip = not pip_is_here(site.getsitepackages())
+        options = [] if self._with_pip else ["--without-pip"]
+        code, output = await self._run([sys.executable, "-I", "-m", "venv", *options, str(self._folder)])
+        if code != 0:
+            hint = (
+                "Is there room, and is Python's venv module installed (Debian, Ubuntu: apt-get install python3-venv)?"
+            )
+            raise Unavailable(_told(f"{self._folder}: the virtual environment could not be made", output), hint=hint)
+
+    async def install(self, source: Source, *, development: bool) -> None:
+        """Let pip install `source`. Raises Unavailable with the end of what it said."""
+        python = str(self._folder / "bin" / "python")
+        pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
+        options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile"]
+        editable = ["--editable"] if development else []
+        code, output = await self._run([*pip, "install", *options, *editable, source.pip_argument])
+        if code != 0:
+            hint = (
+                "Nothing was changed. pip's own options (PIP_INDEX_URL, PIP_FIND_LINKS, pip.conf) say where it looks."
+            )
+            if source.kind is SourceKind.INDEX:
+                hint += f" To install a file or folder from here, write ./{source.text}"
+            raise Unavailable(_told(f"pip could not install {source.text}", output), hint=hint)
+
+    async def _run(self, command: Sequence[str]) -> tuple[int, str]:
+        """The exit code and the end of the output. Raises Unavailable at the deadline; nothing is left running then."""
+        child = spawn(ChildSpec("pip", command, self._env, str(self._folder.parent)))
+        os.close(child.write_fd)
+        printed = _Tail(child.read_fd)
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                code = await child.wait()
+        except TimeoutError as error:
+            why = f"{command[-1]}: the installation did not end within {self._timeout_s:g} s"
+            raise Unavailable(_told(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
+        finally:
+            await asyncio.shield(asyncio.ensure_future(child.end(_GRACE_S)))
+            printed.close()
+        return code, f"{printed.text}\n{child.stderr_tail}".strip()
+
+
+class _Tail:
+    """The last bytes that are written to a pipe, which it owns."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._kept = b""
+        os.set_blocking(fd, False)
+        asyncio.get_running_loop().add_reader(fd, self._read)
+
+    @property
+    def text(self) -> str:
+        """What was kept."""
+        return self._kept.decode(errors="replace")
+
+    def close(self) -> None:
+        """Take what is there, and stop reading; descendants may hold the other end for ever."""
+        for _ in range(_LAST_CHUNKS):
+            if self._fd < 0 or not self._read():
+                break
+        self._close()
+
+    def _read(self) -> bool:
+        try:
+            chunk = os.read(self._fd, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self._close()
+        self._kept = (self._kept + chunk)[-_KEPT_BYTES:]
+        return bool(chunk)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _told(what: str, output: str) -> str:
+    lines = [visible(line.rstrip()[:_LINE_CHARS]) for line in output.splitlines() if line.strip()][-_SHOWN_LINES:]
+    return "\n".join([what, *(f"  | {line}" for line in lines)])

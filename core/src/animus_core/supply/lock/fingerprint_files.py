@@ -1,0 +1,151 @@
+"""Walks what a fingerprint covers and hashes each file, once for as long as it does not move.
+
+Called by `fingerprint.py`; below lie the cache and the file system. Only regular files are ever opened: a pipe or a
+device in an environment is noted and left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from animus_core.errors import Unavailable
+from animus_core.store.caches import read_cached, write_cached
+from animus_core.store.regular_files import open_regular
+
+__all__ = ["Item", "KnownHashes", "walk"]
+
+_VERSION: Final = 1
+_MOST_FILES: Final = 200_000
+_MOST_CACHE_BYTES: Final = 64 << 20
+_SETTLED_NS: Final = 2_000_000_000
+
+
+class Item(NamedTuple):
+    """One thing that is covered. `kind`: file, program (a file that may be executed), link, special."""
+
+    path: str
+    kind: str
+    target: str
+    sha256: str
+
+
+class KnownHashes:
+    """Hashes of files by how `stat` describes them; kept in one file, or nowhere when `path` is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        content = read_cached(path, _MOST_CACHE_BYTES) if path is not None else {}
+        known = content.get("files") if content.get("v") == _VERSION else None
+        self._known: dict[str, str] = known if isinstance(known, dict) else {}
+        self._used: dict[str, str] = {}
+
+    def sha256(self, path: str, facts: os.stat_result) -> str:
+        """The hash of the regular file at `path` (its last part no link), which `facts` describe.
+
+        Raises OSError.
+        """
+        return self.remember(path, facts, lambda: _hash(path))
+
+    def remember(self, path: str, facts: os.stat_result, work: Callable[[], str], what: str = "") -> str:
+        """What `work` says of the file, or said when it was as it is now. Nothing is kept of an empty answer."""
+        key = _key(what + path)
+        signature = _signature(facts)
+        known = self._used.get(key) or self._known.get(key)
+        if isinstance(known, str) and known.startswith(signature):
+            self._used[key] = known
+            return known[len(signature) :]
+        at_ns = time.time_ns()
+        answer = work()
+        # A file may change twice within one tick of the clock that its time of change is taken from.
+        if answer and at_ns - facts.st_ctime_ns > _SETTLED_NS:
+            self._used[key] = signature + answer
+        return answer
+
+    def save(self) -> None:
+        """Keep what was used, if that is another thing than what was known."""
+        if self._path is not None and self._used != self._known:
+            write_cached(self._path, {"v": _VERSION, "files": self._used})
+
+
+def walk(root: str, hashes: KnownHashes) -> Iterator[Item]:
+    """Everything below `root`; what links lead to outside of it counts too. Paths are relative to `root`.
+
+    Raises Unavailable for a file that cannot be read, and for more than 200,000 files.
+    """
+    within = os.path.realpath(root) + os.sep
+    folders = [(root, "")]
+    linked: set[str] = set()
+    count = 0
+    while folders:
+        folder, prefix = folders.pop()
+        for entry in _entries(folder):
+            count += 1
+            if count > _MOST_FILES:
+                raise Unavailable(
+                    f"{root}: more than {_MOST_FILES:,} files", hint="Install it into a folder of its own."
+                )
+            path = prefix + entry.name
+            try:
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
+                    if os.path.isdir(real) and not (real + os.sep).startswith(within) and real not in linked:
+                        linked.add(real)
+                        folders.append((real, path + os.sep))
+                    yield _link(path, entry.path, real, hashes)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append((entry.path, path + os.sep))
+                else:
+                    yield _file(path, entry.path, entry.stat(follow_symlinks=False), hashes)
+            except FileNotFoundError:
+                continue  # it has gone since the folder was listed, and whatever is there is told another time
+            except OSError as error:
+                raise _unreadable(entry.path, error) from error
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _link(path: str, at: str, real: str, hashes: KnownHashes) -> Item:
+    target = os.readlink(at)
+    try:
+        facts = os.stat(real)
+    except OSError:
+        return Item(path, "link", target, "")
+    return Item(path, "link", target, hashes.sha256(real, facts) if stat.S_ISREG(facts.st_mode) else "")
+
+
+def _file(path: str, at: str, facts: os.stat_result, hashes: KnownHashes) -> Item:
+    if not stat.S_ISREG(facts.st_mode):
+        return Item(path, "special", "", "")
+    return Item(path, "program" if facts.st_mode & 0o111 else "file", "", hashes.sha256(at, facts))
+
+
+def _hash(path: str) -> str:
+    with open_regular(path, follow=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _signature(facts: os.stat_result) -> str:
+    return f"{facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} "
+
+
+def _key(path: str) -> str:
+    """`path` as text that JSON can hold. Two paths may share a key: then the signature tells them apart."""
+    return path if path.isascii() else path.encode(errors="backslashreplace").decode()
+
+
+def _unreadable(path: str, error: OSError) -> Unavailable:
+    return Unavailable(f"{path}: cannot be read: {error.strerror}", hint="Make it readable, or install it again.")
