@@ -13,11 +13,11 @@ __all__ = [
     "Conflict",
     "Internal",
     "InvalidInput",
-    "NotFound",
     "NotTrusted",
     "PluginFailed",
-    "Unavailable",
+    "RetryLater",
     "UnclaimedKind",
+    "UnknownName",
 ]
 
 
@@ -48,14 +48,14 @@ class InvalidInput(AnimusError):
     exit_code = 2
 
 
-class NotFound(AnimusError):
+class UnknownName(AnimusError):
     """The named thing does not exist: name another one."""
 
     code = "not_found"
     exit_code = 3
 
 
-class UnclaimedKind(NotFound):
+class UnclaimedKind(UnknownName):
     """No plugin serves subjects of this kind: install one, or name another kind."""
 
 
@@ -70,14 +70,14 @@ class NotTrusted(Conflict):
     """What would be executed is not trusted by the operator: nothing was, and the work keeps its place."""
 
 
-class Unavailable(AnimusError):
+class RetryLater(AnimusError):
     """Something that is needed does not answer or has no room: mend it, then retry."""
 
     code = "unavailable"
     exit_code = 5
 
 
-class PluginFailed(Unavailable):
+class PluginFailed(RetryLater):
     """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: nobody could look).
 
     `why` is the message without the plugin's name.

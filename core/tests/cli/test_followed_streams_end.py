@@ -9,7 +9,7 @@ import pytest
 
 from animus_core.cli.follow import follow
 from animus_core.control.sockets import listen
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.paths import Scope
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.models.common import StreamItem, SubscriptionClosed, Watching
@@ -47,6 +47,6 @@ def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_came(
         finally:
             await listener.close()
 
-    with pytest.raises(Unavailable, match="the daemon has ended the stream: no plugin serves it"):
+    with pytest.raises(RetryLater, match="the daemon has ended the stream: no plugin serves it"):
         asyncio.run(work())
     assert json.loads(capsys.readouterr().out) == CHANGE

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from animus_core.cli.output import Output
-from animus_core.errors import NotFound
+from animus_core.errors import UnknownName
 
 EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m red\u202ered\ttab\nline – ü 👩‍👧"
 SHOWN = "\\x1b]0;title\\x07\\x1b[2J\\x9b31m red\\u202ered\ttab\nline – ü 👩‍👧"
@@ -16,7 +16,7 @@ SHOWN = "\\x1b]0;title\\x07\\x1b[2J\\x9b31m red\\u202ered\ttab\nline – ü 👩
 def test_results_and_failures_are_shown_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(json_mode=False)
     output.result({}, EVIL)
-    output.failure(NotFound(EVIL, hint=EVIL))
+    output.failure(UnknownName(EVIL, hint=EVIL))
     printed = capsys.readouterr()
     assert printed.out == f"{SHOWN}\n"
     assert printed.err == f"animus: {SHOWN}\n{SHOWN}\n"

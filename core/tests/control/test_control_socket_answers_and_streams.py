@@ -277,7 +277,7 @@ def test_absent_and_null_params_read_as_empty(params: bytes, scope: Scope, withi
     within(work())
 
 
-@pytest.mark.parametrize("kind", [errors.InvalidInput, errors.NotFound, errors.Conflict, errors.Unavailable])
+@pytest.mark.parametrize("kind", [errors.InvalidInput, errors.UnknownName, errors.Conflict, errors.RetryLater])
 def test_an_error_crosses_the_socket_as_what_it_is(kind: type[errors.AnimusError]) -> None:
     told = to_rpc(kind("what and where", hint="what next", details={"n": 1}))
     assert told is not None
@@ -291,9 +291,9 @@ def test_what_is_no_error_of_ours_stays_internal_and_a_silent_daemon_is_unavaila
     assert internal is not None
     assert (internal.code, internal.category) == (Code.INTERNAL_ERROR, "internal")
     for error, kind in (
-        (PeerGone("gone"), errors.Unavailable),
-        (CallTimeout("late"), errors.Unavailable),
-        (NotSupported("x"), errors.Unavailable),
+        (PeerGone("gone"), errors.RetryLater),
+        (CallTimeout("late"), errors.RetryLater),
+        (NotSupported("x"), errors.RetryLater),
         (MethodNotFound("x"), errors.Internal),
         (RpcError(Code.INVALID_PARAMS, "x"), errors.InvalidInput),
         (RpcError(-32099, "x", ["odd"]), errors.Internal),
@@ -466,13 +466,13 @@ def test_without_a_daemon_the_same_methods_work_in_this_process_under_the_daemon
             entry = await control.call(queue.QUEUE_ENQUEUE, queue.QueueEnqueueParams(task_id="A", kind="custom"))
             assert entry.workflow_ref == "build"
             assert acquire(scope.daemon_lock) is None
-            with pytest.raises(errors.Unavailable, match="no daemon is running"):
+            with pytest.raises(errors.RetryLater, match="no daemon is running"):
                 await control.call(workflow.WORKFLOW_CANCEL, workflow.WorkflowCancelParams(id="run-1"))
-            with pytest.raises(errors.Unavailable, match="no daemon is running"):
+            with pytest.raises(errors.RetryLater, match="no daemon is running"):
                 await control.call(daemon.DAEMON_NUDGE, Empty())
-            with pytest.raises(errors.NotFound):
+            with pytest.raises(errors.UnknownName):
                 await control.call(subject.SUBJECT_GET, subject.SUBJECT_GET.params(id="A"))
-            with pytest.raises(errors.Unavailable):
+            with pytest.raises(errors.RetryLater):
                 await control.call(daemon.DAEMON_EVENTS, daemon.DaemonEventsParams())
             assert (await control.call(daemon.DAEMON_STATUS, Empty())).running is False
         async with open_control(scope) as control:
@@ -488,7 +488,7 @@ def test_with_a_daemon_calls_go_over_its_socket(scope: Scope, within: Within) ->
         with held:
             async with serving(scope), open_control(scope) as control:
                 assert (await control.call(daemon.DAEMON_STATUS, Empty())).pid == 7
-                with pytest.raises(errors.NotFound, match="no run 'run-9'"):
+                with pytest.raises(errors.UnknownName, match="no run 'run-9'"):
                     await control.call(workflow.WORKFLOW_GET, workflow.WorkflowIdParams(id="run-9"))
 
     within(work())
@@ -496,7 +496,7 @@ def test_with_a_daemon_calls_go_over_its_socket(scope: Scope, within: Within) ->
 
 def test_without_a_daemon_there_is_nobody_to_connect_to(scope: Scope, within: Within) -> None:
     async def work() -> None:
-        with pytest.raises(errors.Unavailable, match="no daemon is running"):
+        with pytest.raises(errors.RetryLater, match="no daemon is running"):
             async with connect_control(scope):
                 pass
 

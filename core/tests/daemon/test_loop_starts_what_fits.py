@@ -14,7 +14,7 @@ from animus_core.daemon.loop import Loop
 from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
-from animus_core.errors import Conflict, InvalidInput, NotTrusted, Unavailable
+from animus_core.errors import Conflict, InvalidInput, NotTrusted, RetryLater
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.workflow.plan import Plan
@@ -174,7 +174,7 @@ def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_i
     async def work(world: World) -> None:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
-        world.runs.refusals = [Unavailable("no space left on device")]
+        world.runs.refusals = [RetryLater("no space left on device")]
         assert await world.loop.tick() == 0
         assert [entry.subject_id for entry in await world.queue.next_ready(9, 4)] == ["A", "B"]
         assert await world.loop.tick() == 2

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from animus_core.daemon.capacity import Settings, room
 from animus_core.daemon.queue import EntryStatus, Queue, priority_number
-from animus_core.errors import Conflict, NotFound
+from animus_core.errors import Conflict, UnknownName
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_protocol.models.dispatch import SubjectDispatch
@@ -150,7 +150,7 @@ def test_an_entry_is_found_by_the_id_of_its_subject_unless_that_is_ambiguous(usi
         await queue.enqueue(dispatch("A", kind="bug"))
         with pytest.raises(Conflict, match=r"several kinds \(bug, task\)"):
             await queue.change("release", "A")
-        with pytest.raises(NotFound, match="no queue entry 'B'"):
+        with pytest.raises(UnknownName, match="no queue entry 'B'"):
             await queue.change("hold", "B")
 
     using(work)

@@ -15,7 +15,7 @@ import pytest
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.runs import MAX_STRIKES, Launch, Runs
-from animus_core.errors import Conflict, NotFound, Unavailable
+from animus_core.errors import Conflict, RetryLater, UnknownName
 from animus_core.journal.kinds import Order
 from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock, is_held
@@ -249,10 +249,10 @@ def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(using
 
         runs = Runs(daemon.scope, daemon.database, daemon.bus, refuse, daemon.bus.publish)
         entry = (await daemon.queue.enqueue(dispatch("A"))).entry
-        with pytest.raises(Unavailable, match="cannot be started"):
+        with pytest.raises(RetryLater, match="cannot be started"):
             await runs.start(entry, PLAN, "run-1")
         assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
-        with pytest.raises(Unavailable):
+        with pytest.raises(RetryLater):
             await runs.resume("run-1", Order.RESUME, None)
         assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
         assert not is_held(daemon.scope.run_dir("run-1").lock)
@@ -461,12 +461,12 @@ def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_
 
 def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(using: Using, dispatch: Dispatch) -> None:
     async def work(daemon: Daemon) -> None:
-        with pytest.raises(NotFound, match="no run 'run-1'"):
+        with pytest.raises(UnknownName, match="no run 'run-1'"):
             await daemon.runs.resume("run-1", Order.RESUME, None)
         await daemon.begin(dispatch("A"))
         with pytest.raises(Conflict, match="not blocked"):
             await daemon.runs.resume("run-1", Order.RESUME, None)
-        with pytest.raises(Unavailable, match="has not dialled in"):
+        with pytest.raises(RetryLater, match="has not dialled in"):
             await daemon.runs.cancel("run-1", "enough")
         await daemon.until_left("completed")
         with pytest.raises(Conflict, match="completed already"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_core.errors import Conflict, InvalidInput, Unavailable
+from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.journal.reader import iterate
 from animus_core.journal.record import CorruptRecord
 from animus_core.journal.writer import JournalWriter, StaleEpoch
@@ -76,7 +76,7 @@ def test_the_file_is_private_and_a_link_is_not_followed(tmp_path: Path, held: He
     write_one(tmp_path / "j", "r1", 1, held)
     assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
     (tmp_path / "link").symlink_to(tmp_path / "j")
-    with pytest.raises(Unavailable, match="cannot be opened"):
+    with pytest.raises(RetryLater, match="cannot be opened"):
         JournalWriter.open(tmp_path / "link", "r1", 1, held=held)
 
 

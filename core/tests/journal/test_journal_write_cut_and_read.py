@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.journal.reader import JournalShrank, iterate, read_from
 from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, encode
 from animus_core.journal.writer import JournalWriter, Position
@@ -204,9 +204,9 @@ def test_reading_durably_gives_the_same_and_leaves_the_file_as_it_is(tmp_path: P
 def test_a_link_or_a_folder_is_not_a_journal(tmp_path: Path) -> None:
     write(tmp_path / "j", [[{}]])
     (tmp_path / "link").symlink_to(tmp_path / "j")
-    with pytest.raises(Unavailable, match="cannot be read"):
+    with pytest.raises(RetryLater, match="cannot be read"):
         read_from(tmp_path / "link", 0)
-    with pytest.raises(Unavailable, match="cannot be read"):
+    with pytest.raises(RetryLater, match="cannot be read"):
         read_from(tmp_path, 0)
     with pytest.raises(InvalidInput):
         read_from(tmp_path / "j", -1)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from animus_core.daemon.bus import Bus
-from animus_core.errors import NotFound, PluginFailed
+from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors import drive, hooks
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
@@ -220,7 +220,7 @@ class FakeRouter:
         raise self.error
 
 
-@pytest.mark.parametrize("error", [NotFound("no plugin serves custom"), not_found("A")])
+@pytest.mark.parametrize("error", [UnknownName("no plugin serves custom"), not_found("A")])
 def test_what_is_nowhere_has_no_status(error: Exception, within: Within) -> None:
     subjects = RoutedSubjects(cast(SubjectRouter, FakeRouter(error)))
     assert within(subjects.status_of("custom", "A")) is None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
 from animus_core.runner.agent_phase import AgentEffect, RecordSink
@@ -166,7 +166,7 @@ def test_a_lost_connection_is_made_again_and_nothing_is_noted_twice(
 
 def test_an_agent_runner_that_keeps_dying_is_given_up(perform: Perform) -> None:
     agents = FakeAgentRunner(leaving)
-    with pytest.raises(Unavailable, match="the agent-runner died 5 times during build"):
+    with pytest.raises(RetryLater, match="the agent-runner died 5 times during build"):
         perform(agents)
 
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_opened_now_is_for_an_operator_and_what_is_not_there_an_e
     async def missing(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
         raise RpcError(Code.INVALID_PARAMS, "no provider", {"category": "not_found"})
 
-    with pytest.raises(Unavailable, match="no space left on device"):
+    with pytest.raises(RetryLater, match="no space left on device"):
         perform(FakeAgentRunner(refuse))
     outcome, _ = perform(FakeAgentRunner(missing))
     assert (outcome.result, outcome.written) == (OutcomeKind.ERROR, False)

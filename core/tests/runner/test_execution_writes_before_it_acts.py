@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.journal.reader import iterate
@@ -329,11 +329,11 @@ def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_be_bloc
 ) -> None:
     async def die_in_b(phase: PlannedPhase, *_: object) -> dict[str, Any]:
         if phase.id == "b" or not phases_done:
-            raise Unavailable("no room")
+            raise RetryLater("no room")
         return {"exit_code": 0}
 
     plan = plan_of(command("a"), command("b"))
-    with pytest.raises(Unavailable):
+    with pytest.raises(RetryLater):
         within(execution(plan, open_journal(1), Scripted(die_in_b)).run(RunState(), ME, None))
     order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback="enough")
     effect = Scripted(forever)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from animus_core.errors import Internal, Unavailable
+from animus_core.errors import Internal, RetryLater
 from animus_core.store import database as database_module
 from animus_core.store.database import Database, open_readonly
 from animus_core.store.statements import SqlValue, Tx
@@ -188,7 +188,7 @@ def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
                 patch.setattr(database_module, "reach", fail)
                 results = await gather_behind_gate(database, *(database.write(add_event("lost")) for _ in range(3)))
             for result in results:
-                assert isinstance(result, Unavailable)
+                assert isinstance(result, RetryLater)
                 assert str(database.path) in result.message
                 assert result.hint is not None
                 assert "Make room" in result.hint
@@ -247,8 +247,8 @@ def test_closing_carries_out_what_was_accepted_and_refuses_the_rest(tmp_path: Pa
         await gate.open()
         await closing
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(result) for result in results] == [int] * 4 + [Unavailable] * 6
-        with pytest.raises(Unavailable, match="the database is closed"):
+        assert [type(result) for result in results] == [int] * 4 + [RetryLater] * 6
+        with pytest.raises(RetryLater, match="the database is closed"):
             await database.write(add_event("late"))
         await database.close()
         with open_readonly(tmp_path / "workflow.db") as witness:
@@ -302,7 +302,7 @@ def test_a_fault_of_the_engine_leaves_nobody_waiting(tmp_path: Path, monkeypatch
         results = await gather_behind_gate(database, *(database.write(add_event("k")) for _ in range(3)))
         assert [type(result) for result in results] == [Internal] * 3
         await database.close()
-        with pytest.raises(Unavailable):
+        with pytest.raises(RetryLater):
             await database.read(kinds)
 
     run(main())

@@ -19,7 +19,7 @@ from animus_protocol.crash_points import CRASH_POINTS, VARIABLE
 WRITE_AND_TELL = """
 import asyncio, os, sys
 from pathlib import Path
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.database import Database
 
 room = asyncio.Event()
@@ -31,7 +31,7 @@ async def writer(database, life, name, count):
             await database.write(lambda tx: tx.execute(
                 "fact_insert", fact_id=key, run_id="r", subject_kind="k", subject_id="s", kind="x", at="t",
                 data='{"filling": "%s"}' % ("x" * 500)))
-        except Unavailable as error:
+        except RetryLater as error:
             os.write(1, b"full %s\\n" % str(error.message).encode())
             await room.wait()
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_core.errors import AnimusError, Conflict, Internal, NotFound, Unavailable
+from animus_core.errors import AnimusError, Conflict, Internal, RetryLater, UnknownName
 from animus_core.store.database import Database, open_readonly
 from animus_core.store.schema import (
     APPLICATION_ID,
@@ -115,7 +115,7 @@ def test_a_database_of_another_program_is_refused_and_untouched(tmp_path: Path, 
 def test_what_is_no_database_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
     path.write_bytes(b"these are notes of a person " * 200)
-    refused(path, error=Unavailable, because="file is not a database\nMove the file away or restore a backup")
+    refused(path, error=RetryLater, because="file is not a database\nMove the file away or restore a backup")
 
 
 def test_a_damaged_database_is_refused_and_untouched(tmp_path: Path) -> None:
@@ -124,19 +124,19 @@ def test_a_damaged_database_is_refused_and_untouched(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100:4096] = b"\xff" * 3996
     path.write_bytes(content)
-    refused(path, error=Unavailable, because="malformed\nKeep a copy for a report")
+    refused(path, error=RetryLater, because="malformed\nKeep a copy for a report")
 
 
 def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"missing/workflow.db: the database cannot be made"):
+    with pytest.raises(RetryLater, match=r"missing/workflow.db: the database cannot be made"):
         open_and_close(tmp_path / "missing" / "workflow.db")
-    with pytest.raises(Unavailable, match=str(tmp_path)):
+    with pytest.raises(RetryLater, match=str(tmp_path)):
         open_and_close(tmp_path)
 
 
 def test_reading_needs_a_database_of_this_version(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    with pytest.raises(NotFound, match="there is no database yet\nStart the daemon"):
+    with pytest.raises(UnknownName, match="there is no database yet\nStart the daemon"):
         open_readonly(path)
     assert not path.exists()
     path.touch()
@@ -153,7 +153,7 @@ def test_a_second_writer_is_refused_while_one_writes(tmp_path: Path) -> None:
         async with asyncio.timeout(30), await Database.open(path, busy_timeout_s=0.01) as database:
             with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
                 intruder.execute("BEGIN IMMEDIATE")
-                with pytest.raises(Unavailable, match="Another process writes to it, and only the daemon may"):
+                with pytest.raises(RetryLater, match="Another process writes to it, and only the daemon may"):
                     await database.write(lambda tx: None)
                 intruder.execute("ROLLBACK")
             await database.write(lambda tx: None)

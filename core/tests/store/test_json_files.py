@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.store import json_files
 from animus_core.store.json_files import (
     read_json_or_default,
@@ -91,7 +91,7 @@ def test_a_disk_without_room_leaves_the_old_file_and_no_other(tmp_path: Path, mo
         return real_write(fd, content[:10])
 
     monkeypatch.setattr(os, "write", torn_write)
-    with pytest.raises(Unavailable, match=r"a.json: No space left on device"):
+    with pytest.raises(RetryLater, match=r"a.json: No space left on device"):
         write_json_atomic(tmp_path / "a.json", "x" * 33)
     monkeypatch.undo()
     assert read_json_or_default(tmp_path / "a.json", 0) == 1
@@ -164,6 +164,6 @@ def test_a_broken_file_is_logged_where_nobody_asks_for_reports(
 
 def test_a_file_that_cannot_be_read_is_not_taken_for_broken(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
-    with pytest.raises(Unavailable, match=r"a.json: Is a directory"):
+    with pytest.raises(RetryLater, match=r"a.json: Is a directory"):
         read_json_or_default(tmp_path / "a.json", {})
     assert names(tmp_path) == ["a.json"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.store.locks import acquire, acquire_within, from_inherited, is_held, read_holder, wait_free
 from animus_core.store.process_identity import own_identity
 
@@ -134,7 +134,7 @@ def test_an_asker_that_is_stopped_in_the_middle_is_told_apart_from_an_owner(tmp_
     path.touch()
     with path.open() as stuck:
         fcntl.flock(stuck, fcntl.LOCK_SH)
-        with pytest.raises(Unavailable, match="nobody owns this lock, but it is being looked at without pause"):
+        with pytest.raises(RetryLater, match="nobody owns this lock, but it is being looked at without pause"):
             acquire(path)
         assert not is_held(path)
 
@@ -287,7 +287,7 @@ def test_the_file_is_private_and_neither_a_link_nor_a_folder(tmp_path: Path) -> 
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
     (tmp_path / "link").symlink_to(tmp_path / "lock")
     for unusable in (tmp_path / "link", tmp_path):
-        with pytest.raises(Unavailable, match="cannot be opened"):
+        with pytest.raises(RetryLater, match="cannot be opened"):
             acquire(unusable)
     with pytest.raises(FileNotFoundError):
         acquire(tmp_path / "missing" / "lock")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.store.paths import (
     SOCKET_PATH_LIMIT_BYTES,
     Scope,
@@ -211,7 +211,7 @@ def test_a_configuration_directory_that_others_may_write_to_is_refused(tmp_path:
     scope.create()
     for folder in (scope.root.parent, scope.root):
         folder.chmod(mode)
-        with pytest.raises(Unavailable, match=f"others may write here .mode {mode:o}.\nchmod go-w {folder}"):
+        with pytest.raises(RetryLater, match=f"others may write here .mode {mode:o}.\nchmod go-w {folder}"):
             scope.create()
         folder.chmod(0o755)
         scope.create()
@@ -221,14 +221,14 @@ def test_a_configuration_directory_of_somebody_else_is_refused(tmp_path: Path, m
     scope = Scope.of(tmp_path, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})
     stranger = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: stranger)
-    with pytest.raises(Unavailable, match=f"this process runs as user {stranger}"):
+    with pytest.raises(RetryLater, match=f"this process runs as user {stranger}"):
         scope.create()
 
 
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "config").touch()
     for where in (tmp_path / "config", tmp_path / "config" / "below"):
-        with pytest.raises(Unavailable, match=f"{tmp_path}/config.*: the folder cannot be made: "):
+        with pytest.raises(RetryLater, match=f"{tmp_path}/config.*: the folder cannot be made: "):
             Scope.of(tmp_path, {"ANIMUS_CONFIG_DIR": str(where)}).create()
 
 

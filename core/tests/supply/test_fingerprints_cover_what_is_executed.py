@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store import caches
 from animus_core.store.caches import cache_folder
 from animus_core.supply.lock import fingerprint as fingerprint_module
@@ -286,14 +286,14 @@ def test_an_interpreter_that_does_not_answer_has_no_version(
     ],
 )
 def test_a_program_that_cannot_be_run_is_named(command: list[str], why: str) -> None:
-    with pytest.raises(Unavailable) as raised:
+    with pytest.raises(RetryLater) as raised:
         fingerprint(command)
     assert raised.value.message.startswith(why)
 
 
 def test_an_environment_without_bounds_is_refused(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint_files, "_MOST_FILES", 5)
-    with pytest.raises(Unavailable, match="more than 5 files"):
+    with pytest.raises(RetryLater, match="more than 5 files"):
         fingerprint(script(venv))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from animus_core.errors import PluginFailed, Unavailable
+from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import COOKIE, child_environment
 from animus_core.supply.discovery import candidates as candidates_module
 from animus_core.supply.discovery import manifest as manifest_module
@@ -81,7 +81,7 @@ def test_a_probe_sees_no_secret_and_no_input(program: Program, within: Within, m
     ],
 )
 def test_what_is_no_plugin_is_named_with_the_reason(code: str, why: str, program: Program, within: Within) -> None:
-    with pytest.raises(Unavailable) as raised:
+    with pytest.raises(RetryLater) as raised:
         within(probe("odd", [str(program(code))]))
     assert raised.value.message.startswith("plugin odd: ")
     assert why in raised.value.message
@@ -96,7 +96,7 @@ def test_a_plugin_that_hangs_is_given_up_after_the_limit(
 ) -> None:
     monkeypatch.setattr(manifest_module, "_TIMEOUT_S", 0.5)
     began = time.monotonic()
-    with pytest.raises(Unavailable, match=r"did not end within 0\.5 s"):
+    with pytest.raises(RetryLater, match=r"did not end within 0\.5 s"):
         within(probe("odd", [str(program(code))]))
     assert time.monotonic() - began < 5
 
@@ -132,7 +132,7 @@ def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program, within
 
 @pytest.mark.parametrize("command", ["/no/such/program", "/dev/null", "nul\0byte"])
 def test_what_cannot_be_started_is_named(command: str, within: Within) -> None:
-    with pytest.raises(Unavailable, match="plugin odd: cannot be started"):
+    with pytest.raises(RetryLater, match="plugin odd: cannot be started"):
         within(probe("odd", [command]))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from animus_core.errors import AnimusError, Conflict, InvalidInput, NotFound, PluginFailed, Unavailable
+from animus_core.errors import AnimusError, Conflict, InvalidInput, PluginFailed, RetryLater, UnknownName
 from animus_core.supply.install.install import Installed, Request, install, leftover_folders, uninstall
 from animus_core.supply.install.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
 from animus_core.supply.install.plugin_source import parse_source
@@ -164,7 +164,7 @@ def test_plugins_are_the_scripts_that_entry_points_of_their_group_name(tmp_path:
     (info / "entry_points.txt").write_text("[console_scripts]\nother = x:main\n")
     assert plugin_scripts(tmp_path) == []
     (info / "entry_points.txt").write_text("[animus.plugins]\nplug = x:main\n")
-    with pytest.raises(Unavailable, match=r"x: its entry point 'plug' .* has no script of that name"):
+    with pytest.raises(RetryLater, match=r"x: its entry point 'plug' .* has no script of that name"):
         plugin_scripts(tmp_path)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "plug").touch()
@@ -250,7 +250,7 @@ def test_an_installation_that_is_cancelled_leaves_no_process_and_no_file(
 
 
 def test_an_installation_that_takes_too_long_is_given_up(home: Home, wheels: Wheels, within: Within) -> None:
-    with pytest.raises(Unavailable, match=r"did not end within 0\.01 s"):
+    with pytest.raises(RetryLater, match=r"did not end within 0\.01 s"):
         within(home.install(wheels.build("animus-notifier-x"), timeout_s=0.01))
     assert home.folders == []
 
@@ -272,7 +272,7 @@ def test_an_executable_is_registered_where_it_is(home: Home, executable: Callabl
     assert again.previous == done.entry
     within(uninstall(home.config_dir, "tool"))
     assert path.exists()
-    with pytest.raises(NotFound):
+    with pytest.raises(UnknownName):
         within(uninstall(home.config_dir, "tool"))
 
 
@@ -326,7 +326,7 @@ def test_a_lock_file_that_cannot_be_read_stops_all_and_is_not_touched(
     lock = home.config_dir / "plugins.lock"
     lock.write_text(content)
     for work in (home.install(executable("tool")), uninstall(home.config_dir, "tool")):
-        with pytest.raises(Unavailable, match=str(lock)) as raised:
+        with pytest.raises(RetryLater, match=str(lock)) as raised:
             within(work)
         assert raised.value.hint
     assert lock.read_text() == content
@@ -337,7 +337,7 @@ def test_a_folder_that_others_may_write_to_is_not_installed_into(
 ) -> None:
     home.config_dir.mkdir()
     home.config_dir.chmod(0o777)
-    with pytest.raises(Unavailable, match="others may write here"):
+    with pytest.raises(RetryLater, match="others may write here"):
         within(home.install(executable("tool")))
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.supply.lock.fingerprint import fingerprint
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile, guard
 
@@ -112,7 +112,7 @@ def test_a_lock_that_cannot_be_read_is_an_error_and_stays_as_it_is(content: str 
         lambda: Lockfile(tmp_path, {}).set(entry(), {}),
         lambda: Lockfile(tmp_path, {}).remove("a"),
     ):
-        with pytest.raises(Unavailable) as raised:
+        with pytest.raises(RetryLater) as raised:
             work()
         assert raised.value.message.startswith(f"{path}: cannot be read: ")
         assert f"mv {path}" in (raised.value.hint or "")
@@ -140,14 +140,14 @@ def test_a_lock_that_cannot_be_read_is_an_error_and_stays_as_it_is(content: str 
 def test_an_entry_of_another_shape_makes_the_whole_lock_unreadable(changes: dict[str, object], tmp_path: Path) -> None:
     plugins = {"good": {**ENTRY, "name": "good"}, "animus-log-x": {**ENTRY, **changes}}
     (tmp_path / "plugins.lock").write_text(json.dumps({"v": 1, "plugins": plugins}))
-    with pytest.raises(Unavailable, match=r"plugins\.lock: cannot be read: plugins\.animus-log-x"):
+    with pytest.raises(RetryLater, match=r"plugins\.lock: cannot be read: plugins\.animus-log-x"):
         Lockfile.read(tmp_path)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path)])
 def test_what_is_no_file_is_not_read_as_a_lock(make: Callable[[Path], object], tmp_path: Path) -> None:
     make(tmp_path / "plugins.lock")
-    with pytest.raises(Unavailable, match=r"plugins\.lock: cannot be read: "):
+    with pytest.raises(RetryLater, match=r"plugins\.lock: cannot be read: "):
         Lockfile.read(tmp_path)
 
 
@@ -156,7 +156,7 @@ def test_any_bytes_are_refused_or_a_lock(tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.getbasetemp() / "any-lock"
     folder.mkdir(exist_ok=True)
     (folder / "plugins.lock").write_bytes(content)
-    with pytest.raises(Unavailable):
+    with pytest.raises(RetryLater):
         Lockfile.read(folder)
 
 
@@ -207,7 +207,7 @@ def test_whoever_holds_the_guard_may_change_the_lock_and_others_wait_for_it(tmp_
 
 
 def test_without_a_configuration_directory_nothing_is_locked(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="there is no such folder"):
+    with pytest.raises(RetryLater, match="there is no such folder"):
         Lockfile.read(tmp_path / "absent").set(entry(), {})
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_core.errors import InvalidInput, NotFound
+from animus_core.errors import InvalidInput, UnknownName
 from animus_core.workflow.definitions import (
     CwdMode,
     DecisionContract,
@@ -303,7 +303,7 @@ def test_a_value_that_is_no_text_is_refused(load):
 
 def test_an_unknown_workflow_is_not_found_and_the_nearest_is_named(load):
     workflows = load(BASE + "workflows:\n  - id: deliver\n    phases: [build]\n")
-    with pytest.raises(NotFound) as raised:
+    with pytest.raises(UnknownName) as raised:
         build_plan(workflows, "delivr", {})
     assert raised.value.message == "there is no workflow `delivr`"
     assert raised.value.hint == "did you mean `deliver`?"

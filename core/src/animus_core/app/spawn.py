@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from animus_core.control.sockets import connect
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.host.environment import child_environment
 from animus_core.host.own_process import core_command, core_python_environment
 from animus_core.store.locks import HeldLock, acquire
@@ -58,7 +58,7 @@ async def start_core_process(
 async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Peer:
     """A connection to the scope's agent-runner, which is started when its lock is free.
 
-    Raises Unavailable when it does not answer in 20 s, naming its log.
+    Raises RetryLater when it does not answer in 20 s, naming its log.
     """
     path = check_socket_path(scope.agent_runner_socket)
     log = scope.daemon_dir / "agent-runner.log"
@@ -76,8 +76,8 @@ async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Pee
                 held.close()
         try:
             return await connect(path, handler or Dispatcher(), name="agent-runner")
-        except Unavailable:
+        except RetryLater:
             ended = process is not None and process.returncode is not None
             if ended or asyncio.get_running_loop().time() > deadline:
-                raise Unavailable(f"the agent-runner does not answer at {path}", hint=f"Read {log}.") from None
+                raise RetryLater(f"the agent-runner does not answer at {path}", hint=f"Read {log}.") from None
         await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for; the lock says that somebody is coming

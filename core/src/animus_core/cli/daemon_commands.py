@@ -19,7 +19,7 @@ from animus_core.cli.follow import follow
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import daemon_is_running
-from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable
+from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, RetryLater, UnknownName
 from animus_core.host.own_process import core_command, core_python_environment
 from animus_core.store.locks import read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path
@@ -33,7 +33,7 @@ _MODULE: Final = "animus_core.app.daemon"
 _START_S: Final = 60.0
 _DRAIN_S: Final = 60
 _CLOSE_S: Final = 60.0
-_ERRORS: Final = {cls.code: cls for cls in (Internal, InvalidInput, NotFound, Conflict, Unavailable)}
+_ERRORS: Final = {cls.code: cls for cls in (Internal, InvalidInput, UnknownName, Conflict, RetryLater)}
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
@@ -86,7 +86,7 @@ def stop(args: argparse.Namespace, output: Output) -> int:
     drain_s = _DRAIN_S if args.drain_secs is None else args.drain_secs
     if not wait_free(scope.daemon_lock, drain_s + _CLOSE_S):
         holder = read_holder(scope.daemon_lock) or {}
-        raise Unavailable(f"the daemon (pid {holder.get('pid')}) has not stopped", hint=f"Read {scope.daemon_log}.")
+        raise RetryLater(f"the daemon (pid {holder.get('pid')}) has not stopped", hint=f"Read {scope.daemon_log}.")
     output.result({"stopped": True}, "the daemon has stopped")
     return 0
 
@@ -152,7 +152,7 @@ def _running_pid(scope: Scope) -> int | None:
         return None
     try:
         return with_daemon(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty())).pid
-    except Unavailable:
+    except RetryLater:
         if daemon_is_running(scope):
             raise
         return None
@@ -192,7 +192,7 @@ def _start(scope: Scope, *, skip_preflight: bool) -> tuple[int, str | None]:
     if told is None:
         code = process.poll()
         how = f"ended with code {code}" if code is not None else f"does not serve after {_START_S:g} s"
-        raise Unavailable(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
+        raise RetryLater(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
     if told["ok"]:
         return int(told["pid"]), told["untrusted"]
     error = told["error"]

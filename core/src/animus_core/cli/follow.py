@@ -10,7 +10,7 @@ import json
 import sys
 
 from animus_core.control.client import connect_control
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
 from animus_protocol.models.base import Method, Params
@@ -23,7 +23,7 @@ __all__ = ["follow"]
 def follow(scope: Scope, method: Method[Params, Watching], params: Params, item: str) -> None:
     """Print the `data` of every notification called `item` until the daemon leaves.
 
-    Raises Unavailable when there is no daemon or it ends the stream, BrokenPipeError when nobody reads any more.
+    Raises RetryLater when there is no daemon or it ends the stream, BrokenPipeError when nobody reads any more.
     """
     asyncio.run(_follow(scope, method, params, item))
 
@@ -35,7 +35,7 @@ async def _follow(scope: Scope, method: Method[Params, Watching], params: Params
         if over.done():
             return
         if notification.method == SUBSCRIPTION_CLOSED.name:
-            over.set_exception(Unavailable(f"the daemon has ended the stream: {notification.params.get('reason')}"))
+            over.set_exception(RetryLater(f"the daemon has ended the stream: {notification.params.get('reason')}"))
         if notification.method != item:
             return
         try:

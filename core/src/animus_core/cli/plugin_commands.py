@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from animus_core.cli.output import Output, table
 from animus_core.cli.session import scope_of
-from animus_core.errors import Conflict, InvalidInput, Unavailable
+from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
 from animus_core.services.plugins import Place, shown
@@ -91,11 +91,11 @@ def lock_verify(args: argparse.Namespace, output: Output) -> int:
 
 
 def doctor(args: argparse.Namespace, output: Output) -> int:
-    """Look for every fault. Raises Unavailable (exit 5) that lists them with their fixes."""
+    """Look for every fault. Raises RetryLater (exit 5) that lists them with their fixes."""
     problems = asyncio.run(examine(place_of(args)))
     if problems:
         many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise Unavailable(
+        raise RetryLater(
             "\n".join([f"{many} with plugins", *map(_line, problems)]),
             details={"problems": [problem._asdict() for problem in problems]},
         )

@@ -17,7 +17,7 @@ from animus_core.cli.plugin_dev_prompt import Prompt, completions
 from animus_core.cli.plugin_dev_terminal import Plain, Terminal
 from animus_core.cli.plugin_dev_view import View
 from animus_core.cli.session import scope_of
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.host.plugin import binding_of
 from animus_core.services.dev.sightings import Sighting
 from animus_core.services.dev.target import read_target
@@ -69,7 +69,7 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
         await workbench.restart()
         await prompt.run()
         if prompt.scripted and workbench.session is None:
-            raise Unavailable("the plugin does not run", hint="Mend what is said above.")
+            raise RetryLater("the plugin does not run", hint="Mend what is said above.")
 
     working = [asyncio.create_task(workbench.follow_edits()), asyncio.create_task(work())]
     try:

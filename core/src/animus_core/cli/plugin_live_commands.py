@@ -16,7 +16,7 @@ from animus_core.cli.plugin_commands import place_of
 from animus_core.cli.plugin_params import json_object, params_from, params_of, row_name
 from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import CALL_S
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.services.plugin_inspection import inspect_plugin
 from animus_protocol.models.control import plugin as wire
 
@@ -36,13 +36,13 @@ def status(args: argparse.Namespace, output: Output) -> int:
 
 
 def ping(args: argparse.Namespace, output: Output) -> int:
-    """Ask a plugin whether it answers. Raises Unavailable (exit 5) with the reason when it does not."""
+    """Ask a plugin whether it answers. Raises RetryLater (exit 5) with the reason when it does not."""
     params = wire.PluginNameParams(name=args.name)
     found = with_control(
         scope_of(args), lambda control: control.call(wire.PLUGIN_PING, params, timeout_s=_START_S + _MARGIN_S)
     )
     if not found.ok:
-        raise Unavailable(
+        raise RetryLater(
             found.error or f"plugin {args.name} does not answer", hint=f"Look closer: animus plugin info {args.name}"
         )
     output.result(found.model_dump(mode="json", exclude_none=True), f"{args.name} answers ({found.latency_ms} ms)")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from animus_core.cli.output import Output
-from animus_core.errors import Conflict, InvalidInput, Unavailable
+from animus_core.errors import Conflict, InvalidInput, RetryLater
 
 if TYPE_CHECKING:
     from animus_templates import ChangedFile
@@ -59,12 +59,12 @@ def _told(changes: list[ChangedFile]) -> str:
 
 @contextmanager
 def _templates() -> Iterator[None]:
-    """What the templates refuse, as this command's errors. Raises Unavailable where they are not installed."""
+    """What the templates refuse, as this command's errors. Raises RetryLater where they are not installed."""
     try:
         from animus_templates import ProjectExists, TemplatesError
     except ImportError as error:
         hint = "Install them beside animus: pip install animus-templates"
-        raise Unavailable("the templates of plugins are not installed", hint=hint) from error
+        raise RetryLater("the templates of plugins are not installed", hint=hint) from error
     try:
         yield
     except ProjectExists as error:
@@ -73,4 +73,4 @@ def _templates() -> Iterator[None]:
         raise InvalidInput(error.message, hint=error.hint) from error
     except OSError as error:
         where = "the project" if error.filename is None else error.filename
-        raise Unavailable(f"{where}: {error.strerror}", hint="Mend that, or name another folder.") from error
+        raise RetryLater(f"{where}: {error.strerror}", hint="Mend that, or name another folder.") from error

@@ -12,7 +12,7 @@ from typing import Final
 
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.services.trust import trust_what_was_written
 from animus_core.supply.trust.trust import look
 from animus_core.version import VERSION
@@ -39,7 +39,7 @@ def init(args: argparse.Namespace, output: Output) -> int:
         if _write_if_missing(folder / "config.json", config := json.dumps(_CONFIG, indent=2) + "\n"):
             written["config.json"] = config
     except OSError as error:
-        raise Unavailable(f"{folder}: cannot be written: {error.strerror}") from error
+        raise RetryLater(f"{folder}: cannot be written: {error.strerror}") from error
     now = trust_what_was_written(scope, before, written)
     data = {
         "project_root": str(scope.project_root),

@@ -40,7 +40,7 @@ def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
 
 
 def with_daemon(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
-    """Run `work` against the running daemon. Raises Unavailable when there is none."""
+    """Run `work` against the running daemon. Raises RetryLater when there is none."""
     from animus_core.control.client import connect_control
 
     async def run() -> _T:

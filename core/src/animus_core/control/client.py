@@ -15,7 +15,7 @@ from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.local import open_project
 from animus_core.control.sockets import connect
 from animus_core.control.table import control_table
-from animus_core.errors import AnimusError, Conflict, Unavailable
+from animus_core.errors import AnimusError, Conflict, RetryLater
 from animus_core.store.locks import acquire, is_held, read_holder
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
@@ -85,11 +85,11 @@ def daemon_is_running(scope: Scope) -> bool:
 async def connect_control(
     scope: Scope, on_notification: Callable[[Notification], None] | None = None
 ) -> AsyncIterator[Control]:
-    """The running daemon. Raises Unavailable when there is none, Conflict when it does not open its socket in 10 s."""
+    """The running daemon. Raises RetryLater when there is none, Conflict when it does not open its socket in 10 s."""
     deadline = asyncio.get_running_loop().time() + _COMING_S
     while (peer := await _dial(scope, _Listening(on_notification))) is None:
         if not daemon_is_running(scope):
-            raise Unavailable("no daemon is running", hint="Start it: animus daemon start")
+            raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
         await _look_again(scope, deadline)
     try:
         yield _Remote(peer)
@@ -122,7 +122,7 @@ async def open_control(scope: Scope) -> AsyncIterator[Control]:
 async def _dial(scope: Scope, handler: _Listening) -> Peer | None:
     try:
         return await connect(scope.control_socket, handler, name="daemon")
-    except Unavailable:
+    except RetryLater:
         return None
 
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, NotFound, Unavailable, UnclaimedKind
+from animus_core.errors import (
+    AnimusError,
+    Conflict,
+    Internal,
+    InvalidInput,
+    RetryLater,
+    UnclaimedKind,
+    UnknownName,
+)
 from animus_protocol.errors import CallTimeout, Code, PeerGone, ProtocolError, RpcError
 
 __all__ = ["from_protocol", "to_rpc"]
@@ -15,18 +23,18 @@ __all__ = ["from_protocol", "to_rpc"]
 _OUT: Final[list[tuple[type[AnimusError], Code, str]]] = [
     (InvalidInput, Code.INVALID_PARAMS, "invalid_request"),
     (UnclaimedKind, Code.METHOD_NOT_FOUND, "not_found"),
-    (NotFound, Code.INVALID_PARAMS, "not_found"),
+    (UnknownName, Code.INVALID_PARAMS, "not_found"),
     (Conflict, Code.INVALID_REQUEST, "conflict"),
-    (Unavailable, Code.INTERNAL_ERROR, "unavailable"),
+    (RetryLater, Code.INTERNAL_ERROR, "unavailable"),
     (AnimusError, Code.INTERNAL_ERROR, "internal"),
 ]
 _IN: Final[dict[str, type[AnimusError]]] = {
     "invalid_request": InvalidInput,
-    "not_found": NotFound,
+    "not_found": UnknownName,
     "conflict": Conflict,
     "permission_denied": Conflict,
-    "unavailable": Unavailable,
-    "not_supported": Unavailable,
+    "unavailable": RetryLater,
+    "not_supported": RetryLater,
     "internal": Internal,
 }
 
@@ -53,5 +61,5 @@ def from_protocol(error: ProtocolError) -> AnimusError:
         hint = data.get("hint")
         return cls(error.message, hint=hint if isinstance(hint, str) else None, details=data.get("details"))
     if isinstance(error, PeerGone | CallTimeout):
-        return Unavailable(f"the daemon does not answer: {error}", hint="Look at it: animus daemon status")
+        return RetryLater(f"the daemon does not answer: {error}", hint="Look at it: animus daemon status")
     return Internal(str(error))

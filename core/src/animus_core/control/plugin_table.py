@@ -9,7 +9,7 @@ import logging
 import os
 from typing import Final, NoReturn
 
-from animus_core.errors import NotFound
+from animus_core.errors import UnknownName
 from animus_core.services.plugins import Place, Wanted, install, installed_info, shown, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
@@ -50,8 +50,8 @@ async def _info(project: Project, params: wire.PluginNameParams) -> wire.Control
     if plugin is None:
         why = next((one for one in project.discovery.warnings if one.name == params.name), None)
         if why is not None:
-            raise NotFound(f"plugin {params.name} cannot be used: {why.message}", hint=why.fix or None)
-        raise NotFound(f"no plugin {params.name!r}", hint="See what there is: animus plugin list")
+            raise UnknownName(f"plugin {params.name} cannot be used: {why.message}", hint=why.fix or None)
+        raise UnknownName(f"no plugin {params.name!r}", hint="See what there is: animus plugin list")
     return shown(plugin)
 
 

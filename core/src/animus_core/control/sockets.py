@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.paths import check_socket_path
 from animus_protocol.peer import Handler, Peer
 
@@ -92,7 +92,7 @@ async def _close(peer: Peer) -> None:
 def listen(path: Path, handler: Handler, name: str) -> Listener:
     """Bind `path` with mode 0600, whoever was there before: the caller holds the lock that makes it the only one.
 
-    Raises InvalidInput when the path is too long for a socket, Unavailable when it cannot be bound.
+    Raises InvalidInput when the path is too long for a socket, RetryLater when it cannot be bound.
     """
     check_socket_path(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -105,14 +105,14 @@ def listen(path: Path, handler: Handler, name: str) -> Listener:
         sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
-        raise Unavailable(f"{path}: the socket cannot be bound: {error.strerror}") from error
+        raise RetryLater(f"{path}: the socket cannot be bound: {error.strerror}") from error
     finally:
         os.umask(before)
     return Listener(path, sock, handler, name)
 
 
 async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float = 2.0) -> Peer:
-    """Connect to `path`. Raises Unavailable when nobody listens there."""
+    """Connect to `path`. Raises RetryLater when nobody listens there."""
     check_socket_path(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
@@ -121,6 +121,6 @@ async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float =
             await asyncio.get_running_loop().sock_connect(sock, str(path))
     except (OSError, TimeoutError) as error:
         sock.close()
-        raise Unavailable(f"{path}: nobody answers there") from error
+        raise RetryLater(f"{path}: nobody answers there") from error
     fd = sock.detach()
     return Peer(fd, fd, handler, name=name)

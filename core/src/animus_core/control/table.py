@@ -13,7 +13,7 @@ from animus_core.control.errors import to_rpc
 from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
 from animus_core.daemon.runs import Runs
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.services.live_plugins import LivePlugins, ProviderHost
 from animus_core.services.project import Project
 from animus_core.services.queue import QueueService
@@ -161,7 +161,7 @@ def _daemon_methods(table: Dispatcher, project: Project, switches: Switches | No
 
 def _living(switches: Switches | None) -> Switches:
     if switches is None:
-        raise Unavailable("no daemon is running", hint="Start it: animus daemon start")
+        raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
     return switches
 
 

@@ -19,7 +19,7 @@ from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settin
 from animus_core.daemon.queue import Queue, QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
-from animus_core.errors import AnimusError, Conflict, NotTrusted, Unavailable
+from animus_core.errors import AnimusError, Conflict, NotTrusted, RetryLater
 from animus_core.workflow.plan import Plan
 
 __all__ = ["Gate", "Loop", "new_run_id"]
@@ -113,7 +113,7 @@ class Loop:
                 break
             except Conflict as error:
                 _log.info("%s: %s", entry.entry_id, error.message)
-            except Unavailable as error:  # no room, no process: the entry keeps its place
+            except RetryLater as error:  # no room, no process: the entry keeps its place
                 _log.error("%s: %s", entry.subject_id, error)
                 break
             except AnimusError as error:

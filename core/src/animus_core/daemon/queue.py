@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import Conflict, NotFound
+from animus_core.errors import Conflict, UnknownName
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx
@@ -163,7 +163,7 @@ class Queue:
     async def change(self, verb: str, name: str, reason: str | None = None) -> QueueEntry:
         """`hold`, `release` or `drop` the entry `name` (an entry's id, or the id of a subject with an active entry).
 
-        Raises NotFound, or Conflict when the entry's status does not allow it.
+        Raises UnknownName, or Conflict when the entry's status does not allow it.
         """
         allowed, to = _VERBS[verb]
 
@@ -222,7 +222,7 @@ def _find(tx: Tx, name: str) -> QueueEntry:
         return QueueEntry.of(row)
     rows = tx.all("queue_active_by_subject_id", subject_id=name)
     if not rows:
-        raise NotFound(
+        raise UnknownName(
             f"no queue entry {name!r}, and no active one of a subject {name!r}",
             hint="Look at what waits: animus queue list",
         )

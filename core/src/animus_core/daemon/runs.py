@@ -20,7 +20,7 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.ingest import RunRow, block_run, ingest, note_crash
 from animus_core.daemon.queue import QueueEntry
 from animus_core.daemon.watch import wait_for_holder
-from animus_core.errors import AnimusError, Conflict, NotFound, Unavailable
+from animus_core.errors import AnimusError, Conflict, RetryLater, UnknownName
 from animus_core.journal.kinds import Kind, Order
 from animus_core.journal.reader import Batch, read_from
 from animus_core.store.clock import utc_now_text
@@ -43,7 +43,7 @@ MAX_STRIKES: Final = 5
 _LOCK_S: Final = 10.0
 _HELLO_GRACE_S: Final = 90.0
 _ORDER_S: Final = 5.0
-_NO_ROOM: Final = Unavailable.exit_code
+_NO_ROOM: Final = RetryLater.exit_code
 _LOG_TAIL_BYTES: Final = 2000
 
 _LEASED: Final = declare("daemon.leased", "the run is committed, its runner is not started")
@@ -124,7 +124,7 @@ class Runs:
     async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
         """Commit a run for a queue entry and start its first runner. Raises Conflict when the entry has moved on.
 
-        Raises Unavailable: either nothing was committed, or the run is blocked because no runner could be started.
+        Raises RetryLater: either nothing was committed, or the run is blocked because no runner could be started.
         """
         paths = self._scope.run_dir(run_id)
         paths.create()
@@ -159,7 +159,7 @@ class Runs:
             raise
 
     async def resume(self, run_id: str, order: Order, feedback: str | None) -> None:
-        """Start a runner that carries out an operator's order for a blocked run. Raises NotFound, Conflict."""
+        """Start a runner that carries out an operator's order for a blocked run. Raises UnknownName, Conflict."""
         row = await self._row_without_leaver(run_id)
         if row["status"] != "blocked":
             raise Conflict(f"run {run_id} is {row['status']}, not blocked: there is nothing to decide")
@@ -175,7 +175,7 @@ class Runs:
             raise
 
     async def cancel(self, run_id: str, reason: str) -> None:
-        """End a run as cancelled, whether it works or waits. Raises NotFound, Conflict, Unavailable."""
+        """End a run as cancelled, whether it works or waits. Raises UnknownName, Conflict, RetryLater."""
         row = await self._row_without_leaver(run_id)
         if row["status"] == "blocked" and run_id not in self._live:
             await self.resume(run_id, Order.CANCEL, reason)
@@ -184,11 +184,11 @@ class Runs:
         if live is None:
             raise Conflict(f"run {run_id} is {row['status']} already")
         if live.peer is None:
-            raise Unavailable(f"the runner of {run_id} has not dialled in", hint="Try again in a few seconds.")
+            raise RetryLater(f"the runner of {run_id} has not dialled in", hint="Try again in a few seconds.")
         try:
             await live.peer.call(wire.RUNNER_CANCEL, wire.RunnerCancel(run=run_id, reason=reason), timeout_s=_ORDER_S)
         except ProtocolError as error:
-            raise Unavailable(f"the runner of {run_id} does not take the order: {error}") from error
+            raise RetryLater(f"the runner of {run_id} does not take the order: {error}") from error
 
     def hello(self, told: wire.RunnerHello, peer: Peer) -> None:
         """A runner dialled in. Raises Conflict for one whose epoch is over."""
@@ -251,11 +251,11 @@ class Runs:
     async def _row(self, run_id: str) -> Any:
         row = await self._database.read(lambda tx: tx.one("run_get", run_id=run_id))
         if row is None:
-            raise NotFound(f"no run {run_id!r}", hint="animus workflow list")
+            raise UnknownName(f"no run {run_id!r}", hint="animus workflow list")
         return row
 
     async def _row_without_leaver(self, run_id: str) -> Any:
-        """The run, after a runner that has blocked it was given its time to leave. Raises NotFound."""
+        """The run, after a runner that has blocked it was given its time to leave. Raises UnknownName."""
         row, live = await self._row(run_id), self._live.get(run_id)
         if row["status"] != "blocked" or live is None or live.task is None or live.order is not None:
             return row
@@ -271,7 +271,7 @@ class Runs:
             reach(_SPAWNED)
         except OSError as error:
             reason = f"run {live.row.run_id}: its runner cannot be started: {error}"
-            raise Unavailable(reason, hint="Make room for another process and its log.") from error
+            raise RetryLater(reason, hint="Make room for another process and its log.") from error
         finally:
             held.close()
         live.since = asyncio.get_running_loop().time()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.host.stderr_tail import StderrTail
 from animus_core.launch_options import Limits
 
@@ -153,7 +153,7 @@ def launcher_command(command: Sequence[str], limits: Limits | None = None) -> li
 
 
 def spawn(spec: ChildSpec) -> Child:
-    """Start a child with pipes on stdin, stdout and stderr. Raises Unavailable when it cannot be started.
+    """Start a child with pipes on stdin, stdout and stderr. Raises RetryLater when it cannot be started.
 
     Must be called on a running loop, which sees the child's stderr and its end.
     """
@@ -175,7 +175,7 @@ def spawn(spec: ChildSpec) -> Child:
         for fd in (write_fd, read_fd, stderr_fd):
             os.close(fd)
         why = error.strerror if isinstance(error, OSError) else error
-        raise Unavailable(
+        raise RetryLater(
             f"cannot start {spec.name} ({spec.command[0]}): {why}",
             hint="Check that the working directory and the program exist and may be used.",
         ) from error

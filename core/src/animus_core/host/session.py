@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
-from animus_core.errors import InvalidInput, PluginFailed, Unavailable
+from animus_core.errors import InvalidInput, PluginFailed, RetryLater
 from animus_core.host.broadcast import Broadcast, Subscription, broadcast_capacity
 from animus_core.host.environment import INSTANCE, missing_environment, plugin_environment, secrets_in
 from animus_core.host.plugin import LaunchablePlugin
@@ -173,7 +173,7 @@ class PluginSession:
             await self._tap.aclose()
         try:
             await asyncio.to_thread(end_by_cookie, INSTANCE, self._instance, grace_s=0.0)
-        except Unavailable as error:
+        except RetryLater as error:
             _log.error("plugin %s: %s", self.plugin.name, error)
 
     def request(self, peer: Peer, request: Request) -> object:
@@ -254,7 +254,7 @@ async def open_session(
 ) -> PluginSession:
     """Start `plugin` for the project of `binding` and greet it.
 
-    Raises PluginFailed or Unavailable; then nothing is left running.
+    Raises PluginFailed or RetryLater; then nothing is left running.
 
     A required variable that is not set is a warning, and with `environment_must_be_whole` InvalidInput before
     anything is started. A `tap` is shown what goes over the wire.

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Any, Final, Generic
 
-from animus_core.errors import AnimusError, PluginFailed, Unavailable
+from animus_core.errors import AnimusError, PluginFailed, RetryLater
 from animus_core.host.plugin import AnyPlugin
 from animus_core.host.plugin_state import PluginState, PluginStatus
 from animus_core.host.session import PluginSession
@@ -117,7 +117,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
         """One life, from start to burial; False if it was not to begin."""
         try:
             session = await self._supervisor.start(_PROCESS, self._binding, cookie=f"plugin:{self._binding.repo_scope}")
-        except Unavailable as error:
+        except RetryLater as error:
             stderr = error.stderr_tail if isinstance(error, PluginFailed) else None
             why = error.why if isinstance(error, PluginFailed) else error.message
             self._supervisor.crashed(_PROCESS, _with_last_line(why, stderr), stderr)

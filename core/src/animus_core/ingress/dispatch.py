@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import InvalidInput, NotFound, PluginFailed
+from animus_core.errors import InvalidInput, PluginFailed, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.workflow.definitions import WorkflowSet
 from animus_protocol.errors import RpcError
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
 
 
 def resolve_workflow(workflows: WorkflowSet, ref: str | None) -> str:
-    """The id of the wanted or default workflow. Raises InvalidInput (none wanted, none default) or NotFound."""
+    """The id of the wanted or default workflow. Raises InvalidInput (none wanted, none default) or UnknownName."""
     known = ", ".join(sorted(found.id for found in workflows.workflows.values())) or "none"
     wanted = ref or workflows.default_workflow_ref
     if not wanted:
@@ -45,14 +45,14 @@ def resolve_workflow(workflows: WorkflowSet, ref: str | None) -> str:
         )
     found = workflows.workflow(wanted)
     if found is None:
-        raise NotFound(f"unknown workflow {wanted!r} (there are: {known})", hint="Look in .animus/workflows.yaml.")
+        raise UnknownName(f"unknown workflow {wanted!r} (there are: {known})", hint="Look in .animus/workflows.yaml.")
     return found.id
 
 
 async def build_dispatch(wanted: Wanted, workflow_ref: str, router: SubjectRouter) -> SubjectDispatch:
     """The dispatch for `wanted`, with what the subject's backend says of it: also its priority, unless one is given.
 
-    Raises NotFound for a subject that does not exist, InvalidInput for one that its backend cannot read.
+    Raises UnknownName for a subject that does not exist, InvalidInput for one that its backend cannot read.
     """
     subject, own_priority = await _describe(wanted, router)
     return SubjectDispatch(
@@ -78,7 +78,7 @@ async def _describe(wanted: Wanted, router: SubjectRouter) -> tuple[SubjectRef, 
         if error.category == "not_found":
             hint = f"Look at what there is: animus subject list --kind {wanted.kind}"
             absent, why = f"{wanted.kind} {wanted.subject_id!r}", error.message.removeprefix("not found: ")
-            raise NotFound(f"no {absent}" if why == absent else f"no {absent}: {why}", hint=hint) from error
+            raise UnknownName(f"no {absent}" if why == absent else f"no {absent}: {why}", hint=hint) from error
         raise InvalidInput(f"{wanted.kind} {wanted.subject_id!r}: {error.message}") from error
     described = SubjectRef(
         kind=wanted.kind,

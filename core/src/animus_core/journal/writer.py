@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.journal.reader import read_from
 from animus_core.journal.record import CorruptRecord, Record, encode
 from animus_core.store.clock import utc_now_text
@@ -42,7 +42,7 @@ class Position(NamedTuple):
     seq: int
 
 
-class JournalFull(Unavailable):
+class JournalFull(RetryLater):
     """The file took no (more) records: no room, a quota, a size limit or an I/O error. Append again once mended.
 
     `appended` are the positions of the first records of an `append_many` that did reach the file; they stay there and
@@ -58,7 +58,7 @@ class JournalFull(Unavailable):
         self.appended: Final = tuple(appended)
 
 
-class JournalBroken(Unavailable):
+class JournalBroken(RetryLater):
     """A flush failed: what was written since the last one may be lost, and this writer refuses everything."""
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -91,14 +91,14 @@ class JournalWriter:
 
         `held` is the lock that guards it, as proof of ownership. Reads through all that is there, cuts off an
         incomplete last line (and nothing else), and flushes what a previous owner left. Raises CorruptRecord for a
-        damaged line or another run's journal, StaleEpoch, Conflict if the lock was given up, Unavailable if the file
+        damaged line or another run's journal, StaleEpoch, Conflict if the lock was given up, RetryLater if the file
         cannot be opened.
         """
         _ = held.fd
         try:
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise Unavailable(f"{path}: the journal cannot be opened: {error.strerror}") from error
+            raise RetryLater(f"{path}: the journal cannot be opened: {error.strerror}") from error
         try:
             last = _check(path, run, epoch)
             _tidy(fd, path, last.offset_end)
@@ -237,4 +237,4 @@ def _tidy(fd: int, path: Path, end: int) -> None:
         if end == 0:
             sync_directory(path.parent)
     except OSError as error:
-        raise Unavailable(f"{path}: the journal cannot be prepared: {error.strerror}") from error
+        raise RetryLater(f"{path}: the journal cannot be prepared: {error.strerror}") from error

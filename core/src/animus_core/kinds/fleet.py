@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from animus_core.errors import NotFound
+from animus_core.errors import UnknownName
 from animus_core.host.plugin_state import PluginStatus
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.host.supervisor import Supervision
@@ -32,14 +32,14 @@ class Fleet:
         self._supervised: dict[str, SupervisedPlugin[Plugin]] = {}
 
     def named(self, name: str) -> SupervisedPlugin[Plugin]:
-        """The plugin called `name`, not necessarily started. Raises NotFound that says what is known of the name."""
+        """The plugin called `name`, not necessarily started. Raises UnknownName that says what is known of the name."""
         plugin = self.discovery.named(name)
         if plugin is not None:
             return self.of(plugin)
         failure = next((failure for failure in self.discovery.warnings if failure.name == name), None)
         if failure is not None:
-            raise NotFound(f"plugin {name} cannot be used: {failure.message}", hint=failure.fix or "Mend it.")
-        raise NotFound(f"no plugin {name!r}", hint="Look at what there is: animus plugin list")
+            raise UnknownName(f"plugin {name} cannot be used: {failure.message}", hint=failure.fix or "Mend it.")
+        raise UnknownName(f"no plugin {name!r}", hint="Look at what there is: animus plugin list")
 
     def of(self, plugin: Plugin) -> SupervisedPlugin[Plugin]:
         """The supervision of a plugin that was discovered."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from animus_core.errors import AnimusError, NotFound
+from animus_core.errors import AnimusError, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors.hooks import FactView, Projector
 from animus_core.store.clock import utc_now_text
@@ -47,7 +47,7 @@ class RoutedSubjects:
         """The status; None when nobody serves the kind (`custom`) or the subject is gone."""
         try:
             return (await self._router.get(kind, subject_id)).status
-        except NotFound:
+        except UnknownName:
             return None
         except RpcError as error:
             if error.category == "not_found":

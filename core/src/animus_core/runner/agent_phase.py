@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from animus_core.errors import AnimusError, Unavailable
+from animus_core.errors import AnimusError, RetryLater
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
 from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull
@@ -96,7 +96,7 @@ class AgentEffect:
             finally:
                 seen = following.seen
                 await peer.aclose()
-        raise Unavailable(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
+        raise RetryLater(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
 
     async def _once(
         self, peer: Peer, following: _Following, phase: PlannedPhase, state: RunState
@@ -116,7 +116,7 @@ class AgentEffect:
             raise
         except RpcError as error:
             if error.category == "unavailable":
-                raise Unavailable(f"{phase.id}: the agent-runner cannot open a session: {error.message}") from error
+                raise RetryLater(f"{phase.id}: the agent-runner cannot open a session: {error.message}") from error
             return following.outcome(OutcomeKind.ERROR, str(error), written=False)
         if opened.state is wire.SessionState.INTERRUPTED:
             outcome = following.outcome(OutcomeKind.LOST, "its agent-runner died", written=opened.written)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.host.environment import child_environment
 from animus_core.host.process import launcher_command
 from animus_core.journal import kinds
@@ -109,7 +109,7 @@ class CommandEffect:
                 return await asyncio.to_thread(acquire_within, path, _DEAD_S)
             except Conflict:
                 continue
-        raise Unavailable(f"{path}: an earlier attempt of {phase.id} cannot be ended")
+        raise RetryLater(f"{path}: an earlier attempt of {phase.id} cannot be ended")
 
     def _cookie(self, phase: PlannedPhase, attempt: int) -> str:
         return f"command:{self._run_id}:{phase.id}:{attempt}"

@@ -59,7 +59,7 @@ class LivePlugins:
         self._providers = providers
 
     async def status(self, params: wire.PluginStatusParams) -> wire.PluginStatusResult:
-        """How every plugin is, or the one. Raises NotFound."""
+        """How every plugin is, or the one. Raises UnknownName."""
         await self._project.refresh()
         if params.name is not None:
             self._project.fleet.named(params.name)
@@ -90,7 +90,7 @@ class LivePlugins:
         return daemon_wire.DaemonHealth(status=degraded if ill else healthy, plugins=plugins, last_error=last_error)
 
     async def ping(self, params: wire.PluginNameParams) -> wire.PluginPingResult:
-        """Whether it answers, and how fast. Raises NotFound; what is wrong with the plugin is in the result."""
+        """Whether it answers, and how fast. Raises UnknownName; what is wrong with the plugin is in the result."""
         self._project.fleet.named(params.name)
         try:
             async with self._asked(params.name) as session:
@@ -104,7 +104,7 @@ class LivePlugins:
             return wire.PluginPingResult(ok=False, error=getattr(error, "message", str(error)))
 
     async def call(self, params: wire.PluginCallParams) -> Any:
-        """Any method with any params, passed through as they are. Raises NotFound, RpcError, PluginFailed."""
+        """Any method with any params, passed through as they are. Raises UnknownName, RpcError, PluginFailed."""
         timeout_s = float(min(_LONGEST_CALL_S, params.timeout_secs or _CALL_S))
         async with self._asked(params.name) as session:
             return await session.call_raw(params.method, encode(params.params), timeout_s=timeout_s)
@@ -112,7 +112,7 @@ class LivePlugins:
     async def restart(self, params: wire.PluginNameParams) -> wire.PluginStatusInfo:
         """Take over what is installed now, forget the plugin's failures, and start it where it is kept running.
 
-        Raises NotFound, PluginFailed.
+        Raises UnknownName, PluginFailed.
         """
         await self._project.refresh()
         supervised = self._project.fleet.named(params.name)

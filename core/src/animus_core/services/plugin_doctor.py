@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from animus_core.errors import InvalidInput, NotFound, Unavailable
+from animus_core.errors import InvalidInput, RetryLater, UnknownName
 from animus_core.host.environment import missing_environment
 from animus_core.services.plugins import Place, removal_of
 from animus_core.supply.discovery.discover import Discovery, Plugin
@@ -43,11 +43,11 @@ class Verified(NamedTuple):
 
 
 async def verify(place: Place, name: str | None = None) -> list[Verified]:
-    """Hash all that was installed, or one plugin, again. Raises NotFound, Unavailable (an unreadable lock file)."""
+    """Hash all that was installed, or one plugin, again. Raises UnknownName, RetryLater (an unreadable lock file)."""
     lock = await asyncio.to_thread(Lockfile.read, place.config_dir)
     entries = [entry for entry in lock.entries.values() if name is None or entry.name == name]
     if name is not None and not entries:
-        raise NotFound(f"no plugin called {name!r} is in plugins.lock", hint="See what there is: animus plugin list")
+        raise UnknownName(f"no plugin called {name!r} is in plugins.lock", hint="See what there is: animus plugin list")
     return [await asyncio.to_thread(_verified, lock, entry) for entry in entries]
 
 
@@ -79,7 +79,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
     """What is wrong with the lock file, what it names, and the folders beside it."""
     try:
         lock = Lockfile.read(config_dir)
-    except Unavailable as error:
+    except RetryLater as error:
         yield Problem("lock", None, error.message, error.hint or "Mend the file.")
         return
     for entry in lock.entries.values():

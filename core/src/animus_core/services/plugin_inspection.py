@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import NotFound, Unavailable
+from animus_core.errors import RetryLater, UnknownName
 from animus_core.services.plugins import Place
 from animus_core.supply.discovery.candidates import Candidate
 from animus_core.supply.discovery.discover import Plugin, ProbeFailure
@@ -68,7 +68,7 @@ class Inspection(NamedTuple):
 
 
 async def inspect_plugin(place: Place, name: str, *, search_path: bool = False, refresh: bool = False) -> Inspection:
-    """All that can be said of `name` without starting it. Raises NotFound, InvalidInput."""
+    """All that can be said of `name` without starting it. Raises UnknownName, InvalidInput."""
     found, discovery = await asyncio.gather(
         place.candidates(search_path=search_path), place.discover(search_path=search_path, refresh=refresh)
     )
@@ -76,7 +76,7 @@ async def inspect_plugin(place: Place, name: str, *, search_path: bool = False, 
     plugin = discovery.named(name)
     problem = next((one for one in discovery.warnings if one.name == name), None)
     if candidate is None and plugin is None and problem is None:
-        raise NotFound(f"no plugin {name!r}", hint="See what there is: animus plugin list")
+        raise UnknownName(f"no plugin {name!r}", hint="See what there is: animus plugin list")
     lock = await asyncio.to_thread(_lock_state, place.config_dir, name, candidate, usable=plugin is not None)
     return Inspection(
         name, plugin, plugin.candidate if plugin else candidate, lock, problem, found.hidden.get(name, ())
@@ -86,7 +86,7 @@ async def inspect_plugin(place: Place, name: str, *, search_path: bool = False, 
 def _lock_state(config_dir: Path, name: str, candidate: Candidate | None, *, usable: bool) -> str:
     try:
         lock = Lockfile.read(config_dir)
-    except Unavailable:
+    except RetryLater:
         return "unreadable"
     entry = lock.get(name)
     if entry is None or (candidate is not None and candidate.locked is None):

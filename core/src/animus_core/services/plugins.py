@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import InvalidInput, NotFound
+from animus_core.errors import InvalidInput, UnknownName
 from animus_core.supply.discovery.candidates import Candidate, Found, find_candidates
 from animus_core.supply.discovery.discover import Discovery, Plugin, discover
 from animus_core.supply.install.install import Installed, Request
@@ -85,15 +85,15 @@ def installed_info(installed: Installed) -> wire.ControlPluginInfo:
 
 
 async def uninstall(place: Place, name: str) -> LockEntry:
-    """Remove what was installed under `name`. Raises NotFound that says where else it comes from, Unavailable."""
+    """Remove what was installed under `name`. Raises UnknownName that says where else it comes from, RetryLater."""
     try:
         return await uninstall_from(place.config_dir, name)
-    except NotFound:
+    except UnknownName:
         found = await place.candidates(search_path=True)
         candidate = next((one for one in found.candidates if one.name == name), None)
         if candidate is None:
             raise
-        raise NotFound(
+        raise UnknownName(
             f"{name} was not installed by animus: it is found in {_WHERE.get(candidate.source, candidate.source)} "
             f"({candidate.command[0]})",
             hint=f"To remove it: {removal_of(candidate, place)}",

@@ -98,14 +98,14 @@ class Project:
         return await asyncio.to_thread(self.trust.load, self._load, _hashes)
 
     async def plan_for(self, entry: QueueEntry) -> Plan:
-        """What a run of `entry` executes. Raises NotTrusted; InvalidInput or NotFound for people to read."""
+        """What a run of `entry` executes. Raises NotTrusted; InvalidInput or UnknownName for people to read."""
         await self.refresh()
         return self.plan(await self.trusted_workflows(), entry.workflow_ref, entry.read_dispatch().vars)
 
     def plan(self, workflows: WorkflowSet, workflow_ref: str, variables: Mapping[str, str]) -> Plan:
         """The plan of a workflow with these variables, if everything it needs is installed.
 
-        Raises NotFound (the workflow), InvalidInput (variables that are missing, a provider that is not installed).
+        Raises UnknownName (the workflow), InvalidInput (variables that are missing, a provider that is not installed).
         """
         plan = build_plan(workflows, workflow_ref, variables)
         missing = missing_providers(plan, self.discovery)

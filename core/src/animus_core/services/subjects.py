@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from animus_core.errors import NotFound, PluginFailed
+from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.watch import POLL_S, SubjectWatch
 from animus_core.services.project import Project
 from animus_protocol.errors import RpcError
@@ -59,7 +59,7 @@ class SubjectService:
         return found
 
     async def get(self, subject_id: str) -> plugin_wire.Subject:
-        """One subject, of whichever kind has it. Raises NotFound."""
+        """One subject, of whichever kind has it. Raises UnknownName."""
         return (await self._find(subject_id))[1]
 
     async def status(self, params: plugin_wire.SubjectStatusParams) -> plugin_wire.Subject:
@@ -92,7 +92,7 @@ class SubjectService:
     async def watches(self, params: wire.SubjectWatchParams) -> Sequence[SubjectWatch]:
         """One watch a kind: of the one that is named, of those of the filter, or of all that are served now.
 
-        Raises NotFound when nothing is served, UnclaimedKind for a kind that nobody serves.
+        Raises UnknownName when nothing is served, UnclaimedKind for a kind that nobody serves.
         """
         router, wanted = self._project.router, params.filter or plugin_wire.SubjectFilter()
         await self._project.refresh()
@@ -123,8 +123,8 @@ class SubjectService:
                 failure = error
         if failure is not None:
             raise failure
-        raise NotFound(f"no subject {subject_id!r}", hint="Look at what there is: animus subject list")
+        raise UnknownName(f"no subject {subject_id!r}", hint="Look at what there is: animus subject list")
 
 
-def _no_backend() -> NotFound:
-    return NotFound("no subject backend is installed", hint="Install one, for example animus-subject-files.")
+def _no_backend() -> UnknownName:
+    return UnknownName("no subject backend is installed", hint="Install one, for example animus-subject-files.")

@@ -37,7 +37,7 @@ def show(scope: Scope) -> Shown:
 
 
 def give(scope: Scope, shown: Shown, mode: Mode | None) -> Trust:
-    """Trust exactly what was shown. Raises Conflict if it has changed meanwhile, InvalidInput, Unavailable."""
+    """Trust exactly what was shown. Raises Conflict if it has changed meanwhile, InvalidInput, RetryLater."""
     scope.create()
     return trust.grant(_config_dir(scope), scope.project_root, mode=mode, expected_digest=shown.trust.digest)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from animus_core.daemon.runs import Runs
-from animus_core.errors import NotFound, Unavailable
+from animus_core.errors import RetryLater, UnknownName
 from animus_core.journal.kinds import Order
 from animus_core.services.project import Project
 from animus_core.store.statements import Tx
@@ -44,7 +44,7 @@ class WorkflowService:
         return wire.WorkflowListResult(runs=[_summary(row) for row in rows[:limit]], next_cursor=more)
 
     async def get(self, params: wire.WorkflowIdParams) -> wire.WorkflowDetail:
-        """One run with its phases. Raises NotFound."""
+        """One run with its phases. Raises UnknownName."""
         row = await self._row(params.id)
         phases = await self._project.database.read(lambda tx: tx.all("phases_of_run", run_id=params.id))
         paths = self._project.scope.run_dir(params.id)
@@ -57,24 +57,24 @@ class WorkflowService:
         return wire.WorkflowDetail(**_fields(row), detail={k: v for k, v in detail.items() if v is not None})
 
     async def resume(self, params: wire.WorkflowResumeParams) -> wire.WorkflowSummary:
-        """Repeat the phase of a blocked run, as an operator decided. Raises NotFound, Conflict, Unavailable."""
+        """Repeat the phase of a blocked run, as an operator decided. Raises UnknownName, Conflict, RetryLater."""
         await self._live().resume(params.id, Order.RESUME, params.feedback)
         return _summary(await self._row(params.id))
 
     async def cancel(self, params: wire.WorkflowCancelParams) -> wire.WorkflowSummary:
-        """End a run as cancelled. Raises NotFound, Conflict, Unavailable."""
+        """End a run as cancelled. Raises UnknownName, Conflict, RetryLater."""
         await self._live().cancel(params.id, params.reason or "cancelled by an operator")
         return _summary(await self._row(params.id))
 
     def _live(self) -> Runs:
         if self._runs is None:
-            raise Unavailable("no daemon is running", hint="Start it: animus daemon start")
+            raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
         return self._runs
 
     async def _row(self, run_id: str) -> Mapping[str, Any]:
         row = await self._project.database.read(lambda tx: tx.one("run_get", run_id=run_id))
         if row is None:
-            raise NotFound(f"no run {run_id!r}", hint="Look at what there is: animus workflow list")
+            raise UnknownName(f"no run {run_id!r}", hint="Look at what there is: animus workflow list")
         return dict(row)
 
 

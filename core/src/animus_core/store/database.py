@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from animus_core.errors import Internal, Unavailable
+from animus_core.errors import Internal, RetryLater
 from animus_core.store.schema import connect_reader, connect_writer, failure, fault_hint
 from animus_core.store.statements import Tx, statements
 from animus_protocol.crash_points import declare, reach
@@ -74,7 +74,7 @@ class Database:
 
         The caller holds the lock of the scope. At most `queue_limit` calls wait (further ones wait to be let in), at
         most `batch_limit` writes share a commit. Raises Conflict for a database of a newer or another program,
-        Unavailable for one that cannot be used; neither is changed.
+        RetryLater for one that cannot be used; neither is changed.
         """
         self = cls(path, queue_limit, batch_limit)
         # A daemon thread: a process that ends without close() loses nothing that it was told to be written.
@@ -94,7 +94,7 @@ class Database:
     async def write(self, fn: Callable[[Tx], _T]) -> _T:
         """Run `fn` and return its result once what it wrote is committed.
 
-        What `fn` raises is raised here, its changes are undone, and nobody else's are. Raises Unavailable if the
+        What `fn` raises is raised here, its changes are undone, and nobody else's are. Raises RetryLater if the
         transaction could not be committed (nothing was written) or the database is closed. A caller that is cancelled
         does not learn whether its write took place.
         """
@@ -124,7 +124,7 @@ class Database:
         await self._room.acquire()
         if self._closing:
             self._room.release()
-            raise Unavailable(f"{self.path}: the database is closed", hint="This process is ending; ask its successor.")
+            raise RetryLater(f"{self.path}: the database is closed", hint="This process is ending; ask its successor.")
         job = _Job(fn, writes, self._loop.create_future())
         self._jobs.put(job)
         return await job.future
@@ -275,7 +275,7 @@ class ReadOnlyDatabase:
         self._tx = Tx(connection, statements())
 
     def read(self, fn: Callable[[Tx], _T]) -> _T:
-        """Run `fn` on one committed state and return its result. Raises Unavailable if the file cannot be read."""
+        """Run `fn` on one committed state and return its result. Raises RetryLater if the file cannot be read."""
         try:
             return _read(self._connection, self._tx, fn)
         except sqlite3.Error as error:
@@ -297,7 +297,7 @@ class ReadOnlyDatabase:
 def open_readonly(path: Path, *, busy_timeout_s: float = 5.0) -> ReadOnlyDatabase:
     """Open the database for reading, in any process; belongs to the thread that opened it.
 
-    Raises NotFound if there is none yet, Conflict if its version is another, Unavailable if it cannot be read.
+    Raises UnknownName if there is none yet, Conflict if its version is another, RetryLater if it cannot be read.
     """
     return ReadOnlyDatabase(path, connect_reader(path, busy_timeout_s=busy_timeout_s))
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.store.durability import sync_data, sync_directory
 
 __all__ = ["read_json_or_default", "write_json_atomic", "write_json_if_missing", "write_json_pretty"]
@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 def write_json_atomic(path: Path, value: object) -> None:
     """Replace `path` by `value` on one line; after a crash at any moment the old or the new content is there.
 
-    Raises InvalidInput if `value` is not JSON, Unavailable (the old content stays) if it cannot be written.
+    Raises InvalidInput if `value` is not JSON, RetryLater (the old content stays) if it cannot be written.
     """
     _replace(path, _text(path, value, indent=None))
 
@@ -56,7 +56,7 @@ def read_json_or_default(path: Path, default: _T, *, report: Callable[[str], Non
     """The value in `path`, or `default` if there is no such file.
 
     What is not JSON, or not of the type of `default` (None accepts any), is moved to `<name>.broken-<n>`; `report` is
-    told so in one sentence (default: logged as an error), and `default` is returned. Raises Unavailable if the file
+    told so in one sentence (default: logged as an error), and `default` is returned. Raises RetryLater if the file
     cannot be read or moved.
     """
     with _failing(path):
@@ -132,7 +132,7 @@ def _failing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unavailable(
+        raise RetryLater(
             f"{path}: {error.strerror or error}",
             hint="Check that the directory exists, is yours and has room.",
             details={"path": str(path)},

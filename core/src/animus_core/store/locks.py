@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.store.clock import utc_now_text
 from animus_core.store.process_identity import own_identity
 
@@ -90,7 +90,7 @@ class HeldLock:
 def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
     """Take the lock at `path` without waiting for its owner; None means that somebody owns it.
 
-    Makes the file (0600) where it is missing, in a directory that exists. Raises Unavailable if the file cannot be
+    Makes the file (0600) where it is missing, in a directory that exists. Raises RetryLater if the file cannot be
     opened or locked, or if askers keep it busy for 2 s without pause.
     """
     deadline = time.monotonic() + _PATIENCE_WITH_ASKERS_S
@@ -109,7 +109,7 @@ def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
             if fd >= 0:
                 os.close(fd)
         if time.monotonic() >= deadline:
-            raise Unavailable(
+            raise RetryLater(
                 f"{path}: nobody owns this lock, but it is being looked at without pause",
                 hint="Find the process that keeps the file open (lsof, fuser) and end it.",
             )
@@ -187,7 +187,7 @@ def read_holder(path: Path) -> dict[str, Any] | None:
     """What the last holder wrote about itself, for display; None where nothing readable stands there."""
     try:
         fd = _open(path, os.O_RDONLY)
-    except (FileNotFoundError, Unavailable):
+    except (FileNotFoundError, RetryLater):
         return None
     try:
         told = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
@@ -204,7 +204,7 @@ def _open(path: Path, flags: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unavailable(
+        raise RetryLater(
             f"{path}: the lock file cannot be opened: {error.strerror}",
             hint="It must be a plain file of yours in a directory that you may write to.",
         ) from error
@@ -216,7 +216,7 @@ def _lock(fd: int, kind: int, path: Path) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
             return False
-        raise Unavailable(
+        raise RetryLater(
             f"{path}: the file system refuses to lock: {error.strerror}",
             hint="Set ANIMUS_CONFIG_DIR to a directory on a local file system.",
         ) from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.store.durability import sync_directory
 
 __all__ = [
@@ -157,7 +157,7 @@ class Scope:
     def create(self) -> None:
         """Make the scope's folders (0700) where they are missing, durably.
 
-        Raises Unavailable if a folder cannot be made, or if the configuration directory or the scope belongs to
+        Raises RetryLater if a folder cannot be made, or if the configuration directory or the scope belongs to
         somebody else or may be written by others.
         """
         for folder in (self.root.parent, self.root, self.daemon_dir, self.runs, self.state, self.logs):
@@ -300,7 +300,7 @@ def _make_folder(folder: Path) -> None:
         if not folder.is_dir():
             raise NotADirectoryError(0, "it is not a folder")
     except OSError as error:
-        raise Unavailable(
+        raise RetryLater(
             f"{folder}: the folder cannot be made: {error.strerror}",
             hint="Check the folder above it, or set ANIMUS_CONFIG_DIR to another place.",
         ) from error
@@ -309,12 +309,12 @@ def _make_folder(folder: Path) -> None:
 def _check_private(folder: Path) -> None:
     found = folder.stat()
     if found.st_uid != os.geteuid():
-        raise Unavailable(
+        raise RetryLater(
             f"{folder}: belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}",
             hint="Run as its owner, or set ANIMUS_CONFIG_DIR to a folder of your own.",
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Unavailable(
+        raise RetryLater(
             f"{folder}: others may write here (mode {stat.S_IMODE(found.st_mode):o})",
             hint=f"chmod go-w {folder}",
         )

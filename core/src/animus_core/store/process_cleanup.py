@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.process_identity import (
     ProcessIdentity,
     identify,
@@ -38,7 +38,7 @@ def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdent
     """End every process of this user whose environment holds `name=value`, with its descendants; never itself.
 
     TERM first, and after `grace_s` seconds KILL for what still runs or came in between. Returns what was ended, in
-    order of pid. Raises Unavailable if something survives KILL (a process inside an uninterruptible system call).
+    order of pid. Raises RetryLater if something survives KILL (a process inside an uninterruptible system call).
     """
     met: dict[int, ProcessIdentity] = {found.pid: found for found in _carriers(name, value)}
     for identity in met.values():
@@ -55,7 +55,7 @@ def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdent
             return sorted(met.values(), key=lambda identity: identity.pid)
         if time.monotonic() >= deadline:
             pids = ", ".join(str(identity.pid) for identity in alive)
-            raise Unavailable(
+            raise RetryLater(
                 f"processes with {name}={value} in their environment survive SIGKILL: {pids}",
                 hint="They wait inside the kernel, often for a disk or a network mount; mend that, then retry.",
                 details={"pids": [identity.pid for identity in alive]},

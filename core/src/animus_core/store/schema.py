@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from animus_core.errors import AnimusError, Conflict, Internal, NotFound, Unavailable
+from animus_core.errors import AnimusError, Conflict, Internal, RetryLater, UnknownName
 from animus_core.store.durability import sync_directory
 
 __all__ = [
@@ -55,7 +55,7 @@ _FAULTS_OF_THE_FILE: Final = {
 def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """The writing connection, in autocommit mode; the file is made (0600) or brought up to date as needed.
 
-    Raises Conflict for a file of a newer version or of another program, Unavailable for one that cannot be used; in
+    Raises Conflict for a file of a newer version or of another program, RetryLater for one that cannot be used; in
     both cases its content stays as it is.
     """
     try:
@@ -78,10 +78,10 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """A reading connection (`mode=ro`) for a process that is not the daemon.
 
-    Raises NotFound if there is no database, Conflict if it is of another version, Unavailable if it cannot be read.
+    Raises UnknownName if there is no database, Conflict if it is of another version, RetryLater if it cannot be read.
     """
     if not path.exists():
-        raise NotFound(f"{path}: there is no database yet", hint="Start the daemon once: it makes the database.")
+        raise UnknownName(f"{path}: there is no database yet", hint="Start the daemon once: it makes the database.")
     try:
         with ExitStack() as undo:
             connection = undo.enter_context(closing(_connect(path, "ro", busy_timeout_s)))
@@ -98,11 +98,11 @@ def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def failure(path: Path, error: sqlite3.Error) -> AnimusError:
-    """What a caller is told of an error that the file or the machine has: Unavailable, with what to do."""
+    """What a caller is told of an error that the file or the machine has: RetryLater, with what to do."""
     hint = fault_hint(error)
     if hint is None:
         return Internal(f"{path}: {error}", hint="Report this: it is a fault of Animus.")
-    return Unavailable(f"{path}: {error}", hint=hint, details={"path": str(path), "sqlite": error.sqlite_errorname})
+    return RetryLater(f"{path}: {error}", hint=hint, details={"path": str(path), "sqlite": error.sqlite_errorname})
 
 
 def fault_hint(error: sqlite3.Error) -> str | None:
@@ -196,7 +196,7 @@ def _make_file(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise Unavailable(
+        raise RetryLater(
             f"{path}: the database cannot be made: {error.strerror}",
             hint="Check that its directory exists, is yours and has room.",
         ) from error

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from animus_core.errors import Internal, InvalidInput, NotFound
+from animus_core.errors import Internal, InvalidInput, UnknownName
 from animus_core.workflow.cascade import Provider, resolve_provider
 from animus_core.workflow.definitions import (
     AgentProfile,
@@ -109,14 +109,14 @@ def build_plan(workflows: WorkflowSet, ref: str, variables: Mapping[str, str]) -
     """The plan of the workflow `ref` (any case) for one run; `workflows` comes from `load_workflows`.
 
     A variable takes the value given, else its default (the outermost workflow that declares one wins); an optional
-    one with neither stays as `{{name}}`. Values that no workflow declares are kept. Raises NotFound for an unknown
+    one with neither stays as `{{name}}`. Values that no workflow declares are kept. Raises UnknownName for an unknown
     `ref`, InvalidInput when required variables have no value, naming all of them.
     """
     root = workflows.workflow(ref)
     if root is None:
         known = sorted(item.id for item in workflows.workflows.values())
         listed = f"name one of {', '.join(known[:10])}" if known else "define it in `.animus/workflows.yaml`"
-        raise NotFound(f"there is no workflow {shown(ref)}", hint=did_you_mean(ref, known, listed))
+        raise UnknownName(f"there is no workflow {shown(ref)}", hint=did_you_mean(ref, known, listed))
     steps = expand(workflows, root)
     phases = tuple(_phase(workflows, steps, position) for position in range(len(steps)))
     return Plan(

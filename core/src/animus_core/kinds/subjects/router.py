@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from animus_core.errors import AnimusError, Conflict, NotFound, UnclaimedKind
+from animus_core.errors import AnimusError, Conflict, UnclaimedKind, UnknownName
 from animus_core.host.session import PluginSession
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.kinds.fleet import Fleet
@@ -108,7 +108,7 @@ class SubjectRouter:
         """Whether the fleet still has it: one that was replaced or ended must not be started again."""
         try:
             return self.fleet.named(supervised.plugin.name) is supervised
-        except NotFound:
+        except UnknownName:
             return False
 
     async def session(self, kind: str) -> PluginSession:

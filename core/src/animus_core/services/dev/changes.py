@@ -13,7 +13,7 @@ from typing import Final
 
 from watchfiles import Change, awatch
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.services.dev.target import Sources
 
 __all__ = ["counts", "watch_sources"]
@@ -42,7 +42,7 @@ def counts(sources: Sources, path: Path) -> bool:
 
 
 async def watch_sources(sources: Sequence[Sources], changed: Callable[[list[Path]], None]) -> None:
-    """Call `changed` with the files, sorted, until cancelled. Raises Unavailable where nothing can be watched."""
+    """Call `changed` with the files, sorted, until cancelled. Raises RetryLater where nothing can be watched."""
     async with asyncio.TaskGroup() as group:
         for one in sources:
             group.create_task(_watch(one, changed))
@@ -60,4 +60,4 @@ async def _watch(sources: Sources, changed: Callable[[list[Path]], None]) -> Non
             changed(sorted({Path(path) for _, path in found}))
     except (OSError, RuntimeError) as error:
         hint = "Edits are not noticed any more: write restart after one."
-        raise Unavailable(f"{folder} cannot be watched: {error}", hint=hint) from error
+        raise RetryLater(f"{folder} cannot be watched: {error}", hint=hint) from error

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_core.errors import AnimusError, InvalidInput, PluginFailed, Unavailable
+from animus_core.errors import AnimusError, InvalidInput, PluginFailed, RetryLater
 from animus_core.host.session import PluginSession, open_session
 from animus_core.host.tap import Direction, Tap
 from animus_core.launch_options import LaunchOptions
@@ -241,7 +241,7 @@ class Workbench:
 
     def _tell_unwatched(self, watching: asyncio.Task[None]) -> None:
         error = None if watching.cancelled() else watching.exception()
-        if isinstance(error, BaseExceptionGroup) and error.subgroup(Unavailable) is not None:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(RetryLater) is not None:
             error = error.exceptions[0]
         if error is not None:
             self._remark("unwatched", str(error), failed=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.launch_options import LaunchOptions
 from animus_core.supply.discovery.entry_points import installed_scripts
 from animus_core.supply.discovery.folders import NotUsable, programs_in
@@ -142,7 +142,7 @@ class _Search:
         """What `plugins.lock` lists; nothing when it cannot be read."""
         try:
             entries = Lockfile.read(self._config_dir).entries
-        except Unavailable as error:
+        except RetryLater as error:
             self._failures.append(ProbeFailure("plugins.lock", error.message, error.hint or ""))
             return
         for name, entry in entries.items():
@@ -222,7 +222,7 @@ class _Search:
                     yield name, _Broken(ProbeFailure(name, message, program.fix))
                 else:
                     yield name, Candidate(name, (program,), source, cwd=cwd)
-        except Unavailable as error:
+        except RetryLater as error:
             self._failures.append(ProbeFailure(folder.name, error.message, error.hint or ""))
 
     def _take(self, name: str, entry: _Entry) -> None:

@@ -14,7 +14,7 @@ import shlex
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import PluginFailed, Unavailable
+from animus_core.errors import PluginFailed, RetryLater
 from animus_core.launch_options import LaunchOptions
 from animus_core.store.caches import cache_folder
 from animus_core.supply.discovery.candidates import (
@@ -173,7 +173,7 @@ class _Host:
         interpreter = None if entry is None or entry.development else entry.interpreter
         try:
             now = fingerprint(candidate.command, self._hashes, cwd=candidate.cwd, interpreter=interpreter)
-        except Unavailable as error:
+        except RetryLater as error:
             raise PluginFailed(candidate.name, error.message, None, remedy=error.hint or "") from error
         drift = Lockfile(self._config_dir, {}).drift(entry, now) if entry is not None else None
         if drift is not None:
@@ -194,7 +194,7 @@ def _as_locked(candidate: Candidate, config_dir: Path) -> Candidate:
         return candidate
     try:
         entry = Lockfile.read(config_dir).get(candidate.name)
-    except Unavailable as error:
+    except RetryLater as error:
         raise PluginFailed(candidate.name, error.message, None, remedy=error.hint or "") from error
     if entry is None:
         remedy = f"animus plugin install {shlex.quote(candidate.locked.source)}"

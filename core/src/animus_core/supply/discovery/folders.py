@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 
 __all__ = ["NotUsable", "programs_in"]
 
@@ -32,20 +32,20 @@ class NotUsable(NamedTuple):
 def programs_in(folder: Path) -> Iterator[tuple[str, str | NotUsable]]:
     """Name and path of each `animus-<kind>-…` in `folder`, sorted; subfolders and other names are passed over.
 
-    An absent folder is empty. Raises Unavailable for one that cannot be read, or has more than 50,000 entries.
+    An absent folder is empty. Raises RetryLater for one that cannot be read, or has more than 50,000 entries.
     """
     try:
         names = []
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries, 1):
                 if count > _MOST_ENTRIES:
-                    raise Unavailable(f"{folder}: more than {_MOST_ENTRIES:,} entries", hint="Move plugins elsewhere.")
+                    raise RetryLater(f"{folder}: more than {_MOST_ENTRIES:,} entries", hint="Move plugins elsewhere.")
                 if _NAME.fullmatch(entry.name):
                     names.append(entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise Unavailable(f"{folder}: cannot be read: {error.strerror}", hint="Make it readable.") from error
+        raise RetryLater(f"{folder}: cannot be read: {error.strerror}", hint="Make it readable.") from error
     for name in sorted(names):
         program = _program(folder / name)
         if program is not None:

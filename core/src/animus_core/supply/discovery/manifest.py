@@ -18,7 +18,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from animus_core.errors import PluginFailed, Unavailable
+from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import INSTANCE, child_environment
 from animus_core.host.process import Child, ChildSpec, spawn
 from animus_core.store.process_cleanup import end_by_cookie
@@ -114,7 +114,7 @@ async def _run(spec: ChildSpec) -> bytes:
     """What the program prints. Raises NotAPlugin when it cannot be started, fails or is beyond the limits."""
     try:
         child = spawn(spec)
-    except Unavailable as error:
+    except RetryLater as error:
         why = error.message.removeprefix(f"{_NOT_STARTED}{spec.name} ")
         raise NotAPlugin(f"cannot be started: {visible(why)}") from error
     os.close(child.write_fd)
@@ -166,5 +166,5 @@ async def _read(stdout: asyncio.StreamReader, output: bytearray) -> None:
 async def _sweep(mark: str) -> None:
     try:
         await asyncio.to_thread(end_by_cookie, INSTANCE, mark, grace_s=0.0)
-    except Unavailable as error:
+    except RetryLater as error:
         _log.error("after asking plugins for their manifests: %s", error)

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import yaml
 
-from animus_core.errors import Conflict, InvalidInput, NotFound, PluginFailed, Unavailable
+from animus_core.errors import Conflict, InvalidInput, PluginFailed, RetryLater, UnknownName
 from animus_core.store.caches import cache_folder
 from animus_core.store.clock import utc_now_text
 from animus_core.supply.discovery.manifest import probing
@@ -82,7 +82,7 @@ async def install(
 ) -> list[Installed]:
     """Install a source; every plugin in it. `confirm` is asked before a name passes to another origin.
 
-    Raises InvalidInput (the source, the name), Conflict (the name is taken, or refused by `confirm`) or Unavailable
+    Raises InvalidInput (the source, the name), Conflict (the name is taken, or refused by `confirm`) or RetryLater
     (the lock file, pip, the plugin's manifest). Whenever it raises, also when cancelled, nothing has changed.
     """
     dialogue = _Dialogue(report, confirm)
@@ -103,18 +103,18 @@ async def install(
 async def uninstall(config_dir: Path, name: str) -> LockEntry:
     """Take `name` out of the lock file, then remove its folder; one that still runs keeps it until the next sweep.
 
-    Raises NotFound (nothing of that name was installed) or Unavailable (the lock file).
+    Raises UnknownName (nothing of that name was installed) or RetryLater (the lock file).
     """
     lock = await asyncio.to_thread(Lockfile.read, config_dir)
     removed = await _to_the_end(functools.partial(lock.remove, name))
     if removed is None:
-        raise NotFound(f"no plugin called {name!r} was installed", hint="See what there is: animus plugin list")
+        raise UnknownName(f"no plugin called {name!r} was installed", hint="See what there is: animus plugin list")
     await asyncio.to_thread(_sweep, config_dir)
     return removed
 
 
 def leftover_folders(config_dir: Path) -> list[Path]:
-    """The folders that the next installation sweeps. Raises Unavailable for an unreadable lock file."""
+    """The folders that the next installation sweeps. Raises RetryLater for an unreadable lock file."""
     return leftovers(config_dir, functools.partial(_folders, config_dir))
 
 
@@ -256,11 +256,11 @@ def _enter(config_dir: Path, rows: Sequence[tuple[LockEntry, Mapping[str, str]]]
         for number, (entry, files) in enumerate(rows):
             try:
                 lock.set(entry, files, held=held)
-            except Unavailable as error:
+            except RetryLater as error:
                 if number == 0:
                     raise
                 told = ", ".join(row.name for row, _ in rows[:number])
-                raise Unavailable(
+                raise RetryLater(
                     f"{told} is installed, {entry.name} is not: {error.message}", hint=error.hint
                 ) from error
     return previous
@@ -279,7 +279,7 @@ def _remove_unused(config_dir: Path, folder: Path) -> None:
     """Remove a folder that this process built, unless it got into the lock file."""
     try:
         used = folder.name in _folders(config_dir)
-    except Unavailable as error:
+    except RetryLater as error:
         _log.warning("%s stays: %s", folder, error.message)
         return
     if not used:

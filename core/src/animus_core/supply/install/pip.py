@@ -18,7 +18,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.host.environment import COOKIE
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
@@ -59,7 +59,7 @@ def pip_environment(parent: Mapping[str, str], cookie: str, temporary: Path) -> 
 def plugin_scripts(folder: Path) -> list[PluginScript]:
     """The scripts that entry points `animus.plugins` of the environment in `folder` name; nothing of it is run.
 
-    Raises Unavailable for an entry point whose script is not there.
+    Raises RetryLater for an entry point whose script is not there.
     """
     places = {sysconfig.get_path(name, "venv", {"base": str(folder), "platbase": str(folder)}) for name in _LIBRARIES}
     scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
@@ -70,7 +70,7 @@ def plugin_scripts(folder: Path) -> list[PluginScript]:
                 found[point.name] = PluginScript(point.name, scripts / point.name, distribution.name)
     for script in found.values():
         if os.sep in script.name or not script.program.is_file():
-            raise Unavailable(
+            raise RetryLater(
                 f"{script.distribution}: its entry point {script.name!r} ({GROUP}) has no script of that name",
                 hint=f"Its author declares {script.name!r} under [project.scripts] as well.",
             )
@@ -99,7 +99,7 @@ class Tool:
     async def make_environment(self) -> None:
         """A virtual environment without pip, or with its own where this Python has no usable one.
 
-        Raises Unavailable.
+        Raises RetryLater.
         """
         self._with_pip = not pip_is_here(site.getsitepackages())
         options = [] if self._with_pip else ["--without-pip"]
@@ -108,10 +108,10 @@ class Tool:
             hint = (
                 "Is there room, and is Python's venv module installed (Debian, Ubuntu: apt-get install python3-venv)?"
             )
-            raise Unavailable(_told(f"{self._folder}: the virtual environment could not be made", output), hint=hint)
+            raise RetryLater(_told(f"{self._folder}: the virtual environment could not be made", output), hint=hint)
 
     async def install(self, source: Source, *, development: bool) -> None:
-        """Let pip install `source`. Raises Unavailable with the end of what it said."""
+        """Let pip install `source`. Raises RetryLater with the end of what it said."""
         python = str(self._folder / "bin" / "python")
         pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
         options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile"]
@@ -123,10 +123,10 @@ class Tool:
             )
             if source.kind is SourceKind.INDEX:
                 hint += f" To install a file or folder from here, write ./{source.text}"
-            raise Unavailable(_told(f"pip could not install {source.text}", output), hint=hint)
+            raise RetryLater(_told(f"pip could not install {source.text}", output), hint=hint)
 
     async def _run(self, command: Sequence[str]) -> tuple[int, str]:
-        """The exit code and the end of the output. Raises Unavailable at the deadline; nothing is left running then."""
+        """The exit code and the end of the output. Raises RetryLater at the deadline; nothing is left running then."""
         child = spawn(ChildSpec("pip", command, self._env, str(self._folder.parent)))
         os.close(child.write_fd)
         printed = _Tail(child.read_fd)
@@ -135,7 +135,7 @@ class Tool:
                 code = await child.wait()
         except TimeoutError as error:
             why = f"{command[-1]}: the installation did not end within {self._timeout_s:g} s"
-            raise Unavailable(_told(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
+            raise RetryLater(_told(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
         finally:
             await asyncio.shield(asyncio.ensure_future(child.end(_GRACE_S)))
             printed.close()

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from animus_core.errors import Conflict, Unavailable
+from animus_core.errors import Conflict, RetryLater
 from animus_core.host.environment import COOKIE
 from animus_core.store.durability import sync_directory
 from animus_core.store.locks import HeldLock, acquire, is_held
@@ -66,7 +66,7 @@ def cookie_of(folder: Path) -> str:
 def prepare(config_dir: Path) -> None:
     """Make the configuration directory and its `plugins/` (0700) where they are missing.
 
-    Raises Unavailable if that fails, or if either belongs to somebody else or may be written by others.
+    Raises RetryLater if that fails, or if either belongs to somebody else or may be written by others.
     """
     for folder in (config_dir, plugins_dir(config_dir)):
         try:
@@ -74,9 +74,9 @@ def prepare(config_dir: Path) -> None:
             facts = folder.stat()
         except OSError as error:
             hint = "Check the folder above it, or set ANIMUS_CONFIG_DIR to another place."
-            raise Unavailable(f"{folder}: the folder cannot be made: {error.strerror}", hint=hint) from error
+            raise RetryLater(f"{folder}: the folder cannot be made: {error.strerror}", hint=hint) from error
         if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise Unavailable(
+            raise RetryLater(
                 f"{folder}: others may write here, and nothing is installed there",
                 hint=f"It must be yours alone: chmod go-w {folder}",
             )
@@ -84,7 +84,7 @@ def prepare(config_dir: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(config_dir: Path, stem: str) -> Iterator[Path]:
-    """A folder of this process's own (0700), its lock held meanwhile. Raises Unavailable, Conflict.
+    """A folder of this process's own (0700), its lock held meanwhile. Raises RetryLater, Conflict.
 
     There is nothing in it but its folder for temporary files, which marks it as unfinished.
     """
@@ -96,7 +96,7 @@ def new_folder(config_dir: Path, stem: str) -> Iterator[Path]:
             sync_directory(folder.parent)
         except OSError as error:
             hint = f"Check that {folder.parent} is a folder of yours and has room."
-            raise Unavailable(f"{folder}: the folder cannot be made: {error.strerror}", hint=hint) from error
+            raise RetryLater(f"{folder}: the folder cannot be made: {error.strerror}", hint=hint) from error
         yield folder
 
 
@@ -149,7 +149,7 @@ def try_to_remove(folder: Path) -> bool:
             return False
         remove_tree(folder)
         lock_of(folder).unlink(missing_ok=True)
-    except (Unavailable, OSError) as error:
+    except (RetryLater, OSError) as error:
         _log.warning("%s stays: %s", folder, error)
         return False
     return True
@@ -182,7 +182,7 @@ def _ours(config_dir: Path) -> list[Path]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with all that is in it, if it is there. Raises Unavailable."""
+    """Remove a folder with all that is in it, if it is there. Raises RetryLater."""
     try:
         try:
             shutil.rmtree(folder)
@@ -194,4 +194,4 @@ def remove_tree(folder: Path) -> None:
         return
     except OSError as error:
         why = f"{error.filename or folder}: {error.strerror}"
-        raise Unavailable(f"{folder}: cannot be removed: {why}", hint=f"Remove it by hand: rm -r {folder}") from error
+        raise RetryLater(f"{folder}: cannot be removed: {why}", hint=f"Remove it by hand: rm -r {folder}") from error

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.regular_files import open_regular, read_regular
 from animus_core.supply.lock.fingerprint_files import Item, KnownHashes, walk
 from animus_core.terminal import visible
@@ -62,7 +62,7 @@ def fingerprint(
     """Hash what `command` executes. Blocking. Without a `cache` folder every file is read.
 
     Relative parts are looked up from `cwd` (else from /). An environment's interpreter is asked for its version; when
-    `interpreter` names its real path, any other one is not run. Raises Unavailable for a program that is not there or
+    `interpreter` names its real path, any other one is not run. Raises RetryLater for a program that is not there or
     cannot be read.
     """
     known = hashlib.sha256(json.dumps([*command, cwd]).encode()).hexdigest()[:32] if cache is not None else ""
@@ -79,7 +79,7 @@ def fingerprint(
         for path in files:
             look.file(path)
     except OSError as error:
-        raise Unavailable(
+        raise RetryLater(
             f"{error.filename}: cannot be read: {error.strerror}", hint="Make it readable, or install it again."
         ) from error
     look.hashes.save()
@@ -190,7 +190,7 @@ def _told(text: str) -> str:
 
 
 def _program(program: str, cwd: str) -> str:
-    """The absolute path of what is run; links are not followed. Raises Unavailable when it cannot be run."""
+    """The absolute path of what is run; links are not followed. Raises RetryLater when it cannot be run."""
     path: str | None = os.path.normpath(os.path.join(cwd, program)) if os.sep in program else shutil.which(program)
     why = "" if path is not None else "there is no such program in PATH"
     if path is not None:
@@ -203,7 +203,7 @@ def _program(program: str, cwd: str) -> str:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             why = getattr(error, "strerror", None) or str(error)
     if path is None or why:
-        raise Unavailable(f"cannot be started: {visible(program)}: {why}", hint="Mend its path, or install it again.")
+        raise RetryLater(f"cannot be started: {visible(program)}: {why}", hint="Mend its path, or install it again.")
     return os.path.abspath(path)
 
 

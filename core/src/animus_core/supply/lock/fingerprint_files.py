@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.caches import read_cached, write_cached
 from animus_core.store.regular_files import open_regular
 
@@ -76,7 +76,7 @@ class KnownHashes:
 def walk(root: str, hashes: KnownHashes) -> Iterator[Item]:
     """Everything below `root`; what links lead to outside of it counts too. Paths are relative to `root`.
 
-    Raises Unavailable for a file that cannot be read, and for more than 200,000 files.
+    Raises RetryLater for a file that cannot be read, and for more than 200,000 files.
     """
     within = os.path.realpath(root) + os.sep
     folders = [(root, "")]
@@ -87,7 +87,7 @@ def walk(root: str, hashes: KnownHashes) -> Iterator[Item]:
         for entry in _entries(folder):
             count += 1
             if count > _MOST_FILES:
-                raise Unavailable(
+                raise RetryLater(
                     f"{root}: more than {_MOST_FILES:,} files", hint="Install it into a folder of its own."
                 )
             path = prefix + entry.name
@@ -147,5 +147,5 @@ def _key(path: str) -> str:
     return path if path.isascii() else path.encode(errors="backslashreplace").decode()
 
 
-def _unreadable(path: str, error: OSError) -> Unavailable:
-    return Unavailable(f"{path}: cannot be read: {error.strerror}", hint="Make it readable, or install it again.")
+def _unreadable(path: str, error: OSError) -> RetryLater:
+    return RetryLater(f"{path}: cannot be read: {error.strerror}", hint="Make it readable, or install it again.")

@@ -17,7 +17,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from animus_core.errors import Unavailable
+from animus_core.errors import RetryLater
 from animus_core.store.durability import sync_directory
 from animus_core.store.json_files import write_json_pretty
 from animus_core.store.locks import HeldLock, acquire_within
@@ -85,9 +85,7 @@ def guard(config_dir: Path, *, timeout_s: float = _GUARD_S) -> HeldLock:
     try:
         return acquire_within(config_dir / "plugins.lock.guard", timeout_s)
     except FileNotFoundError as error:
-        raise Unavailable(
-            f"{config_dir}: there is no such folder", hint="Make it, or set ANIMUS_CONFIG_DIR."
-        ) from error
+        raise RetryLater(f"{config_dir}: there is no such folder", hint="Make it, or set ANIMUS_CONFIG_DIR.") from error
 
 
 class Lockfile:
@@ -99,7 +97,7 @@ class Lockfile:
 
     @classmethod
     def read(cls, config_dir: Path) -> Lockfile:
-        """What is installed; nothing where there is no such file. Raises Unavailable for whatever else is wrong."""
+        """What is installed; nothing where there is no such file. Raises RetryLater for whatever else is wrong."""
         path = config_dir / "plugins.lock"
         try:
             content = read_regular(path, _MAX_BYTES)
@@ -130,7 +128,7 @@ class Lockfile:
     def set(self, entry: LockEntry, files: Mapping[str, str], *, held: HeldLock | None = None) -> None:
         """Add `entry` or replace the one of its name, durably. `files` are those of its `Fingerprint`.
 
-        Takes the guard unless `held` is it. Raises Unavailable (unreadable, no room) or Conflict (guard not free).
+        Takes the guard unless `held` is it. Raises RetryLater (unreadable, no room) or Conflict (guard not free).
         """
         with self._changing(held) as entries:
             folder = self.config_dir / "plugins.lock.d"
@@ -150,7 +148,7 @@ class Lockfile:
             return None
         try:
             now = fingerprint(entry.command, cache, interpreter=entry.interpreter)
-        except Unavailable as error:
+        except RetryLater as error:
             return _drift(entry, (), error.message)
         return self.drift(entry, now)
 
@@ -206,11 +204,11 @@ def _make(folder: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise Unavailable(f"{folder}: the folder cannot be made: {error.strerror}", hint="Is there room?") from error
+        raise RetryLater(f"{folder}: the folder cannot be made: {error.strerror}", hint="Is there room?") from error
 
 
-def _unreadable(path: Path, why: str) -> Unavailable:
-    return Unavailable(
+def _unreadable(path: Path, why: str) -> RetryLater:
+    return RetryLater(
         f"{path}: cannot be read: {why}",
         hint=f"No installed plugin is used until then. Restore it, or install again after: mv {path} {path}.broken",
     )

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from animus_core.errors import InvalidInput, Unavailable
+from animus_core.errors import InvalidInput, RetryLater
 from animus_core.store.clock import utc_now_text
 from animus_core.store.durability import sync_directory
 from animus_core.store.json_files import write_json_pretty
@@ -113,7 +113,7 @@ class TrustStore:
         return Stored(record)
 
     def locked(self) -> HeldLock:
-        """Hold this while reading and writing. Raises Unavailable or Conflict."""
+        """Hold this while reading and writing. Raises RetryLater or Conflict."""
         if self.problem:
             raise InvalidInput(self.problem, hint="Set ANIMUS_CONFIG_DIR to a folder outside of the repository.")
         try:
@@ -121,7 +121,7 @@ class TrustStore:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_directory(self._config_dir)
         except OSError as error:
-            raise Unavailable(f"{self.path.parent}: the folder cannot be made: {error.strerror}") from error
+            raise RetryLater(f"{self.path.parent}: the folder cannot be made: {error.strerror}") from error
         return acquire_within(self.path.with_suffix(".lock"), _LOCK_S)
 
     def write(self, entries: Sequence[Entry], mode: Mode) -> None:
@@ -141,7 +141,7 @@ class TrustStore:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise Unavailable(f"{self.path}: cannot be removed: {error.strerror}") from error
+            raise RetryLater(f"{self.path}: cannot be removed: {error.strerror}") from error
         return True
 
     def _content(self) -> bytes:

@@ -100,7 +100,7 @@ def grant(
     """Trust what is there now; `mode` None keeps the mode. Durable when this returns.
 
     Raises Conflict if the content is not the one with `expected_digest`, InvalidInput if it cannot be trusted at all
-    (unreadable, too much, or the configuration directory lies in the repository), Unavailable if it cannot be kept.
+    (unreadable, too much, or the configuration directory lies in the repository), RetryLater if it cannot be kept.
     """
     store = TrustStore(config_dir, root.resolve())
     with store.locked():
