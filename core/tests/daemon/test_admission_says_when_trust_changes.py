@@ -11,7 +11,7 @@ import pytest
 
 from animus_core.daemon.admission import Admission
 from animus_core.daemon.bus import Bus
-from animus_core.daemon.queue import QueueEntry
+from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.supply.trust.trust import TrustGate, grant

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from animus_core.daemon.ingest import RunRow, block_run, ingest, note_crash
+from animus_core.daemon.events import RunIdentity
+from animus_core.daemon.ingest import block_run, ingest, note_crash
 from animus_core.journal.reader import Batch, read_from
 from animus_core.journal.writer import JournalWriter
 from animus_core.store.database import Database
@@ -18,7 +19,7 @@ from animus_core.store.paths import Scope
 from animus_core.store.statements import Tx
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
-ROW = RunRow("run-1", "task", "A")
+ROW = RunIdentity("run-1", "task", "A")
 ABOUT = {"phase": "build", "attempt": 1}
 RECORDS: list[tuple[str, dict[str, Any]]] = [
     ("runner_started", {"pid": 7, "starttime": "99", "boot_id": "b", "version": "0"}),

@@ -11,7 +11,8 @@ import pytest
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import Settings
 from animus_core.daemon.loop import Loop
-from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.queue_entry import EntryStatus, QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
 from animus_core.errors import Conflict, InvalidInput, NotTrusted, RetryLater

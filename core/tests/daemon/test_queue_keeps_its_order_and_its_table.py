@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.daemon.capacity import Settings, room
-from animus_core.daemon.queue import EntryStatus, Queue, priority_number
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.queue_entry import EntryStatus, priority_number
 from animus_core.errors import Conflict, UnknownName
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope

@@ -12,7 +12,8 @@ import pytest
 
 from animus_core.cli.main import build_parser
 from animus_core.daemon import facts, queue
-from animus_core.daemon.plugin_events import PLUGIN_STATE
+from animus_core.daemon.events import EventKind
+from animus_core.daemon.queue_entry import PRIORITIES, EntryStatus
 from animus_core.journal.kinds import DATA
 from animus_core.projectors.subject import MOVES
 from animus_core.runner.prompt import run_variables
@@ -148,10 +149,7 @@ def test_the_variables_of_a_run_are_in_the_reference(tmp_path):
 
 def test_every_event_and_every_field_of_it_is_in_the_reference_and_the_other_way_round():
     described = {title.strip("`"): text for title, text in _sections(_page("events"), "### ").items()}
-    text = "".join(path.read_text() for path in (ROOT / "core/src/animus_core/daemon").glob("*.py"))
-    others = set(re.findall(r'_event\(tx, (?:run, )?"(\w+)"', text))
-    others |= {"queue_enqueued", PLUGIN_STATE, *queue.EVENTS.values()}
-    assert described.keys() == {*DATA, *others}
+    assert described.keys() == {*DATA, *EventKind}
     for kind, model in DATA.items():
         fields = {name for cell in _cells(described[kind]) for name in re.findall(r"`(\w+)`", cell)}
         assert fields == set(model.model_fields), kind
@@ -163,13 +161,13 @@ def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code
     by_head = {tuple(rows[0]): rows[2:] for rows in tables if rows}
     moves = {row[0].strip("`"): row[1:] for row in by_head[("move", "from", "to")]}
     assert moves == {
-        verb: [", ".join(f"`{status}`" for status in queue.EntryStatus if status in allowed), f"`{to}`"]
-        for verb, (allowed, to) in queue._VERBS.items()
+        verb: [", ".join(f"`{status}`" for status in EntryStatus if status in allowed), f"`{to}`"]
+        for verb, (allowed, to, _) in queue._VERBS.items()
     }
     statuses = [
         {row[0].strip("`") for row in _rows(text)[2:]} for text in re.split(r"\n\n", page) if "| status |" in text
     ]
-    assert statuses == [set(queue.EntryStatus), set(RunStatus)]
+    assert statuses == [set(EntryStatus), set(RunStatus)]
     told = {row[0].strip("`"): row[2:] for row in by_head[("fact", "when", "the subject moves from", "to")]}
     assert told.keys() == set(facts.FactKind)
     for kind, cells in told.items():
@@ -177,7 +175,7 @@ def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code
         assert {*re.findall(r"`([\w-]+)`", cells[0])} == allowed, kind
         assert cells[1].strip("`") == to, kind
     priorities = {row[0].strip("`"): int(row[1]) for row in by_head[("priority", "number")]}
-    assert priorities == queue.PRIORITIES
+    assert priorities == PRIORITIES
 
 
 def test_every_path_and_every_variable_is_in_the_reference():

@@ -6,8 +6,9 @@ transaction, so a record is taken exactly once, whenever the daemon dies.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from animus_core.daemon.events import EventKind, RunIdentity, journal_event, record_event, run_event
 from animus_core.daemon.facts import FactKind, fact_id, fact_kind
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind, read_data
@@ -17,7 +18,7 @@ from animus_core.store.clock import utc_now_text
 from animus_core.store.statements import Tx
 from animus_protocol.models.base import encode
 
-__all__ = ["RunRow", "block_run", "ingest", "note_crash"]
+__all__ = ["block_run", "ingest", "note_crash"]
 
 _PHASE_STATUS: Final = {"advance": "success", "skip": "skipped", "rework": "rework", "fail": "failed"}
 _ENDS: Final = {
@@ -27,18 +28,10 @@ _ENDS: Final = {
 }
 
 
-class RunRow(NamedTuple):
-    """What identifies a run in events and facts."""
-
-    run_id: str
-    subject_kind: str
-    subject_id: str
-
-
-def ingest(tx: Tx, run: RunRow, batch: Batch) -> None:
+def ingest(tx: Tx, run: RunIdentity, batch: Batch) -> None:
     """Take every record of `batch` and move the cursor behind it."""
     for record in batch.records:
-        _event(tx, run, record.kind, record.at, {"epoch": record.epoch, **record.data}, record.seq)
+        record_event(tx, journal_event(run, record))
         data = read_data(record.kind, record.data)
         if data is not None:
             _project(tx, run, record, data)
@@ -53,24 +46,24 @@ def ingest(tx: Tx, run: RunRow, batch: Batch) -> None:
     )
 
 
-def note_crash(tx: Tx, run: RunRow, epoch: int, reason: str) -> None:
+def note_crash(tx: Tx, run: RunIdentity, epoch: int, reason: str) -> None:
     """A runner ended without ending its run: a fact at once, under an id that a replay repeats."""
     at = utc_now_text()
     data = {"epoch": epoch, "reason": reason}
-    _event(tx, run, "runner_crashed", at, data)
+    record_event(tx, run_event(EventKind.RUNNER_CRASHED, run, at, data))
     _fact(tx, run, FactKind.RUNNER_CRASHED, fact_id(run.run_id, f"{epoch}:exit"), at, data)
 
 
-def block_run(tx: Tx, run: RunRow, epoch: int, reason: str, hint: str) -> None:
+def block_run(tx: Tx, run: RunIdentity, epoch: int, reason: str, hint: str) -> None:
     """The run cannot go on by itself, and its journal cannot say so: an operator has to look."""
     at = utc_now_text()
     data = {"epoch": epoch, "reason": reason, "hint": hint}
     tx.execute("run_blocked", run_id=run.run_id, reason=reason, hint=hint)
-    _event(tx, run, Kind.WORKFLOW_BLOCKED, at, data)
+    record_event(tx, run_event(EventKind.WORKFLOW_BLOCKED, run, at, data))
     _fact(tx, run, FactKind.BLOCKED, fact_id(run.run_id, f"{epoch}:blocked"), at, data)
 
 
-def _project(tx: Tx, run: RunRow, record: Record, data: kinds.RecordData) -> None:
+def _project(tx: Tx, run: RunIdentity, record: Record, data: kinds.RecordData) -> None:
     run_id, at = run.run_id, record.at
     match data:
         case kinds.RunnerStarted():
@@ -126,13 +119,7 @@ def _close_open_phases(tx: Tx, run_id: str, at: str) -> None:
             tx.execute("phase_outcome", **where, status=OutcomeKind.CANCELLED, reason=None, at=at)
 
 
-def _event(tx: Tx, run: RunRow, kind: str, at: str, data: dict[str, Any], seq: int | None = None) -> None:
-    payload = {"workflow_id": run.run_id, "subject_kind": run.subject_kind, "subject_id": run.subject_id, **data}
-    where = {"run_id": run.run_id if seq is not None else None, "seq": seq}
-    tx.execute("event_insert", kind=kind, at=at, data=encode(payload).decode(), **where)
-
-
-def _fact(tx: Tx, run: RunRow, kind: FactKind, name: str, at: str, data: dict[str, Any]) -> None:
+def _fact(tx: Tx, run: RunIdentity, kind: FactKind, name: str, at: str, data: dict[str, Any]) -> None:
     if tx.one("fact_exists", fact_id=name) is not None:
         return
     tx.execute(

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settings, room
-from animus_core.daemon.queue import Queue, QueueEntry
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.runs import Runs
 from animus_core.daemon.state import CoreState
 from animus_core.errors import AnimusError, Conflict, NotTrusted, RetryLater

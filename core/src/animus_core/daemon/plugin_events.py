@@ -1,6 +1,7 @@
 """Tells the world what becomes of plugins: each move of a supervised plugin is an event.
 
-Made by `app/daemon.py`, which gives `moved` to the supervision and runs `run`; below lie the database and the bus.
+Supervision reports moves from inside its own steps and must never wait for the disk, so they pass through a queue here.
+Below lie the events, the database and the bus.
 """
 
 from __future__ import annotations
@@ -11,17 +12,14 @@ from functools import partial
 from typing import Final
 
 from animus_core.daemon.bus import Bus
+from animus_core.daemon.events import plugin_event, record_event
 from animus_core.errors import AnimusError
 from animus_core.host.plugin_state import Move
-from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
-from animus_core.store.statements import Tx
-from animus_protocol.models.base import encode
 
-__all__ = ["PLUGIN_STATE", "PluginEvents"]
+__all__ = ["PluginEvents"]
 
 _log = logging.getLogger("animus.daemon")
-PLUGIN_STATE: Final = "plugin_state"
 _WAITING: Final = 1000
 
 
@@ -42,22 +40,9 @@ class PluginEvents:
         """Write them down and publish them, until cancelled."""
         while True:
             move = await self._moves.get()
-            payload: dict[str, object] = {
-                "plugin": move.plugin,
-                "plugin_kind": move.kind,
-                "was": move.was,
-                "state": move.state,
-                "reason": move.reason,
-                "pid": move.pid,
-            }
             try:
-                await database.write(partial(_insert, payload=payload))
+                await database.write(partial(record_event, event=plugin_event(move)))
             except AnimusError as error:  # no room on the disk: the plugin's state is no reason to stop
                 _log.error("plugin %s: that it is %s now is no event: %s", move.plugin, move.state, error.message)
             else:
                 bus.publish()
-
-
-def _insert(tx: Tx, *, payload: dict[str, object]) -> None:
-    data = encode({name: value for name, value in payload.items() if value is not None}).decode()
-    tx.execute("event_insert", run_id=None, seq=None, kind=PLUGIN_STATE, at=utc_now_text(), data=data)

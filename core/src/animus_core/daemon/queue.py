@@ -1,16 +1,16 @@
 """The queue: accepted dispatches in order, one active entry a subject; every change is one transaction.
 
-Called by the loop (lease) and the services; below it lies the database. Entries move by a table: a move that it does
-not list is refused and changes nothing.
+The daemon's loop starts what is next, operators move entries by a table: a move that it does not list is refused and
+changes nothing. Below lies the database.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from animus_core.daemon.events import EventKind, queue_event, record_event
+from animus_core.daemon.queue_entry import EntryStatus, QueueEntry, priority_number
 from animus_core.errors import Conflict, UnknownName
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
@@ -18,61 +18,22 @@ from animus_core.store.statements import Tx
 from animus_protocol.models.base import encode, utc_text
 from animus_protocol.models.dispatch import SubjectDispatch
 
-__all__ = ["PRIORITIES", "Enqueued", "EntryStatus", "Queue", "QueueEntry", "QueuePage", "priority_number"]
-
-PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
-_DEFAULT_PRIORITY: Final = 3
+__all__ = ["Enqueued", "Queue", "QueuePage"]
 
 
-class EntryStatus(StrEnum):
-    """Where an entry is; `done` and `dropped` are final."""
+class _Verb(NamedTuple):
+    """What an operator may do with an entry: from which statuses, to which, and the event that tells of it."""
 
-    PENDING = "pending"
-    HELD = "held"
-    ASSIGNED = "assigned"
-    DONE = "done"
-    DROPPED = "dropped"
+    allowed: frozenset[EntryStatus]
+    to: EntryStatus
+    event: EventKind
 
 
-_VERBS: Final[dict[str, tuple[frozenset[EntryStatus], EntryStatus]]] = {
-    "hold": (frozenset({EntryStatus.PENDING}), EntryStatus.HELD),
-    "release": (frozenset({EntryStatus.HELD}), EntryStatus.PENDING),
-    "drop": (frozenset({EntryStatus.PENDING, EntryStatus.HELD}), EntryStatus.DROPPED),
+_VERBS: Final = {
+    "hold": _Verb(frozenset({EntryStatus.PENDING}), EntryStatus.HELD, EventKind.QUEUE_HELD),
+    "release": _Verb(frozenset({EntryStatus.HELD}), EntryStatus.PENDING, EventKind.QUEUE_RELEASED),
+    "drop": _Verb(frozenset({EntryStatus.PENDING, EntryStatus.HELD}), EntryStatus.DROPPED, EventKind.QUEUE_DROPPED),
 }
-"""What an operator may do: from which statuses, to which."""
-
-EVENTS: Final = {"hold": "queue_held", "release": "queue_released", "drop": "queue_dropped"}
-"""The event that tells of it; the daemon itself holds an entry that cannot start, with the same one."""
-
-
-@dataclass(frozen=True)
-class QueueEntry:
-    """One row of the queue. Times are RFC 3339 texts in UTC."""
-
-    entry_id: str
-    subject_kind: str
-    subject_id: str
-    workflow_ref: str
-    title: str | None
-    status: EntryStatus
-    priority: int
-    requested_at: str
-    enqueued_at: str
-    run_at: str | None
-    hold_reason: str | None
-    run_id: str | None
-    dispatch: str
-    ended_at: str | None
-
-    @staticmethod
-    def of(row: Any) -> QueueEntry:
-        """From a row of `queue_entry`."""
-        values = dict(row)
-        return QueueEntry(**{**values, "status": EntryStatus(values["status"])})
-
-    def read_dispatch(self) -> SubjectDispatch:
-        """The dispatch that was accepted."""
-        return SubjectDispatch.model_validate_json(self.dispatch)
 
 
 class Enqueued(NamedTuple):
@@ -87,19 +48,6 @@ class QueuePage(NamedTuple):
 
     entries: list[QueueEntry]
     next_cursor: str | None
-
-
-def priority_number(priority: str | None) -> int:
-    """The number of a priority: a name, a number from 1 to 4 as text, or None for medium. Raises ValueError."""
-    if priority is None:
-        return _DEFAULT_PRIORITY
-    if priority.isdecimal():
-        number = int(priority)
-        if 1 <= number <= 4:
-            return number
-    elif priority in PRIORITIES:
-        return PRIORITIES[priority]
-    raise ValueError(f"priority {priority!r} is none of critical, high, medium, low (or 1 to 4)")
 
 
 class Queue:
@@ -144,8 +92,7 @@ class Queue:
                     details={"entry_id": existing.entry_id, "workflow_ref": existing.workflow_ref},
                 )
             tx.execute("queue_insert", **row)
-            _told(tx, "queue_enqueued", entry_id)
-            return Enqueued(QueueEntry.of(tx.one("queue_get", entry_id=entry_id)), created=True)
+            return Enqueued(_record_change(tx, EventKind.QUEUE_ENQUEUED, entry_id), created=True)
 
         return await self._database.write(insert)
 
@@ -165,7 +112,7 @@ class Queue:
 
         Raises UnknownName, or Conflict when the entry's status does not allow it.
         """
-        allowed, to = _VERBS[verb]
+        allowed, to, event = _VERBS[verb]
 
         def move(tx: Tx) -> QueueEntry:
             entry = _find(tx, name)
@@ -178,7 +125,7 @@ class Queue:
                 )
             ended_at = utc_now_text() if to is EntryStatus.DROPPED else None
             tx.execute("queue_move", entry_id=entry.entry_id, status=to, hold_reason=reason, ended_at=ended_at)
-            return _told(tx, EVENTS[verb], entry.entry_id)
+            return _record_change(tx, event, entry.entry_id)
 
         return await self._database.write(move)
 
@@ -211,7 +158,7 @@ class Queue:
             tx.execute(
                 "queue_move", entry_id=entry.entry_id, status=EntryStatus.HELD, hold_reason=reason, ended_at=None
             )
-            _told(tx, EVENTS["hold"], entry.entry_id)
+            _record_change(tx, EventKind.QUEUE_HELD, entry.entry_id)
 
         await self._database.write(hold)
 
@@ -232,16 +179,8 @@ def _find(tx: Tx, name: str) -> QueueEntry:
     return QueueEntry.of(rows[0])
 
 
-def _told(tx: Tx, kind: str, entry_id: str) -> QueueEntry:
-    """Record the event `kind` about an entry as it is now; that entry."""
+def _record_change(tx: Tx, kind: EventKind, entry_id: str) -> QueueEntry:
+    """Record what became of an entry, as it is now; that entry."""
     entry = QueueEntry.of(tx.one("queue_get", entry_id=entry_id))
-    data: dict[str, Any] = {
-        "entry_id": entry.entry_id,
-        "subject_kind": entry.subject_kind,
-        "subject_id": entry.subject_id,
-        "status": entry.status,
-    }
-    if entry.hold_reason is not None:
-        data["reason"] = entry.hold_reason
-    tx.execute("event_insert", run_id=None, seq=None, kind=kind, at=utc_now_text(), data=encode(data).decode())
+    record_event(tx, queue_event(kind, entry))
     return entry

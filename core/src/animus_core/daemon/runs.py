@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.daemon.bus import Bus
-from animus_core.daemon.ingest import RunRow, block_run, ingest, note_crash
-from animus_core.daemon.queue import QueueEntry
+from animus_core.daemon.events import RunIdentity
+from animus_core.daemon.ingest import block_run, ingest, note_crash
+from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.watch import wait_for_holder
 from animus_core.errors import AnimusError, Conflict, RetryLater, UnknownName
 from animus_core.journal.kinds import Kind, Order
@@ -75,7 +76,7 @@ class _Live:
     operator's, until the journal has them.
     """
 
-    row: RunRow
+    row: RunIdentity
     paths: RunPaths
     epoch: int
     since: float
@@ -118,7 +119,7 @@ class Runs:
         """At start: watch the runners that live, recover the runs whose runner is dead."""
         rows = await self._database.read(lambda tx: tx.all("run_unfinished"))
         for row in rows:
-            live = self._track(RunRow(row["run_id"], row["subject_kind"], row["subject_id"]), int(row["epoch"]))
+            live = self._track(RunIdentity(row["run_id"], row["subject_kind"], row["subject_id"]), int(row["epoch"]))
             live.task = asyncio.get_running_loop().create_task(self._attend(live))
 
     async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
@@ -130,7 +131,7 @@ class Runs:
         paths.create()
         write_json_atomic(paths.dispatch, entry.read_dispatch().model_dump(mode="json", exclude_none=True))
         write_json_atomic(paths.plan, plan.model_dump(mode="json"))
-        row = RunRow(run_id, entry.subject_kind, entry.subject_id)
+        row = RunIdentity(run_id, entry.subject_kind, entry.subject_id)
 
         def commit(tx: Tx) -> None:
             at = utc_now_text()
@@ -165,7 +166,7 @@ class Runs:
             raise Conflict(f"run {run_id} is {row['status']}, not blocked: there is nothing to decide")
         if run_id in self._live:
             raise Conflict(f"run {run_id} is being decided already")
-        live = self._track(RunRow(run_id, row["subject_kind"], row["subject_id"]), int(row["epoch"]) + 1)
+        live = self._track(RunIdentity(run_id, row["subject_kind"], row["subject_id"]), int(row["epoch"]) + 1)
         live.order, live.feedback = order, feedback
         try:
             await self._database.write(lambda tx: tx.execute("run_set_epoch", run_id=run_id, epoch=live.epoch))
@@ -242,7 +243,7 @@ class Runs:
             task.cancel()
         return stopped
 
-    def _track(self, row: RunRow, epoch: int) -> _Live:
+    def _track(self, row: RunIdentity, epoch: int) -> _Live:
         now = asyncio.get_running_loop().time()
         live = _Live(row, self._scope.run_dir(row.run_id), epoch, now)
         self._live[row.run_id] = live
@@ -370,7 +371,7 @@ class Runs:
         self._changed()
 
 
-def _ingest(tx: Tx, *, row: RunRow, batch: Batch) -> None:
+def _ingest(tx: Tx, *, row: RunIdentity, batch: Batch) -> None:
     ingest(tx, row, batch)
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from animus_core.daemon.bus import Bus
-from animus_core.daemon.queue import Queue, QueueEntry
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import InvalidInput
 from animus_core.kinds.fleet import Fleet

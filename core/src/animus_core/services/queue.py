@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from animus_core.daemon.queue import EntryStatus, Queue, QueueEntry, priority_number
+from animus_core.daemon.queue import Queue
+from animus_core.daemon.queue_entry import EntryStatus, QueueEntry, priority_number
 from animus_core.errors import InvalidInput
 from animus_core.ingress.dispatch import Wanted, build_dispatch, resolve_workflow
 from animus_core.services.project import Project
