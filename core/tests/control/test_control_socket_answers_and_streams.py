@@ -20,6 +20,7 @@ from animus_core.control.sockets import Listener, connect, listen
 from animus_core.control.table import control_table
 from animus_core.daemon.runs import Launch, Runs
 from animus_core.kinds.subjects.router import SubjectRouter
+from animus_core.services.daemon_status import DaemonVitals
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock, acquire
@@ -52,26 +53,23 @@ phases:
 """
 
 
-class Switched:
+class FakeDaemon:
     """What only a living daemon can do, remembered."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
 
-    async def status(self) -> daemon.DaemonStatus:
-        return daemon.DaemonStatus(running=True, pid=7)
+    def vitals(self) -> DaemonVitals:
+        return DaemonVitals(pid=7, uptime_s=60, active_runs=1)
 
     def stop(self, drain_s: float | None) -> None:
         self.done.append(f"stop {drain_s}")
-
-    def nudge(self) -> None:
-        self.done.append("nudge")
 
     def moved(self, move: PluginMoved) -> None:
         self.done.append(f"{move.plugin} {move.state}")
 
     @property
-    def providers(self) -> Switched:
+    def providers(self) -> FakeDaemon:
         return self
 
     async def statuses(self) -> list[plugin.PluginStatusInfo]:
@@ -115,7 +113,7 @@ class Served:
 
     def __init__(self, project: Project, socket: Path) -> None:
         self.project, self.socket = project, socket
-        self.switches = Switched()
+        self.daemon = FakeDaemon()
         self.listener: Listener
         self.numbers = itertools.count(1)
         self.clients: list[Client] = []
@@ -173,7 +171,7 @@ async def serving(scope: Scope) -> AsyncIterator[Served]:
         project = Project(scope, database, discovery, router)
         served = Served(project, scope.control_socket)
         runs = Runs(scope, database, project.bus, never_start, lambda: None)
-        served.listener = listen(scope.control_socket, control_table(project, runs, served.switches), "client")
+        served.listener = listen(scope.control_socket, control_table(project, runs, served.daemon), "client")
         try:
             yield served
         finally:
@@ -208,9 +206,11 @@ def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope, with
             assert is_paused(served)
             await peer.call(daemon.DAEMON_RESUME, Empty(), timeout_s=CALL_S)
             assert not is_paused(served)
+            served.project.bus.nudged.clear()
             await peer.call(daemon.DAEMON_NUDGE, Empty(), timeout_s=CALL_S)
+            assert served.project.bus.nudged.is_set()
             await peer.call(daemon.DAEMON_STOP, daemon.DaemonStopParams(drain_secs=3), timeout_s=CALL_S)
-            assert served.switches.done == ["nudge", "stop 3.0"]
+            assert served.daemon.done == ["stop 3.0"]
             listing = plugin.PluginListParams(include_warnings=True)
             plugins = await peer.call(plugin.PLUGIN_LIST, listing, timeout_s=CALL_S)
             assert [one.name for one in plugins.plugins] == ["odd"]

@@ -200,11 +200,11 @@ def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
     async def work(world: World) -> None:
         task = asyncio.ensure_future(world.loop.run())
         await world.queue.enqueue(dispatch("A"))
-        world.loop.nudge()
+        world.bus.nudge()
         assert await world.runs.until(1) == ["A"]
         soon = (await world.queue.enqueue(dispatch("warm"))).entry.enqueued_at
         await world.queue.enqueue(dispatch("B"), run_at=soon)
-        world.loop.nudge()
+        world.bus.nudge()
         assert sorted(await world.runs.until(3)) == ["A", "B", "warm"]
         world.loop.stop()
         await task
@@ -232,7 +232,7 @@ def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(
             task = asyncio.ensure_future(loop.run())
             await asked.wait()
             mended.set()
-            loop.nudge()
+            world.bus.nudge()
             assert await world.runs.until(1) == ["A"]
             loop.stop()
             await task

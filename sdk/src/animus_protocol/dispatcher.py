@@ -38,13 +38,18 @@ class Dispatcher:
     """Register typed functions, then hand it to a `Peer` as its handler.
 
     `translate` turns an application's error into the reply; what it returns None for stays an internal error.
+    `on_cancelled` gets the connection and the id of a request whose stream the other side ends.
     """
 
-    def __init__(self, translate: Callable[[Exception], RpcError | None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        translate: Callable[[Exception], RpcError | None] = lambda _: None,
+        on_cancelled: Callable[[Peer, int | str], None] = lambda _peer, _request_id: None,
+    ) -> None:
         self._answers: dict[str, tuple[Method[Any, Any], Callable[[Any, Asker], Awaitable[object]]]] = {}
         self._hears: dict[str, tuple[Method[Any, Any], Callable[[Any, Peer], None]]] = {}
         self._translate = translate
-        self.on_cancelled: Callable[[Peer, int | str], None] | None = None
+        self._on_cancelled = on_cancelled
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -98,5 +103,4 @@ class Dispatcher:
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """The other side ends a stream."""
-        if self.on_cancelled is not None:
-            self.on_cancelled(peer, request_id)
+        self._on_cancelled(peer, request_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,8 +46,8 @@ def translated(error: Exception) -> RpcError | None:
     return RpcError(-31000, str(error)) if isinstance(error, Overflow) else None
 
 
-def table() -> Dispatcher:
-    made = Dispatcher(translated)
+def table(on_cancelled: Callable[[Peer, int | str], None] = lambda _peer, _request_id: None) -> Dispatcher:
+    made = Dispatcher(translated, on_cancelled)
     made.answer(ADD, add)
     return made
 
@@ -110,14 +111,14 @@ async def test_notifications_are_typed_and_those_that_do_not_fit_mean_nothing(wi
 
 
 async def test_a_cancellation_after_the_answer_is_told_with_the_connection_it_came_from(wire: Any) -> None:
-    told: asyncio.Future[tuple[Peer, int | str]] = asyncio.get_running_loop().create_future()
-    made = table()
+    cancelled: asyncio.Queue[tuple[Peer, int | str]] = asyncio.Queue()
+    made = table(lambda peer, request_id: cancelled.put_nowait((peer, request_id)))
     raw, other = wire.raw(), wire.peer(0, handler=made)
-    await raw.send(method="$/cancelRequest", params={"id": "before anybody listens"})
+    await raw.send(method="$/cancelRequest", params={"id": "of a stream that is unknown here"})
+    assert await cancelled.get() == (other, "of a stream that is unknown here")
     await raw.send(id="s", method="sum/add", params={"left": 1})
     assert (await raw.line())["result"] == {"total": 1}
-    made.on_cancelled = lambda peer, request_id: told.set_result((peer, request_id))
     await raw.send(method="$/cancelRequest", params={"id": "s"})
-    assert await told == (other, "s")
+    assert await cancelled.get() == (other, "s")
     await other.aclose()
     raw.close()

@@ -36,17 +36,16 @@ from animus_core.host.supervisor import Supervision
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
 from animus_core.services import preflight
+from animus_core.services.daemon_status import DaemonVitals
 from animus_core.services.project import Project
 from animus_core.store.locks import HeldLock, acquire, read_holder
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.supply.discovery.discovering import Discovering
-from animus_core.version import VERSION
 from animus_core.workflow.definitions import DaemonBlock
 from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models.agent_session import PluginMoved
-from animus_protocol.models.control.daemon import DaemonStatus
 
 __all__ = ["main"]
 
@@ -114,8 +113,7 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
         await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", f"plugin:{scope.root.name}", grace_s=1.0)
         events = PluginEvents()
         supervision = Supervision(on_move=events.moved, refresh=plugins.refreshed)
-        async with open_project(scope, discovery, supervision) as project:
-            project.look = plugins.now
+        async with open_project(scope, plugins, supervision) as project:
             await _Daemon(project, events).run(ready)
         scope.daemon_pid.unlink(missing_ok=True)
     _log.info("stopped")
@@ -158,10 +156,9 @@ class _Daemon:
         self._began = time.monotonic()
         self._stopping = asyncio.Event()
         self._drain_s = DEFAULT_DRAIN_S
-        self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, self.nudge)
+        self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, project.bus.nudge)
         self._gate = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
         self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._gate)
-        project.changed = self._loop.nudge
         self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
@@ -208,32 +205,15 @@ class _Daemon:
         except InvalidInput as error:
             _log.error("the `daemon:` settings are left out: %s", error.message)
 
-    async def status(self) -> DaemonStatus:
-        """How the daemon is (protocol §5)."""
-        counts = await self._project.queue.counts()
-        trust = await asyncio.to_thread(self._project.trust.check)
-        return DaemonStatus(
-            running=True,
-            pid=os.getpid(),
-            uptime_seconds=int(time.monotonic() - self._began),
-            version=VERSION,
-            project_root=str(self._scope.project_root),
-            log_path=str(self._scope.daemon_log),
-            paused=self._project.state.paused,
-            active_runs=self._runs.active,
-            queued=next(number for status, number in counts.items() if status == "pending"),
-            untrusted=None if trust.trusted else trust.reason,
-        )
+    def vitals(self) -> DaemonVitals:
+        """Its process, how long it lives, how many runs it has."""
+        return DaemonVitals(os.getpid(), int(time.monotonic() - self._began), self._runs.active)
 
     def stop(self, drain_s: float | None) -> None:
         """Start nothing more, let runs finish for `drain_s` seconds (60), then leave."""
         if drain_s is not None:
             self._drain_s = drain_s
         self._stopping.set()
-
-    def nudge(self) -> None:
-        """Tick soon."""
-        self._loop.nudge()
 
     def moved(self, move: PluginMoved) -> None:
         """The agent-runner says that one of its providers went from one state to another."""

@@ -1,6 +1,6 @@
 """A project opened in this process: by the daemon for its whole life, by a daemonless command for one operation.
 
-Called by `client.py` and `app/daemon.py`, which hold the daemon's lock; below lie the database, discovery and routing.
+Below lie the database, discovery and the router of subjects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope, config_dir
-from animus_core.supply.discovery.discover import Discovery, Plugin, discover
+from animus_core.supply.discovery.discover import Plugin, discover
+from animus_core.supply.discovery.discovering import Discovering
 
 __all__ = ["open_project"]
 
@@ -24,15 +25,18 @@ __all__ = ["open_project"]
 @contextlib.asynccontextmanager
 async def open_project(
     scope: Scope,
-    discovery: Discovery | None = None,
+    plugins: Discovering | None = None,
     supervision: Supervision[Plugin] | None = None,
 ) -> AsyncIterator[Project]:
-    """Database open, plugins found, none of them started yet. The caller holds the daemon's lock."""
-    found = discovery if discovery is not None else await discover(config_dir(os.environ), scope.project_root)
+    """Database open, plugins found, none of them started yet. The caller holds the daemon's lock.
+
+    `plugins` is for a process that lives long: it takes over what is installed or removed meanwhile.
+    """
+    found = await (discover(config_dir(os.environ), scope.project_root) if plugins is None else plugins.now())
     fleet = Fleet(found, binding_of(scope), supervision)
     router = SubjectRouter(fleet)
     async with await Database.open(scope.workflow_db) as database:
         try:
-            yield Project(scope, database, found, router)
+            yield Project(scope, database, found, router, None if plugins is None else plugins.now)
         finally:
             await fleet.close()

@@ -1,12 +1,12 @@
 """Every control method and the service that answers it.
 
-Made by the daemon for its socket, and by `client.py` for commands that run without a daemon; below lie the services.
-What needs a living daemon is given as `Switches`; without one those methods answer `unavailable`.
+The daemon serves this table on its socket, and a command that runs without a daemon asks it in its own process; below
+lie the services. What needs a living daemon is given as `DaemonOperations`; without them those methods answer
+`unavailable`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from animus_core.control.errors import to_rpc
@@ -14,6 +14,7 @@ from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
 from animus_core.daemon.runs import Runs
 from animus_core.errors import RetryLater
+from animus_core.services.daemon_status import DaemonVitals, daemon_status
 from animus_core.services.live_plugins import LivePlugins, ProviderHost
 from animus_core.services.project import Project
 from animus_core.services.queue import QueueService
@@ -27,22 +28,18 @@ from animus_protocol.models.common import Acknowledged, Watching
 from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
 from animus_protocol.models.subject import SubjectNextParams
 
-__all__ = ["Switches", "control_table"]
+__all__ = ["DaemonOperations", "control_table"]
 
 
-class Switches(Protocol):
+class DaemonOperations(Protocol):
     """What only a living daemon can do."""
 
-    async def status(self) -> daemon.DaemonStatus:
-        """How it is."""
+    def vitals(self) -> DaemonVitals:
+        """What only it can say of itself."""
         ...
 
     def stop(self, drain_s: float | None) -> None:
         """Begin to stop."""
-        ...
-
-    def nudge(self) -> None:
-        """Tick soon."""
         ...
 
     @property
@@ -55,26 +52,25 @@ class Switches(Protocol):
         ...
 
 
-def control_table(project: Project, runs: Runs | None, switches: Switches | None) -> Dispatcher:
+def control_table(project: Project, runs: Runs | None, operations: DaemonOperations | None) -> Dispatcher:
     """The handler of control connections."""
-    table = Dispatcher(to_rpc)
+    streams = Streams(project.database, project.bus)
+    table = Dispatcher(to_rpc, streams.cancel)
     _queue_methods(table, QueueService(project))
     _workflow_methods(table, WorkflowService(project, runs))
     subjects = SubjectService(project)
     _subject_methods(table, subjects)
-    _daemon_methods(table, project, switches)
-    _plugin_methods(table, LivePlugins(project, None if switches is None else switches.providers))
+    _daemon_methods(table, project, operations)
+    _plugin_methods(table, LivePlugins(project, None if operations is None else operations.providers))
     installation_methods(table, project)
-    streams = Streams(project.database, project.bus)
     table.answer(daemon.DAEMON_EVENTS, streams.daemon_events)
     table.answer(workflow.WORKFLOW_EVENTS, streams.workflow_events)
     _subject_stream(table, subjects, streams)
-    table.on_cancelled = streams.cancel
     if runs is not None:
         _runner_methods(table, runs)
-    if switches is not None:
-        moved = switches.moved
-        table.hear(PLUGIN_MOVED, lambda told, _: moved(told))
+    if operations is not None:
+        moved = operations.moved
+        table.hear(PLUGIN_MOVED, lambda move, _: moved(move))
     return table
 
 
@@ -121,35 +117,23 @@ def _subject_stream(table: Dispatcher, service: SubjectService, streams: Streams
     table.answer(subject.SUBJECT_WATCH, watch)
 
 
-def _daemon_methods(table: Dispatcher, project: Project, switches: Switches | None) -> None:
+def _daemon_methods(table: Dispatcher, project: Project, operations: DaemonOperations | None) -> None:
     async def status(params: Empty, _: Asker) -> daemon.DaemonStatus:
-        if switches is not None:
-            told = await switches.status()
-            told.capabilities.methods = sorted(table.methods)
-            return told
-        root, log = str(project.scope.project_root), str(project.scope.daemon_log)
-        queued = (await QueueService(project).stats()).ready
-        trust = await asyncio.to_thread(project.trust.check)
-        return daemon.DaemonStatus(
-            running=False,
-            project_root=root,
-            log_path=log,
-            paused=project.state.paused,
-            queued=queued,
-            untrusted=None if trust.trusted else trust.reason,
-        )
+        vitals = None if operations is None else operations.vitals()._replace(methods=table.methods)
+        return await daemon_status(project, vitals)
 
     async def pause(paused: bool) -> Acknowledged:
         project.state.set_paused(paused)
-        project.changed()
+        project.bus.nudge()
         return Acknowledged()
 
     async def stop(params: daemon.DaemonStopParams, _: Asker) -> Acknowledged:
-        _living(switches).stop(None if params.drain_secs is None else float(params.drain_secs))
+        _required(operations).stop(None if params.drain_secs is None else float(params.drain_secs))
         return Acknowledged()
 
     async def nudge(params: Empty, _: Asker) -> Acknowledged:
-        _living(switches).nudge()
+        _required(operations)
+        project.bus.nudge()
         return Acknowledged()
 
     table.answer(daemon.DAEMON_STATUS, status)
@@ -159,16 +143,16 @@ def _daemon_methods(table: Dispatcher, project: Project, switches: Switches | No
     table.answer(daemon.DAEMON_NUDGE, nudge)
 
 
-def _living(switches: Switches | None) -> Switches:
-    if switches is None:
+def _required(operations: DaemonOperations | None) -> DaemonOperations:
+    if operations is None:
         raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
-    return switches
+    return operations
 
 
 def _runner_methods(table: Dispatcher, runs: Runs) -> None:
-    async def hello(told: runner_wire.RunnerHello, asker: Asker) -> Empty:
-        runs.hello(told, asker.peer)
+    async def hello(params: runner_wire.RunnerHello, asker: Asker) -> Empty:
+        runs.hello(params, asker.peer)
         return Empty()
 
     table.answer(runner_wire.RUNNER_HELLO, hello)
-    table.hear(runner_wire.RUNNER_DOORBELL, lambda told, _: runs.rang(told))
+    table.hear(runner_wire.RUNNER_DOORBELL, lambda params, _: runs.rang(params))

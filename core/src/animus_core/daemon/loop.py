@@ -57,13 +57,9 @@ class Loop:
         self._state = state
         self._settings = settings
         self._gate = gate
-        self._nudged = asyncio.Event()
+        self._nudged = bus.nudged
         self._looked_at = datetime.now(UTC)
         self._stopping = False
-
-    def nudge(self) -> None:
-        """Tick soon; many nudges before the next tick are one."""
-        self._nudged.set()
 
     def stop(self) -> None:
         """Start nothing more and return from `run`."""
@@ -121,7 +117,7 @@ class Loop:
                 _log.error("%s is held: %s", entry.subject_id, error)
                 await self._queue.hold_broken(entry, str(error))
                 self._bus.publish()
-                self.nudge()  # the slot is free for the next one
+                self._bus.nudge()  # the slot is free for the next one
         return started
 
     def _heartbeat_s(self) -> float:

@@ -1,6 +1,6 @@
 """What every service works with: one project's scope, database, plugins, and how its workflows are read.
 
-Made by `app` (a daemon's or a daemonless command's), used by the other services; below lie store, host and workflow.
+Below lie the store, the plugins that are supervised, and the workflow files.
 """
 
 from __future__ import annotations
@@ -56,15 +56,14 @@ def default_subject_kind(project_root: Path) -> str:
 
 @dataclass
 class Project:
-    """One project at work. `changed` nudges the loop, when there is one; `look` says which plugins there are now."""
+    """One project at work. `rediscover` says which plugins there are now; without it those of the start stay."""
 
     scope: Scope
     database: Database
     discovery: Discovery
     router: SubjectRouter
+    rediscover: Callable[[], Awaitable[Discovery]] | None = None
     bus: Bus = field(default_factory=Bus)
-    changed: Callable[[], None] = lambda: None
-    look: Callable[[], Awaitable[Discovery]] | None = None
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.database)
@@ -78,9 +77,9 @@ class Project:
 
     async def refresh(self) -> None:
         """Take over what has been installed or removed meanwhile. What runs unchanged is not touched."""
-        if self.look is None:
+        if self.rediscover is None:
             return
-        found = await self.look()
+        found = await self.rediscover()
         if found is not self.discovery:
             self.discovery = found
             await self.fleet.replace(found)

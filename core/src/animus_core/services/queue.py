@@ -95,7 +95,7 @@ class QueueService:
 
     def _published(self) -> None:
         self._project.bus.publish()
-        self._project.changed()
+        self._project.bus.nudge()
 
 
 def _priority(priority: int | str | None) -> str | None:
