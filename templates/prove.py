@@ -18,23 +18,24 @@ from typing import NamedTuple
 
 from proof.daemon import work_through
 from proof.environment import Environment
-from proof.project import AWKWARD, ORDINARY, Project
+from proof.project import AWKWARD, ORDINARY, GeneratedProject, NotGenerated, ProjectRequest, generate
 from proof.steps import Failure, Step, steps_of, typing_of
 
 WORKERS = 4
+"""Steps at a time. Most of them wait for processes of their own, so that more than one a core pays off."""
 
 
 class Proof(NamedTuple):
-    """The projects that were tried, how many of them worked inside a daemon, and what fell short."""
+    """The projects that were requested, how many of them worked inside a daemon, and what fell short."""
 
-    ordinary: list[Project]
-    awkward: list[Project]
+    ordinary: list[ProjectRequest]
+    awkward: list[ProjectRequest]
     hosted: int
     failures: list[Failure]
 
-    def told(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """The result in numbers."""
-        failed = {failure.project for failure in self.failures}
+        failed = {failure.request for failure in self.failures}
         return {
             "templates": len(self.ordinary),
             "passed": len(self.ordinary) - len(failed.intersection(self.ordinary)),
@@ -45,7 +46,7 @@ class Proof(NamedTuple):
 
 
 def main() -> int:
-    """Prepare, prove, tell."""
+    """Prepare, prove, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--kind", action="append", help="only this kind, without the daemon; may be repeated")
@@ -54,35 +55,41 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="animus-templates-") as folder:
         proof = prove(Path(folder), args.kind)
     for failure in proof.failures:
-        print(f"\n{failure.project.label}: {failure.step} failed\n{failure.output}")
-    told = {**proof.told(), "seconds": round(time.monotonic() - began, 1)}
-    print(", ".join(f"{name}: {value}" for name, value in told.items()))
+        print(f"\n{failure.request.label}: {failure.step} failed\n{failure.output}")
+    figures = {**proof.figures(), "seconds": round(time.monotonic() - began, 1)}
+    print(", ".join(f"{name}: {value}" for name, value in figures.items()))
     if args.json:
-        print(json.dumps(told))
+        print(json.dumps(figures))
     return 1 if proof.failures else 0
 
 
 def prove(place: Path, kinds: list[str] | None) -> Proof:
     """Make, install and judge the projects in `place`; without `kinds` all of them, and a daemon with them."""
-    ordinary = [project for project in ORDINARY if kinds is None or project.kind in kinds]
-    awkward = [project for project in AWKWARD if kinds is None or project.kind in kinds]
+    ordinary = [request for request in ORDINARY if kinds is None or request.kind in kinds]
+    awkward = [request for request in AWKWARD if kinds is None or request.kind in kinds]
     environment = Environment(place / "environment")
     environment.install([Path(__file__).parent])
     failures: list[Failure] = []
-    made = [one for one in (*ordinary, *awkward) if one.make(environment, place / "projects", failures)]
+    made: list[GeneratedProject] = []
+    for request in (*ordinary, *awkward):
+        try:
+            made.append(generate(request, environment, place / "projects"))
+        except NotGenerated as refused:
+            failures.append(Failure(request, "plugin new", str(refused)))
     environment.install([project.folder for project in made])
     print(f"{len(made)} projects are made and installed", flush=True)
     with ThreadPoolExecutor(WORKERS) as pool:
         lanes = [[typing_of(project, environment) for project in made]]  # one after the other: they share a cache
-        lanes += [steps_of(project, environment, deep=project in ordinary) for project in made]
+        lanes += [steps_of(project, environment, deep=project.request in ordinary) for project in made]
         for found in pool.map(judged, lanes):
             failures += found
     hosted = 0
-    if kinds is None and set(made) >= set(ordinary):
+    usual = [project for project in made if project.request in ordinary]
+    if kinds is None and len(usual) == len(ordinary):  # the workflow needs a plugin of every kind
         began = time.monotonic()
-        fell_short = work_through(ordinary, environment, place / "daemon")
+        fell_short = work_through(usual, environment, place / "daemon")
         progress("all kinds in a daemon", "", fell_short, began)
-        hosted = len(ordinary) - len({failure.project for failure in fell_short})
+        hosted = len(ordinary) - len({failure.request for failure in fell_short})
         failures += fell_short
     return Proof(ordinary, awkward, hosted, failures)
 
@@ -93,7 +100,7 @@ def judged(steps: list[Step]) -> list[Failure]:
     for step in steps:
         began = time.monotonic()
         failure = step.run()
-        progress(step.project.label, step.name, failure, began)
+        progress(step.request.label, step.name, failure, began)
         if failure is not None:
             failures.append(failure)
     return failures

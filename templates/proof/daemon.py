@@ -1,6 +1,6 @@
 """The new plugins inside a daemon: a task goes through the subject backend and the provider, the others answer.
 
-Called by `prove.py`; below it lie `environment.py` and the command `animus`.
+Below it lie `environment.py` and the command `animus`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from proof.environment import Environment
-from proof.project import Project
+from proof.project import GeneratedProject
 from proof.steps import Failure
 
 __all__ = ["work_through"]
@@ -34,10 +34,10 @@ class _Refused(Exception):
     """A command that should have succeeded, and what it printed."""
 
 
-def work_through(projects: Sequence[Project], environment: Environment, place: Path) -> list[Failure]:
+def work_through(projects: Sequence[GeneratedProject], environment: Environment, place: Path) -> list[Failure]:
     """What fell short of one project a kind, in a repository and a home below `place`."""
     site = _Site(environment, place)
-    site.prepare(projects, next(one.name for one in projects if one.kind == "provider"))
+    site.prepare(projects, next(one.request.name for one in projects if one.request.kind == "provider"))
     failures = []
     try:
         site.animus("trust", "--yes")
@@ -46,9 +46,9 @@ def work_through(projects: Sequence[Project], environment: Environment, place: P
             try:
                 site.use(project)
             except _Refused as refused:
-                failures.append(Failure(project, "in a daemon", str(refused)))
+                failures.append(Failure(project.request, "in a daemon", str(refused)))
     except _Refused as refused:
-        failures += [Failure(project, "in a daemon", str(refused)) for project in projects]
+        failures += [Failure(project.request, "in a daemon", str(refused)) for project in projects]
     finally:
         site.stop()
     return failures
@@ -61,10 +61,11 @@ class _Site:
         self._environment = environment
         self._home, self._root = place / "home", place / "project"
 
-    def prepare(self, projects: Sequence[Project], tool: str) -> None:
+    def prepare(self, projects: Sequence[GeneratedProject], tool: str) -> None:
         self._home.mkdir(parents=True)
         (self._root / ".animus").mkdir(parents=True)
-        plugins = {one.distribution: {"binary": str(self._environment.bin / one.distribution)} for one in projects}
+        names = [project.distribution for project in projects]
+        plugins = {name: {"binary": str(self._environment.bin / name)} for name in names}
         (self._home / "plugins.yaml").write_text(yaml.safe_dump({"plugins": plugins}))
         directive = "Work on {{subject_title}}."
         workflows = {
@@ -81,13 +82,13 @@ class _Site:
         }
         (self._root / ".animus" / "workflows.yaml").write_text(yaml.safe_dump(workflows))
 
-    def use(self, project: Project) -> None:
+    def use(self, project: GeneratedProject) -> None:
         """A subject backend is worked off, with the provider; the others are asked. Raises _Refused."""
-        if project.kind == "subject":
-            self.work_off(project.name)
-        elif project.kind in _SCHEMAS:
+        if project.request.kind == "subject":
+            self.work_off(project.request.name)
+        elif project.request.kind in _SCHEMAS:
             self.animus("plugin", "ping", project.distribution)
-            self.animus("plugin", "call", project.distribution, _SCHEMAS[project.kind])
+            self.animus("plugin", "call", project.distribution, _SCHEMAS[project.request.kind])
 
     def stop(self) -> None:
         """No daemon is left, whatever happened; without one there is nothing to do."""

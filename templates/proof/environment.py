@@ -1,6 +1,6 @@
 """A virtual environment for the new plugins, in which the distributions of this one are, too, without a network.
 
-Made by `prove.py`; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 __all__ = ["Environment"]
 
 _INSTALL_S: Final = 300
+"""Fourteen wheels are built one after the other."""
 
 
 class Environment:
@@ -27,6 +28,7 @@ class Environment:
         self.bin = folder / "bin"
         self.cache = folder / "cache"
         [packages] = folder.glob("lib/python*/site-packages")
+        # A .pth file and not system_site_packages: what runs this may itself live in a virtual environment.
         beside = sysconfig.get_path("purelib")
         (packages / "beside.pth").write_text(f"import site; site.addsitedir({beside!r})\n")
 

@@ -1,74 +1,74 @@
-"""The projects that are made: an ordinary one a kind, and an awkward one a kind.
+"""The projects that are asked for, an ordinary one a kind and an awkward one a kind, and how they are generated.
 
-Read by `prove.py` and the other modules here; below it lies `environment.py`.
+Below it lies `environment.py`, in which the command runs.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
-if TYPE_CHECKING:
-    from proof.environment import Environment
-    from proof.steps import Failure
+from proof.environment import Environment
 
-__all__ = ["AWKWARD", "ORDINARY", "Project"]
+__all__ = ["AWKWARD", "ORDINARY", "GeneratedProject", "NotGenerated", "ProjectRequest", "generate"]
 
-_MAKE_S: Final = 60
+_GENERATE_S: Final = 60
+"""A bound for what should take seconds: it is there so that a command that waits for input ends the proof."""
 
 
-@dataclass(frozen=True)
-class Project:
-    """What is typed, and where the project is once it was made."""
+class ProjectRequest(NamedTuple):
+    """What is typed to get a project."""
 
     kind: str
     name: str
     options: tuple[str, ...] = ()
-    _made: dict[str, Path] = field(default_factory=dict, compare=False)
 
     @property
     def label(self) -> str:
-        """How the progress lines call it."""
+        """What the progress lines call it."""
         return f"{self.kind} {self.name!r}"
 
-    @property
-    def folder(self) -> Path:
-        """The project's folder."""
-        return self._made["folder"]
+
+class GeneratedProject(NamedTuple):
+    """A project that was made as it was requested, and its folder."""
+
+    request: ProjectRequest
+    folder: Path
 
     @property
     def distribution(self) -> str:
         """The plugin's name, which its console script has, too."""
         return self.folder.name
 
-    def make(self, environment: Environment, destination: Path, failures: list[Failure]) -> bool:
-        """Let `animus plugin new` make it in `destination`; whether it did."""
-        from proof.steps import Failure
 
-        new = ["plugin", "new", "--json", f"--kind={self.kind}", f"--name={self.name}", f"--path={destination}"]
-        command = ["python", "-m", "animus_core.cli.main", *new, *self.options]
-        done = environment.run(command, destination.parent, timeout_s=_MAKE_S)
-        if done.returncode != 0:
-            failures.append(Failure(self, "plugin new", done.stdout))
-            return False
-        self._made["folder"] = Path(json.loads(done.stdout)["data"]["project"])
-        return True
+class NotGenerated(Exception):
+    """`animus plugin new` has refused; the message is what it printed."""
+
+
+def generate(request: ProjectRequest, environment: Environment, destination: Path) -> GeneratedProject:
+    """Let `animus plugin new` make the project in `destination`. Raises NotGenerated."""
+    new = ["plugin", "new", "--json", f"--kind={request.kind}", f"--name={request.name}", f"--path={destination}"]
+    command = ["python", "-m", "animus_core.cli.main", *new, *request.options]
+    done = environment.run(command, destination.parent, timeout_s=_GENERATE_S)
+    if done.returncode != 0:
+        raise NotGenerated(done.stdout)
+    return GeneratedProject(request, Path(json.loads(done.stdout)["data"]["project"]))
 
 
 ORDINARY: Final = (
-    Project("subject", "my-tickets"),
-    Project("provider", "my-agent"),
-    Project("trigger", "my-inbox"),
-    Project("transport", "my-gateway"),
-    Project("web-ui", "my-page"),
-    Project("log-storage", "my-log"),
-    Project("notifier", "my-outbox"),
+    ProjectRequest("subject", "my-tickets"),
+    ProjectRequest("provider", "my-agent"),
+    ProjectRequest("trigger", "my-inbox"),
+    ProjectRequest("transport", "my-gateway"),
+    ProjectRequest("web-ui", "my-page"),
+    ProjectRequest("log-storage", "my-log"),
+    ProjectRequest("notifier", "my-outbox"),
 )
 
+# Names and answers that need quoting, escaping or a new spelling somewhere: in TOML, YAML, Jinja, Python or a path.
 AWKWARD: Final = (
-    Project(
+    ProjectRequest(
         "subject",
         "Spaces & Signs!",
         (
@@ -77,10 +77,10 @@ AWKWARD: Final = (
             "--license=Apache-2.0",
         ),
     ),
-    Project("provider", "dots.and_more", ("--license=none",)),
-    Project("trigger", "Größe", ("--license=BSD-3-Clause", "--description=Größe: 日本語, für alle")),
-    Project("transport", "class"),
-    Project("web-ui", "7days"),
-    Project("log-storage", "None"),
-    Project("notifier", "animus-notifier-" + "x" * 32),
+    ProjectRequest("provider", "dots.and_more", ("--license=none",)),
+    ProjectRequest("trigger", "Größe", ("--license=BSD-3-Clause", "--description=Größe: 日本語, für alle")),
+    ProjectRequest("transport", "class"),
+    ProjectRequest("web-ui", "7days"),
+    ProjectRequest("log-storage", "None"),
+    ProjectRequest("notifier", "animus-notifier-" + "x" * 32),
 )

@@ -101,18 +101,18 @@ def test_a_folder_that_no_template_made_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda told: told.pop("kind"),
-        lambda told: told["answers"].pop("author"),
-        lambda told: told["files"].update({"../../secret": "0" * 64}),
-        lambda told: told["files"].update({"/etc/passwd": "0" * 64}),
-        lambda told: told["files"].update({"README.md": 7}),
+        lambda record: record.pop("kind"),
+        lambda record: record["answers"].pop("author"),
+        lambda record: record["files"].update({"../../secret": "0" * 64}),
+        lambda record: record["files"].update({"/etc/passwd": "0" * 64}),
+        lambda record: record["files"].update({"README.md": 7}),
     ],
 )
 def test_a_record_that_is_damaged_or_hostile_is_refused(project: Path, change: Callable[[dict], object]) -> None:
     path = project / ".animus-template.json"
-    told = json.loads(path.read_text())
-    change(told)
-    path.write_text(json.dumps(told))
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
     with pytest.raises(BadRecord, match=r"\.animus-template\.json"):
         check(project)
 

@@ -4,7 +4,7 @@
 
     render("subject", "my-tickets", Path("."))
 
-Used by `animus plugin new` and `animus plugin template check`. The folders beside this file are the templates; each of
+The folders beside this file are the templates; each of
 them is a plain cookiecutter, too.
 """
 

@@ -1,6 +1,6 @@
 """What a template has changed since a project was made from it.
 
-Called by `animus plugin template check`; below it lie `rendering.py` and `record.py`. The project is rendered anew from
+Below it lie `rendering.py` and `record.py`. The project is rendered anew from
 its recorded answers, elsewhere; nothing in it is touched but the record, where its author asks for that.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from animus_templates.record import Record, digest, files_in, read_record, replace_record
+from animus_templates.record import TemplateRecord, digest, files_in, read_record, replace_record
 from animus_templates.rendering import render_into
 
 __all__ = ["ChangedFile", "accept", "check"]
@@ -47,11 +47,12 @@ def accept(project: Path) -> None:
         replace_record(project, render_into(Path(workshop), record.kind, record.answers))
 
 
-def compare(project: Path, record: Record, rendered: Mapping[str, bytes]) -> list[ChangedFile]:
+def compare(project: Path, record: TemplateRecord, rendered: Mapping[str, bytes]) -> list[ChangedFile]:
     """`check`, once the template's files are known."""
     changes = []
     for path in sorted(record.files.keys() | rendered.keys()):
         was, theirs, mine = record.files.get(path), rendered.get(path), _content(project / path)
+        # Only what the template has changed since is shown; what the author alone has changed is the author's business.
         if _digest(theirs) != was and theirs != mine:
             changes.append(ChangedFile(path, _digest(mine) != was, _diff(path, mine, theirs)))
     return changes

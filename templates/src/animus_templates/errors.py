@@ -1,6 +1,6 @@
 """What can go wrong with a template, by what the caller can do about it.
 
-Raised everywhere here; below it lie cookiecutter's own errors, for one of them to be shown by its command line.
+Below it lie cookiecutter's own errors, for one of them to be shown by its command line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The second half of every template: the files that all kinds share, and the record of what was rendered.
 
-Called by `rendering.py`, and by the hook of each template where plain cookiecutter runs; below it lie cookiecutter's
-generator and `record.py`. The shared files are a template of their own, rendered into the project that is there.
+The hook of each template does the same where plain cookiecutter runs. Below it lie cookiecutter's generator and
+`record.py`. The shared files are a template of their own, rendered into the project that is there.
 """
 
 from __future__ import annotations

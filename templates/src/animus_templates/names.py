@@ -1,6 +1,6 @@
 """From what a person types to the names of a project: pure functions, and the bounds of every answer.
 
-Called by the Jinja filters and by `rendering.py`; below it lies slugify, which spells every script in ASCII letters.
+Below it lies slugify, which spells every script in ASCII letters.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ LICENSES: Final = ("MIT", "Apache-2.0", "BSD-3-Clause", "none")
 
 _MAX_SLUG: Final = 32
 _MAX_LINE: Final = 90
+"""Leaves 30 of the 120 columns that the projects' linter allows to whatever stands around it in a file."""
 _ANOTHER_NAME: Final = "Give it a name with letters or digits, for example my-tickets."
 
 

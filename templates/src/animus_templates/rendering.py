@@ -1,6 +1,6 @@
 """From a kind and a few answers to a project on disk, without a question and all or nothing.
 
-Called by `animus plugin new` and by `compare.py`; below it lie cookiecutter's generator and `finish.py`. No file of
+Below it lie cookiecutter's generator and `finish.py`. No file of
 cookiecutter's own is read or written: neither `~/.cookiecutterrc` nor a replay.
 """
 
@@ -35,6 +35,7 @@ def render(kind: str, name: str, destination: Path, answers: Mapping[str, str] |
         destination.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ProjectExists(f"{destination} is no folder", "Name a folder for the project.") from error
+    # Made beside its place and renamed there: an error in the middle leaves no half of a project.
     with tempfile.TemporaryDirectory(prefix=".animus-", dir=destination) as workshop:
         made = render_into(Path(workshop), kind, {"name": name, **(answers or {})})
         project = destination / made.name
