@@ -1,4 +1,5 @@
 # What a person runs here. The first use of any target makes .venv and installs everything into it.
+# PYTHON=… names the Python for it; a .venv of another Python is then made anew. VENV=… keeps several side by side.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,19 +10,27 @@ SOURCES := $(foreach folder,$(DISTRIBUTIONS),$(folder)/src)
 PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)
 BENCH := .venv-bench
 VSCODE_JSONRPC := vscode-jsonrpc@10.0.0
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-wheels test hostile faults zoo templates check bench format clean
+# An environment counts only with this file in it: it is written last, at once, and taken away first.
+STAMP := .complete
+# What the stamp says: which Python, and where it is installed.
+IDENTITY := import sys; print(sys.version.split()[0], sys.base_prefix)
+
+.PHONY: help demo demo-wheels test hostile faults zoo templates check style types layers dependencies bench dead-code \
+  format clean another-python $(VENV) $(BENCH)
 
 help:
 	@echo "make demo         the main job on real input, with a live view   (JSON=1: one JSON object last)"
 	@echo "make test         the test suite"
-	@echo "make check        format, lint, types, layers"
+	@echo "make check        style, types, layers, dependencies            (each is a target of its own, too)"
 	@echo "make hostile      plugins that misbehave, kill storms           (minutes; JSON=1: one JSON object last)"
 	@echo "make faults       every process killed at every crash point      (minutes)"
 	@echo "make zoo          broken plugins judge the conformance suite    (QUICK=1: less; JSON=1: one JSON object last)"
 	@echo "make templates    each template made, tested, judged; the tutorial  (minutes; JSON=1: one JSON object last)"
 	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
+	@echo "make dead-code    what seems to have no caller: to be read, never obeyed"
 	@echo "make format       let ruff rewrite what it can"
 	@echo "make clean        remove $(VENV), $(BENCH) and everything that was built"
 
@@ -44,11 +53,30 @@ templates: $(VENV)
 	@$(BIN)/python -m pytest -q -m long core/tests/docs
 	@$(BIN)/python templates/prove.py $(if $(JSON),--json)
 
-check: $(VENV)
+# pre-commit runs the same four, see .pre-commit-config.yaml.
+check: style types layers dependencies
+
+style: $(VENV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)
 	$(BIN)/mypy $(SOURCES)
+
+layers: $(VENV)
 	$(BIN)/lint-imports --config .importlinter
+
+# An editable installation does not say which modules are in it; where a distribution has one of its own name, deptry guesses.
+DEPTRY := --no-ansi --package-module-name-map "animus-sdk=animus_protocol|animus_sdk"
+
+# Each distribution declares what it imports and imports what it declares; its pyproject.toml says what deptry must know.
+dependencies: $(VENV)
+	@for folder in $(DISTRIBUTIONS); do \
+	  echo "deptry $$folder"; (cd $$folder && $(abspath $(BIN))/deptry $(DEPTRY) src) || exit 1; done
+
+# Hooks, fields of models, fixtures and the public API are used from outside; so this is no check.
+dead-code: $(VENV)
+	@-$(BIN)/vulture $(SOURCES)
 
 format: $(VENV)
 	$(BIN)/ruff check --fix .
@@ -61,11 +89,23 @@ demo-wheels: $(VENV)
 	@sh core/demo/from_wheels.sh $(BIN)/python $(if $(JSON),--json)
 
 clean:
+	rm -f $(VENV)/$(STAMP) $(BENCH)/$(STAMP)
 	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# .venv is rebuilt from nothing whenever a pin or a distribution's metadata changes; a broken one never stays behind.
-$(VENV): constraints.txt $(PROJECTS)
+$(VENV): $(VENV)/$(STAMP)
+$(BENCH): $(BENCH)/$(STAMP)
+
+# A Python that somebody names is the one that they get. Without a name any environment that is complete will do.
+another = $(shell test "$$($(PYTHON) -c '$(IDENTITY)' 2>/dev/null)" = "$$(cat $(1)/$(STAMP) 2>/dev/null)" || echo another-python)
+ifneq ($(origin PYTHON),file)
+$(VENV)/$(STAMP): $(call another,$(VENV))
+$(BENCH)/$(STAMP): $(call another,$(BENCH))
+endif
+
+# .venv is rebuilt from nothing whenever a pin or a distribution's metadata changes. Whatever ends the installation
+# early (Ctrl-C, a full disk, a kill), the stamp is missing, and the next make begins anew.
+$(VENV)/$(STAMP): constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Animus needs Python 3.11 or newer, and '$(PYTHON)' is not ($$($(PYTHON) --version 2>&1))."; \
 	  echo "Name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),demo)"; exit 1; }
@@ -74,24 +114,24 @@ $(VENV): constraints.txt $(PROJECTS)
 	  echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@command -v git >/dev/null || { echo "git is missing: the demo and some tests work on real repositories."; exit 1; }
 	@echo "Installing into $(VENV) …"
-	@rm -rf $(VENV)
+	@rm -f $@ && rm -rf $(VENV)
 	@{ $(PYTHON) -m venv $(VENV) \
-	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt \
-	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps $(EDITABLE) \
-	  && $(BIN)/python -m pip check; } || { rm -rf $(VENV); echo "The installation failed; nothing is left of it."; exit 1; }
-	@touch $(VENV)
+	  && $(BIN)/$(PIP_INSTALL) -r constraints.txt \
+	  && $(BIN)/$(PIP_INSTALL) --no-build-isolation --no-deps $(EDITABLE) \
+	  && $(BIN)/python -m pip check \
+	  && $(PYTHON) -c '$(IDENTITY)' >$@.new && mv $@.new $@; } \
+	  || { rm -rf $(VENV); echo "The installation failed; nothing is left of it."; exit 1; }
 
 # The peers of `make bench` and what they need stay apart from $(VENV); the one for Node is left out where it cannot be.
-$(BENCH): constraints.txt core/bench/requirements.txt sdk/pyproject.toml core/pyproject.toml
+$(BENCH)/$(STAMP): constraints.txt core/bench/requirements.txt sdk/pyproject.toml core/pyproject.toml
 	@echo "Installing into $(BENCH) …"
-	@rm -rf $(BENCH)
+	@rm -f $@ && rm -rf $(BENCH)
 	@{ $(PYTHON) -m venv $(BENCH) \
-	  && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	       -r core/bench/requirements.txt hatchling editables \
-	  && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	       --no-build-isolation -e sdk -e core \
-	  && $(BENCH)/bin/python -m pip check; } || { rm -rf $(BENCH); echo "The installation failed; nothing is left of it."; exit 1; }
+	  && $(BENCH)/bin/$(PIP_INSTALL) -c constraints.txt -r core/bench/requirements.txt hatchling editables \
+	  && $(BENCH)/bin/$(PIP_INSTALL) -c constraints.txt --no-build-isolation -e sdk -e core \
+	  && $(BENCH)/bin/python -m pip check; } \
+	  || { rm -rf $(BENCH); echo "The installation failed; nothing is left of it."; exit 1; }
 	@{ command -v npm >/dev/null \
 	  && npm install --silent --no-save --no-package-lock --prefix $(BENCH)/node $(VSCODE_JSONRPC); } \
-	  || echo "$(VSCODE_JSONRPC) cannot be installed; make bench leaves it out."
-	@touch $(BENCH)
+	  || { rm -rf $(BENCH)/node; echo "$(VSCODE_JSONRPC) cannot be installed; make bench leaves it out."; }
+	@$(PYTHON) -c '$(IDENTITY)' >$@.new && mv $@.new $@
