@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -35,6 +36,8 @@ Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Serving = Callable[[], AbstractAsyncContextManager[AgentRunner]]
 Script = Callable[[str], None]
 CALL_S = 20.0
+RUN = f"run-{uuid.uuid4()}"
+"""Of this process alone: what carries the cookie of a session is found on the whole machine."""
 
 
 class Runner:
@@ -64,7 +67,7 @@ class Runner:
         return opened
 
     async def cancel(self, *, attempt: int = 1, epoch: int = 1) -> None:
-        key = wire.SessionKey(run="run-1", phase="build", attempt=attempt)
+        key = wire.SessionKey(run=RUN, phase="build", attempt=attempt)
         await self.peer.call(wire.SESSION_CANCEL, wire.SessionCancel(session=key, epoch=epoch), timeout_s=CALL_S)
 
     async def until(self, kind: str, count: int = 1) -> list[wire.SessionRecord]:
@@ -84,7 +87,7 @@ def asking(
     scope: Scope, *, attempt: int = 1, epoch: int = 1, after_seq: int = 0, tool: str = "mock", **request: Any
 ) -> wire.SessionOpen:
     return wire.SessionOpen(
-        session=wire.SessionKey(run="run-1", phase="build", attempt=attempt),
+        session=wire.SessionKey(run=RUN, phase="build", attempt=attempt),
         epoch=epoch,
         tool=tool,
         after_seq=after_seq,
@@ -93,15 +96,15 @@ def asking(
 
 
 def spool(scope: Scope, attempt: int = 1) -> Path:
-    return scope.run_dir("run-1").spool("build", attempt)
+    return scope.run_dir(RUN).spool("build", attempt)
 
 
 def lock(scope: Scope, attempt: int = 1) -> Path:
-    return scope.run_dir("run-1").attempt_lock("build", attempt)
+    return scope.run_dir(RUN).attempt_lock("build", attempt)
 
 
 def summary(scope: Scope) -> Any:
-    return json.loads(scope.run_dir("run-1").session("build").read_text())
+    return json.loads(scope.run_dir(RUN).session("build").read_text())
 
 
 def gate(scope: Scope) -> None:
@@ -130,7 +133,7 @@ def providers(key: wire.SessionKey) -> list[int]:
     return found
 
 
-KEY = wire.SessionKey(run="run-1", phase="build", attempt=1)
+KEY = wire.SessionKey(run=RUN, phase="build", attempt=1)
 
 
 def test_a_session_streams_what_the_provider_says_and_closes_with_its_answer(
@@ -346,7 +349,7 @@ def test_lower_epochs_are_refused_for_opening_and_for_cancelling(
             runner = await Runner().dial(socket)
             await runner.open(scope, epoch=3)
             for old in (runner.open(scope, epoch=2), runner.cancel(epoch=2)):
-                with pytest.raises(RpcError, match="epoch 2 of run-1 is over: epoch 3 owns the run") as raised:
+                with pytest.raises(RpcError, match=f"epoch 2 of {RUN} is over: epoch 3 owns the run") as raised:
                     await old
                 assert raised.value.category == "conflict"
             gate(scope)
@@ -366,7 +369,7 @@ def leave_behind(scope: Scope, *kinds: str) -> None:
     held = acquire(lock(scope))
     assert held is not None
     with held:
-        writer = JournalWriter.open(path, "run-1", 1, held=held)
+        writer = JournalWriter.open(path, RUN, 1, held=held)
         for kind in kinds:
             writer.append(kind, {"session_id": "s-1"} if kind == OPENED else {"text": "x"}, sync=True)
         writer.close()

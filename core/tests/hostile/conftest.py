@@ -1,22 +1,21 @@
 """One host in this process, a hostile plugin in it, and a good neighbour beside it that must not notice.
 
-A test is a coroutine that takes the fixture `host`. While it runs, the neighbour is asked without pause and must answer
-each time in time; afterwards the neighbour must still answer, and the host must have back what it had before: open
-descriptors, tasks, threads, processes, and memory within a bound. What was measured goes into the report: `run.py` adds
-it up.
+A test is a coroutine function with the fixture `host`. While it runs, the neighbour is asked without pause and must
+answer each time in time; afterwards the neighbour must still answer, and the host must have back what it had before:
+open descriptors, tasks, threads, processes, and memory within a bound. What was measured goes into the report: `run.py`
+adds it up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -116,12 +115,11 @@ class Guest:
 class Host:
     """The host of one test. `most_mb` is how much memory it may take at any moment on top of what it had."""
 
-    def __init__(self, folder: Path, deadline_s: float, report: Callable[[str, object], None]) -> None:
+    def __init__(self, folder: Path, report: Callable[[str, object], None]) -> None:
         self.project = ProjectBinding(
             project_root=str(folder), repo_scope=f"hostile-{os.getpid()}-{time.monotonic_ns()}"
         )
         self.most_mb = MEMORY_MB
-        self._deadline_s = deadline_s
         self.guests: list[Guest] = []
         self._answers = 0
         self._answered = asyncio.Event()
@@ -150,16 +148,17 @@ class Host:
         self.guests.append(Guest(plugin, self.project, supervision))
         return self.guests[-1]
 
-    async def attend(self, test: Coroutine[Any, Any, None]) -> None:
-        """Run a test beside the neighbour, and look at what is left."""
-        async with asyncio.timeout(self._deadline_s):
-            neighbour = self.plugin("good.py")
+    @contextlib.asynccontextmanager
+    async def beside_a_neighbour(self) -> AsyncIterator[None]:
+        """Inside, the neighbour is asked without pause; afterwards, look at what is left."""
+        neighbour = self.plugin("good.py")
+        try:
             await neighbour.echo(0)
             before, memory = footprint(), reset_peak_mb()
             leaving = asyncio.Event()
             chat = asyncio.create_task(self._chat(neighbour, leaving))
             try:
-                await test
+                yield
             finally:
                 leaving.set()
                 await asyncio.wait([chat])
@@ -169,6 +168,7 @@ class Host:
             await neighbour.echo(-1)
             assert neighbour.states == ["starting", "ready"], "the neighbour did not live through it"
             await returned_to(before)
+        finally:
             await neighbour.supervised.close()
         self._report("memory_mb", round(grown, 1))
         assert grown < self.most_mb, f"the host took {grown:.0f} MiB"
@@ -195,16 +195,10 @@ class Host:
 
 
 @pytest.fixture
-def host(
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    record_property: Callable[[str, object], None],
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[Host]:
-    """The host, and what it must have given back when its loop has ended."""
+def _given_back(record_property: Callable[[str, object], None], caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What the host must have given back once it has ended."""
     before = footprint()
-    limit = request.node.get_closest_marker("timeout")
-    yield Host(tmp_path, (limit.args[0] if limit else 60) - 10, record_property)
+    yield
     faults = [record.getMessage() for record in caplog.get_records("call") if record.exc_info]
     assert not faults, f"the host met faults of its own: {faults}"
     after = settled(before)
@@ -215,22 +209,14 @@ def host(
     assert after.threads <= before.threads, f"threads were left: {threading.enumerate()}"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine function in its host; None leaves every other test to pytest."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters
-    arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in names}
-    asyncio.run(_checked(arguments["host"], pyfuncitem.obj(**arguments)))
-    return True
-
-
-async def _checked(host: Host, test: Coroutine[Any, Any, None]) -> None:
-    unhandled: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(repr(context)))
-    await host.attend(test)
-    assert not unhandled, f"the loop met unhandled errors: {unhandled}"
+@pytest.fixture
+async def host(
+    _given_back: None, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> AsyncIterator[Host]:
+    """The host of a test, with its neighbour."""
+    made = Host(tmp_path, record_property)
+    async with made.beside_a_neighbour():
+        yield made
 
 
 def footprint() -> Footprint:
@@ -245,8 +231,8 @@ def footprint() -> Footprint:
         tasks = len(asyncio.all_tasks())
     except RuntimeError:  # no loop runs
         tasks = 0
-    threads = sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate())
-    return Footprint(frozenset(descriptors), processes, threads if tasks else threading.active_count(), tasks)
+    threads = sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate())  # those are the loop's
+    return Footprint(frozenset(descriptors), processes, threads, tasks)
 
 
 async def returned_to(before: Footprint) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -112,15 +113,20 @@ async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neigh
     scope = Scope.of(root, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})
     scope.create()
     gate = root / "gate"
+    cancelled, other = (
+        f"run-{uuid.uuid4()}" for _ in range(2)
+    )  # cookies of sessions are looked for on the whole machine
     async with agent_runner(scope, tmp_path_factory.mktemp("s") / "s") as runner:
-        await runner.open("run-1", "never")
-        await runner.open("run-2", str(gate))
-        stubborn, patient = [int((await runner.until(run, "output")).data["text"]) for run in ("run-1", "run-2")]
+        await runner.open(cancelled, "never")
+        await runner.open(other, str(gate))
+        stubborn, patient = [int((await runner.until(run, "output")).data["text"]) for run in (cancelled, other)]
         assert stubborn != patient
 
         async with host.neighbour_answers(50):
-            await runner.peer.call(wire.SESSION_CANCEL, wire.SessionCancel(session=key("run-1"), epoch=1), timeout_s=20)
-            closed = await runner.closed("run-1")
+            await runner.peer.call(
+                wire.SESSION_CANCEL, wire.SessionCancel(session=key(cancelled), epoch=1), timeout_s=20
+            )
+            closed = await runner.closed(cancelled)
         assert (closed.end, closed.written) == (wire.SessionEnd.CANCELLED, True)
 
         await gone(stubborn)
@@ -131,7 +137,7 @@ async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neigh
 
         os.kill(patient, 0)
         gate.touch()
-        answered = await runner.closed("run-2")
+        answered = await runner.closed(other)
         assert answered.end is wire.SessionEnd.ANSWERED
         assert answered.response is not None
         assert answered.response.output == "done"

@@ -85,11 +85,11 @@ async def test_a_grandchild_that_holds_the_pipes_does_not_keep_a_dead_plugin_ali
     assert found is not None
     grandchild = int(found[1])
     await dying.until(PluginState.BACKOFF)
+    await dying.comes_back()
     if where == "hidden":  # without its environment nothing tells whose it was; the plugin is started anew all the same
         os.kill(grandchild, signal.SIGKILL)
     else:
         assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
-    await dying.comes_back()
 
 
 async def test_a_plugin_that_ignores_every_request_to_end_is_killed_within_bounds(host: Host) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> RunPaths:
-    """The folder of a run."""
-    paths = RunPaths(tmp_path / "run-1")
+    """The folder of a run; its id, and with it the cookies of its commands, is that of no other test."""
+    paths = RunPaths(tmp_path / f"run-{uuid.uuid4()}")
     paths.create()
     return paths
 
@@ -51,7 +52,7 @@ def open_journal(files: RunPaths, held: HeldLock) -> Iterator[Callable[[int], Jo
     def open_as(epoch: int) -> JournalWriter:
         for writer in writers:
             writer.close()
-        writers.append(JournalWriter.open(files.journal, "run-1", epoch, held=held))
+        writers.append(JournalWriter.open(files.journal, files.root.name, epoch, held=held))
         return writers[-1]
 
     yield open_as

@@ -62,7 +62,7 @@ def effect_of(phase: PlannedPhase, files: RunPaths, title: str = "Mend it") -> C
         subject=subject, workflow_ref="w", trigger_source="test", requested_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
     plan = Plan(workflow_ref="w", name="w", phases=(phase,), variables={"colour": "blue"})
-    return CommandEffect(plan, dispatch, "run-1", files.root, files)
+    return CommandEffect(plan, dispatch, files.root.name, files.root, files)
 
 
 def no_note(_: kinds.AgentRecord) -> None:
@@ -123,13 +123,14 @@ def test_a_program_that_dies_of_a_signal_has_a_negative_exit_code(perform: Calla
 
 
 def test_templates_are_filled_in_arguments_and_environment_and_nowhere_else(
-    perform: Callable[..., kinds.PhaseOutcome],
+    perform: Callable[..., kinds.PhaseOutcome], files: RunPaths
 ) -> None:
     code = "import os, sys; print(sys.argv[1:], os.environ['ABOUT'])"
     spec: dict[str, Any] = {"env": {"ABOUT": "{{phase}} {{attempt}} of {{run_id}} {{unknown}}"}}
     argv = ["{{subject_id}}", "{{colour}}", "{{ colour }}", "$HOME; rm -rf *"]
     outcome = perform(phase_of(sys.executable, "-c", code, *argv, **spec))
-    assert outcome.text == "['TASK-1', 'blue', '{{ colour }}', '$HOME; rm -rf *'] test 1 of run-1 {{unknown}}"
+    arguments = "['TASK-1', 'blue', '{{ colour }}', '$HOME; rm -rf *']"
+    assert outcome.text == f"{arguments} test 1 of {files.root.name} {{{{unknown}}}}"
 
 
 def test_nothing_of_the_runners_environment_reaches_the_program_but_the_listed_names(
