@@ -26,8 +26,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from animus_core.cli.live_view import RunRow, RunsView
-from animus_core.cli.watch import follow
+from animus_core.cli.watch.commands import follow
+from animus_core.cli.watch.live_view import RunRow, RunsView
 from animus_core.control.client import Control
 from animus_core.errors import AnimusError
 from animus_core.store.database import open_readonly

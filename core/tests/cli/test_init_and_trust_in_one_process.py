@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from animus_core.cli import trust_commands
 from animus_core.cli.main import main
+from animus_core.cli.project import trust as trust_command
 from animus_core.host.environment import COOKIE
 from animus_core.supply.trust.trust import grant, is_trusted
 
@@ -141,7 +141,7 @@ def test_what_changes_while_a_person_reads_is_not_trusted(home: Home, monkeypatc
     def edit_meanwhile(*_: object) -> None:
         path.write_text("mean\n")
 
-    monkeypatch.setattr(trust_commands, "_ask", edit_meanwhile)
+    monkeypatch.setattr(trust_command, "_ask", edit_meanwhile)
     code, error = home.json("trust")
     assert (code, error["code"]) == (4, "conflict")
     assert not home.trusted

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from animus_core.cli.live_view import RunsView, describe, render
+from animus_core.cli.watch.live_view import RunsView, describe, render
 
 AT = "2026-01-02T03:04:05.000Z"
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.cli.plugin_param_types import schema_of
-from animus_core.cli.plugin_params import json_object, params_from, params_of, row_name
+from animus_core.cli.plugin.param_types import schema_of
+from animus_core.cli.plugin.params import json_object, params_from, params_of, row_name
 from animus_core.errors import InvalidInput
 from animus_protocol.methods import METHODS
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.cli.plugin_dev_view import View
+from animus_core.cli.plugin.dev.view import View
 from animus_core.services.dev import sightings
 from animus_core.services.dev.changes import counts
 from animus_core.services.dev.sightings import NOISE, Frame, FrameLines, Remark, StderrLine, now

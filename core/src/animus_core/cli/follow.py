@@ -1,6 +1,6 @@
 """Streams of the daemon as JSON lines on standard output, until interrupted: without the envelope.
 
-Used by the commands that follow something; below lies the control client.
+Below lies the control client.
 """
 
 from __future__ import annotations

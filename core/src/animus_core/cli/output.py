@@ -1,6 +1,6 @@
 """How a command's end looks: for people, or as the `animus.cli.v1` envelope, and the exit code.
 
-Called by `main.py` and the commands; nothing lies below. Success goes to stdout, failure to stderr.
+Nothing of the core lies below but its errors and `terminal.py`. Success goes to stdout, failure to stderr.
 """
 
 from __future__ import annotations

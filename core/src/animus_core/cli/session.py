@@ -1,6 +1,6 @@
 """What every command begins with: the scope, and one call to the daemon or to the project in this process.
 
-Called by the command modules; below lie the paths and the control client, which only those that ask it have to load.
+Below lie the paths and the control client, which only those that ask it have to load.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How commands reach the core: over the socket when a daemon runs, else in this process under the daemon's lock.
 
-Called by the CLI; below lie the sockets and the same table of methods that the daemon serves, so an operation is the
-same whichever way it goes.
+Below lie the sockets and the same table of methods that the daemon serves, so an operation is the same whichever way
+it goes.
 """
 
 from __future__ import annotations

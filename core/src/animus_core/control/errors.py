@@ -1,6 +1,6 @@
 """Errors on the control socket: our exceptions to `{code, data: {category, …}}` and back, each in one place.
 
-Used by the table (out) and the client (in); below lie the core's and the protocol's errors (protocol §5).
+Below lie the core's and the protocol's errors (protocol §5).
 """
 
 from __future__ import annotations

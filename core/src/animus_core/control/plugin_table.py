@@ -1,6 +1,6 @@
 """`plugin/*` on the control socket, as far as no plugin has to run for it: list, info, install, uninstall.
 
-Used by `table.py`; below lie the services. What needs a registry of plugins is answered "not supported": there is none.
+Below lie the services. What needs a registry of plugins is answered "not supported": there is none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import UnknownName
-from animus_core.services.plugins import Place, Wanted, install, installed_info, shown, uninstall
+from animus_core.services.plugins import PluginLocations, Wanted, install, installed_info, shown, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
 from animus_core.supply.install.install import Installed
@@ -26,11 +26,11 @@ _log: Final = logging.getLogger("animus.control")
 
 def installation_methods(table: Dispatcher, project: Project) -> None:
     """Add them to the table of `project`."""
-    place = Place(config_dir(os.environ), project.scope.project_root)
+    locations = PluginLocations(config_dir(os.environ), project.scope.project_root)
     table.answer(wire.PLUGIN_LIST, lambda params, _: _list(project, params))
     table.answer(wire.PLUGIN_INFO, lambda params, _: _info(project, params))
-    table.answer(wire.PLUGIN_INSTALL, lambda params, _: _install(project, place, params))
-    table.answer(wire.PLUGIN_UNINSTALL, lambda params, _: _uninstall(project, place, params))
+    table.answer(wire.PLUGIN_INSTALL, lambda params, _: _install(project, locations, params))
+    table.answer(wire.PLUGIN_UNINSTALL, lambda params, _: _uninstall(project, locations, params))
     table.answer(wire.PLUGIN_SEARCH, lambda params, _: _no_registry("plugin/search"))
     table.answer(wire.PLUGIN_BROWSE, lambda params, _: _no_registry("plugin/browse"))
     table.answer(wire.PLUGIN_UPDATE, lambda params, _: _no_registry("plugin/update"))
@@ -55,22 +55,24 @@ async def _info(project: Project, params: wire.PluginNameParams) -> wire.Control
     return shown(plugin)
 
 
-async def _install(project: Project, place: Place, params: wire.PluginInstallParams) -> wire.PluginInstallResult:
+async def _install(
+    project: Project, locations: PluginLocations, params: wire.PluginInstallParams
+) -> wire.PluginInstallResult:
     """`allow_unsigned` means nothing yet: there are no signatures."""
     steps: list[str] = []
 
     async def confirm(question: str) -> bool:
         return params.yes
 
-    wanted = Wanted(params.source, place.project_root, params.version)
-    done: list[Installed] = await install(place, wanted, report=steps.append, confirm=confirm)
+    wanted = Wanted(params.source, locations.project_root, params.version)
+    done: list[Installed] = await install(locations, wanted, report=steps.append, confirm=confirm)
     _log.info("installed %s", ", ".join(f"{one.entry.name} {one.entry.version}" for one in done))
     await project.refresh()
     return wire.PluginInstallResult(plugin=installed_info(done[0]), steps=[{"step": step} for step in steps])
 
 
-async def _uninstall(project: Project, place: Place, params: wire.PluginNameParams) -> Acknowledged:
-    removed = await uninstall(place, params.name)
+async def _uninstall(project: Project, locations: PluginLocations, params: wire.PluginNameParams) -> Acknowledged:
+    removed = await uninstall(locations, params.name)
     _log.info("uninstalled %s %s", removed.name, removed.version)
     await project.refresh()
     return Acknowledged()

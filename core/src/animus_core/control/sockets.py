@@ -1,6 +1,6 @@
 """Unix sockets of a scope: bound with mode 0600, connected to, and handed to peers as descriptors.
 
-Called by every process of the core; below it lie the kernel and the protocol's peer.
+Below lie the kernel and the protocol's peer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Streams on the control socket: events, which each subscriber reads from a cursor of its own, and subjects' changes.
 
-Called by `table.py`; below lie the database, the bus, and the watches of subjects. Nothing is buffered for anybody: a
-slow subscriber reads events later, and whoever comes back with the last id it saw gets each once; a slow watcher of
-subjects is told the state that changes have led to.
+Below lie the database, the bus, and the watches of subjects. Nothing is buffered for anybody: a slow subscriber reads
+events later, and whoever comes back with the last id it saw gets each once; a slow watcher of subjects is told the
+state that changes have led to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Builds the one envelope in which all work travels.
 
-Called by the services for every door (CLI, control socket); below it lies the subject router. The stored dispatches of
-all doors differ only in `trigger_source` and time.
+Below lies the subject router. The stored dispatches of all doors differ only in `trigger_source` and time.
 """
 
 from __future__ import annotations

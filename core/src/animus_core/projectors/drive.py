@@ -1,7 +1,7 @@
 """Shows every fact to every projector: one task and one durable cursor each, at least once, in order.
 
-Called by `app/daemon.py`; below lie the hooks, the database and the subject router. A fact that a projector cannot
-take parks its subject and not the projector; a plugin that is away makes it wait.
+Below lie the hooks, the database and the subject router. A fact that a projector cannot take parks its subject and not
+the projector; a plugin that is away makes it wait.
 """
 
 from __future__ import annotations

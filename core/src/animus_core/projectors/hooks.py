@@ -1,7 +1,7 @@
 """The extension point of projectors: what one is, and how one registers.
 
-Implemented by `subject.py` and by anyone's distribution through the entry point group `animus.projectors`; collected by
-`drive.py`. The built-in projector registers the same way as a foreign one.
+A distribution registers its projector through the entry point group `animus.projectors`; the built-in one in
+`subject.py` registers the same way as a foreign one.
 """
 
 from __future__ import annotations

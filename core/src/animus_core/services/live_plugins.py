@@ -1,7 +1,7 @@
 """The operations on plugins that run: status, ping, call, restart, health, and taking over what was installed.
 
-Called by the control server; below lie the fleet and, for providers, the agent-runner. Plugins that the daemon keeps
-are asked where they run; any other one is started for the one question and ended after it.
+Below lie the fleet and, for providers, the agent-runner. Plugins that the daemon keeps are asked where they run; any
+other one is started for the one question and ended after it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is wrong with the plugins of this machine and project, each fault with the command that mends it.
 
-Called by `animus plugin doctor` and `animus plugin lock verify`; below lie discovery, the lock file and the folders of
-installed plugins. Everything is looked at anew, and nothing that is not trusted is executed.
+Below lie discovery, the lock file and the folders of installed plugins. Everything is looked at anew, and nothing that
+is not trusted is executed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from animus_core.errors import InvalidInput, RetryLater, UnknownName
 from animus_core.host.environment import missing_environment
-from animus_core.services.plugins import Place, removal_of
+from animus_core.services.plugins import PluginLocations, removal_of
 from animus_core.supply.discovery.discover import Discovery, Plugin
 from animus_core.supply.install.install import leftover_folders
 from animus_core.supply.install.plugin_folders import lock_of
@@ -42,29 +42,29 @@ class Verified(NamedTuple):
     fix: str
 
 
-async def verify(place: Place, name: str | None = None) -> list[Verified]:
+async def verify(locations: PluginLocations, name: str | None = None) -> list[Verified]:
     """Hash all that was installed, or one plugin, again. Raises UnknownName, RetryLater (an unreadable lock file)."""
-    lock = await asyncio.to_thread(Lockfile.read, place.config_dir)
+    lock = await asyncio.to_thread(Lockfile.read, locations.config_dir)
     entries = [entry for entry in lock.entries.values() if name is None or entry.name == name]
     if name is not None and not entries:
         raise UnknownName(f"no plugin called {name!r} is in plugins.lock", hint="See what there is: animus plugin list")
     return [await asyncio.to_thread(_verified, lock, entry) for entry in entries]
 
 
-async def examine(place: Place) -> list[Problem]:
+async def examine(locations: PluginLocations) -> list[Problem]:
     """Every fault that can be found. Raises nothing that is one of them."""
-    problems = await asyncio.to_thread(lambda: list(_installed(place.config_dir)))
+    problems = await asyncio.to_thread(lambda: list(_installed(locations.config_dir)))
     known = {problem.plugin for problem in problems}
     try:
-        discovery = await place.discover(refresh=True)
+        discovery = await locations.discover(refresh=True)
     except InvalidInput as error:
         return [Problem("registry", None, error.message, error.hint or "Mend the file."), *problems]
     for failure in discovery.warnings:
         if failure.name not in known:
             fix = failure.fix or f"animus plugin info {shlex.quote(failure.name)}"
             problems.append(Problem("usable", failure.name, failure.message, fix))
-    problems += [problem for plugin in discovery.plugins for problem in _environment(plugin, place)]
-    problems += _duplicates(discovery, place)
+    problems += [problem for plugin in discovery.plugins for problem in _environment(plugin, locations)]
+    problems += _duplicates(discovery, locations)
     return problems
 
 
@@ -110,17 +110,17 @@ def _command(fix: str) -> str:
     return fix.partition("  (or: ")[0]
 
 
-def _environment(plugin: Plugin, place: Place) -> Iterator[Problem]:
+def _environment(plugin: Plugin, locations: PluginLocations) -> Iterator[Problem]:
     for name in missing_environment(os.environ, plugin.manifest, plugin.candidate.options):
-        fix = f"export {name}=…, or plugins.{plugin.name}.env.{name} in {place.config_dir / 'plugins.yaml'}"
+        fix = f"export {name}=…, or plugins.{plugin.name}.env.{name} in {locations.config_dir / 'plugins.yaml'}"
         yield Problem("environment", plugin.name, f"it needs the variable {name}, which is not set", fix)
 
 
-def _duplicates(discovery: Discovery, place: Place) -> Iterator[Problem]:
+def _duplicates(discovery: Discovery, locations: PluginLocations) -> Iterator[Problem]:
     claimed: dict[str, Plugin] = {}
     for plugin in discovery.of_kind("subject_backend"):
         for kind in plugin.subject_kinds:
             first = claimed.setdefault(kind, plugin)
             if first is not plugin:
                 message = f"it claims subject kind {kind!r}, and so does {first.name}: the daemon refuses to start"
-                yield Problem("subject-kind", plugin.name, message, removal_of(plugin.candidate, place))
+                yield Problem("subject-kind", plugin.name, message, removal_of(plugin.candidate, locations))

@@ -1,6 +1,6 @@
 """All that can be said of one plugin without starting it: manifest, where it was found, its lock, its environment.
 
-Called by `animus plugin info` and the control server; below lie discovery and the lock file.
+Below lie discovery and the lock file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from animus_core.errors import RetryLater, UnknownName
-from animus_core.services.plugins import Place
+from animus_core.services.plugins import PluginLocations
 from animus_core.supply.discovery.candidates import Candidate
 from animus_core.supply.discovery.discover import Plugin, ProbeFailure
 from animus_core.supply.lock.lockfile import Lockfile
@@ -67,17 +67,19 @@ class Inspection(NamedTuple):
         return told
 
 
-async def inspect_plugin(place: Place, name: str, *, search_path: bool = False, refresh: bool = False) -> Inspection:
+async def inspect_plugin(
+    locations: PluginLocations, name: str, *, search_path: bool = False, refresh: bool = False
+) -> Inspection:
     """All that can be said of `name` without starting it. Raises UnknownName, InvalidInput."""
     found, discovery = await asyncio.gather(
-        place.candidates(search_path=search_path), place.discover(search_path=search_path, refresh=refresh)
+        locations.candidates(search_path=search_path), locations.discover(search_path=search_path, refresh=refresh)
     )
     candidate = next((one for one in found.candidates if one.name == name), None)
     plugin = discovery.named(name)
     problem = next((one for one in discovery.warnings if one.name == name), None)
     if candidate is None and plugin is None and problem is None:
         raise UnknownName(f"no plugin {name!r}", hint="See what there is: animus plugin list")
-    lock = await asyncio.to_thread(_lock_state, place.config_dir, name, candidate, usable=plugin is not None)
+    lock = await asyncio.to_thread(_lock_state, locations.config_dir, name, candidate, usable=plugin is not None)
     return Inspection(
         name, plugin, plugin.candidate if plugin else candidate, lock, problem, found.hidden.get(name, ())
     )

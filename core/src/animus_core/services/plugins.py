@@ -1,7 +1,7 @@
 """Where plugins are looked for, and how they get there and away: install, uninstall.
 
-Called by the CLI and the control server; below lie `supply/install/install.py` and discovery. `plugin_inspection.py`
-tells all of one plugin, `plugin_doctor.py` what is wrong with any of them.
+Below lie `supply/install/install.py` and discovery. `plugin_inspection.py` tells all of one plugin, `plugin_doctor.py`
+what is wrong with any of them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from animus_core.supply.lock.lockfile import LockEntry
 from animus_protocol.models.control import plugin as wire
 from animus_protocol.models.manifest import PluginManifest
 
-__all__ = ["Place", "Wanted", "install", "installed_info", "removal_of", "shown", "uninstall"]
+__all__ = ["PluginLocations", "Wanted", "install", "installed_info", "removal_of", "shown", "uninstall"]
 
 
-class Place(NamedTuple):
+class PluginLocations(NamedTuple):
     """Where plugins are looked for."""
 
     config_dir: Path
@@ -61,7 +61,7 @@ def shown(plugin: Plugin) -> wire.ControlPluginInfo:
 
 
 async def install(
-    place: Place,
+    locations: PluginLocations,
     wanted: Wanted,
     *,
     report: Callable[[str], None],
@@ -74,7 +74,7 @@ async def install(
             raise InvalidInput(f"a version cannot be chosen of {source.text}", hint="Leave the version out.")
         source = parse_source(f"{source.text}=={wanted.version}", wanted.cwd)
     request = Request(source, wanted.name, wanted.development)
-    return await install_into(place.config_dir, request, report=report, confirm=confirm)
+    return await install_into(locations.config_dir, request, report=report, confirm=confirm)
 
 
 def installed_info(installed: Installed) -> wire.ControlPluginInfo:
@@ -84,19 +84,19 @@ def installed_info(installed: Installed) -> wire.ControlPluginInfo:
     return _info(entry.name, installed.manifest, entry.command, source, entry)
 
 
-async def uninstall(place: Place, name: str) -> LockEntry:
+async def uninstall(locations: PluginLocations, name: str) -> LockEntry:
     """Remove what was installed under `name`. Raises UnknownName that says where else it comes from, RetryLater."""
     try:
-        return await uninstall_from(place.config_dir, name)
+        return await uninstall_from(locations.config_dir, name)
     except UnknownName:
-        found = await place.candidates(search_path=True)
+        found = await locations.candidates(search_path=True)
         candidate = next((one for one in found.candidates if one.name == name), None)
         if candidate is None:
             raise
         raise UnknownName(
             f"{name} was not installed by animus: it is found in {_WHERE.get(candidate.source, candidate.source)} "
             f"({candidate.command[0]})",
-            hint=f"To remove it: {removal_of(candidate, place)}",
+            hint=f"To remove it: {removal_of(candidate, locations)}",
         ) from None
 
 
@@ -110,19 +110,19 @@ _WHERE: Final = {
 }
 
 
-def removal_of(candidate: Candidate, place: Place) -> str:
+def removal_of(candidate: Candidate, locations: PluginLocations) -> str:
     """The command, or the edit, that takes a plugin away."""
     match candidate.source:
         case "installed" | "development":
             return f"animus plugin uninstall {shlex.quote(candidate.name)}"
         case "registry":
-            return f"take plugins.{candidate.name} out of {place.config_dir / 'plugins.yaml'}"
+            return f"take plugins.{candidate.name} out of {locations.config_dir / 'plugins.yaml'}"
         case "environment":
             points = entry_points(group="animus.plugins", name=candidate.name)
             names = [point.dist.name for point in points if point.dist is not None]
             return shlex.join([sys.executable, "-m", "pip", "uninstall", names[0] if names else candidate.name])
-        case "project" if Path(candidate.command[0]).parent != place.project_root / ".animus" / "plugins":
-            return f"take plugins.{candidate.name} out of {place.project_root / '.animus' / 'plugins.yaml'}"
+        case "project" if Path(candidate.command[0]).parent != locations.project_root / ".animus" / "plugins":
+            return f"take plugins.{candidate.name} out of {locations.project_root / '.animus' / 'plugins.yaml'}"
         case _:
             return f"rm {shlex.quote(candidate.command[0])}"
 

@@ -1,6 +1,6 @@
 """What must be there before a daemon starts: providers and backends, and what the workflows and the project name.
 
-Called by the daemon before any status changes, and by `animus daemon preflight`; below lie discovery and workflows.
+The daemon asks before any status changes. Below lie discovery and workflows.
 """
 
 from __future__ import annotations

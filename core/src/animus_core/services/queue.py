@@ -1,6 +1,6 @@
 """The queue's operations: enqueue, list, hold, release, drop, stats.
 
-Called by the control server; below lie ingress, the plan (an entry that could never start is refused) and the queue.
+Below lie ingress, the plan (an entry that could never start is refused) and the queue.
 """
 
 from __future__ import annotations

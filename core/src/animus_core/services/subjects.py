@@ -1,6 +1,6 @@
 """The operations on subjects, passed to the plugin that owns the kind.
 
-Called by the control server; below lies the router. A change of a subject nudges the loop.
+Below lies the router. A change of a subject nudges the loop.
 """
 
 from __future__ import annotations

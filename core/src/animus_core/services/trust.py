@@ -1,7 +1,7 @@
 """Looking at a repository and trusting it: what `animus trust` and `animus init` do.
 
-Called by the CLI alone. There is no control method for it on purpose: whoever reaches the daemon, an agent for
-example, must not be able to trust what it has written. Below lie the trust store and its diff.
+There is no control method for it on purpose: whoever reaches the daemon, an agent for example, must not be able to
+trust what it has written. Below lie the trust store and its diff.
 """
 
 from __future__ import annotations

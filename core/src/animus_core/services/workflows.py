@@ -1,6 +1,6 @@
 """The operations on runs: list, get, resume, cancel.
 
-Called by the control server; below lie the database and, inside a daemon, its runs.
+Below lie the database and, inside a daemon, its runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tells when files that a plugin is made of have changed: several at once as one change, and nothing a program leaves.
 
-Called by `workbench.py`; below lies watchfiles.
+Below lies watchfiles.
 """
 
 from __future__ import annotations

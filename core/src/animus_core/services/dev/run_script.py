@@ -1,7 +1,8 @@
 """Runs the function behind a console script of a project that is not installed.
 
-Started by the command that `target.py` makes, as `python -P run_script.py FOLDER MODULE:FUNCTION NAME [ARG...]`: in any
-interpreter, so it imports nothing of ours. It does what an installed script does, with FOLDER first on the module path.
+`python -P run_script.py FOLDER MODULE:FUNCTION NAME [ARG...]` is the command that `target.py` makes: for any
+interpreter, so it imports nothing of ours. It does what an installed script does, with FOLDER first on the module
+path.
 """
 
 import importlib

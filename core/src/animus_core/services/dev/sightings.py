@@ -1,6 +1,6 @@
 """What somebody who develops a plugin sees: frames as they went over the wire, stderr, and remarks of ours.
 
-Made by `workbench.py`, shown by the CLI; below lies the protocol's parser.
+Below lies the protocol's parser.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an author names to work on: a project's folder, an executable, a Python file; how it runs, what it is made of.
 
-Called by `workbench.py` before each start, so that an edit of `pyproject.toml` counts; below lies the file system,
-which is only looked at.
+It is read before each start, so that an edit of `pyproject.toml` counts. Below lies the file system, which is only
+looked at.
 """
 
 from __future__ import annotations

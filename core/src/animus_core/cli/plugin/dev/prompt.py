@@ -1,7 +1,7 @@
 """The prompt of `animus plugin dev`: what a line means, and doing it.
 
-Called by `plugin_dev.py`; below lie the params by types and the workbench. Who types may go on while a call is worked
-on; the lines of a script wait for each other, except for `cancel`.
+Below lie the params by types and the workbench. Who types may go on while a call is worked on; the lines of a script
+wait for each other, except for `cancel`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
-from animus_core.cli.plugin_params import json_object, params_from, params_of, row_name
+from animus_core.cli.plugin.params import json_object, params_from, params_of, row_name
 from animus_core.errors import InvalidInput
 from animus_core.host.session import PluginSession
 from animus_core.services.dev.sightings import Remark, Sighting, now

@@ -1,7 +1,6 @@
 """What a person sees of running work: a table of runs fed by the daemon's events.
 
-Used by `animus watch` and by anything else that shows work as it happens; below lies rich. `RunsView` is a pure fold of
-events, `render` draws it.
+Below lies rich, which draws. `RunsView` is a pure fold of events, `render` draws it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`animus workflow …`: validate, list, get, resume, cancel.
 
-Called by `main.py`; below lie the control client and, for `validate`, the workflow files alone.
+Below lie the control client and, for `validate`, the workflow files alone.
 """
 
 from __future__ import annotations

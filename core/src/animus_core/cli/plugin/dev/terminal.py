@@ -1,7 +1,7 @@
 """Where `animus plugin dev` reads lines and writes others: a terminal with line editing, or plain streams.
 
-Called by `plugin_dev.py`; below lies readline. Lines are read on a daemon thread, because nothing can wake somebody who
-waits for a key: the process may end while it still waits.
+Below lies readline. Lines are read on a daemon thread, because nothing can wake somebody who waits for a key: the
+process may end while it still waits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`animus subject …`: list, get, status, create, watch.
 
-Called by `main.py`; below lies the control client.
+Below lies the control client.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """`animus plugin install | uninstall`: steps on standard error for people, one envelope for programs.
 
-Called by `main.py`; below lie the services. The work is done in this process, also while a daemon runs: the lock file
-is what both share.
+Below lie the services. The work is done in this process, also while a daemon runs: the lock file is what both share.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import sys
 from pathlib import Path
 
 from animus_core.cli.output import Output
-from animus_core.cli.plugin_commands import place_of
+from animus_core.cli.plugin.locations import locations_of
 from animus_core.cli.session import scope_of
 from animus_core.services.plugins import Wanted, installed_info
 from animus_core.services.plugins import install as install_plugin
@@ -37,7 +36,7 @@ def install(args: argparse.Namespace, output: Output) -> int:
         return args.yes or (not output.json_mode and sys.stdin.isatty() and await _asked(question))
 
     wanted = Wanted(args.source, Path.cwd(), name=args.name, development=args.dev)
-    done = asyncio.run(install_plugin(place_of(args), wanted, report=report, confirm=confirm))
+    done = asyncio.run(install_plugin(locations_of(args), wanted, report=report, confirm=confirm))
     note = tell_daemon(scope_of(args))
     plugins = [
         {
@@ -53,7 +52,7 @@ def install(args: argparse.Namespace, output: Output) -> int:
 
 def uninstall(args: argparse.Namespace, output: Output) -> int:
     """Remove what was installed under a name."""
-    removed = asyncio.run(uninstall_plugin(place_of(args), args.name))
+    removed = asyncio.run(uninstall_plugin(locations_of(args), args.name))
     note = tell_daemon(scope_of(args))
     data = {"name": removed.name, "version": removed.version, "note": note}
     output.result(data, "\n".join([f"uninstalled {removed.name} {removed.version}", *([note] if note else [])]))

@@ -1,25 +1,23 @@
 """`animus plugin list | info | doctor | lock verify`: what there is, and what is wrong with it.
 
-Called by `main.py`; below lie the services. These commands look for themselves, also while a daemon runs: what they
-show is what the next start takes.
+Below lie the services. These commands look for themselves, also while a daemon runs: what they show is what the next
+start takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from typing import Any, Final
 
 from animus_core.cli.output import Output, table
-from animus_core.cli.session import scope_of
+from animus_core.cli.plugin.locations import locations_of
 from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
-from animus_core.services.plugins import Place, shown
-from animus_core.store.paths import config_dir
+from animus_core.services.plugins import shown
 
-__all__ = ["doctor", "info", "list_plugins", "lock_verify", "place_of"]
+__all__ = ["doctor", "info", "list_plugins", "lock_verify"]
 
 _TYPED_KINDS: Final = {
     "subject": "subject_backend",
@@ -32,14 +30,9 @@ _TYPED_KINDS: Final = {
 _OWN_KINDS: Final = frozenset({*_TYPED_KINDS.values(), "provider", "notifier", "queue", "custom"})
 
 
-def place_of(args: argparse.Namespace) -> Place:
-    """The operator's configuration and the project that a command is about. Raises InvalidInput."""
-    return Place(config_dir(os.environ), scope_of(args).project_root)
-
-
 def list_plugins(args: argparse.Namespace, output: Output) -> int:
     """Print the plugins that were found, and why others cannot be used."""
-    found = asyncio.run(place_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
+    found = asyncio.run(locations_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
     kind = _TYPED_KINDS.get(args.kind, args.kind)
     plugins = [shown(one) for one in found.plugins if kind is None or kind in one.kinds]
     there = sorted({kind for one in found.plugins for kind in one.kinds})
@@ -61,7 +54,7 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
 
 def info(args: argparse.Namespace, output: Output) -> int:
     """Print all that is known of one plugin; nothing is started but its `--manifest`."""
-    found = asyncio.run(inspect_plugin(place_of(args), args.name))
+    found = asyncio.run(inspect_plugin(locations_of(args), args.name))
     data = found.to_json()
     output.result(data, lambda: _told(found, data))
     return 0
@@ -69,7 +62,7 @@ def info(args: argparse.Namespace, output: Output) -> int:
 
 def lock_verify(args: argparse.Namespace, output: Output) -> int:
     """Hash again what was installed. Raises Conflict (exit 4) that names what has changed."""
-    rows = asyncio.run(verify(place_of(args), args.name))
+    rows = asyncio.run(verify(locations_of(args), args.name))
     data = [
         {"name": row.entry.name, "version": row.entry.version, "state": row.state, "changes": list(row.changes)}
         for row in rows
@@ -92,7 +85,7 @@ def lock_verify(args: argparse.Namespace, output: Output) -> int:
 
 def doctor(args: argparse.Namespace, output: Output) -> int:
     """Look for every fault. Raises RetryLater (exit 5) that lists them with their fixes."""
-    problems = asyncio.run(examine(place_of(args)))
+    problems = asyncio.run(examine(locations_of(args)))
     if problems:
         many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise RetryLater(

@@ -1,6 +1,6 @@
 """`animus queue …`: enqueue, list, stats, hold, release, drop.
 
-Called by `main.py`; below lies the control client.
+Below lies the control client.
 """
 
 from __future__ import annotations

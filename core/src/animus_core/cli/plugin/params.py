@@ -1,6 +1,6 @@
 """`key=value` words as the params of a method, read by the method's types.
 
-Called by `plugin_live_commands.py` and the prompt of `plugin_dev.py`; below lies `plugin_param_types.py`.
+Below lies `param_types.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from animus_core.cli.plugin_param_types import guess_json, is_unicode, parse_json, read_texts, schema_of, type_of
+from animus_core.cli.plugin.param_types import guess_json, is_unicode, parse_json, read_texts, schema_of, type_of
 from animus_core.errors import InvalidInput
 
 __all__ = ["json_object", "params_from", "params_of", "row_name"]

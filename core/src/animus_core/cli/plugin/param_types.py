@@ -1,7 +1,6 @@
 """What the params of a method must be, by the JSON Schema of its row in the method table, and texts read accordingly.
 
-Called by `plugin_params.py`; below lies the protocol's method table. It is imported when it is needed, because it
-imports every model there is.
+Below lies the protocol's method table. It is imported when it is needed, because it imports every model there is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """`animus plugin status | ping | call | restart`: plugins that run.
 
-Called by `main.py`; below lies the control client. With a daemon they ask it; without one a plugin is started for the
-one question.
+Below lies the control client. With a daemon they ask it; without one a plugin is started for the one question.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import json
 from typing import Any, Final
 
 from animus_core.cli.output import Output, table
-from animus_core.cli.plugin_commands import place_of
-from animus_core.cli.plugin_params import json_object, params_from, params_of, row_name
+from animus_core.cli.plugin.locations import locations_of
+from animus_core.cli.plugin.params import json_object, params_from, params_of, row_name
 from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import CALL_S
 from animus_core.errors import RetryLater
@@ -78,7 +77,7 @@ def _row_name(args: argparse.Namespace) -> str:
     if not args.values or not slash or kind == "subject" or not params_of(f"subject/{verb}"):
         name: str = args.method
         return name
-    found = asyncio.run(inspect_plugin(place_of(args), args.name))
+    found = asyncio.run(inspect_plugin(locations_of(args), args.name))
     return row_name(args.method, () if found.plugin is None else found.plugin.subject_kinds)
 
 

@@ -1,6 +1,6 @@
 """`animus watch`: every run as it happens; drawn on a terminal, a line an event elsewhere.
 
-Called by `main.py` and by the demo; below lie the control client's event stream and `live_view.py`.
+Below lie the control client's event stream and `live_view.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.live import Live
 
-from animus_core.cli.live_view import RunRow, RunsView, describe, render
 from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
+from animus_core.cli.watch.live_view import RunRow, RunsView, describe, render
 from animus_core.control.client import Control, connect_control
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification

@@ -1,6 +1,6 @@
 """`animus daemon …`: start, run, stop, status, pause, resume, preflight, events.
 
-Called by `main.py`; below lie the control client and the daemon's module, which is started as a process of its own.
+Below lie the control client and the daemon's module, which is started as a process of its own.
 """
 
 from __future__ import annotations

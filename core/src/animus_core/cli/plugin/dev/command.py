@@ -1,7 +1,7 @@
 """`animus plugin dev`: a plugin runs while its author edits it, and every frame is seen.
 
-Called by `main.py`; below lie the workbench, which has the plugin, and the parts of this command: its view, its
-terminal, its prompt. It executes what the operator names, and asks no trust store: naming it is the decision.
+Below lie the workbench, which has the plugin, and the parts of this command: its view, its terminal, its prompt. It
+executes what the operator names, and asks no trust store: naming it is the decision.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 from typing import Final
 
 from animus_core.cli.output import Output
-from animus_core.cli.plugin_dev_prompt import Prompt, completions
-from animus_core.cli.plugin_dev_terminal import Plain, Terminal
-from animus_core.cli.plugin_dev_view import View
+from animus_core.cli.plugin.dev.prompt import Prompt, completions
+from animus_core.cli.plugin.dev.terminal import Plain, Terminal
+from animus_core.cli.plugin.dev.view import View
 from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.host.plugin import binding_of

@@ -1,6 +1,6 @@
-"""`animus init` and `animus version`.
+"""`animus init`: the project's folder with a starter workflow, and the trust in what was written.
 
-Called by `main.py`; below lie the starter workflow and plain files. What exists is never overwritten.
+Below lie the starter workflow and plain files. What exists is never overwritten.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.services.trust import trust_what_was_written
 from animus_core.supply.trust.trust import look
-from animus_core.version import VERSION
 from animus_core.workflow.scaffold import starter_workflows
 
-__all__ = ["init", "version"]
+__all__ = ["init"]
 
 _CONFIG: Final = {"default_subject_kind": "task"}
 
@@ -55,12 +54,6 @@ def init(args: argparse.Namespace, output: Output) -> int:
         following = f"animus trust ({now.reason})"
     text = f"{scope.project_root}: {told}\nNext: {following}"
     output.result(data, text)
-    return 0
-
-
-def version(args: argparse.Namespace, output: Output) -> int:
-    """Print the version."""
-    output.result({"version": VERSION}, f"animus {VERSION}")
     return 0
 
 

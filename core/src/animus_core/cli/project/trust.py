@@ -1,7 +1,7 @@
 """`animus trust`: show what of the repository would be executed, and trust exactly that.
 
-Called by `main.py`; below lies `services/trust.py`. Asks on a terminal; anywhere else only `--yes` trusts. All that
-comes from the repository is escaped before it gets here, so that a file's name cannot hide what is asked.
+Below lies `services/trust.py`. Asks on a terminal; anywhere else only `--yes` trusts. All that comes from the
+repository is escaped before it gets here, so that a file's name cannot hide what is asked.
 """
 
 from __future__ import annotations

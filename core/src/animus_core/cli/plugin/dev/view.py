@@ -1,6 +1,6 @@
 """How `animus plugin dev` shows what it sees: a marked line each for people, or a JSON line each for programs.
 
-Called by `plugin_dev.py`; below lies the screen. Nothing that a plugin writes is obeyed by the terminal.
+Below lies the screen. Nothing that a plugin writes is obeyed by the terminal.
 """
 
 from __future__ import annotations

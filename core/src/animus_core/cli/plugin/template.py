@@ -1,7 +1,6 @@
 """`animus plugin new | template check`: a new plugin from a template, and what its template has changed since.
 
-Called by `main.py`; below lies the distribution `animus-templates`, which an operator need not have: it is imported
-when a command runs.
+Below lies the distribution `animus-templates`, which an operator need not have: it is imported when a command runs.
 """
 
 from __future__ import annotations

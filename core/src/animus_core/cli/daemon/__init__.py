@@ -1,0 +1,1 @@
+"""`animus daemon …`: the process that works the queue off."""

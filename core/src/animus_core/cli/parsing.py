@@ -1,0 +1,88 @@
+"""What the parsers of all commands are made of. It imports argparse alone, so that `animus --help` stays quick.
+
+A `parser.py` beside the commands of each group registers them here. What a command does is imported when it runs: a
+handler in a `parser.py` is a function that imports the command and calls it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from animus_core.cli.output import Output
+
+    Handler = Callable[[argparse.Namespace, Output], int]
+    """Does what a command line asks for; the exit code."""
+
+__all__ = ["Group", "Misused", "Parser", "count", "seconds"]
+
+
+class Misused(Exception):
+    """The command line does not fit; `usage` says what would."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.usage = usage
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises what is wrong, so that it is told like every other error.
+
+    Options are written out: what is short for one today may be short for two tomorrow.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `Misused`."""
+        raise Misused(message, self.format_usage().rstrip())
+
+
+class Group:
+    """A place for commands: the top of the tree, or a group in it. Every command has the options of `common`.
+
+    A command line that ends at a group has its parser as `usage` in the parsed arguments, one that ends at a command
+    has what does it as `handler`.
+
+    A group that is not among `words` gets no commands: no command line of these words leads there, and to make all
+    parsers takes longer than everything else that `--help` does. None: every group is filled.
+    """
+
+    def __init__(self, parser: Parser, common: Parser, words: Collection[str] | None) -> None:
+        parser.set_defaults(usage=parser)
+        self._parsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+        self._common = common
+        self._words = words
+
+    def command(self, name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+        """Add a command; its parser, for its own options."""
+        parser = self._add(name, text)
+        parser.set_defaults(handler=handler)
+        return parser
+
+    def group(self, name: str, text: str, register: Callable[[Group], None]) -> None:
+        """Add a group below this one, whose commands `register` adds."""
+        parser = self._add(name, text)
+        if self._words is None or name in self._words:
+            register(Group(parser, self._common, self._words))
+
+    def _add(self, name: str, text: str) -> Parser:
+        return self._parsers.add_parser(name, help=text, description=text, parents=[self._common])
+
+
+def seconds(text: str) -> int:
+    """A whole number of seconds, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds, 0 or more")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+    return int(text)

@@ -1,0 +1,1 @@
+"""`animus plugin dev`: `command` gives the lines of `terminal` to `prompt`, and shows in `view` what is traced."""

@@ -1,0 +1,1 @@
+"""`animus queue …`: accepted work in its order."""

@@ -1,0 +1,1 @@
+"""`animus subject …`: work items, wherever they live."""

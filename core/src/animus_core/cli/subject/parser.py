@@ -1,0 +1,65 @@
+"""`animus subject …`: its commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from animus_core.cli.parsing import Group
+
+if TYPE_CHECKING:
+    from animus_core.cli.output import Output
+
+__all__ = ["register_subject"]
+
+
+def register_subject(commands: Group) -> None:
+    """Add the group."""
+    commands.group("subject", "work items, wherever they live", _register)
+
+
+def _register(group: Group) -> None:
+    listing = group.command("list", _list, "subjects and their status")
+    watch = group.command("watch", _watch, "changes as JSON lines, until interrupted")
+    for parser in (listing, watch):
+        parser.add_argument("--kind", action="append", help="only this kind (may be repeated)")
+        parser.add_argument("--status", action="append", help="only this status (may be repeated)")
+    group.command("get", _get, "one subject").add_argument("subject")
+    status = group.command("status", _status, "set a subject's status")
+    status.add_argument("subject")
+    status.add_argument("status", choices=["ready", "in-progress", "blocked", "done", "cancelled"])
+    create = group.command("create", _create, "a new subject")
+    create.add_argument("title")
+    create.add_argument("--kind", default="task")
+    create.add_argument("--body")
+    create.add_argument("--priority", choices=["critical", "high", "medium", "low"])
+
+
+def _list(args: argparse.Namespace, output: Output) -> int:
+    from animus_core.cli.subject.commands import list_subjects
+
+    return list_subjects(args, output)
+
+
+def _watch(args: argparse.Namespace, output: Output) -> int:
+    from animus_core.cli.subject.commands import watch
+
+    return watch(args, output)
+
+
+def _get(args: argparse.Namespace, output: Output) -> int:
+    from animus_core.cli.subject.commands import get
+
+    return get(args, output)
+
+
+def _status(args: argparse.Namespace, output: Output) -> int:
+    from animus_core.cli.subject.commands import status
+
+    return status(args, output)
+
+
+def _create(args: argparse.Namespace, output: Output) -> int:
+    from animus_core.cli.subject.commands import create
+
+    return create(args, output)

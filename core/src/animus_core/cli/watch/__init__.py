@@ -1,0 +1,1 @@
+"""`animus watch`: every run as it happens."""

@@ -1,0 +1,1 @@
+"""`animus workflow …`: runs, and the files that define them."""

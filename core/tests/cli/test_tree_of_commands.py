@@ -1,0 +1,42 @@
+"""The tree of commands costs a command line only what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from animus_core.cli.main import build_parser
+
+
+def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """Every command with the words that lead to it."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for group in groups:
+        for word, child in group.choices.items():
+            yield from leaves(child, *words, word)
+    if not groups:
+        yield words, parser
+
+
+def test_help_imports_nothing_but_parsers() -> None:
+    code = "import sys; from animus_core.cli.main import build_parser; build_parser(); print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    imported = set(done.stdout.split())
+    ours = {name for name in imported if name.startswith("animus_core.") and not name.startswith("animus_core.cli")}
+    assert not ours
+    assert not {"animus_protocol", "asyncio", "json", "logging", "pydantic", "rich"} & imported
+
+
+def test_the_words_of_a_command_line_make_the_same_parser_of_its_command_as_all_commands_have() -> None:
+    every = dict(leaves(build_parser()))
+    assert ("plugin", "template", "check") in every
+    for words, parser in every.items():
+        assert dict(leaves(build_parser(words)))[words].format_help() == parser.format_help()
+        assert callable(parser.get_default("handler"))
+
+
+def test_a_command_line_makes_the_parsers_of_no_other_group() -> None:
+    made = {words[0] for words, _ in leaves(build_parser(["queue", "list"])) if len(words) > 1}
+    assert made == {"queue"}
