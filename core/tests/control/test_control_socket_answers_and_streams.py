@@ -18,7 +18,8 @@ from animus_core.control.client import connect_control, open_control
 from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.sockets import Listener, connect, listen
 from animus_core.control.table import control_table
-from animus_core.daemon.runs import Launch, Runs
+from animus_core.daemon.launch import Launch
+from animus_core.daemon.registry import RunRegistry
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.daemon_status import DaemonVitals
 from animus_core.services.project import Project
@@ -170,7 +171,7 @@ async def serving(scope: Scope) -> AsyncIterator[Served]:
     async with await Database.open(scope.workflow_db) as database:
         project = Project(scope, database, discovery, router)
         served = Served(project, scope.control_socket)
-        runs = Runs(scope, database, project.bus, never_start, lambda: None)
+        runs = RunRegistry(scope, database, project.bus, never_start, lambda: None)
         served.listener = listen(scope.control_socket, control_table(project, runs, served.daemon), "client")
         try:
             yield served

@@ -13,7 +13,7 @@ from animus_core.daemon.capacity import Settings
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, QueueEntry
-from animus_core.daemon.runs import Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import Conflict, InvalidInput, NotTrusted, RetryLater
 from animus_core.store.database import Database
@@ -62,7 +62,7 @@ class World:
         self.runs = FakeRuns(database)
         self.broken: dict[str, Exception] = {}
         self.open = True
-        runs = cast(Runs, self.runs)
+        runs = cast(RunRegistry, self.runs)
         self.loop = Loop(self.queue, runs, self.bus, self.state, lambda: settings, self)
 
     async def admits(self) -> bool:
@@ -226,7 +226,7 @@ def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(
                     raise InvalidInput("pm-config.json: pool_size is 'x'")
                 return Settings()
 
-            runs = cast(Runs, world.runs)
+            runs = cast(RunRegistry, world.runs)
             loop = Loop(world.queue, runs, world.bus, world.state, settings, world)
             await world.queue.enqueue(dispatch("A"))
             task = asyncio.ensure_future(loop.run())

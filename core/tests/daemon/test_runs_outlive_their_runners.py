@@ -12,11 +12,15 @@ from typing import Any, cast
 
 import pytest
 
+from animus_core.daemon.attend import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.daemon.bus import Bus
+from animus_core.daemon.launch import Launch
+from animus_core.daemon.live_run import Silent
 from animus_core.daemon.queue import Queue
-from animus_core.daemon.runs import MAX_STRIKES, Launch, Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.errors import Conflict, RetryLater, UnknownName
-from animus_core.journal.kinds import Order
+from animus_core.journal.kinds import OperatorOrder, Order
+from animus_core.journal.runner_exit import RunnerExit
 from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock, is_held
 from animus_core.store.paths import Scope
@@ -33,6 +37,8 @@ PLAN = Plan(
     name="w",
     phases=(PlannedPhase(id="a", mode=PhaseMode.COMMAND, command=PlannedCommand(program="x")),),
 )
+RESUME = OperatorOrder(order=Order.RESUME)
+GO_ON = OperatorOrder(order=Order.RESUME, feedback="go on")
 # A runner that takes over the lock and then does, word by word, what it was told.
 RUNNER = """
 import os, sys
@@ -88,13 +94,14 @@ class Daemon:
         self.bus, self.queue = Bus(), Queue(database)
         self.launches: list[Launch] = []
         self.children: list[asyncio.subprocess.Process] = []
-        self.runs = Runs(scope, database, self.bus, self._start, self.bus.publish)
+        self.runs = RunRegistry(scope, database, self.bus, self._start, self.bus.publish)
 
     async def _start(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
         self.launches.append(launch)
         words = self.script[min(launch.epoch, len(self.script)) - 1].split()
         fd = held.inheritable_fd()
-        arguments = [str(self.scope.run_dir(launch.run_id).root), str(launch.epoch), str(fd), launch.order or "-"]
+        order = launch.order.order if launch.order else "-"
+        arguments = [str(self.scope.run_dir(launch.run_id).root), str(launch.epoch), str(fd), order]
         log = await asyncio.to_thread(launch.log.open, "ab")
         with log:
             child = await asyncio.create_subprocess_exec(
@@ -203,16 +210,16 @@ def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dispatch:
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
-        assert len(daemon.launches) == MAX_STRIKES
-        assert row["reason"].startswith(f"{MAX_STRIKES} runners in a row died without progress; the last: ouch")
+        assert len(daemon.launches) == MAX_CRASHES
+        assert row["reason"].startswith(f"{MAX_CRASHES} runners in a row died without progress; the last: ouch")
         assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
-        assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_STRIKES - 1), "blocked"]
+        assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_CRASHES - 1), "blocked"]
 
     using(["begin say:ouch die"], work)
 
 
 def test_progress_forgives_earlier_crashes(using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("animus_core.daemon.runs.MAX_STRIKES", 2)
+    monkeypatch.setattr("animus_core.daemon.attend.MAX_CRASHES", 2)
 
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
@@ -222,14 +229,44 @@ def test_progress_forgives_earlier_crashes(using: Using, dispatch: Dispatch, mon
     using(["begin die", "progress die", "complete"], work)
 
 
-def test_exit_code_5_blocks_at_once_with_the_tail_of_the_log(using: Using, dispatch: Dispatch) -> None:
+@pytest.mark.parametrize("code", [code for code, answer in AFTER_EXIT.items() if answer is AfterExit.BLOCK])
+def test_what_another_runner_would_find_too_blocks_at_once_with_the_tail_of_the_log(
+    code: int, using: Using, dispatch: Dispatch
+) -> None:
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert (row["reason"], len(daemon.launches)) == ("no-room-left", 1)
+        assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
         assert await daemon.facts() == ["started", "blocked"]
 
-    using(["begin say:no-room-left exit:5"], work)
+    using([f"begin say:no-room-left exit:{code}"], work)
+
+
+@pytest.mark.parametrize("code", [*(code for code, answer in AFTER_EXIT.items() if answer is AfterExit.RECOVER), 1, 99])
+def test_every_other_exit_before_the_run_is_over_is_a_crash(code: int, using: Using, dispatch: Dispatch) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        await daemon.until_left("completed")
+        assert [launch.epoch for launch in daemon.launches] == [1, 2]
+        assert await daemon.facts() == ["started", "runner-crashed", "completed"]
+
+    using([f"begin exit:{code}", "begin complete"], work)
+
+
+def test_the_daemon_knows_what_to_do_for_each_exit_code_of_a_runner() -> None:
+    assert set(AFTER_EXIT) == set(RunnerExit)
+
+
+def test_5_means_no_room_as_it_did_for_earlier_runners_and_says_so_where_the_log_had_none(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async def work(daemon: Daemon) -> None:
+        await daemon.begin(dispatch("A"))
+        row = await daemon.until_left("blocked")
+        assert row["reason"].endswith("the journal cannot be written, and neither can the runner's log beside it")
+
+    using(["begin exit:5"], work)
 
 
 def test_a_damaged_journal_blocks_the_run_and_names_the_line(using: Using, dispatch: Dispatch) -> None:
@@ -247,16 +284,16 @@ def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(using
         async def refuse(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
-        runs = Runs(daemon.scope, daemon.database, daemon.bus, refuse, daemon.bus.publish)
+        runs = RunRegistry(daemon.scope, daemon.database, daemon.bus, refuse, daemon.bus.publish)
         entry = (await daemon.queue.enqueue(dispatch("A"))).entry
         with pytest.raises(RetryLater, match="cannot be started"):
             await runs.start(entry, PLAN, "run-1")
         assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
         with pytest.raises(RetryLater):
-            await runs.resume("run-1", Order.RESUME, None)
+            await runs.resume("run-1", RESUME)
         assert (runs.active, (await daemon.run())["status"]) == (0, "blocked")
         assert not is_held(daemon.scope.run_dir("run-1").lock)
-        await daemon.runs.resume("run-1", Order.RESUME, None)
+        await daemon.runs.resume("run-1", RESUME)
         await daemon.until_left("completed")
 
     using(["begin complete"], work)
@@ -273,9 +310,8 @@ def test_a_living_runner_is_adopted_and_never_doubled(
         async with await Database.open(scope.workflow_db) as database:
             before = Daemon(scope, database, script)
             await before.begin(dispatch("A"))
-            await _ring_until_running(before)
-            task = next(iter(before.runs._live.values())).task
-            assert task is not None
+            await _say_that_it_advanced_until_running(before)
+            (task,) = before.runs._tasks()
             task.cancel()
             await asyncio.wait([task])
         async with await Database.open(scope.workflow_db) as database:
@@ -295,12 +331,11 @@ def test_a_run_whose_runner_died_with_the_daemon_is_recovered(scope: Scope, with
     async def work() -> None:
         async with await Database.open(scope.workflow_db) as database:
             before = Daemon(scope, database, ["begin die"])
-            before.runs._closing = True  # it takes in nothing more, as one that is killed
+            before.runs._attendant.close()  # it starts nobody more, as one that is killed
             await before.begin(dispatch("A"))
             await before.children[0].wait()
-            task = next(iter(before.runs._live.values())).task
-            assert task is not None
-            await asyncio.wait([task])
+            if tasks := before.runs._tasks():
+                await asyncio.wait(tasks)
         async with await Database.open(scope.workflow_db) as database:
             after = Daemon(scope, database, ["", "begin complete"])
             await after.runs.adopt()
@@ -331,7 +366,7 @@ def test_a_run_that_was_committed_and_never_launched_is_started_by_the_next_daem
 def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
     using: Using, dispatch: Dispatch, gate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("animus_core.daemon.runs._LOCK_S", 0.2)
+    monkeypatch.setattr("animus_core.daemon.registry._LEAVE_S", 0.2)
 
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
@@ -342,16 +377,16 @@ def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
         assert (await daemon.run())["status"] == "running"
         assert (len(daemon.launches), await daemon.facts()) == (1, ["started"])
 
-    async def rung(daemon: Daemon) -> None:
-        await asyncio.gather(work(daemon), _ring_until_running(daemon))
+    async def work_while_it_is_said(daemon: Daemon) -> None:
+        await asyncio.gather(work(daemon), _say_that_it_advanced_until_running(daemon))
 
-    using([f"begin wait:{gate}"], rung)
+    using([f"begin wait:{gate}"], work_while_it_is_said)
 
 
-async def _ring_until_running(daemon: Daemon) -> None:
-    """A runner's doorbell, which these runners do not have: rung until what they wrote was taken in."""
+async def _say_that_it_advanced_until_running(daemon: Daemon) -> None:
+    """What runners say after each append, and these runners do not: said until what they wrote was taken in."""
     while (await daemon.run()).get("status") != "running":
-        daemon.runs.rang(wire.RunnerDoorbell(run="run-1", epoch=1, offset=0))
+        daemon.runs.journal_advanced("run-1")
         await asyncio.sleep(0.01)
 
 
@@ -376,7 +411,7 @@ def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
     using(["begin die", f"wait:{gate} begin complete"], work)
 
 
-def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_was_last_heard_of(
+def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left(
     using: Using, dispatch: Dispatch, gate: Path
 ) -> None:
     async def work(daemon: Daemon) -> None:
@@ -384,12 +419,12 @@ def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_was_last_h
         await daemon.begin(dispatch("A"))
         daemon.runs.check_hellos()
         assert daemon.runs.unresponsive == []
-        live = daemon.runs._live["run-1"]
-        live.since -= 91
+        run = daemon.runs._runs["run-1"].run
+        assert isinstance(run.connection, Silent)
+        run.connection = Silent(run.connection.since - 91)
         daemon.runs.check_hellos()
         assert daemon.runs.unresponsive == ["run-1"]
         daemon.runs.hello(hello(1), peer)
-        live.since -= 91
         daemon.runs.left(peer)
         daemon.runs.check_hellos()
         assert daemon.runs.unresponsive == []
@@ -411,11 +446,11 @@ def test_a_blocked_run_takes_an_order_in_a_new_epoch(order: Order, word: str, us
         if order is Order.CANCEL:
             await daemon.runs.cancel("run-1", "enough")
         else:
-            await daemon.runs.resume("run-1", order, "go on")
+            await daemon.runs.resume("run-1", GO_ON)
         await daemon.until_left("cancelled" if order is Order.CANCEL else "completed")
         last = daemon.launches[-1]
-        assert (last.epoch, last.order) == (2, order)
-        assert last.feedback == ("enough" if order is Order.CANCEL else "go on")
+        feedback = "enough" if order is Order.CANCEL else "go on"
+        assert (last.epoch, last.order) == (2, OperatorOrder(order=order, feedback=feedback))
 
     using(["begin progress block", f"begin order {word}"], work)
 
@@ -430,16 +465,16 @@ def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leavin
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
         await asyncio.to_thread(open_gate, has_blocked)
-        daemon.runs.rang(wire.RunnerDoorbell(run="run-1", epoch=1, offset=0))
+        daemon.runs.journal_advanced("run-1")
         await daemon.until(lambda row: row["status"] == "blocked")
         if order is Order.CANCEL:
             giving = asyncio.create_task(daemon.runs.cancel("run-1", "enough"))
         else:
-            giving = asyncio.create_task(daemon.runs.resume("run-1", order, None))
+            giving = asyncio.create_task(daemon.runs.resume("run-1", RESUME))
         await asyncio.to_thread(open_gate, gate)
         await giving
         await daemon.until_left("completed")
-        assert [launch.order for launch in daemon.launches] == [None, order]
+        assert [launch.order and launch.order.order for launch in daemon.launches] == [None, order]
 
     using([f"begin progress block wait:{has_blocked} wait:{gate}", "begin order complete"], work)
 
@@ -450,11 +485,10 @@ def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
         await daemon.until_left("blocked")
-        await daemon.runs.resume("run-1", Order.RESUME, "go on")
+        await daemon.runs.resume("run-1", GO_ON)
         await daemon.until_left("completed")
-        orders = [(launch.epoch, launch.order, launch.feedback) for launch in daemon.launches]
-        told = (Order.RESUME, "go on")
-        assert orders == [(1, None, None), (2, *told), (3, *told), (4, None, None)]
+        orders = [(launch.epoch, launch.order) for launch in daemon.launches]
+        assert orders == [(1, None), (2, GO_ON), (3, GO_ON), (4, None)]
 
     using(["begin progress block", "begin die", "begin order die", "begin complete"], work)
 
@@ -462,10 +496,10 @@ def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_
 def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(using: Using, dispatch: Dispatch) -> None:
     async def work(daemon: Daemon) -> None:
         with pytest.raises(UnknownName, match="no run 'run-1'"):
-            await daemon.runs.resume("run-1", Order.RESUME, None)
+            await daemon.runs.resume("run-1", RESUME)
         await daemon.begin(dispatch("A"))
         with pytest.raises(Conflict, match="not blocked"):
-            await daemon.runs.resume("run-1", Order.RESUME, None)
+            await daemon.runs.resume("run-1", RESUME)
         with pytest.raises(RetryLater, match="has not dialled in"):
             await daemon.runs.cancel("run-1", "enough")
         await daemon.until_left("completed")

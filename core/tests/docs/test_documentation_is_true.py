@@ -12,6 +12,7 @@ import pytest
 
 from animus_core.cli.main import build_parser
 from animus_core.daemon import facts, queue
+from animus_core.daemon.attend import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.daemon.events import EventKind
 from animus_core.daemon.queue_entry import PRIORITIES, EntryStatus
 from animus_core.journal.kinds import DATA
@@ -153,6 +154,15 @@ def test_every_event_and_every_field_of_it_is_in_the_reference_and_the_other_way
     for kind, model in DATA.items():
         fields = {name for cell in _cells(described[kind]) for name in re.findall(r"`(\w+)`", cell)}
         assert fields == set(model.model_fields), kind
+
+
+def test_the_exit_codes_of_runners_are_in_the_reference():
+    text = _sections(_page("queue-and-runs"), "### ")["When a runner leaves early"]
+    answers = {AfterExit.BLOCK: "blocks the run", AfterExit.RECOVER: "starts the next runner"}
+    described = {row[0]: row[-1] for row in _rows(text)[2:]}
+    known = {str(int(code)): answers[answer] for code, answer in AFTER_EXIT.items()}
+    assert described == {**known, "any other": answers[AfterExit.RECOVER]}
+    assert MAX_CRASHES == 5  # as the page says in words
 
 
 def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code():

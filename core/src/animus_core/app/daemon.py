@@ -26,9 +26,10 @@ from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
 from animus_core.daemon.admission import Admission
 from animus_core.daemon.capacity import Settings
+from animus_core.daemon.launch import Launch
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.plugin_events import PluginEvents
-from animus_core.daemon.runs import Launch, Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.state import read_settings
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
 from animus_core.host.plugin_state import Move, PluginState
@@ -156,7 +157,7 @@ class _Daemon:
         self._began = time.monotonic()
         self._stopping = asyncio.Event()
         self._drain_s = DEFAULT_DRAIN_S
-        self._runs = Runs(self._scope, project.database, project.bus, self._start_runner, project.bus.nudge)
+        self._runs = RunRegistry(self._scope, project.database, project.bus, self._start_runner, project.bus.nudge)
         self._gate = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
         self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._gate)
         self._block = DaemonBlock()
@@ -245,9 +246,9 @@ class _Daemon:
         arguments = ["--project-root", str(self._scope.project_root), "--run", launch.run_id]
         arguments += ["--epoch", str(launch.epoch)]
         if launch.order is not None:
-            arguments += ["--order", launch.order.value]
-        if launch.feedback is not None:
-            arguments += ["--feedback", launch.feedback]
+            arguments += ["--order", launch.order.order.value]
+            if launch.order.feedback is not None:
+                arguments += ["--feedback", launch.order.feedback]
         plugins = self._project.discovery.plugins
         names = {required.name for plugin in plugins for required in plugin.manifest.env_required}
         names.update(name for plugin in plugins for name in plugin.candidate.options.pass_env)

@@ -1,8 +1,8 @@
 """The workflow-runner's `main()`: one a run, started by the daemon with the run's lock.
 
 Run as `python -m animus_core.app.runner`; below it lie `runner/` and the journal. It dials in to the daemon and goes on
-without one; the journal is the truth either way. Exit codes: 0 the run is over or waits for a person, 5 the journal
-could not be written, anything else is a crash.
+without one; the journal is the truth either way. What it could not write there it says by its exit code
+(`journal/runner_exit.py`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import link_agent_runner
 from animus_core.errors import AnimusError
 from animus_core.journal import kinds
+from animus_core.journal.runner_exit import RunnerExit
 from animus_core.journal.writer import JournalWriter
 from animus_core.runner.agent_phase import AgentEffect, RecordSink
 from animus_core.runner.command_phase import CommandEffect
 from animus_core.runner.execute import Execution, fold
+from animus_core.runner.exits import exit_of
 from animus_core.runner.files import read_run_files
 from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope
@@ -59,10 +61,10 @@ def main() -> None:
         asyncio.run(_execute(args.project_root, args.run, args.epoch, args.lock_fd, order))
     except AnimusError as error:
         _log.error("%s", error)
-        _leave(error.exit_code)
+        _leave(exit_of(error))
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: RunnerExit) -> NoReturn:
     """Exit with `code`, also where the log has no room: an orderly exit would end with 120 when the flush fails."""
     with contextlib.suppress(OSError):
         sys.stderr.flush()

@@ -16,6 +16,7 @@ from animus_core.control.sockets import connect
 from animus_core.errors import RetryLater
 from animus_core.host.environment import child_environment
 from animus_core.host.own_process import core_command, core_python_environment
+from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope, check_socket_path
 from animus_protocol.dispatcher import Dispatcher
@@ -58,7 +59,7 @@ async def start_core_process(
 async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Peer:
     """A connection to the scope's agent-runner, which is started when its lock is free.
 
-    Raises RetryLater when it does not answer in 20 s, naming its log.
+    Raises AgentRunnerUnavailable when it does not answer in 20 s, naming its log.
     """
     path = check_socket_path(scope.agent_runner_socket)
     log = scope.daemon_dir / "agent-runner.log"
@@ -79,5 +80,7 @@ async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Pee
         except RetryLater:
             ended = process is not None and process.returncode is not None
             if ended or asyncio.get_running_loop().time() > deadline:
-                raise RetryLater(f"the agent-runner does not answer at {path}", hint=f"Read {log}.") from None
+                raise AgentRunnerUnavailable(
+                    f"the agent-runner does not answer at {path}", hint=f"Read {log}."
+                ) from None
         await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for; the lock says that somebody is coming

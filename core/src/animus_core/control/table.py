@@ -12,7 +12,7 @@ from typing import Protocol
 from animus_core.control.errors import to_rpc
 from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
-from animus_core.daemon.runs import Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.errors import RetryLater
 from animus_core.services.daemon_status import DaemonVitals, daemon_status
 from animus_core.services.live_plugins import LivePlugins, ProviderHost
@@ -52,7 +52,7 @@ class DaemonOperations(Protocol):
         ...
 
 
-def control_table(project: Project, runs: Runs | None, operations: DaemonOperations | None) -> Dispatcher:
+def control_table(project: Project, runs: RunRegistry | None, operations: DaemonOperations | None) -> Dispatcher:
     """The handler of control connections."""
     streams = Streams(project.database, project.bus)
     table = Dispatcher(to_rpc, streams.cancel)
@@ -149,10 +149,10 @@ def _required(operations: DaemonOperations | None) -> DaemonOperations:
     return operations
 
 
-def _runner_methods(table: Dispatcher, runs: Runs) -> None:
+def _runner_methods(table: Dispatcher, runs: RunRegistry) -> None:
     async def hello(params: runner_wire.RunnerHello, asker: Asker) -> Empty:
         runs.hello(params, asker.peer)
         return Empty()
 
     table.answer(runner_wire.RUNNER_HELLO, hello)
-    table.hear(runner_wire.RUNNER_DOORBELL, lambda params, _: runs.rang(params))
+    table.hear(runner_wire.RUNNER_DOORBELL, lambda params, _: runs.journal_advanced(params.run))

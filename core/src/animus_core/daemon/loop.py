@@ -18,7 +18,7 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settings, room
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import QueueEntry
-from animus_core.daemon.runs import Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import AnimusError, Conflict, NotTrusted, RetryLater
 from animus_core.workflow.plan import Plan
@@ -49,7 +49,7 @@ class Loop:
     """Runs until `stop` is called. Every tick is complete in itself; an error in one is logged, and the next comes."""
 
     def __init__(
-        self, queue: Queue, runs: Runs, bus: Bus, state: CoreState, settings: Callable[[], Settings], gate: Gate
+        self, queue: Queue, runs: RunRegistry, bus: Bus, state: CoreState, settings: Callable[[], Settings], gate: Gate
     ) -> None:
         self._queue = queue
         self._runs = runs

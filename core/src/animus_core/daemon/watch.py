@@ -1,7 +1,7 @@
 """Waits for the end of a process that is not our child: the holder of a lock.
 
-Called by `runs.py` for runners that outlived an earlier daemon; below lie the lock and, on Linux, pidfds. The lock
-decides; the pidfd only says when to look.
+That is how runners are attended which outlived an earlier daemon. The lock decides; the pidfd, where the kernel has
+one, only says when to ask for the lock again. Below lies the lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from animus_core.store.process_identity import ProcessIdentity, open_pidfd
 
 __all__ = ["wait_for_holder"]
 
-_LOOK_S: Final = 0.5
+_POLL_S: Final = 0.5
 
 
 async def wait_for_holder(lock: Path) -> None:
@@ -24,14 +24,14 @@ async def wait_for_holder(lock: Path) -> None:
     while is_held(lock):
         fd = _pidfd_of(read_holder(lock))
         if fd is None:
-            await asyncio.sleep(_LOOK_S)  # no handle on the holder: the kernel offers nothing to wait for
+            await asyncio.sleep(_POLL_S)  # no handle on the holder: the kernel offers nothing to wait for
             continue
         try:
             await _readable(fd)
         finally:
             os.close(fd)
         if is_held(lock):
-            await asyncio.sleep(_LOOK_S)  # a child of the holder inherited the lock: look again, but not at once
+            await asyncio.sleep(_POLL_S)  # a child of the holder inherited the lock: look again, but not at once
 
 
 def _pidfd_of(holder: dict[str, Any] | None) -> int | None:

@@ -17,9 +17,13 @@ from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, parse
 from animus_core.store.durability import sync_data
 
-__all__ = ["Batch", "JournalShrank", "iterate", "read_from"]
+__all__ = ["Batch", "JournalShrank", "JournalUnreadable", "iterate", "read_from"]
 
 _COUNT_BYTES: Final = 1024 * 1024
+
+
+class JournalUnreadable(RetryLater):
+    """The file is there and cannot be read."""
 
 
 class JournalShrank(Conflict):
@@ -46,7 +50,7 @@ def read_from(
 
     `expected_seq` is the sequence number that must come next (1 at offset 0, otherwise unchecked if not given).
     `durable` flushes the file before it returns records, so that a cursor stored afterwards is never ahead of the
-    journal after a power loss. Raises CorruptRecord, JournalShrank, or RetryLater if the file cannot be read.
+    journal after a power loss. Raises CorruptRecord, JournalShrank, or JournalUnreadable.
     """
     if offset < 0 or max_bytes < 1:
         raise InvalidInput(f"{path}: cannot read {max_bytes} bytes from offset {offset}")
@@ -133,6 +137,6 @@ def _shrank(path: Path, offset: int, size_bytes: int) -> JournalShrank:
     )
 
 
-def _unreadable(path: Path, error: OSError) -> RetryLater:
+def _unreadable(path: Path, error: OSError) -> JournalUnreadable:
     hint = "A journal is a plain file; this is a link." if error.errno == errno.ELOOP else None
-    return RetryLater(f"{path}: the journal cannot be read: {error.strerror}", hint=hint)
+    return JournalUnreadable(f"{path}: the journal cannot be read: {error.strerror}", hint=hint)

@@ -20,7 +20,16 @@ from animus_core.store.durability import sync_data, sync_directory
 from animus_core.store.locks import HeldLock
 from animus_protocol.crash_points import declare, reach
 
-__all__ = ["ROOM_TRIES", "ROOM_WAIT_S", "JournalBroken", "JournalFull", "JournalWriter", "Position", "StaleEpoch"]
+__all__ = [
+    "ROOM_TRIES",
+    "ROOM_WAIT_S",
+    "JournalBroken",
+    "JournalFull",
+    "JournalUnopened",
+    "JournalWriter",
+    "Position",
+    "StaleEpoch",
+]
 
 ROOM_TRIES: Final = 10
 """How often a runner tries to append where there is no room before its run is blocked."""
@@ -58,6 +67,10 @@ class JournalFull(RetryLater):
         self.appended: Final = tuple(appended)
 
 
+class JournalUnopened(RetryLater):
+    """The file cannot be opened, or not be made ready to append to."""
+
+
 class JournalBroken(RetryLater):
     """A flush failed: what was written since the last one may be lost, and this writer refuses everything."""
 
@@ -91,14 +104,14 @@ class JournalWriter:
 
         `held` is the lock that guards it, as proof of ownership. Reads through all that is there, cuts off an
         incomplete last line (and nothing else), and flushes what a previous owner left. Raises CorruptRecord for a
-        damaged line or another run's journal, StaleEpoch, Conflict if the lock was given up, RetryLater if the file
-        cannot be opened.
+        damaged line or another run's journal, StaleEpoch, Conflict if the lock was given up, JournalUnreadable or
+        JournalUnopened for the file itself.
         """
         _ = held.fd
         try:
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise RetryLater(f"{path}: the journal cannot be opened: {error.strerror}") from error
+            raise JournalUnopened(f"{path}: the journal cannot be opened: {error.strerror}") from error
         try:
             last = _check(path, run, epoch)
             _tidy(fd, path, last.offset_end)
@@ -237,4 +250,4 @@ def _tidy(fd: int, path: Path, end: int) -> None:
         if end == 0:
             sync_directory(path.parent)
     except OSError as error:
-        raise RetryLater(f"{path}: the journal cannot be prepared: {error.strerror}") from error
+        raise JournalUnopened(f"{path}: the journal cannot be prepared: {error.strerror}") from error

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from animus_core.errors import AnimusError, RetryLater
+from animus_core.errors import AnimusError
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
 from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull
+from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState
@@ -96,7 +97,7 @@ class AgentEffect:
             finally:
                 seen = following.seen
                 await peer.aclose()
-        raise RetryLater(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
+        raise AgentRunnerUnavailable(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
 
     async def _once(
         self, peer: Peer, following: _Following, phase: PlannedPhase, state: RunState
@@ -116,7 +117,8 @@ class AgentEffect:
             raise
         except RpcError as error:
             if error.category == "unavailable":
-                raise RetryLater(f"{phase.id}: the agent-runner cannot open a session: {error.message}") from error
+                why = f"{phase.id}: the agent-runner cannot open a session: {error.message}"
+                raise AgentRunnerUnavailable(why) from error
             return following.outcome(OutcomeKind.ERROR, str(error), written=False)
         if opened.state is wire.SessionState.INTERRUPTED:
             outcome = following.outcome(OutcomeKind.LOST, "its agent-runner died", written=opened.written)

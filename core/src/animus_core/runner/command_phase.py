@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from animus_core.errors import Conflict, RetryLater
+from animus_core.errors import Conflict
 from animus_core.host.environment import child_environment
 from animus_core.host.process import launcher_command
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
+from animus_core.runner.exits import AttemptStillAlive
 from animus_core.runner.prompt import run_variables
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.paths import RunPaths
@@ -109,7 +110,7 @@ class CommandEffect:
                 return await asyncio.to_thread(acquire_within, path, _DEAD_S)
             except Conflict:
                 continue
-        raise RetryLater(f"{path}: an earlier attempt of {phase.id} cannot be ended")
+        raise AttemptStillAlive(f"{path}: an earlier attempt of {phase.id} cannot be ended")
 
     def _cookie(self, phase: PlannedPhase, attempt: int) -> str:
         return f"command:{self._run_id}:{phase.id}:{attempt}"

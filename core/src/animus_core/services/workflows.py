@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from animus_core.daemon.runs import Runs
+from animus_core.daemon.registry import RunRegistry
 from animus_core.errors import RetryLater, UnknownName
-from animus_core.journal.kinds import Order
+from animus_core.journal.kinds import OperatorOrder, Order
 from animus_core.services.project import Project
 from animus_core.store.statements import Tx
 from animus_core.workflow.run_state import RunStatus
@@ -27,7 +27,7 @@ _SHOWN: Final = {**{status.value: status.value for status in RunStatus}, "blocke
 class WorkflowService:
     """Operations on one project's runs; without a daemon `runs` is None, and only reading works."""
 
-    def __init__(self, project: Project, runs: Runs | None) -> None:
+    def __init__(self, project: Project, runs: RunRegistry | None) -> None:
         self._project = project
         self._runs = runs
 
@@ -58,7 +58,8 @@ class WorkflowService:
 
     async def resume(self, params: wire.WorkflowResumeParams) -> wire.WorkflowSummary:
         """Repeat the phase of a blocked run, as an operator decided. Raises UnknownName, Conflict, RetryLater."""
-        await self._live().resume(params.id, Order.RESUME, params.feedback)
+        order = OperatorOrder(order=Order.RESUME, feedback=params.feedback)
+        await self._live().resume(params.id, order)
         return _summary(await self._row(params.id))
 
     async def cancel(self, params: wire.WorkflowCancelParams) -> wire.WorkflowSummary:
@@ -66,7 +67,7 @@ class WorkflowService:
         await self._live().cancel(params.id, params.reason or "cancelled by an operator")
         return _summary(await self._row(params.id))
 
-    def _live(self) -> Runs:
+    def _live(self) -> RunRegistry:
         if self._runs is None:
             raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
         return self._runs
