@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from animus_protocol.models import dispatch as dispatch_models
+from animus_protocol.models import (
+    dispatch as dispatch_models,
+)
 from animus_protocol.models import (
     envelope,
     lifecycle,

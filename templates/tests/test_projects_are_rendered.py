@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import compileall
 import json
 import os
@@ -18,6 +19,7 @@ from animus_templates import KINDS, LICENSES, BadAnswer, ProjectExists, render
 FilesOf = Callable[[Path], dict[str, bytes]]
 HOSTILE = """He said "{{ 7 * 7 }}", it's a \\ and {% raw %} #"""
 PLAIN_S = 60
+OURS = ("animus_sdk", "animus_protocol", "animus_core", "animus_conformance")
 COOKIECUTTER, RUFF = (Path(sys.executable).with_name(name) for name in ("cookiecutter", "ruff"))
 
 
@@ -168,3 +170,17 @@ def test_plain_cookiecutter_says_what_is_wrong_with_a_name(tmp_path: Path) -> No
     assert done.returncode == 1
     assert "nothing is left of it" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_imports_the_public_packages_of_the_sdk_and_nothing_else_of_ours(kind: str, tmp_path: Path) -> None:
+    imported = set()
+    for source in render(kind, "x", tmp_path).rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported.add(node.module)
+            elif isinstance(node, ast.Import):
+                imported |= {name.name for name in node.names}
+    ours = {name for name in imported if name is not None and name.startswith(OURS)}
+    assert "animus_sdk" in ours
+    assert ours <= {"animus_sdk", "animus_sdk.testing", "animus_sdk.http"}

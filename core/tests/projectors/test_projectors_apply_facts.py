@@ -19,7 +19,7 @@ from animus_core.projectors.hooks import FactView, Projector, Subjects, load_pro
 from animus_core.projectors.subject import MOVES, SubjectProjector
 from animus_core.store.database import Database
 from animus_core.store.statements import Tx
-from animus_protocol.errors import Code, RpcError, not_found
+from animus_protocol.errors import Code, NotFound, RpcError
 
 Within = Callable[[Coroutine[Any, Any, Any]], Any]
 STATUSES = ["ready", "in-progress", "blocked", "done", "cancelled"]
@@ -220,7 +220,7 @@ class FakeRouter:
         raise self.error
 
 
-@pytest.mark.parametrize("error", [UnknownName("no plugin serves custom"), not_found("A")])
+@pytest.mark.parametrize("error", [UnknownName("no plugin serves custom"), NotFound("A")])
 def test_what_is_nowhere_has_no_status(error: Exception, within: Within) -> None:
     subjects = RoutedSubjects(cast(SubjectRouter, FakeRouter(error)))
     assert within(subjects.status_of("custom", "A")) is None

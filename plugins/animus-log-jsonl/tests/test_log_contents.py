@@ -18,7 +18,7 @@ from animus_log_jsonl.lines import MAX_LINE_BYTES, encode_entry
 from animus_log_jsonl.query import MAX_PAGE_BYTES
 from animus_log_jsonl.settings import Fsync
 from animus_protocol.models.log_storage import LogEntry, LogLevel, LogQuery, LogSource
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 json_values = st.recursive(
@@ -155,7 +155,7 @@ def test_a_limit_of_nothing_gives_nothing_and_says_where_to_go_on(in_log: Any) -
 def test_a_cursor_that_was_never_given_is_refused(in_log: Any, cursor: str) -> None:
     async def body(log: Any) -> None:
         await log.store(1)
-        with pytest.raises(InvalidInput, match="this log never gave it"):
+        with pytest.raises(InvalidParams, match="this log never gave it"):
             log.page(cursor=cursor)
 
     in_log(body)
@@ -163,7 +163,7 @@ def test_a_cursor_that_was_never_given_is_refused(in_log: Any, cursor: str) -> N
 
 def test_an_entry_that_is_too_long_is_refused_with_its_whole_batch(in_log: Any) -> None:
     async def body(log: Any) -> None:
-        with pytest.raises(InvalidInput, match=r"entry 'e-2'.*shorten it"):
+        with pytest.raises(InvalidParams, match=r"entry 'e-2'.*shorten it"):
             await log.log.store(
                 [
                     LogEntry(id=f"e-{size}", ts=datetime.now(UTC), level="info", source="cli", target="t", message=m)
@@ -183,7 +183,7 @@ def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_batch(
         assert await log.store(1, 2, message="x" * longest) == 2
         first = log.page()
         assert [entry.id for entry in first.entries] + log.ids(cursor=first.next_cursor) == ["e-1", "e-2"]
-        with pytest.raises(InvalidInput, match=r"entry 'e-3'.*shorten it"):
+        with pytest.raises(InvalidParams, match=r"entry 'e-3'.*shorten it"):
             await log.store(3, message="x" * (longest + 1))
         assert log.last_error() is None
 

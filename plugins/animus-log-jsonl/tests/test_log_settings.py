@@ -8,7 +8,7 @@ import pytest
 
 from animus_log_jsonl.settings import Fsync, Retention, read_settings
 from animus_protocol.models.lifecycle import ProjectBinding
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 PROJECT = ProjectBinding(project_root="/srv/shop", repo_scope="shop-1a2b")
 
@@ -71,7 +71,7 @@ def test_every_variable_is_read_and_an_empty_one_is_absent() -> None:
     ],
 )
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(variable: str, value: str, allowed: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidParams) as refused:
         read_settings({"HOME": "/home/ann", variable: value}, PROJECT)
     assert variable in str(refused.value)
     assert value[:80] in str(refused.value)
@@ -80,5 +80,5 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(variable: str,
 
 @pytest.mark.parametrize("scope", ["", "..", "a/b", "a\0b"])
 def test_a_scope_that_is_no_name_of_a_folder_is_refused(scope: str) -> None:
-    with pytest.raises(InvalidInput, match="repo_scope"):
+    with pytest.raises(InvalidParams, match="repo_scope"):
         read_settings({}, ProjectBinding(project_root="/srv/shop", repo_scope=scope))

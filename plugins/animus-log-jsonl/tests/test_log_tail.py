@@ -12,7 +12,7 @@ import pytest
 
 from animus_log_jsonl.settings import Fsync, Retention
 from animus_protocol.models.log_storage import LogEntry, LogQuery
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 
 
 def tail(log: Any, **query: Any) -> AsyncGenerator[LogEntry, None]:
@@ -154,7 +154,7 @@ def test_a_tail_goes_on_where_a_page_ended(in_log: Any) -> None:
 
 def test_a_tail_from_a_bad_cursor_is_refused(in_log: Any) -> None:
     async def body(log: Any) -> None:
-        with pytest.raises(InvalidInput, match="cursor '7:0'"):
+        with pytest.raises(InvalidParams, match="cursor '7:0'"):
             await anext(tail(log, cursor="7:0"))
 
     in_log(body)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from animus_provider_mock.match import choose, facts_of, fill
 from animus_provider_mock.script import parse_script
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 TOLD = {"subject_id": "TASK-7", "phase_id": "review", "attempt": 2}
 
@@ -65,7 +65,7 @@ def test_the_first_entry_that_fits_is_followed(project: Any) -> None:
 
 def test_a_run_that_no_entry_is_for_fails_and_names_its_facts(project: Any) -> None:
     project.script("scripts: [{when: {phase: other}, steps: []}]")
-    with pytest.raises(InvalidInput, match="subject=TASK-001 phase=implement attempt=1 model=mock-1 — add one"):
+    with pytest.raises(InvalidParams, match="subject=TASK-001 phase=implement attempt=1 model=mock-1 — add one"):
         project.run()
 
 

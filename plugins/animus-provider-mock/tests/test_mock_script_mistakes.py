@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from animus_provider_mock.nodes import ScriptError
 from animus_provider_mock.script import load_script, parse_script
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 MISTAKES = [
     ("", 1, "the file is empty", 'write "scripts:"'),
@@ -110,15 +110,15 @@ def test_a_mistake_in_resume_steps_is_found_before_anything_runs(project: Any) -
 
 
 def test_a_script_that_is_named_and_missing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"nope\.yaml: no such file — ANIMUS_MOCK_SCRIPT names it"):
+    with pytest.raises(InvalidParams, match=r"nope\.yaml: no such file — ANIMUS_MOCK_SCRIPT names it"):
         load_script(tmp_path, "nope.yaml")
 
 
 def test_a_script_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"scripts: \xff")
-    with pytest.raises(InvalidInput, match="not UTF-8 at byte 9"):
+    with pytest.raises(InvalidParams, match="not UTF-8 at byte 9"):
         load_script(tmp_path, "latin.yaml")
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidParams, match="cannot be read"):
         load_script(tmp_path, ".")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from animus_protocol.errors import RpcError
 from animus_provider_mock.record import Progress, Record, Store, default_state_dir
-from animus_sdk import InvalidInput, NotFound, Unavailable
+from animus_sdk import InvalidParams, NotFound, Unavailable
 
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
 
@@ -174,7 +174,7 @@ def test_what_is_saved_of_a_session_is_what_is_loaded(
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "x": 1}', "\\xff"])
 def test_a_state_file_that_is_not_ours_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
     (tmp_path / "s1.json").write_text(content)
-    with pytest.raises(InvalidInput, match=r"s1\.json: not the state of a session: .* — remove the file"):
+    with pytest.raises(InvalidParams, match=r"s1\.json: not the state of a session: .* — remove the file"):
         Store(tmp_path).load("s1")
 
 
@@ -213,5 +213,5 @@ def test_a_default_state_directory_that_leads_elsewhere_is_refused(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / f"animus-mock-{os.getuid()}").symlink_to(tmp_path)
-    with pytest.raises(InvalidInput, match="not a directory of this user"):
+    with pytest.raises(InvalidParams, match="not a directory of this user"):
         default_state_dir(tmp_path)

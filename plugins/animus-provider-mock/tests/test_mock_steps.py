@@ -16,7 +16,7 @@ from animus_protocol.errors import RpcError
 from animus_provider_mock.edits import EditRefused, apply_edit
 from animus_provider_mock.model import Edit
 from animus_provider_mock.programs import run_program
-from animus_sdk import InvalidInput, Unavailable, Unsupported
+from animus_sdk import InvalidParams, NotSupported, Unavailable
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -62,7 +62,7 @@ def test_placeholders_stand_for_what_the_host_told_and_for_nothing_where_it_did_
 
 def test_an_edit_that_cannot_be_made_is_told_and_fails_the_run(project: Any, recorder: Any) -> None:
     path = project.steps({"edit": {"path": "src/a.py", "replace": "x", "with": "y"}}, {"say": "never"})
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidParams) as caught:
         project.run(stream=recorder)
     assert str(caught.value).startswith(f"{path}:1: edit src/a.py: the text to replace occurs 0 times")
     assert recorder.events[-1][0] == "toolResult"
@@ -187,7 +187,7 @@ def test_a_program_in_a_directory_that_is_missing_fails_the_run_with_the_line(pr
     path = project.steps({"run": ["true"]})
     project.root = project.root / "missing"
     project.env["ANIMUS_MOCK_SCRIPT"] = str(path)
-    with pytest.raises(InvalidInput, match=r"mock\.yaml:1: run true: .*No such file"):
+    with pytest.raises(InvalidParams, match=r"mock\.yaml:1: run true: .*No such file"):
         project.run()
 
 
@@ -233,5 +233,5 @@ def test_garbage_goes_to_the_wire_and_is_refused_where_there_is_none(project: An
 
     from animus_provider_mock.failures import RawWire
 
-    with pytest.raises(Unsupported):
+    with pytest.raises(NotSupported):
         asyncio.run(RawWire(None).write_line("x"))

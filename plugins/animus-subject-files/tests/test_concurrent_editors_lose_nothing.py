@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from animus_protocol.models.subject import SubjectPatch, SubjectStatus
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 from animus_subject_files import exchange, write
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.merge import merge
@@ -153,7 +153,7 @@ def test_saves_that_contradict_each_other_are_both_kept(folder: TaskFolder, monk
 def test_a_save_that_breaks_the_file_stays_as_it_was_saved(folder: TaskFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     path = folder.path / "TASK-001.md"
     saved_in_between(folder, monkeypatch, "half of a tho")
-    with pytest.raises(InvalidInput, match=r"TASK-001\.md:1: no front matter"):
+    with pytest.raises(InvalidParams, match=r"TASK-001\.md:1: no front matter"):
         folder.update("TASK-001", SubjectPatch(status=SubjectStatus.DONE))
     assert path.read_text() == "half of a tho"
     assert sorted(entry.name for entry in folder.path.iterdir()) == [".lock", "TASK-001.md"]

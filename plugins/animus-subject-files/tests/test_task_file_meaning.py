@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animus_protocol.models.subject import Subject, SubjectStatus
-from animus_sdk import InvalidInput, NotFound
+from animus_sdk import InvalidParams, NotFound
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.task import read_task
@@ -156,7 +156,7 @@ def test_a_broken_file_is_named_with_its_line_while_the_others_work(
     (folder.path / "TASK-004.md").write_text("---\ntitle: x\nstatus: nope\n---\n")
     assert [*folder.scan().tasks] == ["TASK-001"]
     assert [*folder.scan().broken] == ["TASK-004"]
-    with pytest.raises(InvalidInput, match=r"^\.animus/tasks/TASK-004\.md:3: `status: nope` is not known - write one"):
+    with pytest.raises(InvalidParams, match=r"^\.animus/tasks/TASK-004\.md:3: `status: nope` is not known - write one"):
         folder.get("TASK-004")
     assert [record.getMessage()[:27] for record in caplog.records] == [".animus/tasks/TASK-004.md:3"]
     (folder.path / "TASK-004.md").write_text("---\ntitle: x\nstatus: worse\n---\n")
@@ -181,7 +181,7 @@ def test_what_is_not_a_plain_file_is_broken_and_never_followed(folder: TaskFolde
     assert [*scan.tasks] == ["TASK-001"]
     assert sorted(scan.broken) == ["BIG", "DIR", "LINK", "NOWHERE", "PIPE", "\\udcff", "a:b", "con"]
     for name in ("LINK", "DIR", "PIPE", "BIG"):
-        with pytest.raises(InvalidInput, match=f"{name}.md:1: "):
+        with pytest.raises(InvalidParams, match=f"{name}.md:1: "):
             folder.get(name)
 
 
@@ -202,7 +202,7 @@ BAD_IDS = ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "a\0b", "con", "NUL.
 
 @pytest.mark.parametrize("task_id", BAD_IDS)
 def test_an_id_that_is_no_plain_name_is_refused_before_the_disk_is_touched(tmp_path: Path, task_id: str) -> None:
-    with pytest.raises(InvalidInput, match="id "):
+    with pytest.raises(InvalidParams, match="id "):
         TaskFolder(tmp_path / "absent").get(task_id)
 
 
@@ -215,7 +215,7 @@ def test_a_tasks_folder_that_leads_out_of_the_project_is_refused(tmp_path: Path)
     (tmp_path / "project/.animus").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "project/.animus/tasks").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InvalidInput, match="out of the project"):
+    with pytest.raises(InvalidParams, match="out of the project"):
         TaskFolder(tmp_path / "project").open()
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animus_protocol.models.subject import Subject, SubjectCreateParams, SubjectFilter, SubjectPatch, SubjectStatus
-from animus_sdk import InvalidInput, NotFound, Unavailable
+from animus_sdk import InvalidParams, NotFound, Unavailable
 from animus_sdk.subject_pages import first_ready, page_of
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.front_matter import parse
@@ -116,7 +116,7 @@ def test_creators_at_the_same_time_never_share_a_number(folder: TaskFolder) -> N
 def test_what_cannot_become_a_file_is_refused_and_leaves_none(
     folder: TaskFolder, request_: SubjectCreateParams
 ) -> None:
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidParams):
         folder.create(request_)
     assert not [path for path in folder.path.iterdir() if path.name != ".lock"]
 
@@ -138,7 +138,7 @@ def test_what_is_created_reads_back_as_it_was_sent_or_is_refused(title: str, val
 
     try:
         content = new_file(ask(title, custom={"k": value}), datetime.now(UTC))
-    except InvalidInput:
+    except InvalidParams:
         assert not title.strip() or not title.isprintable()
         return
     values = parse(content.decode()).values
@@ -190,21 +190,21 @@ def test_a_patch_that_changes_nothing_does_not_write(folder: TaskFolder) -> None
 def test_a_patch_that_no_file_can_take_is_refused_and_changes_nothing(folder: TaskFolder, patch: SubjectPatch) -> None:
     path = put(folder, "T")
     before = path.read_bytes()
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidParams):
         folder.update("T", patch)
     assert path.read_bytes() == before
 
 
 def test_a_broken_or_write_protected_file_is_never_written(folder: TaskFolder) -> None:
     path = put(folder, "T", "priority: huge")
-    with pytest.raises(InvalidInput, match=r"T\.md:3: "):
+    with pytest.raises(InvalidParams, match=r"T\.md:3: "):
         folder.update("T", SubjectPatch(status=SubjectStatus.DONE))
     path = put(folder, "P")
     path.chmod(0o444)
-    with pytest.raises(InvalidInput, match="write-protected"):
+    with pytest.raises(InvalidParams, match="write-protected"):
         folder.update("P", SubjectPatch(status=SubjectStatus.DONE))
     (folder.path / "LINK.md").symlink_to(path)
-    with pytest.raises(InvalidInput, match="symbolic link"):
+    with pytest.raises(InvalidParams, match="symbolic link"):
         folder.update("LINK", SubjectPatch(status=SubjectStatus.DONE))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 from animus_sdk.http.config import HttpConfig, listening_address
 from animus_sdk.http.guard import Rules, objection
 from animus_sdk.http.refusals import ANSWERS
@@ -109,7 +109,7 @@ def test_a_token_that_is_missing_or_short_keeps_the_plugin_closed(plugin: Any, d
     ],
 )
 def test_an_address_that_is_wrong_or_open_to_all_is_refused(address: str, told: str) -> None:
-    with pytest.raises(InvalidInput, match="bind_addr") as refused:
+    with pytest.raises(InvalidParams, match="bind_addr") as refused:
         listening_address(address, HttpConfig())
     assert told in str(refused.value)
 

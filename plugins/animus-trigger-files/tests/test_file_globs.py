@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 from animus_trigger_files.patterns import Selection
 
 ROOT = Path("/project")
@@ -106,7 +106,7 @@ def test_our_own_state_is_never_watched() -> None:
 def test_a_path_that_cannot_be_meant_is_refused_with_its_place(
     paths: list[str], ignore: list[str], message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=message):
+    with pytest.raises(InvalidParams, match=message):
         selection(*paths, ignore=tuple(ignore))
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 from animus_trigger_files import notifications, watcher
 from animus_trigger_files import scan as scan_module
 from animus_trigger_files.patterns import Selection
@@ -157,7 +157,7 @@ def test_more_files_than_a_trigger_may_have_end_the_watch_with_what_to_do(
     one = Watching(root, store)
     for number in range(4):
         put(root / f"src/{number}", "1")
-    with pytest.raises(InvalidInput, match="trigger t: more than 3 files - narrow `paths`, or add to `ignore`"):
+    with pytest.raises(InvalidParams, match="trigger t: more than 3 files - narrow `paths`, or add to `ignore`"):
         one.watcher.run()
 
 

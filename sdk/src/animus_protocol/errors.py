@@ -1,8 +1,8 @@
-"""The protocol's error codes and the exceptions that carry them.
+"""The protocol's error codes and the exceptions that carry them: the one tree of errors of this distribution.
 
-Raised by the peer on a failed call and by handlers to answer with an error; nothing lies below. Classes say what the
-caller can do: `NotSupported` means fall back, `PeerGone` means the process must be started again, `CallTimeout` means
-ask again later, every other `RpcError` is the peer's own refusal (protocol §3).
+Raised by the peer on a failed call, and by whoever answers to refuse; nothing lies below. A class says what the caller
+can do: `NotSupported` means fall back, `Unavailable` and `CallTimeout` mean ask again later, `PeerGone` means the
+process must be started again, every other `RpcError` is the peer's own refusal (protocol §3).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ __all__ = [
     "FrameTooLarge",
     "InvalidParams",
     "MethodNotFound",
+    "NotFound",
     "NotSupported",
     "PeerGone",
     "PeerStuck",
+    "PluginError",
     "ProtocolError",
     "RpcError",
-    "not_found",
+    "Unavailable",
 ]
 
 
@@ -63,14 +65,19 @@ class PeerStuck(ProtocolError):
 class RpcError(ProtocolError):
     """An error reply, received or to be sent.
 
-    `data` is the reply's `error.data`, whatever the peer put there; `category` reads `data.category`.
+    `data` is the reply's `error.data`, whatever the peer put there; `category` reads `data.category`. Raise it yourself
+    where no class below says what is meant, with a code of your own.
     """
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(f"{message} ({code})")
+        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = str(message)  # whoever has no type checker hands in the exception that they caught
         self.data = data
+
+    def __str__(self) -> str:
+        """The message; the code stands behind it where no class says what it means."""
+        return f"{self.message} ({self.code})" if type(self) is RpcError else self.message
 
     @property
     def category(self) -> str | None:
@@ -80,11 +87,14 @@ class RpcError(ProtocolError):
 
     @staticmethod
     def received(code: int, message: str, data: Any = None) -> RpcError:
-        """The exception of the class that fits `code`."""
-        cls = _BY_CODE.get(code, RpcError)
-        error = cls.__new__(cls)
-        RpcError.__init__(error, code, message, data)
-        return error
+        """The exception of the class that fits the code, or else the category in `data`."""
+        error = RpcError(code, message, data)
+        cls = _class_of(code, error.category)
+        if cls is RpcError:
+            return error
+        typed = cls.__new__(cls)  # not its own __init__, which would make a message; this one is the peer's
+        RpcError.__init__(typed, code, message, data)
+        return typed
 
 
 class MethodNotFound(RpcError):
@@ -95,18 +105,42 @@ class MethodNotFound(RpcError):
 
 
 class NotSupported(RpcError):
-    """The peer knows the method and does not offer it: fall back, do not fail."""
+    """The peer knows the operation and does not offer it, so fall back; say what: `NotSupported("labels")`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Code.NOT_SUPPORTED, f"not supported: {what}", {"category": "not_supported"})
 
 
 class InvalidParams(RpcError):
-    """The params do not fit the method; `data.issues` lists `{path, message, code}`."""
+    """What was given is wrong; the message says what, where, and what to do.
+
+    `issues` are `{path, message, code}`, one a mistake, and travel as `data.issues`.
+    """
 
     def __init__(self, message: str, issues: list[dict[str, str]] | None = None) -> None:
         data = {"category": "invalid_request", "issues": issues} if issues else {"category": "invalid_request"}
         super().__init__(Code.INVALID_PARAMS, message, data)
+
+
+class NotFound(RpcError):
+    """The named thing does not exist here; say what: `NotFound("task TASK-7")`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Code.INVALID_PARAMS, f"not found: {what}", {"category": "not_found"})
+
+
+class Unavailable(RpcError):
+    """The system behind the peer does not answer now: ask again later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.INTERNAL_ERROR, message, {"category": "unavailable"})
+
+
+class PluginError(RpcError):
+    """It went wrong over there, and no class above says how; the message is shown to people."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.INTERNAL_ERROR, message, {"category": "internal"})
 
 
 class Cancelled(RpcError):
@@ -122,8 +156,13 @@ _BY_CODE: dict[int, type[RpcError]] = {
     Code.INVALID_PARAMS: InvalidParams,
     Code.CANCELLED: Cancelled,
 }
+_BY_CATEGORY: dict[tuple[int, str | None], type[RpcError]] = {
+    (Code.INVALID_PARAMS, "not_found"): NotFound,
+    (Code.INTERNAL_ERROR, "unavailable"): Unavailable,
+    (Code.INTERNAL_ERROR, "internal"): PluginError,
+}
+"""Codes that say too little alone. A category never changes what another code means: callers decide by that."""
 
 
-def not_found(what: str) -> RpcError:
-    """The error for a thing that does not exist: `-32602` with category `not_found` (protocol §3)."""
-    return RpcError.received(Code.INVALID_PARAMS, f"not found: {what}", {"category": "not_found"})
+def _class_of(code: int, category: str | None) -> type[RpcError]:
+    return _BY_CATEGORY.get((code, category)) or _BY_CODE.get(code, RpcError)

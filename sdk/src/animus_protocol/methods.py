@@ -21,13 +21,27 @@ from animus_protocol.models import (
     trigger,
 )
 from animus_protocol.models.base import Method
-from animus_protocol.models.control import agent as control_agent
-from animus_protocol.models.control import daemon as control_daemon
-from animus_protocol.models.control import plugin as control_plugin
-from animus_protocol.models.control import project as control_project
-from animus_protocol.models.control import queue as control_queue
-from animus_protocol.models.control import subject as control_subject
-from animus_protocol.models.control import workflow as control_workflow
+from animus_protocol.models.control import (
+    agent as control_agent,
+)
+from animus_protocol.models.control import (
+    daemon as control_daemon,
+)
+from animus_protocol.models.control import (
+    plugin as control_plugin,
+)
+from animus_protocol.models.control import (
+    project as control_project,
+)
+from animus_protocol.models.control import (
+    queue as control_queue,
+)
+from animus_protocol.models.control import (
+    subject as control_subject,
+)
+from animus_protocol.models.control import (
+    workflow as control_workflow,
+)
 
 __all__ = ["CONTROL_METHODS", "METHODS"]
 

@@ -1,127 +1,182 @@
-"""What plugin authors import: one role class a kind, the context of a call, errors, and `serve`.
+"""All that plugin authors import: the role class of each kind, the types of its verbs, errors, and `serve`.
 
     from animus_sdk import Provider, serve
 
-Importing it stays cheap: a name is imported when it is first used, and a wire model is built when it is.
+`animus_sdk.testing` (a host for tests), `animus_sdk.http` (a web server for transports) and `animus_sdk.crash_points`
+(for plugins that prove that they lose nothing) are public, too, and nothing else is. Importing this stays cheap: a name
+is imported when it is first used, and a wire model is built when it is.
 """
 
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus, ProjectBinding
-    from animus_protocol.models.log_storage import LogEntry, LogLevel, LogQuery, LogQueryResult
-    from animus_protocol.models.manifest import EnvRequirement
-    from animus_protocol.models.notifier import DaemonEventRecord
-    from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse
-    from animus_protocol.models.subject import (
-        ChangeKind,
-        Subject,
-        SubjectChangedEvent,
-        SubjectCreateParams,
-        SubjectFilter,
-        SubjectList,
-        SubjectPatch,
-        SubjectStatus,
-    )
-    from animus_protocol.models.trigger import TriggerEvent
-    from animus_sdk.agent_context import AgentContext
-    from animus_sdk.context import Context
-    from animus_sdk.errors import InvalidInput, NotFound, PluginError, Unavailable, Unsupported
-    from animus_sdk.handlers import inline
-    from animus_sdk.plugin import Plugin
-    from animus_sdk.process import serve
-    from animus_sdk.roles.bundle import Bundle
-    from animus_sdk.roles.log_storage import LogStorageBackend
-    from animus_sdk.roles.notifier import Notifier
-    from animus_sdk.roles.provider import Provider
-    from animus_sdk.roles.subject import SubjectBackend
-    from animus_sdk.roles.transport import Opening, TransportBackend, WebUi
-    from animus_sdk.roles.trigger import Trigger, TriggerBackend
-    from animus_sdk.typed_methods import method, tool
+from animus_sdk.lazy_names import lazy_names
 
-_HOMES: Final = {
+if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the same as the table
+    from animus_protocol.errors import CallTimeout as CallTimeout
+    from animus_protocol.errors import Cancelled as Cancelled
+    from animus_protocol.errors import InvalidParams as InvalidParams
+    from animus_protocol.errors import MethodNotFound as MethodNotFound
+    from animus_protocol.errors import NotFound as NotFound
+    from animus_protocol.errors import NotSupported as NotSupported
+    from animus_protocol.errors import PluginError as PluginError
+    from animus_protocol.errors import ProtocolError as ProtocolError
+    from animus_protocol.errors import RpcError as RpcError
+    from animus_protocol.errors import Unavailable as Unavailable
+    from animus_protocol.models.base import Json as Json
+    from animus_protocol.models.base import Method as Method
+    from animus_protocol.models.base import OrDefault as OrDefault
+    from animus_protocol.models.base import SparseList as SparseList
+    from animus_protocol.models.base import SparseMap as SparseMap
+    from animus_protocol.models.base import Timestamp as Timestamp
+    from animus_protocol.models.base import WireModel as WireModel
+    from animus_protocol.models.base import encode as encode
+    from animus_protocol.models.base import utc_text as utc_text
+    from animus_protocol.models.lifecycle import HealthCheckResult as HealthCheckResult
+    from animus_protocol.models.lifecycle import HealthStatus as HealthStatus
+    from animus_protocol.models.lifecycle import ProjectBinding as ProjectBinding
+    from animus_protocol.models.log_storage import LogEntry as LogEntry
+    from animus_protocol.models.log_storage import LogLevel as LogLevel
+    from animus_protocol.models.log_storage import LogQuery as LogQuery
+    from animus_protocol.models.log_storage import LogQueryResult as LogQueryResult
+    from animus_protocol.models.log_storage import LogSource as LogSource
+    from animus_protocol.models.log_storage import LogStorageSchema as LogStorageSchema
+    from animus_protocol.models.log_storage import SupportsFiltering as SupportsFiltering
+    from animus_protocol.models.manifest import EnvRequirement as EnvRequirement
+    from animus_protocol.models.manifest import PluginManifest as PluginManifest
+    from animus_protocol.models.notifier import DaemonEventRecord as DaemonEventRecord
+    from animus_protocol.models.notifier import NotifierFlushResult as NotifierFlushResult
+    from animus_protocol.models.notifier import NotifierLifecycleEvent as NotifierLifecycleEvent
+    from animus_protocol.models.notifier import NotifierNotifyResult as NotifierNotifyResult
+    from animus_protocol.models.notifier import NotifierSchema as NotifierSchema
+    from animus_protocol.models.provider import AgentRunRequest as AgentRunRequest
+    from animus_protocol.models.provider import AgentRunResponse as AgentRunResponse
+    from animus_protocol.models.provider import TokenUsage as TokenUsage
+    from animus_protocol.models.subject import ChangeKind as ChangeKind
+    from animus_protocol.models.subject import CustomFieldKind as CustomFieldKind
+    from animus_protocol.models.subject import CustomFieldSpec as CustomFieldSpec
+    from animus_protocol.models.subject import StatusDispatchHint as StatusDispatchHint
+    from animus_protocol.models.subject import Subject as Subject
+    from animus_protocol.models.subject import SubjectAttachment as SubjectAttachment
+    from animus_protocol.models.subject import SubjectChangedEvent as SubjectChangedEvent
+    from animus_protocol.models.subject import SubjectCreateParams as SubjectCreateParams
+    from animus_protocol.models.subject import SubjectFilter as SubjectFilter
+    from animus_protocol.models.subject import SubjectList as SubjectList
+    from animus_protocol.models.subject import SubjectPatch as SubjectPatch
+    from animus_protocol.models.subject import SubjectSchema as SubjectSchema
+    from animus_protocol.models.subject import SubjectStatus as SubjectStatus
+    from animus_protocol.models.transport import TransportSchema as TransportSchema
+    from animus_protocol.models.trigger import TriggerActionHint as TriggerActionHint
+    from animus_protocol.models.trigger import TriggerEvent as TriggerEvent
+    from animus_protocol.models.trigger import TriggerSchema as TriggerSchema
+    from animus_protocol.peer import BadReply as BadReply
+    from animus_protocol.reading import first_issue as first_issue
+    from animus_sdk.agent_context import AgentContext as AgentContext
+    from animus_sdk.context import Context as Context
+    from animus_sdk.control import Control as Control
+    from animus_sdk.control import NoDaemon as NoDaemon
+    from animus_sdk.control import connect_control as connect_control
+    from animus_sdk.handlers import Answer as Answer
+    from animus_sdk.handlers import Stream as Stream
+    from animus_sdk.handlers import inline as inline
+    from animus_sdk.plugin import Plugin as Plugin
+    from animus_sdk.process import serve as serve
+    from animus_sdk.roles.bundle import Bundle as Bundle
+    from animus_sdk.roles.log_storage import LogStorageBackend as LogStorageBackend
+    from animus_sdk.roles.notifier import Notifier as Notifier
+    from animus_sdk.roles.provider import Outcome as Outcome
+    from animus_sdk.roles.provider import Provider as Provider
+    from animus_sdk.roles.subject import SubjectBackend as SubjectBackend
+    from animus_sdk.roles.transport import Opening as Opening
+    from animus_sdk.roles.transport import TransportBackend as TransportBackend
+    from animus_sdk.roles.transport import WebUi as WebUi
+    from animus_sdk.roles.trigger import Trigger as Trigger
+    from animus_sdk.roles.trigger import TriggerBackend as TriggerBackend
+    from animus_sdk.subject_pages import first_ready as first_ready
+    from animus_sdk.subject_pages import matches as matches
+    from animus_sdk.subject_pages import page_of as page_of
+    from animus_sdk.typed_methods import method as method
+    from animus_sdk.typed_methods import tool as tool
+
+NAMES: Final = {
+    "animus_protocol.errors": (
+        "CallTimeout",
+        "Cancelled",
+        "InvalidParams",
+        "MethodNotFound",
+        "NotFound",
+        "NotSupported",
+        "PluginError",
+        "ProtocolError",
+        "RpcError",
+        "Unavailable",
+    ),
+    "animus_protocol.peer": ("BadReply",),
+    "animus_protocol.models.base": (
+        "Json",
+        "Method",
+        "OrDefault",
+        "SparseList",
+        "SparseMap",
+        "Timestamp",
+        "WireModel",
+        "encode",
+        "utc_text",
+    ),
     "animus_protocol.models.lifecycle": ("HealthCheckResult", "HealthStatus", "ProjectBinding"),
-    "animus_protocol.models.log_storage": ("LogEntry", "LogLevel", "LogQuery", "LogQueryResult"),
-    "animus_protocol.models.manifest": ("EnvRequirement",),
-    "animus_protocol.models.notifier": ("DaemonEventRecord",),
-    "animus_protocol.models.provider": ("AgentRunRequest", "AgentRunResponse"),
+    "animus_protocol.models.log_storage": (
+        "LogEntry",
+        "LogLevel",
+        "LogQuery",
+        "LogQueryResult",
+        "LogSource",
+        "LogStorageSchema",
+        "SupportsFiltering",
+    ),
+    "animus_protocol.models.manifest": ("EnvRequirement", "PluginManifest"),
+    "animus_protocol.models.notifier": (
+        "DaemonEventRecord",
+        "NotifierFlushResult",
+        "NotifierLifecycleEvent",
+        "NotifierNotifyResult",
+        "NotifierSchema",
+    ),
+    "animus_protocol.models.provider": ("AgentRunRequest", "AgentRunResponse", "TokenUsage"),
     "animus_protocol.models.subject": (
         "ChangeKind",
+        "CustomFieldKind",
+        "CustomFieldSpec",
+        "StatusDispatchHint",
         "Subject",
+        "SubjectAttachment",
         "SubjectChangedEvent",
         "SubjectCreateParams",
         "SubjectFilter",
         "SubjectList",
         "SubjectPatch",
+        "SubjectSchema",
         "SubjectStatus",
     ),
-    "animus_protocol.models.trigger": ("TriggerEvent",),
+    "animus_protocol.models.transport": ("TransportSchema",),
+    "animus_protocol.models.trigger": ("TriggerActionHint", "TriggerEvent", "TriggerSchema"),
+    "animus_protocol.reading": ("first_issue",),
     "animus_sdk.agent_context": ("AgentContext",),
     "animus_sdk.context": ("Context",),
-    "animus_sdk.errors": ("InvalidInput", "NotFound", "PluginError", "Unavailable", "Unsupported"),
-    "animus_sdk.handlers": ("inline",),
+    "animus_sdk.control": ("Control", "NoDaemon", "connect_control"),
+    "animus_sdk.handlers": ("Answer", "Stream", "inline"),
     "animus_sdk.plugin": ("Plugin",),
     "animus_sdk.process": ("serve",),
     "animus_sdk.roles.bundle": ("Bundle",),
     "animus_sdk.roles.log_storage": ("LogStorageBackend",),
     "animus_sdk.roles.notifier": ("Notifier",),
-    "animus_sdk.roles.provider": ("Provider",),
+    "animus_sdk.roles.provider": ("Outcome", "Provider"),
     "animus_sdk.roles.subject": ("SubjectBackend",),
     "animus_sdk.roles.transport": ("Opening", "TransportBackend", "WebUi"),
     "animus_sdk.roles.trigger": ("Trigger", "TriggerBackend"),
+    "animus_sdk.subject_pages": ("first_ready", "matches", "page_of"),
     "animus_sdk.typed_methods": ("method", "tool"),
 }
+"""The public names, by the module that they live in."""
 
-__all__ = [
-    "AgentContext",
-    "AgentRunRequest",
-    "AgentRunResponse",
-    "Bundle",
-    "ChangeKind",
-    "Context",
-    "DaemonEventRecord",
-    "EnvRequirement",
-    "HealthCheckResult",
-    "HealthStatus",
-    "InvalidInput",
-    "LogEntry",
-    "LogLevel",
-    "LogQuery",
-    "LogQueryResult",
-    "LogStorageBackend",
-    "NotFound",
-    "Notifier",
-    "Opening",
-    "Plugin",
-    "PluginError",
-    "ProjectBinding",
-    "Provider",
-    "Subject",
-    "SubjectBackend",
-    "SubjectChangedEvent",
-    "SubjectCreateParams",
-    "SubjectFilter",
-    "SubjectList",
-    "SubjectPatch",
-    "SubjectStatus",
-    "TransportBackend",
-    "Trigger",
-    "TriggerBackend",
-    "TriggerEvent",
-    "Unavailable",
-    "Unsupported",
-    "WebUi",
-    "inline",
-    "method",
-    "serve",
-    "tool",
-]
-
-
-def __getattr__(name: str) -> object:
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+if not TYPE_CHECKING:  # else a type checker would take any misspelt name for one of these
+    __all__, __getattr__, __dir__ = lazy_names(sys.modules[__name__], NAMES)

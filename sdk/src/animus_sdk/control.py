@@ -17,18 +17,21 @@ from typing import Any, Final
 
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
-from animus_protocol.errors import CallTimeout, PeerGone, PeerStuck, ProtocolError
+from animus_protocol.errors import CallTimeout, PeerGone, PeerStuck, ProtocolError, Unavailable
 from animus_protocol.models.base import Method, Params, Result, WireModel, encode
 from animus_protocol.models.control.daemon import SUBSCRIPTION_CLOSED
 from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams
 from animus_protocol.peer import Peer
-from animus_sdk.errors import Unavailable
 
-__all__ = ["Control", "connect_control"]
+__all__ = ["Control", "NoDaemon", "connect_control"]
 
 _CALL_S: Final = 30.0
 _DIAL_S: Final = 2.0
 _MAX_WAITING: Final = 64
+
+
+class NoDaemon(Unavailable):
+    """No daemon answers at the control socket now. What a daemon that is there refuses is any other RpcError."""
 
 
 @contextlib.asynccontextmanager
@@ -44,7 +47,7 @@ async def connect_control(path: str | Path, *, name: str = "daemon") -> AsyncIte
 class Control:
     """A daemon, asked over its control socket: connects when it is first asked, and anew after the daemon's restart.
 
-    Every method raises Unavailable, which names the socket, when there is no daemon, when it leaves before it has
+    Every method raises NoDaemon, which names the socket, when there is no daemon, when it leaves before it has
     answered, or when it does not answer in `timeout_s` seconds; what the daemon refuses is raised as RpcError.
     """
 
@@ -74,7 +77,7 @@ class Control:
     ) -> AsyncIterator[AsyncIterator[Any]]:
         """Open a stream; the block gets an async iterator of the `data` of its notifications, as JSON.
 
-        64 items and one read (64 KiB) wait at most; then the daemon has to wait. The iterator raises Unavailable when
+        64 items and one read (64 KiB) wait at most; then the daemon has to wait. The iterator raises NoDaemon when
         the daemon ends the stream or is gone, after the last item that came. Leaving the block ends the stream.
         """
         items = _Items(method)
@@ -114,7 +117,7 @@ class Control:
                 await asyncio.get_running_loop().sock_connect(sock, self._path)
         except OSError as error:  # a TimeoutError is one, too
             reason = error.strerror or str(error) or f"nobody answers within {_DIAL_S:g} s"
-            raise Unavailable(f"no {self._name} at {self._path}: {reason}") from error
+            raise NoDaemon(f"no {self._name} at {self._path}: {reason}") from error
         else:
             fd = sock.detach()
             return Peer(fd, fd, handler, name=self._name, on_end=on_end)
@@ -126,7 +129,7 @@ class Control:
         try:
             yield
         except (PeerGone, PeerStuck, CallTimeout) as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise NoDaemon(f"{self._path}: {error}") from error
 
 
 class _Items(Dispatcher):
@@ -170,7 +173,7 @@ class _Items(Dispatcher):
     async def __anext__(self) -> Any:
         while not self._waiting:
             if self._ended is not None:
-                raise Unavailable(f"the stream {self._method} has ended: {self._ended}")
+                raise NoDaemon(f"the stream {self._method} has ended: {self._ended}")
             self._news.clear()
             await self._news.wait()
         item = self._waiting.popleft()

@@ -1,7 +1,7 @@
-"""What a plugin's author raises, by what the caller can do about it, and the one place that maps it to the wire.
+"""The one place that turns whatever an author's code raises into what may leave the plugin.
 
-Raised in authors' handlers, caught where `session.py` and `call.py` enter author's code (`authors_code`); below it lie
-the protocol's error codes.
+Entered by `session.py` and `call.py` around every call of author's code (`authors_code`); below it lies the protocol's
+tree of errors, `animus_protocol.errors`, whose classes authors raise.
 """
 
 from __future__ import annotations
@@ -10,53 +10,23 @@ import asyncio
 from types import TracebackType
 from typing import Final, Literal
 
-from animus_protocol.errors import Code, NotSupported, RpcError, not_found
+from animus_protocol.errors import RpcError
 
-__all__ = ["InvalidInput", "NotFound", "PluginError", "Unavailable", "Unsupported", "authors_code", "to_rpc_error"]
-
-
-class PluginError(Exception):
-    """Base of the errors that travel: the message is shown to people at the other end."""
+__all__ = ["authors_code", "to_wire_error"]
 
 
-class NotFound(PluginError):
-    """The named thing does not exist here; say what: `NotFound("task TASK-7")`."""
+def to_wire_error(error: BaseException) -> Exception:
+    """What leaves the plugin for what an author's code raised: an RpcError as it is, and so is what nobody foresaw.
 
-
-class InvalidInput(PluginError):
-    """What was given is wrong; say what, where, and what to do."""
-
-
-class Unsupported(PluginError):
-    """This plugin knows the operation and does not offer it: the host falls back."""
-
-
-class Unavailable(PluginError):
-    """The system behind this plugin does not answer now: the host tries again later."""
-
-
-def to_rpc_error(error: BaseException) -> Exception:
-    """The error reply for what an author's code raised (protocol §3); what nobody foresaw stays as it is.
-
-    A group, as a TaskGroup raises it, stands for its first error when it holds only errors that travel. What would end
-    the process (`sys.exit`, KeyboardInterrupt) becomes a RuntimeError that says so.
+    (The peer answers the latter with "internal error" and logs it.) A group, as a TaskGroup raises it, stands for its
+    first error when it holds only errors that travel. What would end the process (`sys.exit`, KeyboardInterrupt)
+    becomes a RuntimeError that says so: one request must not take the others with it.
     """
     if isinstance(error, BaseExceptionGroup):
-        told, unforeseen = error.split((PluginError, RpcError))
-        if told is not None and unforeseen is None:
-            return to_rpc_error(told.exceptions[0])
-    text = str(error)
+        travelling, unforeseen = error.split(RpcError)
+        if travelling is not None and unforeseen is None:
+            return to_wire_error(travelling.exceptions[0])
     match error:
-        case NotFound():
-            return not_found(text)
-        case InvalidInput():
-            return RpcError(Code.INVALID_PARAMS, text, {"category": "invalid_request"})
-        case Unsupported():
-            return NotSupported(text)
-        case Unavailable():
-            return RpcError(Code.INTERNAL_ERROR, text, {"category": "unavailable"})
-        case PluginError():
-            return RpcError(Code.INTERNAL_ERROR, text, {"category": "internal"})
         case Exception():
             return error
         case SystemExit():
@@ -66,9 +36,9 @@ def to_rpc_error(error: BaseException) -> Exception:
 
 
 class _AuthorsCode:
-    """`with authors_code:` around a call of author's code: whatever it raises leaves as `to_rpc_error` says.
+    """`with authors_code:` around a call of author's code: whatever it raises leaves as `to_wire_error` says.
 
-    A cancellation passes.
+    A cancellation passes: it is not the author's, and the peer answers it.
     """
 
     __slots__ = ()
@@ -81,9 +51,9 @@ class _AuthorsCode:
     ) -> Literal[False]:
         if error is None or isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             return False
-        told = to_rpc_error(error)
-        if told is not error:
-            raise told from error
+        leaving = to_wire_error(error)
+        if leaving is not error:
+            raise leaving from error
         return False
 
 

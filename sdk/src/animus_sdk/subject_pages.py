@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from animus_protocol.errors import InvalidParams
 from animus_protocol.models.base import encode
 from animus_protocol.models.subject import Subject, SubjectFilter, SubjectList, SubjectStatus
-from animus_sdk.errors import InvalidInput
 
 __all__ = ["first_ready", "matches", "page_of"]
 
@@ -51,7 +51,7 @@ def page_of(subjects: SubjectList | Iterable[Subject], wanted: SubjectFilter) ->
     """The subjects that match, by priority and then in natural order of ids, after the cursor and up to the limit.
 
     A page stays below 4 MiB, whatever the limit says. A SubjectList is a page already and stays as it is. Raises
-    InvalidInput for a cursor that was not made here.
+    InvalidParams for a cursor that was not made here.
     """
     if isinstance(subjects, SubjectList):
         return subjects
@@ -105,4 +105,4 @@ def _place_in(cursor: str) -> _Place:
             raise ValueError
         return _placed(priority, subject_id)
     except (ValueError, TypeError, binascii.Error, RecursionError):
-        raise InvalidInput("cursor: not one that this plugin gave out; list again without a cursor") from None
+        raise InvalidParams("cursor: not one that this plugin gave out; list again without a cursor") from None

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
+from animus_protocol.errors import InvalidParams
 from animus_protocol.reading import first_issue, read_value
-from animus_sdk.errors import InvalidInput
 
 __all__ = ["config_type", "read_config"]
 
@@ -30,8 +30,8 @@ def config_type(cls: type, role: type) -> Any:
 
 
 def read_config(kind: type[_T], raw: Any, where: str) -> _T:
-    """`raw` as a value of `kind`; None reads as `{}`. Raises InvalidInput that names `where` and the field."""
+    """`raw` as a value of `kind`; None reads as `{}`. Raises InvalidParams that names `where` and the field."""
     try:
         return read_value(kind, {} if raw is None else raw)
     except ValidationError as error:
-        raise InvalidInput(f"{where}: {first_issue(error)}") from error
+        raise InvalidParams(f"{where}: {first_issue(error)}") from error

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from animus_protocol.errors import RpcError
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control.daemon import DAEMON_STATUS
-from animus_sdk import Unavailable
+from animus_sdk import NoDaemon, RpcError, Unavailable
 from animus_sdk.control import connect_control
-from animus_sdk.errors import PluginError
 
 EVENTS = "daemon/events"
 
@@ -167,7 +165,7 @@ async def test_a_stream_that_ends_gives_what_came_and_then_says_why(daemon: Any,
         assert await anext(items) == 1
         reason = "closed by the daemon: no disk" if how == "closed" else "end of input"
         for _ in range(2):
-            with pytest.raises(PluginError, match=f"the stream daemon/events has ended: {reason}"):
+            with pytest.raises(NoDaemon, match=f"the stream daemon/events has ended: {reason}"):
                 await anext(items)
 
 

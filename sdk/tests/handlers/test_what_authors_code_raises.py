@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from animus_protocol.errors import MethodNotFound, RpcError
-from animus_sdk import InvalidInput, NotFound, Plugin, PluginError, Unavailable, Unsupported, inline, method
+from animus_sdk import InvalidParams, NotFound, NotSupported, Plugin, PluginError, Unavailable, inline, method
 from animus_sdk.testing import Harness
 
 
@@ -21,8 +21,8 @@ class Odd(BaseException):
 
 MISTAKES: dict[str, tuple[Callable[[], BaseException], int, str | None]] = {
     "not found": (lambda: NotFound("it"), -32602, "not_found"),
-    "invalid": (lambda: InvalidInput("so not"), -32602, "invalid_request"),
-    "unsupported": (lambda: Unsupported("that"), -32001, "not_supported"),
+    "invalid": (lambda: InvalidParams("so not"), -32602, "invalid_request"),
+    "unsupported": (lambda: NotSupported("that"), -32001, "not_supported"),
     "unavailable": (lambda: Unavailable("down"), -32603, "unavailable"),
     "told": (lambda: PluginError("so it is"), -32603, "internal"),
     "code of its own": (lambda: RpcError(-32207, "mine", {"category": "busy"}), -32207, "busy"),

@@ -14,7 +14,7 @@ import pytest
 from animus_protocol.errors import CallTimeout, MethodNotFound, RpcError
 from animus_protocol.models.base import Empty
 from animus_protocol.models.lifecycle import HEALTH_CHECK, HealthStatus, ProjectBinding
-from animus_sdk import InvalidInput, Plugin, method
+from animus_sdk import InvalidParams, Plugin, method
 from animus_sdk.testing import BlockingHarness, Frame, Harness, LeftBehind, harness
 
 
@@ -24,7 +24,7 @@ class Parrot(Plugin):
 
     async def start(self, project: ProjectBinding) -> None:
         if os.environ.get("PARROT_MOOD") == "bad":
-            raise InvalidInput("PARROT_MOOD is bad: expected good")
+            raise InvalidParams("PARROT_MOOD is bad: expected good")
 
     @method("say")
     async def say(self, words: list[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from animus_protocol.dispatcher import Asker, Dispatcher
-from animus_protocol.errors import InvalidParams, MethodNotFound, NotSupported, RpcError
+from animus_protocol.errors import InvalidParams, MethodNotFound, NotSupported, PluginError, RpcError
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.peer import Peer
 
@@ -61,7 +61,7 @@ async def test_typed_params_reach_the_function_and_its_result_comes_back(wire: A
 
 
 @pytest.mark.parametrize(
-    ("left", "kind", "code"), [(99, RpcError, -31000), (98, NotSupported, -32001), (97, RpcError, -32603)]
+    ("left", "kind", "code"), [(99, RpcError, -31000), (98, NotSupported, -32001), (97, PluginError, -32603)]
 )
 async def test_errors_are_translated_once_and_the_unknown_ones_stay_internal(
     wire: Any, left: int, kind: type[RpcError], code: int

@@ -20,6 +20,7 @@ from animus_protocol.errors import (
     MethodNotFound,
     NotSupported,
     PeerGone,
+    PluginError,
     RpcError,
 )
 from animus_protocol.models.base import Empty, Method, WireModel, encode
@@ -63,8 +64,8 @@ async def test_a_typed_call_gives_a_typed_result_both_ways_at_once(wire: Any) ->
         (Cancelled(), Cancelled, -32002),
         (RpcError(-31000, "own", {"category": "mine"}), RpcError, -31000),
         (PeerGone("somebody else is gone"), RpcError, -32603),
-        (RuntimeError("secret"), RpcError, -32603),
-        (KeyError("secret"), RpcError, -32603),
+        (RuntimeError("secret"), PluginError, -32603),
+        (KeyError("secret"), PluginError, -32603),
     ],
 )
 async def test_what_a_handler_raises_arrives_as_the_class_of_its_code_and_the_peer_lives(

@@ -23,20 +23,20 @@ from animus_protocol.models.subject import (
 )
 from animus_sdk import (
     EnvRequirement,
-    InvalidInput,
+    InvalidParams,
     NotFound,
+    NotSupported,
     PluginError,
     SubjectBackend,
     Unavailable,
-    Unsupported,
     serve,
 )
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ERRORS = {
     "missing": NotFound("task missing"),
-    "invalid": InvalidInput("id: not so"),
-    "unsupported": Unsupported("get of that"),
+    "invalid": InvalidParams("id: not so"),
+    "unsupported": NotSupported("get of that"),
     "down": Unavailable("the tracker is down"),
     "plain": PluginError("something else: \ud83d"),
     "boom": RuntimeError("a mistake of the author"),
@@ -102,7 +102,7 @@ class Tasks(SubjectBackend):
 
     async def watch(self, filter: SubjectFilter) -> AsyncIterator[SubjectChangedEvent]:  # noqa: A002 - the protocol's word
         if filter.assignee:
-            raise InvalidInput("assignee: cannot be watched")
+            raise InvalidParams("assignee: cannot be watched")
         queue: asyncio.Queue[SubjectChangedEvent] = asyncio.Queue()
         self.queues.append(queue)
         try:

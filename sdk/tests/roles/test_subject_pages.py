@@ -12,10 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.errors import InvalidParams
 from animus_protocol.models.base import encode
 from animus_protocol.models.subject import SUBJECT_LIST, SubjectSchema
-from animus_sdk import InvalidInput, Subject, SubjectBackend, SubjectFilter, SubjectList, SubjectStatus, inline
+from animus_sdk import InvalidParams, Subject, SubjectBackend, SubjectFilter, SubjectList, SubjectStatus, inline
 from animus_sdk.subject_pages import first_ready, page_of
 from animus_sdk.testing import Harness
 
@@ -82,7 +81,7 @@ def test_what_is_there_all_the_time_is_told_exactly_once_while_others_come_and_g
 
 @given(st.text(max_size=60))
 def test_a_cursor_of_somebody_else_is_refused_and_never_breaks(cursor: str) -> None:
-    with pytest.raises(InvalidInput, match="list again without a cursor"):
+    with pytest.raises(InvalidParams, match="list again without a cursor"):
         page_of([subject("a")], SubjectFilter(cursor=cursor))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from animus_protocol.errors import CallTimeout, InvalidParams, NotSupported, RpcError
-from animus_sdk import InvalidInput, NotFound, Trigger, TriggerBackend, TriggerEvent
+from animus_protocol.errors import CallTimeout, NotSupported, RpcError
+from animus_sdk import InvalidParams, NotFound, Trigger, TriggerBackend, TriggerEvent
 from animus_sdk.testing import Harness
 
 
@@ -44,7 +44,7 @@ class Mail(TriggerBackend[MailConfig]):
     async def watch(self, triggers: Sequence[Trigger[MailConfig]], cursor: Any) -> AsyncIterator[TriggerEvent]:
         self.watched, self.cursor = triggers, cursor
         if cursor == "unknown":
-            raise InvalidInput("cursor: unknown")
+            raise InvalidParams("cursor: unknown")
         self.watches += 1
         try:
             while True:

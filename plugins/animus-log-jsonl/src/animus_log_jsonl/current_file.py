@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from animus_log_jsonl.lines import whole_end
-from animus_protocol.crash_points import declare, reach
+from animus_sdk.crash_points import declare, reach
 
 __all__ = ["CurrentFile"]
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Set
 from typing import Final
 
-from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus
+from animus_sdk import HealthCheckResult, HealthStatus
 
 __all__ = ["Damage"]
 

@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 __all__ = ["FileFacts", "LogFiles", "Position", "is_between_lines", "parse_cursor"]
 
@@ -124,14 +124,14 @@ class LogFiles:
 
 
 def parse_cursor(text: str, files: LogFiles) -> Position:
-    """The position that `Position.cursor` gave out. Raises InvalidInput for any other text.
+    """The position that `Position.cursor` gave out. Raises InvalidParams for any other text.
 
     A position in a file that is no longer kept is good: reading goes on with the oldest kept entry.
     """
     parts = _CURSOR.fullmatch(text)
     position = Position(int(parts[1]), int(parts[2])) if parts else None
     if position is None or position > files.end or not is_between_lines(position, files):
-        raise InvalidInput(f"cursor {text[:80]!r}: this log never gave it - pass a `next_cursor` as it came, or none")
+        raise InvalidParams(f"cursor {text[:80]!r}: this log never gave it - pass a `next_cursor` as it came, or none")
     return position
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from animus_log_jsonl.index import Span, microseconds
-from animus_protocol.models.log_storage import LogEntry, LogLevel, LogQuery
+from animus_sdk import LogEntry, LogLevel, LogQuery
 
 __all__ = ["Predicate", "is_outside", "predicate_of"]
 

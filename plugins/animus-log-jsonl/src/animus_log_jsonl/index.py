@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_log_jsonl.files import Position
-from animus_protocol.models.log_storage import LogEntry
+from animus_sdk import LogEntry
 
 __all__ = ["Fact", "LogIndex", "Span", "fact_of", "microseconds"]
 

@@ -14,10 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from animus_protocol.models.base import encode
-from animus_protocol.models.log_storage import LogEntry
-from animus_protocol.reading import first_issue
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams, LogEntry, encode, first_issue
 
 __all__ = ["MAX_LINE_BYTES", "BadLine", "decode_line", "encode_entry", "join_batch", "whole_end"]
 
@@ -34,13 +31,13 @@ class BadLine(ValueError):
 
 
 def encode_entry(entry: LogEntry) -> bytes:
-    """The entry as JSON without a line break. Raises InvalidInput for one that is too long or is not JSON."""
+    """The entry as JSON without a line break. Raises InvalidParams for one that is too long or is not JSON."""
     try:
         text = encode(entry)
     except ValueError as error:
-        raise InvalidInput(f"entry {entry.id[:80]!r}: cannot be written as JSON ({error}) - correct it") from error
+        raise InvalidParams(f"entry {entry.id[:80]!r}: cannot be written as JSON ({error}) - correct it") from error
     if len(text) > _MAX_ENTRY_BYTES:
-        raise InvalidInput(
+        raise InvalidParams(
             f"entry {entry.id[:80]!r}: {len(text)} bytes, at most {_MAX_ENTRY_BYTES} are taken - shorten it"
         )
     return text

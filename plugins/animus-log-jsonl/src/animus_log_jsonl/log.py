@@ -24,8 +24,7 @@ from animus_log_jsonl.read import LogReader
 from animus_log_jsonl.settings import Fsync, Settings
 from animus_log_jsonl.tail import Bell, tail
 from animus_log_jsonl.write import Batch, LogWriter
-from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, LogEntry, LogQuery, LogQueryResult, Unavailable
 
 __all__ = ["JsonlLog"]
 
@@ -47,7 +46,7 @@ class JsonlLog:
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Take the log over. Raises InvalidInput for a path that cannot be used, Unavailable for what may pass."""
+        """Take the log over. Raises InvalidParams for a path that cannot be used, Unavailable for what may pass."""
         log = cls(settings)
         try:
             await log._on_thread(log._take)
@@ -64,7 +63,7 @@ class JsonlLog:
         self._thread.shutdown(wait=False)
 
     async def store(self, entries: Sequence[LogEntry]) -> int:
-        """Keep the entries that are new, all or none; how many they were. Raises InvalidInput and Unavailable."""
+        """Keep the entries that are new, all or none; how many they were. Raises InvalidParams and Unavailable."""
         batch = Batch(entries)
         self._waiting.append(batch)
         self._thread.submit(self._write_waiting)
@@ -97,7 +96,7 @@ class JsonlLog:
             problem = f"{path}: no log can be kept there: {error}"
             if isinstance(error, sqlite3.Error) or error.errno in _MAY_PASS:
                 raise Unavailable(f"{problem} - make room or mend the folder, then retry") from error
-            raise InvalidInput(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
+            raise InvalidParams(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
         self._writer.committed = self._ring
 
     def _write_waiting(self) -> None:

@@ -10,10 +10,20 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus, ProjectBinding
-from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult, LogStorageSchema, SupportsFiltering
-from animus_protocol.models.manifest import EnvRequirement
-from animus_sdk import LogStorageBackend, inline, serve
+from animus_sdk import (
+    EnvRequirement,
+    HealthCheckResult,
+    HealthStatus,
+    LogEntry,
+    LogQuery,
+    LogQueryResult,
+    LogStorageBackend,
+    LogStorageSchema,
+    ProjectBinding,
+    SupportsFiltering,
+    inline,
+    serve,
+)
 
 if TYPE_CHECKING:
     from animus_log_jsonl.log import JsonlLog

@@ -13,8 +13,7 @@ from animus_log_jsonl.files import LogFiles, parse_cursor
 from animus_log_jsonl.filters import is_outside, predicate_of
 from animus_log_jsonl.index import Span
 from animus_log_jsonl.read import LogReader
-from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
-from animus_sdk import Unavailable
+from animus_sdk import LogEntry, LogQuery, LogQueryResult, Unavailable
 
 __all__ = ["MAX_PAGE_BYTES", "query_page"]
 
@@ -28,7 +27,7 @@ def query_page(
     """At most `query.limit` wanted entries from `query.cursor` on; `next_cursor` is where the next wanted one begins.
 
     `spans` are the times in the files: a file outside the query's is not read. Entries that come in meanwhile are left
-    to the next query. Once `given_up` says so, it stops in the middle with Unavailable. Raises InvalidInput for a
+    to the next query. Once `given_up` says so, it stops in the middle with Unavailable. Raises InvalidParams for a
     cursor that this log never gave.
     """
     end = files.end

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from animus_log_jsonl.damage import Damage
 from animus_log_jsonl.files import LogFiles, Position
 from animus_log_jsonl.lines import MAX_LINE_BYTES, BadLine, decode_line
-from animus_protocol.models.log_storage import LogEntry
+from animus_sdk import LogEntry
 
 __all__ = ["Line", "LogReader"]
 

@@ -12,8 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from animus_protocol.models.lifecycle import ProjectBinding
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams, ProjectBinding
 
 __all__ = ["Fsync", "Retention", "Settings", "read_settings"]
 
@@ -54,11 +53,11 @@ class Settings:
 
 
 def read_settings(env: Mapping[str, str], project: ProjectBinding) -> Settings:
-    """The settings that `env` asks for; an empty value counts as absent. Raises InvalidInput."""
+    """The settings that `env` asks for; an empty value counts as absent. Raises InvalidParams."""
     rotate_bytes = _whole_number(env, "ANIMUS_LOG_ROTATE_BYTES", at_least=1024) or _ROTATE_BYTES
     kept_bytes = _whole_number(env, "ANIMUS_LOG_RETENTION_BYTES", at_least=1024)
     if kept_bytes is not None and kept_bytes < rotate_bytes:
-        raise InvalidInput(
+        raise InvalidParams(
             f"ANIMUS_LOG_RETENTION_BYTES={kept_bytes}: less than one file of ANIMUS_LOG_ROTATE_BYTES={rotate_bytes}, "
             "and the file being written is never deleted - raise the one or lower the other"
         )
@@ -76,7 +75,7 @@ def _whole_number(env: Mapping[str, str], name: str, *, at_least: int = 1, at_mo
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", text) or not at_least <= int(text) <= at_most:
-        raise InvalidInput(f"{name}={text[:80]!r}: write a whole number from {at_least} to {at_most}")
+        raise InvalidParams(f"{name}={text[:80]!r}: write a whole number from {at_least} to {at_most}")
     return int(text)
 
 
@@ -88,7 +87,7 @@ def _fsync(env: Mapping[str, str]) -> tuple[Fsync, float]:
         if interval_ms:
             return Fsync.INTERVAL, interval_ms / 1000
     if text not in (Fsync.ALWAYS, Fsync.NEVER):
-        raise InvalidInput(
+        raise InvalidParams(
             f"ANIMUS_LOG_FSYNC={text[:80]!r}: write `always`, `never`, or `interval:` with milliseconds "
             "from 1 to 999999, such as `interval:200`"
         )
@@ -101,13 +100,15 @@ def _path(env: Mapping[str, str], project: ProjectBinding) -> Path:
     if named:
         path = root / named
         if named.endswith("/") or path.name in ("", ".."):
-            raise InvalidInput(f"ANIMUS_LOG_FILE_PATH={named!r}: a folder - write the path of a file")
+            raise InvalidParams(f"ANIMUS_LOG_FILE_PATH={named!r}: a folder - write the path of a file")
         return path
     scope = project.repo_scope
     if scope is None:
         return root / ".animus-log.jsonl"
     if scope in ("", ".", "..") or "/" in scope or "\0" in scope:
-        raise InvalidInput(f"project_binding.repo_scope={scope!r}: not the name of a folder - set ANIMUS_LOG_FILE_PATH")
+        raise InvalidParams(
+            f"project_binding.repo_scope={scope!r}: not the name of a folder - set ANIMUS_LOG_FILE_PATH"
+        )
     return _config_dir(env) / scope / "logs" / "log.jsonl"
 
 
@@ -116,5 +117,5 @@ def _config_dir(env: Mapping[str, str]) -> Path:
     if not named:
         return Path(env["HOME"] if env.get("HOME") else Path.home()) / ".animus"
     if not named.startswith("/"):
-        raise InvalidInput(f"ANIMUS_CONFIG_DIR={named!r}: a relative path - write an absolute one")
+        raise InvalidParams(f"ANIMUS_CONFIG_DIR={named!r}: a relative path - write an absolute one")
     return Path(named)

@@ -13,8 +13,7 @@ from typing import Final
 from animus_log_jsonl.files import LogFiles, Position, parse_cursor
 from animus_log_jsonl.filters import Predicate, predicate_of
 from animus_log_jsonl.read import LogReader
-from animus_protocol.models.log_storage import LogEntry, LogQuery
-from animus_sdk import Unavailable
+from animus_sdk import LogEntry, LogQuery, Unavailable
 
 __all__ = ["Bell", "tail"]
 
@@ -42,7 +41,7 @@ def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> Asy
     """Wanted entries from now on, or from `query.cursor` on; it ends after `query.limit` of them, if that is set.
 
     It begins where the log ends when this is called, not when the first entry is asked for: what a host stores right
-    after it has asked for the tail may be committed before that. Raises InvalidInput for a cursor that this log never
+    after it has asked for the tail may be committed before that. Raises InvalidParams for a cursor that this log never
     gave; the generator raises Unavailable when retention has deleted entries that were not read yet.
     """
     start = files.end if query.cursor is None else parse_cursor(query.cursor, files)

@@ -20,9 +20,8 @@ from animus_log_jsonl.index import Fact, LogIndex, fact_of
 from animus_log_jsonl.lines import encode_entry, join_batch
 from animus_log_jsonl.opening import Opener
 from animus_log_jsonl.settings import Fsync, Settings
-from animus_protocol.crash_points import declare, reach
-from animus_protocol.models.log_storage import LogEntry
-from animus_sdk import PluginError, Unavailable
+from animus_sdk import LogEntry, RpcError, Unavailable
+from animus_sdk.crash_points import declare, reach
 
 __all__ = ["Batch", "LogWriter"]
 
@@ -66,7 +65,7 @@ class LogWriter:
                 continue  # its host has given it up
             try:
                 new = self._write(batch.entries)  # may commit what was written before, so it comes first
-            except PluginError as error:
+            except RpcError as error:
                 batch.outcome.set_exception(error)
             except (OSError, sqlite3.Error) as error:
                 batch.outcome.set_exception(self._failure(error))

@@ -12,9 +12,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from animus_protocol.errors import RpcError
 from animus_provider_mock.model import Fail
-from animus_sdk import Unsupported
+from animus_sdk import NotSupported, RpcError
 
 __all__ = ["RawWire", "fail", "stay_if_hung"]
 
@@ -29,9 +28,9 @@ class RawWire:
         self._descriptor = descriptor
 
     async def write_line(self, text: str) -> None:
-        """Write `text` and a line end, unaltered. Raises Unsupported where the process has no wire."""
+        """Write `text` and a line end, unaltered. Raises NotSupported where the process has no wire."""
         if self._descriptor is None:
-            raise Unsupported("fail: garbage needs a plugin process with a wire of its own")
+            raise NotSupported("fail: garbage needs a plugin process with a wire of its own")
         left = text.encode() + b"\n"
         while left:
             try:

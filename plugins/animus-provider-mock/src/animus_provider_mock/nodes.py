@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 __all__ = ["Field", "ScriptError", "compose"]
 
@@ -23,7 +23,7 @@ _NAMES: Final = {"str": "text", "int": "number", "float": "number", "bool": "fla
 _DEEPEST: Final = 50
 
 
-class ScriptError(InvalidInput):
+class ScriptError(InvalidParams):
     """A mistake in a script: `at` is file:line, then what is wrong and what to do about it."""
 
     def __init__(self, at: str, what: str, remedy: str) -> None:

@@ -11,13 +11,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse, TokenUsage
-from animus_sdk import AgentContext, EnvRequirement, Provider, Unavailable, serve
+from animus_sdk import (
+    AgentContext,
+    AgentRunRequest,
+    AgentRunResponse,
+    EnvRequirement,
+    Provider,
+    TokenUsage,
+    Unavailable,
+    serve,
+)
 
 if TYPE_CHECKING:
-    from animus_protocol.models.lifecycle import ProjectBinding
     from animus_provider_mock.record import Record
     from animus_provider_mock.runner import Errand, Runner
+    from animus_sdk import ProjectBinding
 
 __all__ = ["MockProvider", "main"]
 
@@ -46,7 +54,7 @@ class MockProvider(Provider):
     _runner: Runner | None = None
 
     async def start(self, project: ProjectBinding) -> None:
-        """Remember the project; its script is read at each run. Raises InvalidInput for an unsafe state directory."""
+        """Remember the project; its script is read at each run. Raises InvalidParams for an unsafe state directory."""
         from animus_provider_mock.failures import RawWire
         from animus_provider_mock.runner import Runner
 
@@ -59,7 +67,7 @@ class MockProvider(Provider):
         stay_if_hung()
 
     async def run(self, request: AgentRunRequest, ctx: AgentContext) -> AgentRunResponse:
-        """A new run. Raises InvalidInput for a mistake in the script, with file and line."""
+        """A new run. Raises InvalidParams for a mistake in the script, with file and line."""
         begun = time.monotonic()
         record = await self._ready().run(_errand(request, ctx, request.model or self.models[0]), ctx)
         return _response(record, ctx.session_id, begun)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 
 __all__ = ["Progress", "Record", "Store", "default_state_dir"]
 
@@ -61,7 +61,7 @@ class Store:
         self._dir = state_dir
 
     def load(self, session_id: str) -> Progress | None:
-        """The session, or None when nobody has begun it. Raises InvalidInput for a file that is not ours."""
+        """The session, or None when nobody has begun it. Raises InvalidParams for a file that is not ours."""
         path = self._path(session_id)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ class Store:
         except OSError as error:
             raise self._unusable(error) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InvalidInput(f"{path}: not the state of a session: {error} — remove the file") from error
+            raise InvalidParams(f"{path}: not the state of a session: {error} — remove the file") from error
 
     def save(self, progress: Progress) -> None:
         """Replace what is kept of this session, all or nothing."""
@@ -99,7 +99,7 @@ class Store:
 def default_state_dir(project_root: Path) -> Path:
     """`<tempdir>/animus-mock-<uid>/<hash of the project root>`, the upper part made for this user alone.
 
-    Raises InvalidInput when somebody else owns that name: their files are not to be trusted.
+    Raises InvalidParams when somebody else owns that name: their files are not to be trusted.
     """
     uid = os.getuid()
     private = Path(tempfile.gettempdir()) / f"animus-mock-{uid}"
@@ -107,7 +107,7 @@ def default_state_dir(project_root: Path) -> Path:
         private.mkdir(mode=0o700)
     status = private.lstat()
     if not private.is_dir() or private.is_symlink() or status.st_uid != uid:
-        raise InvalidInput(f"{private}: not a directory of this user — remove it, or set ANIMUS_MOCK_STATE_DIR")
+        raise InvalidParams(f"{private}: not a directory of this user — remove it, or set ANIMUS_MOCK_STATE_DIR")
     return private / hashlib.sha256(str(project_root.resolve()).encode()).hexdigest()[:16]
 
 

@@ -15,7 +15,7 @@ from animus_provider_mock.model import Case, Step
 from animus_provider_mock.record import Progress, Record, Store, default_state_dir
 from animus_provider_mock.script import SCRIPT_VARIABLE, load_script
 from animus_provider_mock.steps import Performer, Stage, Stream
-from animus_sdk import InvalidInput, NotFound
+from animus_sdk import InvalidParams, NotFound
 
 __all__ = ["STATE_VARIABLE", "Errand", "Runner"]
 
@@ -53,7 +53,7 @@ class Runner:
     async def run(self, errand: Errand, stream: Stream) -> Record:
         """A new run. A session id that was used before keeps its `once` blocks, and nothing else.
 
-        Raises InvalidInput (script), Unavailable, RpcError; cancellation passes through.
+        Raises InvalidParams (script), Unavailable, RpcError; cancellation passes through.
         """
         case = self._case(errand.facts)
         before = self._store.load(errand.session_id)
@@ -98,7 +98,7 @@ class Runner:
         script = load_script(self._root, self._script_name)
         case = choose(script, facts)
         if case is None:
-            raise InvalidInput(
+            raise InvalidParams(
                 f"{script.path}: none of its {len(script.cases)} scripts is for {facts.shown()} — add one that is,"
                 " or a last one without `when`"
             )

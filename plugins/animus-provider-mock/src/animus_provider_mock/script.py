@@ -12,7 +12,7 @@ from typing import Final
 from animus_provider_mock.model import Case, Say, Script, Verdict, When
 from animus_provider_mock.nodes import Field, compose
 from animus_provider_mock.step_reader import read_steps
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 
 __all__ = ["DEFAULT_PATH", "SCRIPT_VARIABLE", "load_script", "parse_script"]
 
@@ -40,7 +40,7 @@ def load_script(project_root: Path, named: str | None) -> Script:
     """The script to follow: the file that `named` (absolute, or relative to the project) names, else
     `.animus/mock.yaml`, else a built-in one that says a line and advances.
 
-    Raises ScriptError (file:line, what, remedy) and InvalidInput when a named or existing file cannot be read.
+    Raises ScriptError (file:line, what, remedy) and InvalidParams when a named or existing file cannot be read.
     """
     path = project_root / (named or DEFAULT_PATH)
     try:
@@ -48,13 +48,13 @@ def load_script(project_root: Path, named: str | None) -> Script:
     except FileNotFoundError:
         if not named:
             return _DEFAULT
-        raise InvalidInput(
+        raise InvalidParams(
             f"{path}: no such file — {SCRIPT_VARIABLE} names it: write the file, or unset the variable"
         ) from None
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path}: not UTF-8 at byte {error.start} — save the file as UTF-8 text") from None
+        raise InvalidParams(f"{path}: not UTF-8 at byte {error.start} — save the file as UTF-8 text") from None
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror} — make it a readable file") from None
+        raise InvalidParams(f"{path}: cannot be read: {error.strerror} — make it a readable file") from None
     return parse_script(str(path), source)
 
 

@@ -17,8 +17,7 @@ from typing import Final
 from anyio import CapacityLimiter, to_thread
 from watchfiles._rust_notify import RustNotify  # documented: "Rust backend direct usage"
 
-from animus_protocol.models.subject import ChangeKind, SubjectChangedEvent, SubjectFilter
-from animus_sdk.subject_pages import matches
+from animus_sdk import ChangeKind, SubjectChangedEvent, SubjectFilter, matches
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.names import natural_key
 from animus_subject_files.task import Task

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch
-from animus_sdk import InvalidInput, NotFound, Unavailable
+from animus_sdk import InvalidParams, NotFound, SubjectCreateParams, SubjectPatch, Unavailable
 from animus_subject_files import write
 from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.leftovers import clean_up
@@ -77,7 +76,7 @@ class TaskFolder:
         self._guard = threading.Lock()
 
     def open(self) -> None:
-        """Make the folder if it is missing, and clear up after a crash. Raises InvalidInput."""
+        """Make the folder if it is missing, and clear up after a crash. Raises InvalidParams."""
         try:
             self.make()
             with FolderLock(self.path, _CLEAN_UP_TIMEOUT_S):
@@ -85,13 +84,13 @@ class TaskFolder:
         except Unavailable:
             _log.info("%s: another process works here and clears up itself", self.path)
         except OSError as error:
-            raise InvalidInput(f"{self.path}: {error.strerror} - it must be a folder that can be written") from error
+            raise InvalidParams(f"{self.path}: {error.strerror} - it must be a folder that can be written") from error
 
     def make(self) -> None:
-        """Make the folder if it is missing. Raises InvalidInput when it leads out of the project, and OSError."""
+        """Make the folder if it is missing. Raises InvalidParams when it leads out of the project, and OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         if not self.path.resolve().is_relative_to(self._root.resolve()):
-            raise InvalidInput(f"{self.path}: it leads out of the project - replace the symbolic link with a folder")
+            raise InvalidParams(f"{self.path}: it leads out of the project - replace the symbolic link with a folder")
 
     def scan(self) -> Scan:
         """Read what changed since the last time; broken files are logged once a version."""
@@ -106,7 +105,7 @@ class TaskFolder:
         return Scan(tasks, broken)
 
     def get(self, task_id: str) -> Task:
-        """One task. Raises NotFound, and InvalidInput for an impossible id or a broken file."""
+        """One task. Raises NotFound, and InvalidParams for an impossible id or a broken file."""
         path = self._path_of(task_id)
         with self._guard:
             result = self._read(path.name)
@@ -115,15 +114,15 @@ class TaskFolder:
         if result is None:
             raise NotFound(f"task {task_id}")
         if isinstance(result, Broken):
-            raise InvalidInput(result.message)
+            raise InvalidParams(result.message)
         return result
 
     def create(self, request: SubjectCreateParams) -> Task:
-        """A new file under the next free number. Raises InvalidInput and Unavailable."""
+        """A new file under the next free number. Raises InvalidParams and Unavailable."""
         try:
             content = new_file(request, utc_now())
         except FrontMatterError as error:
-            raise InvalidInput(f"this task cannot be written as front matter: {error.problem}") from None
+            raise InvalidParams(f"this task cannot be written as front matter: {error.problem}") from None
         self.make()
         with FolderLock(self.path, _LOCK_TIMEOUT_S) as lock:
             number = max([lock.highest, *(number_of(name.removesuffix(SUFFIX)) for name in os.listdir(self.path))])
@@ -140,14 +139,14 @@ class TaskFolder:
                 return read_task(numbered(number), content, path.stat(follow_symlinks=False))
 
     def update(self, task_id: str, patch: SubjectPatch) -> Task:
-        """Change what `patch` names. Raises NotFound, InvalidInput and Unavailable; then the file is as it was."""
+        """Change what `patch` names. Raises NotFound, InvalidParams and Unavailable; then the file is as it was."""
         path = self._path_of(task_id)
         change = patching(patch, utc_now())
         try:
             times = path.stat(follow_symlinks=False)
             problem = _kind_problem(times) or _write_problem(times)
             if problem:
-                raise InvalidInput(self._message(path.name, 1, problem))
+                raise InvalidParams(self._message(path.name, 1, problem))
 
             def checked_change(content: bytes) -> bytes:
                 read_task(task_id, content, times)
@@ -157,18 +156,18 @@ class TaskFolder:
                 content = write.replace(path, checked_change, lambda merged: read_task(task_id, merged, times))
                 return read_task(task_id, content, path.stat(follow_symlinks=False))
         except FrontMatterError as error:
-            raise InvalidInput(self._message(path.name, error.line, error.problem)) from None
+            raise InvalidParams(self._message(path.name, error.line, error.problem)) from None
         except FileNotFoundError:
             raise NotFound(f"task {task_id}") from None
         except OSError as error:
             raise _unwritable(path, error) from error
 
     def delete(self, task_id: str) -> None:
-        """Delete the file, also one that is broken. Raises NotFound, InvalidInput and Unavailable."""
+        """Delete the file, also one that is broken. Raises NotFound, InvalidParams and Unavailable."""
         path = self._path_of(task_id)
         try:
             if stat.S_ISDIR(path.stat(follow_symlinks=False).st_mode):
-                raise InvalidInput(self._message(path.name, 1, "a folder - remove it by hand"))
+                raise InvalidParams(self._message(path.name, 1, "a folder - remove it by hand"))
             with FolderLock(self.path, _LOCK_TIMEOUT_S) as lock:
                 lock.highest = max(lock.highest, number_of(task_id))
                 write.remove(path)
@@ -180,7 +179,7 @@ class TaskFolder:
     def _path_of(self, task_id: str) -> Path:
         problem = id_problem(task_id)
         if problem:
-            raise InvalidInput(f"id {task_id[:80]!r}: {problem} - use the file's name without {SUFFIX}")
+            raise InvalidParams(f"id {task_id[:80]!r}: {problem} - use the file's name without {SUFFIX}")
         return self.path / (task_id + SUFFIX)
 
     def _read_all(self) -> Iterator[tuple[str, Task | Broken]]:

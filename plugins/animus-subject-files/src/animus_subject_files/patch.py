@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from animus_protocol.models.base import utc_text
-from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams, SubjectCreateParams, SubjectPatch, SubjectStatus, utc_text
 from animus_subject_files import edit
 from animus_subject_files.comments import append_comment
 from animus_subject_files.front_matter import Document, decode, parse
@@ -25,11 +23,11 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 _MAX_TEXT_CHARS: Final = 1_000
 
 Change = Callable[[bytes], bytes]
-"""From a file's bytes to the changed bytes; raises FrontMatterError or InvalidInput when it cannot be applied."""
+"""From a file's bytes to the changed bytes; raises FrontMatterError or InvalidParams when it cannot be applied."""
 
 
 def patching(patch: SubjectPatch, now: datetime) -> Change:
-    """The change that `patch` asks for, dated `now`. Raises InvalidInput for a patch that no file can take."""
+    """The change that `patch` asks for, dated `now`. Raises InvalidParams for a patch that no file can take."""
     _check_patch(patch)
 
     def change(content: bytes) -> bytes:
@@ -49,9 +47,9 @@ def patching(patch: SubjectPatch, now: datetime) -> Change:
 
 
 def new_file(request: SubjectCreateParams, now: datetime) -> bytes:
-    """The bytes of a new task file. Raises InvalidInput with what is wrong with the request."""
+    """The bytes of a new task file. Raises InvalidParams with what is wrong with the request."""
     if request.kind != KIND:
-        raise InvalidInput(f"kind `{request.kind}`: this plugin keeps `{KIND}` only - send kind `{KIND}`")
+        raise InvalidParams(f"kind `{request.kind}`: this plugin keeps `{KIND}` only - send kind `{KIND}`")
     _check_text("title", request.title)
     _check_labels(request.labels)
     _check_custom(request.custom)
@@ -72,7 +70,7 @@ def new_file(request: SubjectCreateParams, now: datetime) -> bytes:
     doc = parse(text)
     wanted = {key: value for key, value in request.custom.items() if value is not None}
     if {key: value for key, value in doc.values.items() if key not in KNOWN_KEYS} != wanted:
-        raise InvalidInput("custom: a value that YAML cannot carry unchanged - send it as text")
+        raise InvalidParams("custom: a value that YAML cannot carry unchanged - send it as text")
     return _bounded(text.encode())
 
 
@@ -125,7 +123,7 @@ def _check_patch(patch: SubjectPatch) -> None:
     _check_custom(patch.custom)
     if patch.comment is not None:
         if not patch.comment.strip():
-            raise InvalidInput("comment: it is empty - send text, or leave the field out")
+            raise InvalidParams("comment: it is empty - send text, or leave the field out")
         _refuse_surrogates(patch.comment)
 
 
@@ -138,13 +136,13 @@ def _check_custom(custom: Mapping[str, Any]) -> None:
     for key, value in custom.items():
         _check_text("custom", key)
         if key in KNOWN_KEYS:
-            raise InvalidInput(f"custom: `{key}` is a key of the task itself - send it in the field made for it")
+            raise InvalidParams(f"custom: `{key}` is a key of the task itself - send it in the field made for it")
         _refuse_surrogates(render(value))
 
 
 def _check_text(field: str, text: str) -> None:
     if not text.strip() or len(text) > _MAX_TEXT_CHARS or any(ord(c) < ord(" ") or c == "\x7f" for c in text):
-        raise InvalidInput(f"{field}: {text[:40]!r} - send one line of 1 to {_MAX_TEXT_CHARS} characters")
+        raise InvalidParams(f"{field}: {text[:40]!r} - send one line of 1 to {_MAX_TEXT_CHARS} characters")
     _refuse_surrogates(text)
 
 
@@ -152,12 +150,12 @@ def _refuse_surrogates(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"character {error.start} of {text[:40]!r} is half a surrogate pair - send UTF-8") from None
+        raise InvalidParams(f"character {error.start} of {text[:40]!r} is half a surrogate pair - send UTF-8") from None
 
 
 def _bounded(content: bytes) -> bytes:
     if len(content) > MAX_FILE_BYTES:
-        raise InvalidInput(f"the file would be {len(content)} bytes - at most {MAX_FILE_BYTES}; shorten it")
+        raise InvalidParams(f"the file would be {len(content)} bytes - at most {MAX_FILE_BYTES}; shorten it")
     return content
 
 

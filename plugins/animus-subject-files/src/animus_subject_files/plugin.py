@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import anyio.to_thread
 
-from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus, ProjectBinding
-from animus_protocol.models.subject import (
+from animus_sdk import (
+    HealthCheckResult,
+    HealthStatus,
+    ProjectBinding,
     Subject,
+    SubjectBackend,
     SubjectChangedEvent,
     SubjectCreateParams,
     SubjectFilter,
     SubjectList,
     SubjectPatch,
     SubjectStatus,
+    first_ready,
+    page_of,
+    serve,
 )
-from animus_sdk import SubjectBackend, serve
-from animus_sdk.subject_pages import first_ready, page_of
 
 if TYPE_CHECKING:
     from animus_subject_files.folder import Scan, TaskFolder

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from animus_protocol.models.subject import Subject, SubjectStatus
+from animus_sdk import Subject, SubjectStatus
 from animus_subject_files.front_matter import Document, FrontMatterError, decode, parse
 
 __all__ = ["KIND", "KNOWN_KEYS", "PRIORITY_WORDS", "Task", "read_task", "subject_of"]

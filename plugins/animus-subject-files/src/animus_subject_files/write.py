@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 from animus_subject_files.exchange import OpenFile, StillOpen, exchange, opened, rename_new, sync_folder
 from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.leftovers import being_written, deleted_name, rescue, swap_name
@@ -202,7 +202,7 @@ class _Replacement:
             whole = earlier(theirs)
         except StillOpen:
             raise _still_open(self._path) from None
-        except (FrontMatterError, InvalidInput):
+        except (FrontMatterError, InvalidParams):
             return  # theirs is no task: the next round says so, if it is still there
         self._change = lambda content: whole if content == theirs else self._combined(placed, whole, earlier(content))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from animus_sdk import Opening, TransportBackend, serve
-from animus_sdk.http.config import HttpConfig
+from animus_sdk.http import HttpConfig
 
 if TYPE_CHECKING:
-    from animus_sdk.http.bridge import HttpBridge
+    from animus_sdk.http import HttpBridge
 
 __all__ = ["HttpTransport", "main"]
 
@@ -27,7 +27,7 @@ class HttpTransport(TransportBackend[HttpConfig]):
 
     async def open(self, opening: Opening[HttpConfig]) -> str:
         """Listen and bridge."""
-        from animus_sdk.http.bridge import HttpBridge
+        from animus_sdk.http import HttpBridge
 
         self._bridge: HttpBridge = HttpBridge(self.version)
         return await self._bridge.open(opening)

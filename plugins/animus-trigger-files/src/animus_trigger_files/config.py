@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from animus_protocol.models.base import OrDefault, WireModel
+from animus_sdk import OrDefault, WireModel
 
 __all__ = ["FilesConfig", "OurConfig"]
 

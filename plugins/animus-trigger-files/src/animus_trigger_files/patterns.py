@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 from animus_trigger_files.globs import ANY_DEPTH, GlobError, glob_regex, is_glob, name_regex
 
 __all__ = ["Selection", "is_inside"]
@@ -79,7 +79,7 @@ def _below(base: str, path: str) -> str | None:
 
 
 class Selection:
-    """The files of one trigger. Raises InvalidInput that names `where` and the entry.
+    """The files of one trigger. Raises InvalidParams that names `where` and the entry.
 
     `excluded` is a folder that is never looked into: the one that holds our own state, when it lies in the project.
     """
@@ -111,10 +111,10 @@ class Selection:
         return any(one.names(path) for one in self._patterns)
 
     def check_links(self, root: Path, where: str) -> None:
-        """Raise InvalidInput for a path that leaves the project through a symbolic link."""
+        """Raise InvalidParams for a path that leaves the project through a symbolic link."""
         for index, pattern in enumerate(self._patterns):
             if not is_inside(root, root / pattern.base):
-                raise InvalidInput(
+                raise InvalidParams(
                     f"{where}paths[{index}]: a symbolic link in {pattern.base!r} leads out of the project - "
                     "only files of the project can be watched"
                 )
@@ -134,7 +134,7 @@ def _pattern(root: Path, text: str, where: str) -> _Pattern:
     try:
         return _Pattern(_names(root, text, where))
     except GlobError as error:
-        raise InvalidInput(f"{where}: {text!r}: {error}") from None
+        raise InvalidParams(f"{where}: {text!r}: {error}") from None
 
 
 def _ignored(root: Path, text: str, where: str) -> str:
@@ -142,19 +142,19 @@ def _ignored(root: Path, text: str, where: str) -> str:
     try:
         names = _names(root, text, where)
         if not names:
-            raise InvalidInput(f"{where}: {text!r} is the whole project - name a part of it")
+            raise InvalidParams(f"{where}: {text!r} is the whole project - name a part of it")
         any_depth = "" if "/" in text.rstrip("/") else "(?:.*/)?"
         return any_depth + glob_regex(names)
     except GlobError as error:
-        raise InvalidInput(f"{where}: {text!r}: {error}") from None
+        raise InvalidParams(f"{where}: {text!r}: {error}") from None
 
 
 def _names(root: Path, text: str, where: str) -> list[str]:
     """The names between the slashes, from the project's root on."""
     if not text.strip() or "\0" in text:
-        raise InvalidInput(f"{where}: {text!r} is no path - write one relative to the project's root, or `.` for all")
+        raise InvalidParams(f"{where}: {text!r} is no path - write one relative to the project's root, or `.` for all")
     relative = _below(str(root), os.path.normpath(text)) if text.startswith("/") else text
     names = [name for name in (relative or "").split("/") if name not in ("", ".")]
     if relative is None or ".." in text.split("/") or names[:1] == ["~"]:
-        raise InvalidInput(f"{where}: {text!r} leaves the project - write a path relative to its root, without `..`")
+        raise InvalidParams(f"{where}: {text!r} leaves the project - write a path relative to its root, without `..`")
     return [name for index, name in enumerate(names) if name != ANY_DEPTH or names[index - 1 : index] != [ANY_DEPTH]]

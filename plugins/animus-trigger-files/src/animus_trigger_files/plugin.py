@@ -18,10 +18,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import anyio.to_thread
 
-from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus, ProjectBinding
-from animus_protocol.models.manifest import EnvRequirement
-from animus_protocol.models.trigger import TriggerEvent
-from animus_sdk import InvalidInput, Trigger, TriggerBackend, Unavailable, serve
+from animus_sdk import (
+    EnvRequirement,
+    HealthCheckResult,
+    HealthStatus,
+    InvalidParams,
+    ProjectBinding,
+    Trigger,
+    TriggerBackend,
+    TriggerEvent,
+    Unavailable,
+    serve,
+)
 from animus_trigger_files.config import OurConfig
 
 if TYPE_CHECKING:
@@ -51,7 +59,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
     )
 
     def start(self, project: ProjectBinding) -> None:
-        """Find the project and the place of its state. Raises InvalidInput when there is none."""
+        """Find the project and the place of its state. Raises InvalidParams when there is none."""
         from animus_trigger_files.state_folder import state_base, state_folder
 
         self._root = Path(os.path.realpath(project.project_root))
@@ -81,7 +89,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
     async def watch(self, triggers: Sequence[Trigger[OurConfig]], cursor: Any) -> AsyncGenerator[TriggerEvent, None]:
         """Every event that was not acknowledged, and new ones. A cursor that is an event's id acknowledges that event.
 
-        Raises InvalidInput for a path that cannot be watched, Unavailable when another process watches.
+        Raises InvalidParams for a path that cannot be watched, Unavailable when another process watches.
         """
         from animus_trigger_files.watcher import Watcher
 
@@ -135,7 +143,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
             if config is None:
                 continue
             if trigger_id in watched:
-                raise InvalidInput(f"trigger {trigger_id}: there are two of this id - rename one")
+                raise InvalidParams(f"trigger {trigger_id}: there are two of this id - rename one")
             where = f"trigger {trigger_id}: "
             selection = self._selection(config.paths, config.ignore, where)
             selection.check_links(self._root, where)

@@ -14,7 +14,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 from animus_trigger_files.fingerprint import Fingerprint, read_fingerprint
 from animus_trigger_files.patterns import Selection, is_inside
 
@@ -53,7 +53,7 @@ def scan(
 ) -> Scan | None:
     """Look at every selected file in the folder `start` and below; None when `stopped` said so meanwhile.
 
-    Raises InvalidInput when there are more files than a trigger may have.
+    Raises InvalidParams when there are more files than a trigger may have.
     """
     walk = _Walk(root, selection, known, detail)
     if selection.enters(start):
@@ -115,7 +115,7 @@ class _Walk:
     def _keep(self, path: str, fingerprint: Fingerprint) -> None:
         self.found.files[path] = fingerprint
         if len(self.found.files) > _MAX_FILES:
-            raise InvalidInput(f"more than {_MAX_FILES:,} files - narrow `paths`, or add to `ignore`")
+            raise InvalidParams(f"more than {_MAX_FILES:,} files - narrow `paths`, or add to `ignore`")
 
 
 def _reason(error: OSError) -> str:

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from animus_protocol.models.lifecycle import ProjectBinding
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, ProjectBinding, Unavailable
 
 __all__ = ["Ownership", "state_base", "state_folder"]
 
@@ -25,7 +24,7 @@ _OURS: Final = "animus-trigger-files"
 def state_base(project: ProjectBinding, env: Mapping[str, str]) -> Path:
     """The folder of all projects: animus's configuration directory, or the system's state directory without a scope.
 
-    Raises InvalidInput for a variable that is not an absolute path.
+    Raises InvalidParams for a variable that is not an absolute path.
     """
     home = Path(env.get("HOME") or Path.home())
     if project.repo_scope is not None:
@@ -34,20 +33,20 @@ def state_base(project: ProjectBinding, env: Mapping[str, str]) -> Path:
 
 
 def state_folder(project: ProjectBinding, env: Mapping[str, str]) -> Path:
-    """The folder of `project` in `state_base`; it need not exist. Raises InvalidInput."""
+    """The folder of `project` in `state_base`; it need not exist. Raises InvalidParams."""
     base = state_base(project, env)
     if project.repo_scope is None:
         root = os.path.realpath(project.project_root)
         return base / "triggers" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16] / _OURS
     if not _SCOPE.fullmatch(project.repo_scope):
-        raise InvalidInput(f"repo_scope {project.repo_scope!r} is no folder name - use letters, digits, `.`, `_`, `-`")
+        raise InvalidParams(f"repo_scope {project.repo_scope!r} is no folder name - use letters, digits, `.`, `_`, `-`")
     return base / project.repo_scope / "triggers" / _OURS
 
 
 def _absolute(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name)
     if value and not os.path.isabs(value):
-        raise InvalidInput(f"{name} is {value!r}, which means another place in each folder - set an absolute path")
+        raise InvalidParams(f"{name} is {value!r}, which means another place in each folder - set an absolute path")
     return Path(value) if value else None
 
 

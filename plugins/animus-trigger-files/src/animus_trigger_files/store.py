@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from animus_protocol.crash_points import declare, reach
 from animus_sdk import Unavailable
+from animus_sdk.crash_points import declare, reach
 from animus_trigger_files.changes import Difference
 from animus_trigger_files.fingerprint import Fingerprint
 from animus_trigger_files.state_folder import Ownership

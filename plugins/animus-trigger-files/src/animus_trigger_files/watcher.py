@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from animus_sdk import InvalidInput
+from animus_sdk import InvalidParams
 from animus_trigger_files.changes import compare, describe, rebase
 from animus_trigger_files.fingerprint import Fingerprint
 from animus_trigger_files.notifications import Notifications
@@ -77,7 +77,7 @@ class Watcher:
             if earlier == watched:
                 continue
             selection = None
-            with contextlib.suppress(InvalidInput):  # what was accepted once may lie outside now
+            with contextlib.suppress(InvalidParams):  # what was accepted once may lie outside now
                 selection = before(earlier) if earlier is not None else None
             found = self._scan(trigger, {}, Detail.STAMPS)
             if found is not None:
@@ -86,7 +86,7 @@ class Watcher:
         self._store.forget_others([trigger.id for trigger in self._triggers])
 
     def run(self) -> None:
-        """Until `stop`. Raises InvalidInput for too many files, Unavailable when the disk fails."""
+        """Until `stop`. Raises InvalidParams for too many files, Unavailable when the disk fails."""
         with contextlib.closing(self._notifications):
             while not self._stopped.is_set():
                 self._look_where_due()
@@ -173,8 +173,8 @@ class Watcher:
     def _scan(self, trigger: WatchedTrigger, known: Mapping[str, Fingerprint], detail: Detail) -> Scan | None:
         try:
             return scan(self._root, trigger.selection, known, detail, self._stopped.is_set)
-        except InvalidInput as error:
-            raise InvalidInput(f"trigger {trigger.id}: {error}") from None
+        except InvalidParams as error:
+            raise InvalidParams(f"trigger {trigger.id}: {error}") from None
 
     @staticmethod
     def _note(trigger: WatchedTrigger, found: Scan) -> None:

@@ -10,11 +10,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from animus_sdk import Opening, WebUi, serve
-from animus_sdk.http.config import HttpConfig
-from animus_sdk.http.pages import Page
+from animus_sdk.http import HttpConfig, Page
 
 if TYPE_CHECKING:
-    from animus_sdk.http.bridge import HttpBridge
+    from animus_sdk.http import HttpBridge
 
 __all__ = ["WebPage", "main"]
 
@@ -37,7 +36,7 @@ class WebPage(WebUi[HttpConfig]):
 
     async def open(self, opening: Opening[HttpConfig]) -> str:
         """Listen, serve the page, and bridge what it asks."""
-        from animus_sdk.http.bridge import HttpBridge
+        from animus_sdk.http import HttpBridge
 
         folder = files("animus_web_ui") / "page"
         pages = {path: Page((folder / name).read_bytes(), kind) for path, (name, kind) in _PAGES.items()}

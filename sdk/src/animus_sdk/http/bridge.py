@@ -53,7 +53,7 @@ class HttpBridge:
         self._control: Control | None = None
 
     async def open(self, opening: Opening[HttpConfig]) -> str:
-        """Listen; the address as `host:port`. Raises InvalidInput for the address or the configuration, OSError."""
+        """Listen; the address as `host:port`. Raises InvalidParams for the address or the configuration, OSError."""
         config = opening.config
         host, port = listening_address(opening.bind_addr, config)
         names = frozenset(name.lower() for name in config.allowed_hosts)

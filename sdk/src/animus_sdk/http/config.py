@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import ConfigDict, Field
 
+from animus_protocol.errors import InvalidParams
 from animus_protocol.models.base import WireModel
-from animus_sdk.errors import InvalidInput
 
 __all__ = ["HttpConfig", "listening_address", "token_of"]
 
@@ -39,17 +39,17 @@ class HttpConfig(WireModel):
 
 
 def listening_address(bind_addr: str | None, config: HttpConfig) -> tuple[str, int]:
-    """The IP address and port to listen on; port 0 lets the system choose. Raises InvalidInput."""
+    """The IP address and port to listen on; port 0 lets the system choose. Raises InvalidParams."""
     match = _ADDRESS.fullmatch(bind_addr or _DEFAULT)
     if match is None or int(match["port"]) > _MAX_PORT:
-        raise InvalidInput(f"bind_addr {bind_addr!r} is no address: write it as 127.0.0.1:8080 or [::1]:8080")
+        raise InvalidParams(f"bind_addr {bind_addr!r} is no address: write it as 127.0.0.1:8080 or [::1]:8080")
     host = match["v6"] or match["name"]
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        raise InvalidInput(f"bind_addr {bind_addr!r}: {host!r} is neither an IP address nor localhost") from None
+        raise InvalidParams(f"bind_addr {bind_addr!r}: {host!r} is neither an IP address nor localhost") from None
     if not address.is_loopback and not config.allow_remote:
-        raise InvalidInput(
+        raise InvalidParams(
             f"bind_addr {bind_addr!r} can be reached from other machines: set allow_remote in the plugin's config, "
             "and a token with token_env, if that is what you want"
         )
@@ -57,12 +57,12 @@ def listening_address(bind_addr: str | None, config: HttpConfig) -> tuple[str, i
 
 
 def token_of(config: HttpConfig, environment: Mapping[str, str]) -> str | None:
-    """The token that requests must carry, if any. Raises InvalidInput when the variable is missing or too short."""
+    """The token that requests must carry, if any. Raises InvalidParams when the variable is missing or too short."""
     if config.token_env is None:
         return None
     token = environment.get(config.token_env, "").strip()  # requests cannot carry blanks around it
     if len(token) < _MIN_TOKEN or not token.isascii():
-        raise InvalidInput(
+        raise InvalidParams(
             f"token_env: the environment variable {config.token_env} does not hold a token of at least {_MIN_TOKEN} "
             "ASCII characters: set it, and let the plugin have it (pass_env in plugins.yaml)"
         )

@@ -20,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from animus_protocol.errors import ProtocolError
 from animus_protocol.reading import read_params
-from animus_sdk.control import Control
-from animus_sdk.errors import Unavailable
+from animus_sdk.control import Control, NoDaemon
 from animus_sdk.http.exchange import read_query
 from animus_sdk.http.routes import Feed
 
@@ -47,7 +46,7 @@ class EventStream:
         self._clients = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one client. Raises RpcError, Unavailable and HTTPException as long as nothing was sent."""
+        """Answer one client. Raises RpcError and HTTPException as long as nothing was sent."""
         request = Request(scope, receive)
         if request.method != "GET":
             raise HTTPException(405, "GET is the only method here", {"allow": "GET"})
@@ -76,7 +75,7 @@ class EventStream:
                     while taken:
                         taken = await self._tell_one(client, query, await _next(items))
                 return
-            except Unavailable:
+            except NoDaemon:
                 if not client.started:
                     raise
             except ProtocolError:

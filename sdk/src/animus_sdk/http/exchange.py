@@ -30,7 +30,7 @@ _CALL_S: Final = 30.0
 
 
 def exchange(route: Route, control: Control) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of `route`. It raises RpcError, Unavailable and HTTPException, which others turn into answers."""
+    """The endpoint of `route`. It raises RpcError and HTTPException, which others turn into answers."""
 
     async def endpoint(request: Request) -> Response:
         if "" in request.path_params.values():

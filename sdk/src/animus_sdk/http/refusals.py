@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from animus_protocol.errors import Code, ProtocolError, RpcError
-from animus_sdk.errors import Unavailable
+from animus_sdk.control import NoDaemon
 
 __all__ = ["ANSWERS", "refusal"]
 
@@ -49,10 +49,10 @@ def refusal(
 
 async def _answer(request: Request, error: Exception) -> Response:
     match error:
+        case NoDaemon():
+            return refusal(503, "unavailable", str(error), hint="Is the daemon running? animus daemon status")
         case RpcError():
             return _refused_by_daemon(error)
-        case Unavailable():
-            return refusal(503, "unavailable", str(error), hint="Is the daemon running? animus daemon status")
         case HTTPException():
             message = f"no such path: {request.url.path}" if error.status_code == 404 else error.detail
             category = _OF_HTTP.get(error.status_code, "invalid_request")
@@ -73,7 +73,5 @@ def _refused_by_daemon(error: RpcError) -> Response:
     return refusal(_STATUS[category], category, error.message, hint=hint)
 
 
-ANSWERS: Final = dict.fromkeys(
-    (RpcError, Unavailable, HTTPException, ClientDisconnect, ProtocolError, Exception), _answer
-)
+ANSWERS: Final = dict.fromkeys((RpcError, HTTPException, ClientDisconnect, ProtocolError, Exception), _answer)
 """What answers when an endpoint raises, by the exception's class, for Starlette."""

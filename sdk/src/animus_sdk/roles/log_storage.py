@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
+from animus_protocol.errors import NotSupported
 from animus_protocol.models import log_storage as wire
 from animus_protocol.models.envelope import RpcErrorObject
 from animus_sdk.call import Call
-from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import wrong_forms
 from animus_sdk.plugin import Route, overrides
@@ -43,15 +43,15 @@ class LogStorageBackend(KindRole):
 
     def store(self, entries: Sequence[wire.LogEntry]) -> Answer[int | None]:
         """Keep all of them or, raising, none. The count of those stored; None stands for all."""
-        raise Unsupported("log_storage/store")
+        raise NotSupported("log_storage/store")
 
     def query(self, query: wire.LogQuery) -> Answer[wire.LogQueryResult]:
         """Entries that pass every set field, oldest first, from `cursor` on, at most `limit`."""
-        raise Unsupported("log_storage/query")
+        raise NotSupported("log_storage/query")
 
     def tail(self, query: wire.LogQuery) -> Stream[wire.LogEntry]:
         """A generator of entries from now on, without a gap. An async one subscribes before its first `await`."""
-        raise Unsupported("log_storage/tail")
+        raise NotSupported("log_storage/tail")
 
     @inline
     def schema(self) -> Answer[wire.LogStorageSchema]:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
+from animus_protocol.errors import NotSupported
 from animus_protocol.models import notifier as wire
 from animus_sdk.call import Call
-from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route, overrides
@@ -29,11 +29,11 @@ class Notifier(KindRole):
 
     def notify(self, event: wire.DaemonEventRecord) -> Answer[wire.NotifierNotifyResult | int]:
         """Take an event; the count of messages sent for it is answer enough (0 for one that nobody wants)."""
-        raise Unsupported("notifier/notify")
+        raise NotSupported("notifier/notify")
 
     def flush(self, project_root: str | None) -> Answer[wire.NotifierFlushResult | None]:
         """Send what was collected, of one project or of all."""
-        raise Unsupported("notifier/flush")
+        raise NotSupported("notifier/flush")
 
     @inline
     def schema(self) -> Answer[wire.NotifierSchema]:

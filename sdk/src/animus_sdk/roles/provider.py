@@ -13,12 +13,11 @@ from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
-from animus_protocol.errors import Code, RpcError
+from animus_protocol.errors import Code, NotSupported, RpcError
 from animus_protocol.models import provider as wire
 from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.agent_context import AgentContext
 from animus_sdk.call import Call
-from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, stream_of
 from animus_sdk.plugin import Route
 from animus_sdk.roles.kind import KindRole
@@ -52,11 +51,11 @@ class Provider(KindRole):
 
     def run(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
         """Work on `request.prompt` in `request.cwd` until done."""
-        raise Unsupported("agent/run")
+        raise NotSupported("agent/run")
 
     def resume(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
         """Go on with the session `request.session_id`, whose process has ended. Raise NotFound for an unknown one."""
-        raise Unsupported("agent/resume")
+        raise NotSupported("agent/resume")
 
     def kind_routes(self) -> Sequence[Route]:
         """As they are served."""

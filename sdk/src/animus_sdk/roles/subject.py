@@ -16,7 +16,6 @@ from animus_protocol.models.base import Method, WireModel
 from animus_protocol.models.common import Acknowledged, RequestId, Watching
 from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.call import Call
-from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import missing, wrong_forms, wrong_kinds
 from animus_sdk.plugin import Plugin, Route, overrides
@@ -59,35 +58,35 @@ class SubjectBackend(Plugin):
 
     def list(self, filter: wire.SubjectFilter) -> Answer[wire.SubjectList | Iterable[wire.Subject]]:  # noqa: A002 - the protocol's word
         """All subjects, or the page of them that `filter` asks for."""
-        raise Unsupported("list")
+        raise NotSupported("list")
 
     def get(self, id: str) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
         """One subject. Raise NotFound."""
-        raise Unsupported("get")
+        raise NotSupported("get")
 
     def create(self, request: wire.SubjectCreateParams) -> Answer[wire.Subject]:
         """A new subject, as it is stored."""
-        raise Unsupported("create")
+        raise NotSupported("create")
 
     def update(self, id: str, patch: wire.SubjectPatch) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
         """Change what `patch` names and nothing else; the subject as it is afterwards. Raise NotFound."""
-        raise Unsupported("update")
+        raise NotSupported("update")
 
     def next(self, kind: str | None) -> Answer[wire.Subject | None]:
         """The subject to work on first, or None."""
-        raise Unsupported("next")
+        raise NotSupported("next")
 
     def status(self, id: str, status: wire.SubjectStatus) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
         """Set the status; the subject as it is afterwards. Raise NotFound."""
-        raise Unsupported("status")
+        raise NotSupported("status")
 
     def delete(self, id: str) -> Answer[bool]:  # noqa: A002 - the protocol's word
         """Remove it; whether there was something to remove."""
-        raise Unsupported("delete")
+        raise NotSupported("delete")
 
     def watch(self, filter: wire.SubjectFilter) -> Stream[wire.SubjectChangedEvent]:  # noqa: A002 - as above
         """A generator of changes. An async one subscribes before its first `await`, so that nothing is missed."""
-        raise Unsupported("watch")
+        raise NotSupported("watch")
 
     @inline
     def schema(self) -> Answer[wire.SubjectSchema]:

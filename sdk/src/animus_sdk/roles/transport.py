@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import ClassVar, Final, Generic, TypeVar
 
-from animus_protocol.errors import Code, RpcError
+from animus_protocol.errors import Code, NotSupported, RpcError
 from animus_protocol.models import transport as wire
 from animus_protocol.models.base import Empty
 from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_sdk.call import Call
-from animus_sdk.errors import Unsupported
 from animus_sdk.handlers import Answer, Threads, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route
@@ -63,7 +62,7 @@ class TransportBackend(KindRole, Generic[_Config]):
 
     def open(self, opening: Opening[_Config]) -> Answer[str]:
         """Listen; the address that is really bound, as `host:port`, or as a URL."""
-        raise Unsupported("transport/start")
+        raise NotSupported("transport/start")
 
     def close(self) -> Answer[None]:
         """Let requests that are under way finish (the host waits 5 s), and release the address.

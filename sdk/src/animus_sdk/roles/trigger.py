@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from animus_protocol.errors import Code, RpcError
+from animus_protocol.errors import Code, InvalidParams, NotSupported, RpcError
 from animus_protocol.models import trigger as wire
 from animus_protocol.models.common import Watching
 from animus_protocol.models.envelope import RpcErrorObject
 from animus_sdk.call import Call
-from animus_sdk.errors import InvalidInput, Unsupported
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route, overrides
@@ -56,11 +55,11 @@ class TriggerBackend(KindRole, Generic[_Config]):
 
         An event that was not acknowledged is told again by the next `watch`. Raising ends the stream with an error.
         """
-        raise Unsupported("trigger/watch")
+        raise NotSupported("trigger/watch")
 
     def ack(self, event_id: str, status: str | None) -> Answer[None]:
         """The host has made this event durable: it is not to be told again, also after a restart."""
-        raise Unsupported("trigger/ack")
+        raise NotSupported("trigger/ack")
 
     @inline
     def schema(self) -> Answer[wire.TriggerSchema]:
@@ -136,12 +135,12 @@ def _triggers(config: Any, kind: Any) -> list[Trigger[Any]]:
         case Mapping() if "triggers" not in config:
             rows = []
         case _:
-            raise InvalidInput('config: expected {"triggers": [{"id": …, "workflow_ref": …, "config": {…}}]}')
+            raise InvalidParams('config: expected {"triggers": [{"id": …, "workflow_ref": …, "config": {…}}]}')
     triggers = []
     for number, row in enumerate(rows):
         trigger_id = row.get("id") if isinstance(row, Mapping) else None
         if not isinstance(trigger_id, str):
-            raise InvalidInput(f"config.triggers[{number}].id: expected a text")
+            raise InvalidParams(f"config.triggers[{number}].id: expected a text")
         settings = read_config(kind, row.get("config"), f"config.triggers[{number}] ({trigger_id})")
         triggers.append(Trigger(trigger_id, row.get("workflow_ref"), settings))
     return triggers

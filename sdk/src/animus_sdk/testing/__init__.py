@@ -7,23 +7,24 @@ Used by plugin authors' tests; `fixtures.py` is the pytest plugin of it, and not
 it stays cheap, because every pytest run of an environment with the SDK does so.
 """
 
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from animus_sdk.testing.blocking import BlockingHarness
-    from animus_sdk.testing.frames import Frame
-    from animus_sdk.testing.harness import Harness
-    from animus_sdk.testing.leftovers import LeftBehind
+from animus_sdk.lazy_names import lazy_names
 
-_HOMES: Final = {"BlockingHarness": "blocking", "Frame": "frames", "Harness": "harness", "LeftBehind": "leftovers"}
+if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the same as the table
+    from animus_sdk.testing.blocking import BlockingHarness as BlockingHarness
+    from animus_sdk.testing.frames import Frame as Frame
+    from animus_sdk.testing.harness import Harness as Harness
+    from animus_sdk.testing.leftovers import LeftBehind as LeftBehind
 
-__all__ = ["BlockingHarness", "Frame", "Harness", "LeftBehind"]
+NAMES: Final = {
+    "animus_sdk.testing.blocking": ("BlockingHarness",),
+    "animus_sdk.testing.frames": ("Frame",),
+    "animus_sdk.testing.harness": ("Harness",),
+    "animus_sdk.testing.leftovers": ("LeftBehind",),
+}
+"""The public names, by the module that they live in."""
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-    return value
+if not TYPE_CHECKING:  # else a type checker would take any misspelt name for one of these
+    __all__, __getattr__, __dir__ = lazy_names(sys.modules[__name__], NAMES)

@@ -15,7 +15,7 @@ from animus_core.host.session import PluginSession
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.kinds.fleet import Fleet
 from animus_core.supply.discovery.discover import Discovery, Plugin
-from animus_protocol.errors import MethodNotFound, not_found
+from animus_protocol.errors import MethodNotFound, NotFound
 from animus_protocol.models import subject as wire
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.models.lifecycle import ProjectBinding
@@ -146,7 +146,7 @@ class SubjectRouter:
         """One subject of this kind. Raises like `call`; some backends answer with their own kind for any."""
         found = await self.call(kind, wire.SUBJECT_GET, wire.SubjectGetParams(id=subject_id))
         if found.kind != kind:
-            raise not_found(f"{kind} {subject_id}")
+            raise NotFound(f"{kind} {subject_id}")
         return found
 
     async def set_status(self, kind: str, subject_id: str, status: wire.SubjectStatus) -> wire.Subject:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from animus_protocol.errors import RpcError
-from animus_sdk import LogEntry, LogQuery
+from animus_sdk import LogEntry, LogQuery, RpcError
 from animus_sdk.testing import BlockingHarness
 
 from {{ cookiecutter.__package }}.journal import Journal

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from animus_protocol.errors import RpcError
+from animus_sdk import RpcError
 from animus_sdk.testing import BlockingHarness
 
 from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from animus_protocol.errors import RpcError
+from animus_sdk import RpcError
 from animus_sdk.testing import BlockingHarness
 
 from {{ cookiecutter.__package }}.plugin import {{ cookiecutter.__class }}

@@ -12,8 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from animus_protocol.models.base import encode
-from animus_sdk import InvalidInput, LogEntry, Unavailable
+from animus_sdk import InvalidParams, LogEntry, Unavailable, encode
 from pydantic import ValidationError
 
 __all__ = ["Journal"]
@@ -66,14 +65,14 @@ class Journal:
             del self._ids[oldest]
 
     def read(self, place: int) -> Iterator[tuple[LogEntry, int]]:
-        """The acknowledged entries from `place` on, each with the place behind it. Raises InvalidInput, Unavailable."""
+        """The acknowledged entries from `place` on, each with the place behind it. Raises InvalidParams, Unavailable."""
         end_bytes = self.end_bytes
         try:
             with self._path.open("rb") as file:
                 if place:
                     file.seek(place - 1)
                     if file.read(1) != b"\n":
-                        raise InvalidInput(f"cursor {place}: no entry begins there; query again without a cursor")
+                        raise InvalidParams(f"cursor {place}: no entry begins there; query again without a cursor")
                 while place < end_bytes:
                     line = file.readline()
                     place += len(line)

@@ -10,8 +10,16 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import islice
 from typing import Final
 
-from animus_protocol.models.log_storage import SupportsFiltering
-from animus_sdk import InvalidInput, LogEntry, LogQuery, LogQueryResult, LogStorageBackend, ProjectBinding, serve
+from animus_sdk import (
+    InvalidParams,
+    LogEntry,
+    LogQuery,
+    LogQueryResult,
+    LogStorageBackend,
+    ProjectBinding,
+    SupportsFiltering,
+    serve,
+)
 
 from {{ cookiecutter.__package }}.journal import Journal
 from {{ cookiecutter.__package }}.selection import wants
@@ -91,7 +99,7 @@ def _place(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not cursor.isdecimal() or len(cursor) > MAX_CURSOR_LETTERS:
-        raise InvalidInput(f"cursor {cursor!r:.40}: this plugin did not give it; query again without a cursor")
+        raise InvalidParams(f"cursor {cursor!r:.40}: this plugin did not give it; query again without a cursor")
     return int(cursor)
 
 

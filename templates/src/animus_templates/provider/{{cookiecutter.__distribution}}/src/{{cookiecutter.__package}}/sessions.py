@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from animus_protocol.models.base import WireModel, encode
-from animus_sdk import NotFound, Unavailable
+from animus_sdk import NotFound, Unavailable, WireModel, encode
 from pydantic import ValidationError
 
 __all__ = ["Progress", "Sessions"]

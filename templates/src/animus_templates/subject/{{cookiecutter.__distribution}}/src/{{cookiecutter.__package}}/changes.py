@@ -11,7 +11,7 @@ from typing import Any
 
 from animus_sdk import (
     ChangeKind,
-    InvalidInput,
+    InvalidParams,
     Subject,
     SubjectChangedEvent,
     SubjectCreateParams,
@@ -23,9 +23,9 @@ __all__ = ["created", "differences", "patched"]
 
 
 def created(subject_id: str, request: SubjectCreateParams, now: datetime) -> Subject:
-    """A new subject. Raises InvalidInput for one without a title."""
+    """A new subject. Raises InvalidParams for one without a title."""
     if not request.title.strip():
-        raise InvalidInput("title: write what is to be done")
+        raise InvalidParams("title: write what is to be done")
     return Subject(
         id=subject_id,
         kind=request.kind,

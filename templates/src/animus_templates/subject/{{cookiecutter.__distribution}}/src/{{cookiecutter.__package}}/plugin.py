@@ -13,7 +13,7 @@ from typing import Final
 from animus_sdk import (
     HealthCheckResult,
     HealthStatus,
-    InvalidInput,
+    InvalidParams,
     NotFound,
     ProjectBinding,
     Subject,
@@ -24,9 +24,10 @@ from animus_sdk import (
     SubjectPatch,
     SubjectStatus,
     Unavailable,
+    first_ready,
+    matches,
     serve,
 )
-from animus_sdk.subject_pages import first_ready, matches
 
 from {{ cookiecutter.__package }}.changes import created, differences, patched
 from {{ cookiecutter.__package }}.state import CONFIG_DIR, state_folder
@@ -74,7 +75,7 @@ class {{ cookiecutter.__class }}(SubjectBackend):
     async def create(self, request: SubjectCreateParams) -> Subject:
         """A new one, with the next number."""
         if request.kind != KIND:
-            raise InvalidInput(f"kind {request.kind!r}: this plugin keeps {KIND!r}")
+            raise InvalidParams(f"kind {request.kind!r}: this plugin keeps {KIND!r}")
         subject_id = ""
 
         def edit(contents: Contents) -> Contents:

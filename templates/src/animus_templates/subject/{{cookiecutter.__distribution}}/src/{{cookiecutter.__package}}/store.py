@@ -11,8 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from animus_protocol.models.base import WireModel, encode
-from animus_sdk import Subject, Unavailable
+from animus_sdk import Subject, Unavailable, WireModel, encode
 from pydantic import Field, ValidationError
 
 __all__ = ["Contents", "Store"]

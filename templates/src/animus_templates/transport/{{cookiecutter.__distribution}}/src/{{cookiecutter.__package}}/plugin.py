@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from animus_protocol.errors import RpcError
-from animus_protocol.models.base import WireModel
-from animus_sdk import InvalidInput, Opening, TransportBackend, Unavailable, serve
-from animus_sdk.control import Control
-from animus_sdk.http.config import HttpConfig, listening_address
+from animus_sdk import Control, InvalidParams, Opening, RpcError, TransportBackend, WireModel, serve
+from animus_sdk.http import HttpConfig, listening_address
 from pydantic import ConfigDict
 
 from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json
@@ -42,7 +39,8 @@ class {{ cookiecutter.__class }}(TransportBackend[Offer]):
         """Listen on this machine; by default on a port that the system chooses."""
         self._methods = frozenset(opening.config.methods)
         if others := self._methods.difference(READING):
-            raise InvalidInput(f"config.methods: {', '.join(sorted(others))}: only {', '.join(READING)} can be offered")
+            unknown, known = ", ".join(sorted(others)), ", ".join(READING)
+            raise InvalidParams(f"config.methods: {unknown}: only {known} can be offered")
         host, port = listening_address(opening.bind_addr, HttpConfig())
         self._control = Control(opening.control_socket_path)
         self._server = HttpServer(self._answer)
@@ -62,8 +60,6 @@ class {{ cookiecutter.__class }}(TransportBackend[Offer]):
             return as_json({"error": f"no such path; there are {', '.join(sorted(self._methods))}"}, 404)
         try:
             return as_json(await self._control.request(method, request.query))
-        except Unavailable as error:
-            return as_json({"error": str(error)}, 503)
         except RpcError as error:
             return as_json({"error": error.message}, STATUS.get(error.category or "", 500))
 

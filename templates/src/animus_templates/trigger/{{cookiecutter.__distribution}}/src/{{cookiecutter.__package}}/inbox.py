@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from animus_sdk import InvalidInput, Unavailable
+from animus_sdk import InvalidParams, Unavailable
 
 __all__ = ["Inbox", "Waiting"]
 
@@ -28,10 +28,10 @@ class Inbox:
     """The folder `name` below `root`; both folders are made where they are missing."""
 
     def __init__(self, root: Path, name: str) -> None:
-        """Raises InvalidInput for a folder outside the project, Unavailable for one that cannot be made."""
+        """Raises InvalidParams for a folder outside the project, Unavailable for one that cannot be made."""
         self.folder = (root / name).resolve()
         if not self.folder.is_relative_to(root.resolve()) or self.folder == root.resolve():
-            raise InvalidInput(f"folder {name!r}: name a folder below the project")
+            raise InvalidParams(f"folder {name!r}: name a folder below the project")
         self._name = name
         self._done = self.folder / "done"
         try:

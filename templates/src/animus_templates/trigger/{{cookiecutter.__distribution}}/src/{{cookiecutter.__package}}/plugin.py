@@ -10,8 +10,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
-from animus_protocol.models.base import WireModel
-from animus_sdk import Trigger, TriggerBackend, TriggerEvent, serve
+from animus_sdk import Trigger, TriggerBackend, TriggerEvent, WireModel, serve
 from watchfiles import awatch
 
 from {{ cookiecutter.__package }}.inbox import Inbox, Waiting

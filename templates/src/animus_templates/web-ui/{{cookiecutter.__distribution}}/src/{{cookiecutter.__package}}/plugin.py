@@ -10,11 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from animus_protocol.errors import RpcError
-from animus_protocol.models.base import WireModel
-from animus_sdk import Opening, Unavailable, WebUi, serve
-from animus_sdk.control import Control
-from animus_sdk.http.config import HttpConfig, listening_address
+from animus_sdk import Control, Opening, RpcError, WebUi, WireModel, serve
+from animus_sdk.http import HttpConfig, listening_address
 from pydantic import ConfigDict
 
 from {{ cookiecutter.__package }}.http import HttpServer, Request, Response, as_json
@@ -67,7 +64,7 @@ class {{ cookiecutter.__class }}(WebUi[Look]):
         if request.path == "/status.json":
             try:
                 return as_json(await self._control.request("daemon/status"))
-            except (Unavailable, RpcError) as error:
+            except RpcError as error:
                 return as_json({"running": False, "reason": str(error)}, 503)
         return as_json({"error": "no such page"}, 404)
 
