@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from animus_conformance.cli import main
-from animus_conformance.run import Report, levels_of
+from animus_conformance.judgement import Report, levels_of
 from animus_conformance.verdict import Level, Outcome, Strength, Verdict
 
 ZOO: Final = Path(__file__).parents[1] / "zoo"

@@ -24,12 +24,14 @@ from mutation import MUTANTS, Mutant
 
 from animus_conformance.budget.limits import Budget
 from animus_conformance.checks.registry import Check, checks_for
+from animus_conformance.fuzz.options import FuzzOptions
+from animus_conformance.judgement import Report
 from animus_conformance.kinds import KINDS, Kind
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.requirements.manifest import requirements
-from animus_conformance.run import Report, run
-from animus_conformance.settings import Settings, read_settings
+from animus_conformance.run import run
+from animus_conformance.settings import SuiteSettings, read_settings
 from animus_conformance.verdict import Level, Unproven, Verdict
 
 HERE: Final = Path(__file__).parent
@@ -50,7 +52,7 @@ class Good(NamedTuple):
     name: str
     kind: str
     command: Sequence[str]
-    settings: Settings
+    settings: SuiteSettings
     patience: Patience
 
 
@@ -71,7 +73,7 @@ def good_plugins() -> dict[str, Good]:
         command = [
             one.format(python=sys.executable, bin=Path(sys.executable).parent, zoo=HERE) for one in row["command"]
         ]
-        settings = read_settings(HERE / row["settings"]) if "settings" in row else Settings(folder=HERE)
+        settings = read_settings(HERE / row["settings"]) if "settings" in row else SuiteSettings(folder=HERE)
         if row["name"] in found:
             sys.exit(f"good.toml: two plugins are named {row['name']}: name each once")
         patience = PATIENCE if row["name"] in KINDS else Patience()
@@ -91,16 +93,15 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
     """Run the suite over one plugin; `wanted` is the one requirement that has to fail, None for a good one."""
     began = time.monotonic()
     patience = Patience() if _is_costly(wanted) else good.patience
-    plugin = PluginUnderTest(
-        command, KINDS[good.kind], good.settings, patience=patience, seed=SEED, examples=EXAMPLES, budget=BUDGET
+    kind = KINDS[good.kind]
+    options = RunOptions(
+        command, kind, good.settings, patience=patience, fuzzing=FuzzOptions(SEED, EXAMPLES), budget=BUDGET
     )
     try:
-        await plugin.look()
-        report = await run(plugin, _checks(plugin.kind, wanted, whole=whole))
+        async with Parts.opened(options) as parts:
+            report = await run(parts, _checks(kind, wanted, whole=whole))
     except Unproven as trouble:
         return Judged(name, False, [], [str(trouble)], time.monotonic() - began)
-    finally:
-        await plugin.close()
     failed = [one.id for one in report.outcomes if one.verdict is Verdict.FAIL]
     unproven = [one.id for one in report.outcomes if one.verdict is Verdict.UNPROVEN]
     fine = failed == [wanted] if wanted else all(one.verdict in FINE for one in report.outcomes)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import json
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from animus_conformance.arguments import parse
 from animus_conformance.budget.limits import Budget, read_budget
@@ -24,16 +25,20 @@ from animus_conformance.checks.registry import Check, checks, checks_for
 from animus_conformance.command import command_from
 from animus_conformance.errors import ConformanceError, UsageMistake
 from animus_conformance.explain import check_named, described, explanation, listing, of_kind
+from animus_conformance.fuzz.options import FuzzOptions
 from animus_conformance.interruption import unless_interrupted
-from animus_conformance.kinds import KINDS, kind_named
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.judgement import Report
+from animus_conformance.kinds import KINDS, Kind, kind_named
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.profiles import PROFILES
 from animus_conformance.report.files import FORMATS, require_writable, write_reports
 from animus_conformance.report.terminal import Terminal
 from animus_conformance.report.text import printable
-from animus_conformance.run import Report, run
+from animus_conformance.run import run
 from animus_conformance.settings import settings_for
 from animus_conformance.startable import require_startable
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.manifest_probe import ManifestProbe
 from animus_conformance.verdict import Level, Unproven, Verdict
 
 __all__ = ["main"]
@@ -101,44 +106,62 @@ async def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     require_writable(reports)
     absolute = command_from(command, Path.cwd())
     require_startable(absolute)
-    plugin = PluginUnderTest(
+    kind = kind_named(options.kind or settings.kind or "")
+    run_options = RunOptions(
         absolute,
-        kind_named(options.kind or settings.kind or ""),
+        kind,
         settings,
         profile=PROFILES[options.profile],
         patience=options.patience,
-        seed=secrets.randbelow(2**32) if options.seed is None else options.seed,
+        fuzzing=FuzzOptions(secrets.randbelow(2**32) if options.seed is None else options.seed),
         budget=Budget() if options.budget is None else read_budget(options.budget),
     )
     terminal = Terminal(sys.stdout, quiet=options.quiet, strict=options.strict)
     try:
-        await _look(plugin, kind_is_given=bool(options.kind or settings.kind))
-        chosen = _chosen(plugin, level, named)
-        terminal.begin(plugin, len(chosen))
-        report = await run(plugin, chosen, terminal.outcome, on_begin=terminal.running, strict=options.strict)
+        async with _opened(run_options) as parts:
+            if kind is None:
+                _require_a_kind(run_options, parts.part(ManifestProbe))
+            chosen = _chosen(parts.part(Kind), level, named)
+            who = _who(parts.part(Claims).manifest, run_options.command[0], parts.part(Kind))
+            how = f"host {run_options.profile.name}, seed {run_options.fuzzing.seed}"
+            terminal.begin(who, how, len(chosen))
+            report = await run(
+                parts,
+                chosen,
+                terminal.outcome,
+                on_begin=lambda check: terminal.running(check.requirement),
+                strict=options.strict,
+            )
     finally:
-        await plugin.close()
         terminal.clear()
     terminal.end(report)
     write_reports(report, reports)
     return 0 if _passed(report, level, named) else 1
 
 
-async def _look(plugin: PluginUnderTest, *, kind_is_given: bool) -> None:
-    try:
-        await plugin.look()
-    except Unproven as unproven:
-        raise UsageMistake(str(unproven)) from unproven
-    if kind_is_given or plugin.manifest.get("plugin_kind"):
+@contextlib.asynccontextmanager
+async def _opened(options: RunOptions) -> AsyncIterator[Parts]:
+    """The parts of the run. A plugin that cannot be started at all was named wrongly: raises UsageMistake."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            parts = await stack.enter_async_context(Parts.opened(options))
+        except Unproven as unproven:
+            raise UsageMistake(str(unproven)) from unproven
+        yield parts
+
+
+def _require_a_kind(options: RunOptions, probe: ManifestProbe) -> None:
+    """Raises UsageMistake for a manifest that does not say what the plugin is, where nobody else does."""
+    if probe.manifest.get("plugin_kind"):
         return
     name_it = f"name its kind: --kind {'|'.join(KINDS)}"
-    asked = f"{plugin.command[0]} --manifest"
-    if plugin.manifest:
+    asked = f"{options.command[0]} --manifest"
+    if probe.manifest:
         raise UsageMistake(f"{asked} does not say of which kind it is; {name_it}")
-    printed = plugin.probe.output.decode(errors="replace").strip()[:_SHOWN_CHARS]
-    said = plugin.probe.stderr.decode(errors="replace").strip()[-_SHOWN_CHARS:]
-    code = plugin.probe.exit_code
-    ended = f"did not end within {plugin.patience.manifest_s:g} s" if code is None else f"ended with {code}"
+    printed = probe.output.decode(errors="replace").strip()[:_SHOWN_CHARS]
+    said = probe.stderr.decode(errors="replace").strip()[-_SHOWN_CHARS:]
+    code = probe.exit_code
+    ended = f"did not end within {options.patience.manifest_s:g} s" if code is None else f"ended with {code}"
     raise UsageMistake(
         f"{asked} printed no single JSON object and {ended}; mend that first, or {name_it}"
         + (f"\nOn standard output it printed:\n{printed}" if printed else "")
@@ -146,16 +169,19 @@ async def _look(plugin: PluginUnderTest, *, kind_is_given: bool) -> None:
     )
 
 
-def _chosen(plugin: PluginUnderTest, level: Level, named: Sequence[Check]) -> list[Check]:
+def _who(manifest: Mapping[str, Any], program: str, kind: Kind) -> str:
+    return f"{manifest.get('name', program)} {manifest.get('version', '')} as {kind.name}"
+
+
+def _chosen(kind: Kind, level: Level, named: Sequence[Check]) -> list[Check]:
     if not named:
-        return checks_for(plugin.kind, level)
-    for one in named:
-        if not one.requirement.concerns(plugin.kind.name):
-            kinds = ", ".join(one.requirement.kinds)
-            raise UsageMistake(
-                f"{one.requirement.id} concerns {kinds}, and this plugin is judged as {plugin.kind.name}"
-            )
-    return [one for one in checks().values() if one in named]
+        return checks_for(kind, level)
+    for check in named:
+        requirement = check.requirement
+        if not requirement.concerns(kind.name):
+            kinds = ", ".join(requirement.kinds)
+            raise UsageMistake(f"{requirement.id} concerns {kinds}, and this plugin is judged as {kind.name}")
+    return [check for check in checks().values() if check in named]
 
 
 def _passed(report: Report, level: Level, named: Sequence[Check]) -> bool:

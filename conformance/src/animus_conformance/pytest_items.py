@@ -1,7 +1,6 @@
 """What stands behind the pytest door: the items, one a check, and the one event loop that they all run on.
 
-Registered by `pytest_plugin.py` when a plugin is named; below it lie the run and the plugin under test. Nothing is
-started before the first item runs.
+Below it lie the run and its parts. Nothing is started before the first item runs, since collecting is not running.
 
 What an outcome is to pytest: a pass passes; a failure that was expected is an xfail; what is not advertised is skipped,
 with the refusal that proves it; a MUST that fails or stays unproven fails. A SHOULD or MAY that fails or stays unproven
@@ -11,6 +10,7 @@ is a ConformanceAdvice warning: shown in the summary, and a failure for whoever 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,14 @@ import pytest
 from animus_conformance.checks.registry import Check, checks_for
 from animus_conformance.command import command_from
 from animus_conformance.errors import ConformanceError, UsageMistake
+from animus_conformance.fuzz.options import FuzzOptions
+from animus_conformance.judgement import deciding
 from animus_conformance.kinds import KINDS, Kind
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.report.text import printable
-from animus_conformance.run import deciding, run_check
-from animus_conformance.settings import Settings, settings_for
+from animus_conformance.run import run_check
+from animus_conformance.settings import SuiteSettings, settings_for
 from animus_conformance.startable import require_startable
 from animus_conformance.verdict import Level, Outcome, Unproven, Verdict
 
@@ -73,12 +75,14 @@ class Door:
             patience = Patience().times(option.animus_patience)
         except (ConformanceError, ValueError) as error:
             raise pytest.UsageError(f"animus: {error}") from error
-        told: Mapping[str, Any] = getattr(config, "workerinput", {})  # what a worker of xdist is told, see below
-        self._seed = told.get(_SEED, option.animus_seed)
+        from_xdist: Mapping[str, Any] = getattr(config, "workerinput", {})  # see pytest_configure_node
+        self._seed = from_xdist.get(_SEED, option.animus_seed)
         if self._seed is None:
             self._seed = secrets.randbelow(2**32)
         self._header = f"animus: {shlex.join(command)} as {kind.name}, seed {self._seed}"
-        self._subject = Subject(command, kind, settings, patience, self._seed)
+        self._plugin = JudgedPlugin(
+            RunOptions(command, kind, settings, patience=patience, fuzzing=FuzzOptions(self._seed))
+        )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -119,23 +123,22 @@ class Door:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Add the items, before anything selects among them."""
         chosen = [one for one in self._chosen if not self._wanted or one.requirement.id in self._wanted]
-        node: Checks = Checks.from_parent(session, name=_ROOT, nodeid=_ROOT, chosen=chosen, subject=self._subject)
+        node: Checks = Checks.from_parent(session, name=_ROOT, nodeid=_ROOT, chosen=chosen, plugin=self._plugin)
         items.extend(session.genitems(node))
 
     def pytest_sessionfinish(self) -> None:
         """End the plugin's processes and the loop."""
-        self._subject.close()
+        self._plugin.close()
 
 
-class Subject:
-    """The plugin under test and the loop that it lives on, both made when the first check runs."""
+class JudgedPlugin:
+    """The parts of the run and the loop that they live on, both made when the first check runs."""
 
-    def __init__(self, command: Sequence[str], kind: Kind, settings: Settings, patience: Patience, seed: int) -> None:
-        self._made_of: tuple[Any, ...] = (command, kind, settings)
-        self._patience = patience
-        self._seed = seed
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
         self._runner: asyncio.Runner | None = None
-        self._plugin: PluginUnderTest | None = None
+        self._parts: Parts | None = None
+        self._opened = contextlib.AsyncExitStack()
 
     def judge(self, check: Check) -> Outcome:
         """Carry out one check. Raises Unproven when the plugin cannot be started at all."""
@@ -150,48 +153,46 @@ class Subject:
 
     def close(self) -> None:
         """End everything; the next check would begin anew."""
-        runner, plugin, self._runner, self._plugin = self._runner, self._plugin, None, None
+        runner, self._runner, self._parts = self._runner, None, None
         if runner is None:
             return
         with runner:
-            if plugin is not None:
-                runner.run(plugin.close())
+            runner.run(self._opened.aclose())
 
     async def _judged(self, check: Check) -> Outcome:
-        if self._plugin is None:
-            self._plugin = PluginUnderTest(*self._made_of, patience=self._patience, seed=self._seed)
-            await self._plugin.look()
-        return await run_check(self._plugin, check)
+        if self._parts is None:
+            self._parts = await self._opened.enter_async_context(Parts.opened(self._options))
+        return await run_check(self._parts, check)
 
 
 class Checks(pytest.Collector):
     """The node above the items: `animus`."""
 
-    def __init__(self, *, chosen: Sequence[Check], subject: Subject, **node: Any) -> None:
+    def __init__(self, *, chosen: Sequence[Check], plugin: JudgedPlugin, **node: Any) -> None:
         super().__init__(**node)
         self._chosen = chosen
-        self._subject = subject
+        self._plugin = plugin
 
     def collect(self) -> Iterator[CheckItem]:
         """One item a check."""
         for one in self._chosen:
-            yield CheckItem.from_parent(self, name=one.requirement.id, check=one, subject=self._subject)
+            yield CheckItem.from_parent(self, name=one.requirement.id, check=one, plugin=self._plugin)
 
 
 class CheckItem(pytest.Item):
     """One check; `-k` finds it by its id, its level and its strength."""
 
-    def __init__(self, *, check: Check, subject: Subject, **node: Any) -> None:
+    def __init__(self, *, check: Check, plugin: JudgedPlugin, **node: Any) -> None:
         super().__init__(**node)
         self._check = check
-        self._subject = subject
+        self._plugin = plugin
         wanted = check.requirement
         self.extra_keyword_matches.update({wanted.level.value, wanted.strength.value})
         self.user_properties += [("level", wanted.level.value), ("strength", wanted.strength.value)]
 
     def runtest(self) -> None:
         """Carry the check out, and say its end as pytest says it."""
-        outcome = self._subject.judge(self._check)
+        outcome = self._plugin.judge(self._check)
         if outcome.verdict is Verdict.EXPECTED_FAILURE:
             pytest.xfail(outcome.reason)  # the settings expect this failure, with a reason and an expiry
         if outcome.verdict is Verdict.NOT_ADVERTISED:
@@ -206,7 +207,7 @@ class CheckItem(pytest.Item):
         """What a reader needs, without a traceback of the suite."""
         error = excinfo.value
         if isinstance(error, CheckDidNotPass):
-            return printable(self._told(error.outcome))
+            return printable(self._described(error.outcome))
         if isinstance(error, Unproven | ConformanceAdvice):
             return printable(str(error))
         return super().repr_failure(excinfo, style)
@@ -215,7 +216,7 @@ class CheckItem(pytest.Item):
         """Where it stands in reports: under its id and level."""
         return self.path, 0, f"{self.name} ({self._check.requirement.level})"
 
-    def _told(self, outcome: Outcome) -> str:
+    def _described(self, outcome: Outcome) -> str:
         wanted = self._check.requirement
         parts = [
             f"{outcome.verdict}: {outcome.reason}",
@@ -238,7 +239,7 @@ def kind_in(command: Sequence[str]) -> str | None:
     return None
 
 
-def _kind(option: str | None, settings: Settings, command: Sequence[str]) -> Kind:
+def _kind(option: str | None, settings: SuiteSettings, command: Sequence[str]) -> Kind:
     name = option or settings.kind or kind_in(command)
     if name is None:
         raise UsageMistake(
@@ -250,7 +251,7 @@ def _kind(option: str | None, settings: Settings, command: Sequence[str]) -> Kin
     return KINDS[name]
 
 
-def _level(option: str | None, settings: Settings) -> Level:
+def _level(option: str | None, settings: SuiteSettings) -> Level:
     if option is None:
         return settings.level or Level.L3
     if option not in list(Level):

@@ -1,6 +1,6 @@
-"""A run: the checks in their order, each with its verdict, and what that makes of the levels.
+"""A run: the checks in their order, each with its verdict.
 
-Called by the CLI, the pytest plugin and the zoo; below it lie the checks and the plugin under test.
+Below it lie the checks, and the parts of the run that they ask for.
 """
 
 from __future__ import annotations
@@ -9,147 +9,99 @@ import asyncio
 import shlex
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
+from animus_conformance.budget.limits import Budget
 from animus_conformance.checks.registry import Check, checks_for
+from animus_conformance.fuzz.options import FuzzOptions
 from animus_conformance.harmless import harmless_params
-from animus_conformance.kinds import restriction
-from animus_conformance.plugin_under_test import PluginUnderTest
-from animus_conformance.profiles import DEFAULT_PROFILE
-from animus_conformance.settings import FILE_NAME
+from animus_conformance.judgement import Report, levels_of
+from animus_conformance.kinds import Kind
+from animus_conformance.parts import Parts
+from animus_conformance.patience import Patience
+from animus_conformance.profiles import DEFAULT_PROFILE, Profile
+from animus_conformance.settings import FILE_NAME, SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.conversations import Conversations
+from animus_conformance.target.launcher import Launcher
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import (
     Failed,
     Level,
     NotAdvertised,
     Outcome,
-    Strength,
     Unproven,
     Verdict,
     VerdictReached,
 )
-from animus_conformance.wire.host import REFUSALS
+from animus_conformance.wire.messages import REFUSALS
+from animus_conformance.wire.observer import Observed
 
-__all__ = ["Report", "deciding", "levels_of", "run", "run_check"]
-
-_STDERR_LINES: Final = 20
-
-
-@dataclass(frozen=True)
-class Report:
-    """What came out of a run. `levels` holds pass, fail or unproven for each level that was judged.
-
-    `complete` says that every check of the kind was carried out, up to the deepest level that any was chosen of.
-    """
-
-    plugin: Mapping[str, Any]
-    kind: str
-    command: Sequence[str]
-    profile: str
-    seed: int
-    levels: Mapping[Level, Verdict]
-    outcomes: Sequence[Outcome]
-    strict: bool = False
-    complete: bool = True
-
-    @property
-    def highest(self) -> Level | None:
-        """The level that is reached: it and all before it passed. None when there is none, or not all was judged."""
-        if not self.complete:
-            return None
-        return max((level for level in self.levels if self.reached(level)), default=None)
-
-    @property
-    def restriction(self) -> str:
-        """To what the judgement is restricted, where the suite does not know the plugin's kind; else empty."""
-        return restriction(self.kind, self.plugin.get("plugin_kind"))
-
-    def decides(self, outcome: Outcome) -> bool:
-        """Whether this outcome counts for its level, or is advice."""
-        return outcome.strength in deciding(self.strict)
-
-    def reached(self, level: Level) -> bool:
-        """Whether this level and all before it passed."""
-        return all(verdict is Verdict.PASS for name, verdict in self.levels.items() if name <= level)
+__all__ = ["run", "run_check"]
 
 
 async def run(
-    plugin: PluginUnderTest,
+    parts: Parts,
     chosen: Sequence[Check],
     on_outcome: Callable[[Outcome], None] = lambda _: None,
     *,
     on_begin: Callable[[Check], None] = lambda _: None,
     strict: bool = False,
 ) -> Report:
-    """Carry out the checks one after the other; `on_begin` and `on_outcome` are told of each at once.
+    """Carry out the checks one after the other; `on_begin` and `on_outcome` are called for each at once.
 
     With `strict` a SHOULD decides about its level like a MUST.
     """
     outcomes: list[Outcome] = []
-    for one in chosen:
-        on_begin(one)
-        outcomes.append(await run_check(plugin, one))
+    for check in chosen:
+        on_begin(check)
+        outcomes.append(await run_check(parts, check))
         on_outcome(outcomes[-1])
+    kind, manifest = parts.part(Kind), parts.part(Claims).manifest
     return Report(
-        plugin={key: plugin.manifest.get(key) for key in ("name", "version", "plugin_kind", "protocol_version")},
-        kind=plugin.kind.name,
-        command=plugin.command,
-        profile=plugin.profile.name,
-        seed=plugin.seed,
+        plugin={key: manifest.get(key) for key in ("name", "version", "plugin_kind", "protocol_version")},
+        kind=kind.name,
+        command=parts.part(Launcher).command,
+        profile=parts.part(Profile).name,
+        seed=parts.part(FuzzOptions).seed,
         levels=levels_of(outcomes, strict=strict),
         outcomes=outcomes,
         strict=strict,
-        complete=_is_complete(plugin, chosen),
+        complete=_is_complete(kind, chosen),
     )
 
 
-def _is_complete(plugin: PluginUnderTest, chosen: Sequence[Check]) -> bool:
-    deepest = max((one.requirement.level for one in chosen), default=Level.L0)
-    names = {one.requirement.id for one in chosen}
-    return all(one.requirement.id in names for one in checks_for(plugin.kind, deepest))
+def _is_complete(kind: Kind, chosen: Sequence[Check]) -> bool:
+    deepest = max((check.requirement.level for check in chosen), default=Level.L0)
+    names = {check.requirement.id for check in chosen}
+    return all(check.requirement.id in names for check in checks_for(kind, deepest))
 
 
-def levels_of(outcomes: Iterable[Outcome], *, strict: bool = False) -> dict[Level, Verdict]:
-    """What the outcomes make of each level: only a MUST decides, and a fail weighs more than something unproven."""
-    levels: dict[Level, Verdict] = {}
-    for outcome in outcomes:
-        levels.setdefault(outcome.level, Verdict.PASS)
-        if outcome.strength not in deciding(strict) or levels[outcome.level] is Verdict.FAIL:
-            continue
-        if outcome.verdict in (Verdict.FAIL, Verdict.UNPROVEN):
-            levels[outcome.level] = outcome.verdict
-    return dict(sorted(levels.items()))
-
-
-def deciding(strict: bool) -> frozenset[Strength]:
-    """The strengths that count for a level."""
-    return frozenset({Strength.MUST, Strength.SHOULD} if strict else {Strength.MUST})
-
-
-async def run_check(plugin: PluginUnderTest, one: Check, today: date | None = None) -> Outcome:
+async def run_check(parts: Parts, check: Check, today: date | None = None) -> Outcome:
     """Carry out one check; nothing that it raises gets further than its outcome."""
-    plugin.used = {}
-    plugin.observed.violations.during = one.requirement.id
+    conversations, requirement = parts.part(Conversations), check.requirement
+    conversations.begin()
+    parts.part(Observed).violations.begin(requirement.id)
     began = time.monotonic()
-    verdict, reason, trouble = await _verdict(plugin, one)
-    evidence = "" if verdict is Verdict.PASS else "\n".join(filter(None, (_evidence(plugin), trouble)))
+    verdict, reason, trouble = await _verdict(parts, check)
+    evidence = "" if verdict is Verdict.PASS else "\n".join(filter(None, (conversations.evidence(), trouble)))
     if verdict not in (Verdict.PASS, Verdict.NOT_ADVERTISED):
-        plugin.give_up_rough()
-    wanted = one.requirement
+        parts.part(Processes).give_up_rough()
     outcome = Outcome(
-        id=wanted.id,
-        level=wanted.level,
-        strength=wanted.strength,
+        id=requirement.id,
+        level=requirement.level,
+        strength=requirement.strength,
         verdict=verdict,
         reason=reason,
         seconds=round(time.monotonic() - began, 3),
         evidence=evidence,
-        reproduction=_reproduction(plugin, wanted.id),
+        reproduction=_reproduction(parts, requirement.id),
     )
-    return _as_expected(outcome, plugin, today or datetime.now(UTC).date())
+    return _as_expected(outcome, parts.part(SuiteSettings), today or datetime.now(UTC).date())
 
 
 class _Ended(NamedTuple):
@@ -160,34 +112,33 @@ class _Ended(NamedTuple):
     trouble: str = ""
 
 
-async def _verdict(plugin: PluginUnderTest, one: Check) -> _Ended:
+async def _verdict(parts: Parts, check: Check) -> _Ended:
+    limit_s = parts.part(Patience).check_s
     try:
-        async with asyncio.timeout(plugin.patience.check_s):
-            if one.method is not None and not await _advertises(plugin, one.method):
-                await _prove_refused(plugin, one.method)
-            await one.function(plugin)
+        async with asyncio.timeout(limit_s):
+            if check.method is not None:
+                await _require_advertised(parts, check.method)
+            await check.function(**parts.arguments_of(check.function))
     except VerdictReached as reached:
         return _Ended(reached.verdict, str(reached))
     except TimeoutError:
-        limit = f"{plugin.patience.check_s:g} s"
+        # No failure: every wait for the plugin has a shorter deadline of its own, which would have said what failed.
         return _Ended(
-            Verdict.UNPROVEN, f"the check did not come to an end within {limit}; --patience 3 gives it more time"
+            Verdict.UNPROVEN, f"the check did not come to an end within {limit_s:g} s; --patience 3 gives it more time"
         )
     except Exception as error:  # noqa: BLE001 - the boundary: a bug in one check must not end the run
         return _Ended(Verdict.UNPROVEN, f"the suite failed: {error!r}", traceback.format_exc())
     return _Ended(Verdict.PASS)
 
 
-async def _advertises(plugin: PluginUnderTest, method: str) -> bool:
-    await plugin.shared()  # the methods of `initialize` count too
-    return method in plugin.advertised
-
-
-async def _prove_refused(plugin: PluginUnderTest, method: str) -> None:
-    """Raises NotAdvertised when the plugin refuses what it does not advertise, else Unproven."""
-    host = await plugin.shared()
+async def _require_advertised(parts: Parts, method: str) -> None:
+    """For another method: raises NotAdvertised when the plugin refuses it, as it should, else Unproven."""
+    host = await parts.part(Processes).shared()  # before the claims are read: the methods of `initialize` count too
+    claims = parts.part(Claims)
+    if method in claims.advertised:
+        return
     try:
-        reply = await host.ask(plugin.method(method), harmless_params(method))
+        reply = await host.ask(claims.method(method), harmless_params(method))
     except Failed as failed:
         raise Unproven(f"{method} is not advertised, and {failed}") from None
     if reply.code in REFUSALS:
@@ -195,43 +146,35 @@ async def _prove_refused(plugin: PluginUnderTest, method: str) -> None:
     raise Unproven(f"{method} is not advertised, and yet it answers with {reply}")
 
 
-def _evidence(plugin: PluginUnderTest) -> str:
-    parts = []
-    for number, (host, began) in enumerate(plugin.used.items(), start=1):
-        lines = host.transcript.since(began.lines)
-        stderr = host.process.stderr_since(began.stderr_bytes).splitlines()[-_STDERR_LINES:]
-        parts.append(
-            "\n".join([f"process {number} (pid {host.process.pid})", *lines, *(f"stderr   {one}" for one in stderr)])
-        )
-    return "\n".join(parts)
-
-
-def _reproduction(plugin: PluginUnderTest, requirement_id: str) -> str:
+def _reproduction(parts: Parts, requirement_id: str) -> str:
     """The command that comes to the same; what was seen during other checks needs those, too."""
-    during = [one.during for one in plugin.observed.violations.of(requirement_id)]
+    during = [violation.during for violation in parts.part(Observed).violations.of(requirement_id)]
     names = list(dict.fromkeys([*during, requirement_id]))
-    options = ["--kind", plugin.kind.name]
+    profile, patience, budget = parts.part(Profile), parts.part(Patience), parts.part(Budget)
+    file = parts.part(SuiteSettings).file
+    options = ["--kind", parts.part(Kind).name]
     for name in names:
         options += ["--only", name]
-    if plugin.profile != DEFAULT_PROFILE:
-        options += ["--profile", plugin.profile.name]
-    if plugin.settings.file not in (None, Path.cwd() / FILE_NAME):
-        options += ["--config", str(plugin.settings.file)]
-    if plugin.patience.factor != 1:
-        options += ["--patience", f"{plugin.patience.factor:g}"]
+    if profile != DEFAULT_PROFILE:
+        options += ["--profile", profile.name]
+    if file not in (None, Path.cwd() / FILE_NAME):
+        options += ["--config", str(file)]
+    if patience.factor != 1:
+        options += ["--patience", f"{patience.factor:g}"]
     if any(name.startswith("fuzz.") for name in names):
-        options += ["--seed", str(plugin.seed)]
-    if plugin.budget.file is not None and requirement_id.startswith("budget."):
-        options += ["--budget", str(plugin.budget.file)]
-    return shlex.join(["animus-conformance", "run", *options, "--", *plugin.command])
+        options += ["--seed", str(parts.part(FuzzOptions).seed)]
+    if budget.file is not None and requirement_id.startswith("budget."):
+        options += ["--budget", str(budget.file)]
+    return shlex.join(["animus-conformance", "run", *options, "--", *parts.part(Launcher).command])
 
 
-def _as_expected(outcome: Outcome, plugin: PluginUnderTest, today: date) -> Outcome:
+def _as_expected(outcome: Outcome, settings: SuiteSettings, today: date) -> Outcome:
     """A failure that `conformance.toml` expects is one of its own kind; an expectation that is stale fails."""
-    expected = plugin.settings.expected_failures.get(outcome.id)
+    expected = settings.expected_failures.get(outcome.id)
     if expected is None:
         return outcome
     if outcome.verdict is Verdict.PASS:
+        # A list of known failures that is never shortened would hide the same failure when it comes back.
         return replace(outcome, verdict=Verdict.FAIL, reason="it passes: take it out of expected_failures")
     if outcome.verdict is not Verdict.FAIL:
         return outcome

@@ -1,7 +1,6 @@
 """`conformance.toml`: what a plugin needs to be judged, and which failures are expected for how long.
 
-Read by the CLI and the pytest door; below it lie tomllib, the requirements and the methods of the protocol. Every
-mistake is named with its line and key.
+Below it lie tomllib, the requirements and the methods of the protocol. Every mistake is named with its line and key.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from typing import Any, Final, Literal, get_args
 from animus_conformance import oracle
 from animus_conformance.errors import BadSettings
 from animus_conformance.kinds import KINDS
+from animus_conformance.method_names import canonical
 from animus_conformance.requirements.manifest import requirements
 from animus_conformance.toml_lines import line_of
 from animus_conformance.verdict import Level
 
-__all__ = ["FILE_NAME", "ExpectedFailure", "Settings", "Stimulus", "read_settings", "settings_for"]
+__all__ = ["FILE_NAME", "ExpectedFailure", "Stimulus", "SuiteSettings", "read_settings", "settings_for"]
 
 Stimulus = Literal["event", "subject"]
 """What may have to be made to happen outside: something that a trigger watches, a change in a subject backend."""
@@ -49,7 +49,7 @@ class ExpectedFailure:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SuiteSettings:
     """What `file` says; without one, all of it is empty.
 
     `environment` is set for the plugin and the commands, `pass_names` are taken from the suite's own environment.
@@ -70,18 +70,22 @@ class Settings:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expected_failures: Mapping[str, ExpectedFailure] = field(default_factory=dict)
 
+    def params_for(self, method: str, **ours: Any) -> dict[str, Any]:
+        """What to send: `ours`, over what the file gives for `method` (by its `subject/` name)."""
+        return {**self.params.get(canonical(method), {}), **ours}
 
-def settings_for(path: Path | None, *folders: Path) -> Settings:
+
+def settings_for(path: Path | None, *folders: Path) -> SuiteSettings:
     """The settings in `path`; without one those of the first folder that has any. Raises BadSettings."""
     if path is not None:
         return read_settings(path)
     for folder in folders:
         if (folder / FILE_NAME).is_file():
             return read_settings(folder / FILE_NAME)
-    return Settings()
+    return SuiteSettings()
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> SuiteSettings:
     """The settings in `path`. Raises BadSettings."""
     try:
         text = path.read_text("utf-8")
@@ -102,14 +106,14 @@ class _Reader:
         self._path = path
         self._text_of_file = text
 
-    def settings(self, document: Mapping[str, Any]) -> Settings:
+    def settings(self, document: Mapping[str, Any]) -> SuiteSettings:
         self._known_keys(document, _KEYS)
         kind = document.get("kind")
         if kind is not None and kind not in list(KINDS):
             raise self._wrong(("kind",), f"{kind!r} is none of {', '.join(KINDS)}")
         environment = dict(self._table(document, "environment"))
         pass_names = self._texts(environment.pop("pass", []), "environment", "pass")
-        return Settings(
+        return SuiteSettings(
             file=self._path.absolute(),
             folder=self._path.parent.absolute(),
             kind=kind,

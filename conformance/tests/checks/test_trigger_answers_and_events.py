@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from animus_conformance.checks.trigger_stream import event_mismatch, no_answer, require_answer
-from animus_conformance.wire.host import Reply
+from animus_conformance.wire.messages import Reply
 
 NOW = "2026-03-02T09:30:00Z"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from animus_conformance.checks.registry import checks
+from animus_conformance.fuzz.options import FuzzOptions
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.run import run_check
-from animus_conformance.settings import Settings
 from animus_conformance.verdict import Outcome, Verdict
 
 GOOD: Final = Path(__file__).parents[2] / "zoo" / "good"
@@ -38,11 +38,9 @@ def test_a_find_that_takes_long_is_made_small_for_some_time_and_told(tmp_path: P
     program.chmod(0o755)
 
     async def judged() -> Outcome:
-        plugin = PluginUnderTest([str(program)], None, Settings(), patience=Patience(answer_s=0.5), seed=3)
-        try:
-            return await run_check(plugin, checks()["fuzz.any-params"])
-        finally:
-            await plugin.close()
+        options = RunOptions([str(program)], patience=Patience(answer_s=0.5), fuzzing=FuzzOptions(seed=3))
+        async with Parts.opened(options) as parts:
+            return await run_check(parts, checks()["fuzz.any-params"])
 
     outcome = asyncio.run(judged())
     assert outcome.verdict is Verdict.FAIL

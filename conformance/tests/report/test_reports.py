@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_conformance.errors import UsageMistake
+from animus_conformance.judgement import Report
 from animus_conformance.report.badge import as_badge
 from animus_conformance.report.document import as_json
 from animus_conformance.report.files import FORMATS, require_writable, write_reports
@@ -22,7 +23,6 @@ from animus_conformance.report.html import as_html
 from animus_conformance.report.junit import as_junit
 from animus_conformance.report.terminal import Terminal
 from animus_conformance.report.text import printable
-from animus_conformance.run import Report
 from animus_conformance.verdict import Level, Verdict
 
 
@@ -190,7 +190,7 @@ def test_all_formats_are_written_side_by_side(report: Report, tmp_path: Path) ->
     assert all(path.stat().st_size for path in paths.values())
 
 
-def test_a_path_that_cannot_be_written_is_told_before_anything_is_done(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_notifications_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "report", tmp_path / "no" / "report", tmp_path):
         with pytest.raises(UsageMistake, match=rf"^--junit: {re.escape(str(path))} cannot be written: "):

@@ -14,9 +14,9 @@ from animus_conformance.checks import registry
 from animus_conformance.checks.registry import check, checks, checks_for
 from animus_conformance.errors import SuiteBroken
 from animus_conformance.kinds import KINDS, Kind
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.requirements.manifest import requirements
 from animus_conformance.verdict import Level
+from animus_conformance.wire.host import Host
 
 KNOWN_IDS: Final = Path(__file__).with_name("known_ids.txt")
 PAGE: Final = Path(__file__).parents[3] / "docs" / "reference" / "conformance.md"
@@ -71,7 +71,7 @@ def test_a_deeper_level_has_all_checks_of_the_ones_before(kind: Kind) -> None:
 
 
 def test_a_check_that_does_not_fit_is_refused() -> None:
-    async def documented(_: PluginUnderTest) -> None:
+    async def documented() -> None:
         """Does nothing."""
 
     checks()
@@ -82,9 +82,23 @@ def test_a_check_that_does_not_fit_is_refused() -> None:
 
 
 def test_a_check_that_says_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent(_: PluginUnderTest) -> None:
+    async def silent() -> None:
         pass
 
     monkeypatch.setattr(registry, "_registered", {})
     with pytest.raises(SuiteBroken, match="does not say what it does"):
         check("lifecycle.ping")(silent)
+
+
+def test_a_check_that_asks_for_what_is_no_part_of_a_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def asks_for_a_text(plugin: str) -> None:
+        """Does nothing."""
+
+    async def asks_for_a_host(host: Host) -> None:
+        """Does nothing."""
+
+    monkeypatch.setattr(registry, "_registered", {})
+    with pytest.raises(SuiteBroken, match=r"asks_for_a_text: the parameter plugin asks for <class 'str'>"):
+        check("lifecycle.ping")(asks_for_a_text)
+    with pytest.raises(SuiteBroken, match=r"which is no part of a run"):
+        check("lifecycle.ping")(asks_for_a_host)

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_conformance.checks.registry import Check, checks
+from animus_conformance.judgement import Report, levels_of
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.requirements.manifest import requirement
-from animus_conformance.run import Report, levels_of, run, run_check
-from animus_conformance.settings import ExpectedFailure, Settings
+from animus_conformance.run import run, run_check
+from animus_conformance.settings import ExpectedFailure, SuiteSettings
 from animus_conformance.verdict import Failed, Level, NotAdvertised, Outcome, Strength, Unproven, Verdict
 
 ID: Final = "lifecycle.ping"
@@ -34,11 +35,11 @@ OUTCOMES: Final = st.builds(
     seconds=st.just(0.0),
 )
 
-Function = Callable[[PluginUnderTest], Awaitable[None]]
+Function = Callable[[], Awaitable[None]]
 
 
 def ending(error: Exception | None) -> Function:
-    async def function(_: PluginUnderTest) -> None:
+    async def function() -> None:
         if error is not None:
             raise error
 
@@ -51,12 +52,10 @@ def outcome_of(
     expected = {} if expires is None else {ID: ExpectedFailure(ID, "being mended", expires)}
 
     async def judged() -> Outcome:
-        settings = Settings(expected_failures=expected)
-        plugin = PluginUnderTest([sys.executable], None, settings, patience=patience or Patience())
-        try:
-            return await run_check(plugin, Check(requirement(ID), function, None), today)
-        finally:
-            await plugin.close()
+        settings = SuiteSettings(expected_failures=expected)
+        options = RunOptions([sys.executable], settings=settings, patience=patience or Patience())
+        async with Parts.opened(options) as parts:
+            return await run_check(parts, Check(requirement(ID), function, None), today)
 
     return asyncio.run(judged())
 
@@ -85,7 +84,7 @@ def test_a_bug_in_a_check_leaves_it_unproven_and_shows_where(error: Exception) -
 
 
 def test_a_check_that_does_not_end_is_unproven() -> None:
-    async def waits(_: PluginUnderTest) -> None:
+    async def waits() -> None:
         await asyncio.Event().wait()
 
     outcome = outcome_of(waits, patience=Patience(check_s=0.05))
@@ -129,23 +128,19 @@ def test_a_level_is_reached_when_all_up_to_it_passed(levels: dict[Level, Verdict
 
 
 def test_a_run_tells_of_each_check_before_and_behind_it(good: Sequence[str]) -> None:
-    told: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
 
     async def judged() -> Report:
-        plugin = PluginUnderTest(good, None, Settings())
-        try:
-            await plugin.look()
+        async with Parts.opened(RunOptions(good)) as parts:
             chosen = [checks()["manifest.prints-one-object"], checks()["lifecycle.ping"]]
             return await run(
-                plugin,
+                parts,
                 chosen,
-                lambda outcome: told.append(("ended", outcome.id)),
-                on_begin=lambda one: told.append(("began", one.requirement.id)),
+                lambda outcome: calls.append(("ended", outcome.id)),
+                on_begin=lambda check: calls.append(("began", check.requirement.id)),
             )
-        finally:
-            await plugin.close()
 
     report = asyncio.run(judged())
-    assert told == [(what, one.id) for one in report.outcomes for what in ("began", "ended")]
+    assert calls == [(what, one.id) for one in report.outcomes for what in ("began", "ended")]
     assert report.plugin["name"] == "good-custom"
     assert not report.complete

@@ -9,27 +9,32 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
+from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
-from animus_conformance.plugin_under_test import PluginUnderTest
-from animus_conformance.settings import Settings
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.conversations import Conversations
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Unproven
+from animus_conformance.wire.host import Host
 
 
-def with_plugin(
-    command: Sequence[str], work: Callable[[PluginUnderTest], Awaitable[None]], settings: Settings | None = None
-) -> None:
+def with_parts(command: Sequence[str], work: Callable[[Parts], Awaitable[None]]) -> None:
     async def run() -> None:
-        plugin = PluginUnderTest(command, None, settings or Settings(), patience=Patience(start_s=5.0))
-        try:
-            await work(plugin)
-        finally:
-            await plugin.close()
+        async with Parts.opened(RunOptions(command, patience=Patience(start_s=5.0))) as parts:
+            await work(parts)
 
     asyncio.run(run())
+
+
+class DaemonThatDoesNotStop:
+    async def close(self) -> None:
+        raise RuntimeError("a daemon that does not stop")
 
 
 def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatch, good: Sequence[str]) -> None:
@@ -40,12 +45,12 @@ def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
-    async def work(plugin: PluginUnderTest) -> None:
-        await plugin.look()
-        assert plugin.manifest["name"] == "good-custom"
-        assert "USER" not in plugin.environment(await plugin.project())
+    async def work(parts: Parts) -> None:
+        assert parts.part(Claims).manifest["name"] == "good-custom"
+        projects = parts.part(Projects)
+        assert "USER" not in projects.environment(await projects.new())
 
-    with_plugin(good, work)
+    with_parts(good, work)
 
 
 def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path) -> None:
@@ -58,14 +63,15 @@ def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path)
     )
     plugin.chmod(0o755)
 
-    async def work(plugin: PluginUnderTest) -> None:
-        for start in (plugin.shared, plugin.shared, plugin.rough):
+    async def work(parts: Parts) -> None:
+        processes = parts.part(Processes)
+        for start in (processes.shared, processes.shared, processes.rough):
             with pytest.raises(Unproven, match=r"it does not start: initialize answered with error.*no database"):
                 await start()
-        [host] = plugin.used
+        [host] = parts.part(Conversations).hosts
         assert (host.project / "started").read_text() == "x"
 
-    with_plugin([str(plugin)], work)
+    with_parts([str(plugin)], work)
 
 
 def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_output(tmp_path: Path) -> None:
@@ -78,30 +84,28 @@ def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_
     )
     plugin.chmod(0o755)
 
-    async def work(plugin: PluginUnderTest) -> None:
-        first = await plugin.shared()
+    async def work(parts: Parts) -> None:
+        processes = parts.part(Processes)
+        first = await processes.shared()
         os.kill(first.process.pid, signal.SIGKILL)
         assert await first.process.exited(5.0)
         assert not first.ended
-        second = await plugin.shared()
+        second = await processes.shared()
         assert second is not first
         assert (await second.ask("$/ping")).error is None
 
-    with_plugin([str(plugin)], work)
+    with_parts([str(plugin)], work)
 
 
 def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[str]) -> None:
-    hosts: list[Any] = []
+    hosts: list[Host] = []
 
-    async def trouble() -> None:
-        raise RuntimeError("a daemon that does not stop")
-
-    async def work(plugin: PluginUnderTest) -> None:
-        hosts.extend([await plugin.shared(), await plugin.rough()])
-        plugin.until_close.push_async_callback(trouble)
+    async def work(parts: Parts) -> None:
+        parts.part(DaemonThatDoesNotStop)
+        hosts.extend([await parts.part(Processes).shared(), await parts.part(Processes).rough()])
 
     with pytest.raises(RuntimeError, match="does not stop"):
-        with_plugin(good, work)
+        with_parts(good, work)
     assert [host.process.exit_code for host in hosts] == [-signal.SIGKILL] * 2
     assert not any(host.project.exists() for host in hosts)
 
@@ -117,11 +121,15 @@ def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[s
 def test_a_command_of_the_settings_is_over_when_it_has_ended(
     good: Sequence[str], command: Sequence[str], said: str | None
 ) -> None:
-    async def work(plugin: PluginUnderTest) -> None:
-        if said is None:
-            await plugin.project()
-        else:
-            with pytest.raises(Unproven, match=said):
-                await plugin.project()
+    async def work(parts: Parts) -> None:
+        projects = Projects(SuiteSettings(setup=command), parts.part(Patience))
+        try:
+            if said is None:
+                await projects.new()
+            else:
+                with pytest.raises(Unproven, match=said):
+                    await projects.new()
+        finally:
+            await projects.close()
 
-    with_plugin(good, work, Settings(setup=command))
+    with_parts(good, work)

@@ -10,7 +10,7 @@ import pytest
 
 from animus_conformance.errors import BadSettings
 from animus_conformance.requirements.manifest import requirements
-from animus_conformance.settings import FILE_NAME, Settings, read_settings, settings_for
+from animus_conformance.settings import FILE_NAME, SuiteSettings, read_settings, settings_for
 from animus_conformance.verdict import Level
 
 WHOLE = """
@@ -145,7 +145,7 @@ def test_the_first_folder_that_has_settings_gives_them(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-    assert settings_for(None, first, second) == Settings()
+    assert settings_for(None, first, second) == SuiteSettings()
     (second / FILE_NAME).write_text('kind = "notifier"')
     assert settings_for(None, first, second).kind == "notifier"
     (first / FILE_NAME).write_text('kind = "trigger"')

@@ -54,7 +54,7 @@ def with_echo(work: Callable[[Host], Awaitable[None]]) -> Observed:
 def test_half_a_surrogate_pair_in_an_id_goes_back_as_it_came() -> None:
     async def work(host: Host) -> None:
         await host.ask("x", {"say": r'{"jsonrpc":"2.0","id":"\ud83d","method":"ask"}'})
-        told = await host.next_told("heard")
+        told = await host.notifications.next("heard")
         assert told is not None
         assert told.params["id"] == "\ud83d"
         assert (await host.ask("x")).error is None

@@ -45,7 +45,7 @@ def test_no_envelope_is_too_strange_to_be_judged(message: dict[str, Any]) -> Non
 
 def test_of_each_violation_the_first_few_are_kept() -> None:
     violations = Violations()
-    violations.during = "lifecycle.ping"
+    violations.begin("lifecycle.ping")
     for number in range(1000):
         violations.add("wire.utf-8", f"number {number}")
     kept = [str(one) for one in violations.of("wire.utf-8")]

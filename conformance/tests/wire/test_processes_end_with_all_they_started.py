@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from animus_conformance.manifest_probe import MAX_MANIFEST_BYTES, ManifestProbe, probe_manifest
+from animus_conformance.target.manifest_probe import MAX_MANIFEST_BYTES, ManifestProbe, probe_manifest
 from animus_conformance.wire.group import Launch, ProcessGroup
 from animus_conformance.wire.process import PluginProcess
 from animus_conformance.wire.terminal import run_on_terminal

@@ -1,6 +1,6 @@
 """Measures a plugin and the reference by turns, so that whatever slows the machine down slows both.
 
-Called by the checks of L4; below it lies the plugin under test. Each figure is the median of the paired ratios.
+`Costs` is a part, below which lie the processes. Each figure is the median of the paired ratios.
 """
 
 from __future__ import annotations
@@ -10,19 +10,27 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_conformance.budget.limits import Ratios
-from animus_conformance.plugin_under_test import PluginUnderTest
-from animus_conformance.settings import Settings
+from animus_conformance.patience import Patience
+from animus_conformance.profiles import DEFAULT_PROFILE
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.conversations import Conversations
+from animus_conformance.target.launcher import Launcher
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
+from animus_conformance.wire.observer import Observed
 
-__all__ = ["measure", "memory_bytes"]
+__all__ = ["Costs", "memory_bytes"]
 
 _ROUNDS: Final = 5
+"""Enough for a median that one round with a busy machine does not move."""
 _PINGS: Final = 200
 _IN_FLIGHT: Final = 64
 _ECHO: Final = Path(__file__).parent / "echo.py"
@@ -35,27 +43,49 @@ class _Figures(NamedTuple):
     memory_bytes: int
 
 
-async def measure(plugin: PluginUnderTest) -> Ratios:
-    """The ratios, from five rounds. Raises Unproven when one of the two does not answer."""
-    echo = PluginUnderTest([sys.executable, "-I", str(_ECHO)], None, Settings(), patience=plugin.patience)
-    pairs: list[tuple[_Figures, _Figures]] = []
-    try:
-        for _ in range(_ROUNDS):
-            pairs.append((await _figures(plugin), await _figures(echo)))
-    except Failed as failed:
-        raise Unproven(str(failed)) from None
-    finally:
-        await echo.close()
-    return Ratios(*(_median([(theirs[place], ours[place]) for theirs, ours in pairs]) for place in range(4)))
+class Costs:
+    """The part: measured when the first check asks."""
+
+    def __init__(self, processes: Processes, patience: Patience) -> None:
+        self._processes = processes
+        self._patience = patience
+        self._ratios: Ratios | None = None
+
+    async def ratios(self) -> Ratios:
+        """What it costs beside the reference, from five rounds. Raises Unproven when one of the two does not answer."""
+        if self._ratios is None:
+            self._ratios = await self._measure()
+        return self._ratios
+
+    async def _measure(self) -> Ratios:
+        projects = Projects(SuiteSettings(), self._patience)
+        command = (sys.executable, "-I", str(_ECHO))
+        echo = Launcher(command, projects, DEFAULT_PROFILE, self._patience, Observed(), Conversations())
+        pairs: list[tuple[_Figures, _Figures]] = []
+        try:
+            for _ in range(_ROUNDS):
+                pairs.append((await _figures(self._processes.started), await _figures(lambda: _greeted(echo))))
+        except Failed as failed:
+            raise Unproven(str(failed)) from None
+        finally:
+            await projects.close()
+        return Ratios(*(_median([(theirs[place], ours[place]) for theirs, ours in pairs]) for place in range(4)))
+
+
+@asynccontextmanager
+async def _greeted(launcher: Launcher) -> AsyncIterator[Host]:
+    async with launcher.spawned() as host:
+        await host.greet()
+        yield host
 
 
 def _median(pairs: Sequence[tuple[float, float]]) -> float:
     return statistics.median(theirs / ours for theirs, ours in pairs)
 
 
-async def _figures(plugin: PluginUnderTest) -> _Figures:
+async def _figures(start: Callable[[], AbstractAsyncContextManager[Host]]) -> _Figures:
     began = time.perf_counter()
-    async with plugin.started() as host:
+    async with start() as host:
         start_s = time.perf_counter() - began
         began = time.perf_counter()
         for _ in range(_PINGS):

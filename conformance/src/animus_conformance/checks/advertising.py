@@ -9,26 +9,27 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed
 
 __all__ = ["require_advertised", "require_flags"]
 
 
-async def require_advertised(plugin: PluginUnderTest, method: str) -> None:
+async def require_advertised(processes: Processes, claims: Claims, method: str) -> None:
     """Raises Failed when neither the manifest nor `initialize` names the method."""
-    await plugin.shared()
-    if method not in plugin.advertised:
-        told = ", ".join(sorted(plugin.advertised)) or "no methods"
+    await processes.shared()
+    if method not in claims.advertised:
+        told = ", ".join(sorted(claims.advertised)) or "no methods"
         raise Failed(f"{method} is not advertised; advertised are {told}")
 
 
-def require_flags(plugin: PluginUnderTest, schema: Mapping[str, Any], methods: Mapping[str, str]) -> None:
+def require_flags(claims: Claims, schema: Mapping[str, Any], methods: Mapping[str, str]) -> None:
     """Raises Failed when a flag of the schema and the method that it stands for disagree; a flag may be left out."""
     for flag, method in methods.items():
-        said, is_advertised = schema.get(flag), method in plugin.advertised
+        said, is_advertised = schema.get(flag), method in claims.advertised
         if said is not None and said != is_advertised:
             told = "is" if is_advertised else "is not"
             raise Failed(
-                f"{flag} is {json.dumps(said)}, and {plugin.method(method)} {told} among the advertised methods"
+                f"{flag} is {json.dumps(said)}, and {claims.method(method)} {told} among the advertised methods"
             )

@@ -8,9 +8,13 @@ from typing import Any, Final
 
 from animus_conformance import oracle
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.kinds import Kind
+from animus_conformance.patience import Patience
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Reply
 
 _MALFORMED: Final = (
     b"hello",
@@ -55,18 +59,18 @@ _MAX_STDERR_BYTES: Final = 1024 * 1024
 
 
 @check("hostile.malformed-frames")
-async def malformed_frames(plugin: PluginUnderTest) -> None:
+async def malformed_frames(processes: Processes) -> None:
     """Sends lines that are no message, each followed by $/ping."""
-    host = await plugin.rough()
+    host = await processes.rough()
     for line in _MALFORMED:
         host.raw(line + b"\n")
         await _alive(host, f"after the line {line!r}")
 
 
 @check("hostile.wrong-envelopes")
-async def wrong_envelopes(plugin: PluginUnderTest) -> None:
+async def wrong_envelopes(processes: Processes) -> None:
     """Sends JSON-RPC messages with members of wrong types, each followed by $/ping."""
-    host = await plugin.rough()
+    host = await processes.rough()
     for message in _WRONG_ENVELOPES:
         request_id = message.get("id")
         if isinstance(request_id, int):
@@ -78,10 +82,10 @@ async def wrong_envelopes(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.truncated-frames")
-async def truncated_frames(plugin: PluginUnderTest) -> None:
+async def truncated_frames(processes: Processes) -> None:
     """Sends messages that end in the middle, each followed by $/ping."""
     whole = b'{"jsonrpc":"2.0","id":900020,"method":"$/ping","params":{"text":"x"}}'
-    host = await plugin.rough()
+    host = await processes.rough()
     await _given_alive(host)
     for end in (len(whole) - 1, whole.index(b"x"), whole.index(b"method"), 1):
         host.raw(whole[:end] + b"\n")
@@ -89,9 +93,9 @@ async def truncated_frames(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.blank-lines")
-async def blank_lines(plugin: PluginUnderTest) -> None:
+async def blank_lines(processes: Processes) -> None:
     """Sends empty lines, lines of blanks, and requests that end in CR LF."""
-    host = await plugin.rough()
+    host = await processes.rough()
     await _given_alive(host)
     host.raw(b"\n\n   \n\r\n\t\n")
     await _alive(host, "after blank lines")
@@ -104,24 +108,24 @@ async def blank_lines(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.split-frames")
-async def split_frames(plugin: PluginUnderTest) -> None:
+async def split_frames(processes: Processes, patience: Patience) -> None:
     """Sends one request in pieces, cut within names and letters, each when the last one has been read."""
-    host = await plugin.rough()
+    host = await processes.rough()
     await _given_alive(host)
     host.expect("split", "$/ping")
     message = {"jsonrpc": "2.0", "id": "split", "method": "$/ping", "params": {"text": "Grüße, 世界 \U0001f680"}}
     frame = json.dumps(message, ensure_ascii=False).encode() + b"\n"
     for begin in range(0, len(frame), _PIECE_BYTES):
         host.raw(frame[begin : begin + _PIECE_BYTES])
-        if not await host.process.consumed(plugin.patience.answer_s):
+        if not await host.process.consumed(patience.answer_s):
             raise Failed("the plugin stopped reading in the middle of a line")
     await host.reply("split")
 
 
 @check("hostile.big-frames")
-async def big_frames(plugin: PluginUnderTest) -> None:
+async def big_frames(processes: Processes) -> None:
     """Sends $/ping with a text of 1 MiB in a member that nobody knows."""
-    host = await plugin.rough()
+    host = await processes.rough()
     plain = await _given_alive(host)
     reply = await host.ask("$/ping", {"x_text": "x" * 1024 * 1024})
     if (reply.error is None) != (plain.error is None):
@@ -129,9 +133,9 @@ async def big_frames(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.deep-nesting")
-async def deep_nesting(plugin: PluginUnderTest) -> None:
+async def deep_nesting(processes: Processes) -> None:
     """Sends params nested 100 deep, then 100,000 deep, each followed by $/ping."""
-    host = await plugin.rough()
+    host = await processes.rough()
     for number, depth in enumerate((100, _DEPTH)):
         request_id = f"deep-{number}"
         host.expect(request_id, "$/ping")
@@ -141,40 +145,40 @@ async def deep_nesting(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.unusual-texts")
-async def unusual_texts(plugin: PluginUnderTest) -> None:
+async def unusual_texts(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Sends the kind's harmless request with unusual texts in a member that nobody knows, and as its id."""
-    method = plugin.method(plugin.kind.probe[0])
-    host = await plugin.rough()
+    method = claims.method(kind.probe[0])
+    host = await processes.rough()
     for number, text in enumerate(_UNUSUAL):
         request_id = f"text-{number}"
         host.expect(request_id, method)
-        params = json.dumps({**plugin.kind.probe[1], "x_text": "?"}).replace('"?"', text)
+        params = json.dumps({**kind.probe[1], "x_text": "?"}).replace('"?"', text)
         frame = f'{{"jsonrpc":"2.0","id":"{request_id}","method":"{method}","params":{params}}}\n'
         host.raw(frame.encode())
         await _alive(host, f"after the text {text[:60]}")
 
 
 @check("hostile.wrong-params")
-async def wrong_params(plugin: PluginUnderTest) -> None:
+async def wrong_params(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Asks each advertised method of the kind with an empty object and with a list where it requires members."""
-    host = await plugin.rough()
+    host = await processes.rough()
     await _given_alive(host)
-    for name in plugin.kind.methods:
-        if name not in plugin.advertised or not _required(name):
+    for name in kind.methods:
+        if name not in claims.advertised or not _required(name):
             continue
         wrong: tuple[Any, ...] = ({}, [1, 2])
         for params in wrong:
-            reply = await host.ask(plugin.method(name), params)
+            reply = await host.ask(claims.method(name), params)
             if reply.error is None:
                 wanted = ", ".join(_required(name))
-                raise Failed(f"{plugin.method(name)} with {json.dumps(params)}, without {wanted}, got {reply}")
+                raise Failed(f"{claims.method(name)} with {json.dumps(params)}, without {wanted}, got {reply}")
 
 
 @check("hostile.unknown-params")
-async def unknown_params(plugin: PluginUnderTest) -> None:
+async def unknown_params(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Asks the kind's harmless request with and without members that nobody knows, and compares."""
-    method, params = plugin.method(plugin.kind.probe[0]), dict(plugin.kind.probe[1])
-    host = await plugin.rough()
+    method, params = claims.method(kind.probe[0]), dict(kind.probe[1])
+    host = await processes.rough()
     try:
         plain = await host.ask(method, params)
     except Failed as failed:
@@ -185,22 +189,22 @@ async def unknown_params(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.second-initialize")
-async def second_initialize(plugin: PluginUnderTest) -> None:
+async def second_initialize(processes: Processes) -> None:
     """Initializes an initialized process, then asks the kind's harmless request."""
-    host = await plugin.rough()
-    await plugin.initialize(host, host.project)
+    host = await processes.rough()
+    await host.initialize()
     await _alive(host, "after a second initialize")
 
 
 @check("hostile.quiet-stderr")
-async def quiet_stderr(plugin: PluginUnderTest) -> None:
+async def quiet_stderr(processes: Processes, patience: Patience) -> None:
     """Sends 1,000 malformed lines and counts what comes on standard error."""
-    host = await plugin.rough()
+    host = await processes.rough()
     await _given_alive(host)
     before = host.process.stderr_bytes
     host.raw(b"this is no message\n" * _GARBAGE_LINES)
     try:
-        await host.ask("$/ping", within_s=4 * plugin.patience.answer_s)  # how fast it drops them is not the question
+        await host.ask("$/ping", within_s=4 * patience.answer_s)  # how fast it drops them is not the question
     except Failed as failed:
         raise Unproven(str(failed)) from None
     written = host.process.stderr_bytes - before

@@ -9,8 +9,14 @@ import signal
 from typing import Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.kinds import Kind
+from animus_conformance.patience import Patience
 from animus_conformance.profiles import PROFILES
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.launcher import Launcher
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed
 from animus_conformance.wire.host import Host
 
@@ -19,10 +25,10 @@ _MANY: Final = 200
 
 
 @check("hostile.many-frames-at-once")
-async def many_frames_at_once(plugin: PluginUnderTest) -> None:
+async def many_frames_at_once(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Writes 200 requests in one piece and waits for all answers."""
-    method, params = plugin.method(plugin.kind.probe[0]), dict(plugin.kind.probe[1])
-    async with plugin.started() as host:
+    method, params = claims.method(kind.probe[0]), dict(kind.probe[1])
+    async with processes.started() as host:
         ids = [f"many-{number}" for number in range(_MANY)]
         frames = []
         for number, one in enumerate(ids):
@@ -35,21 +41,21 @@ async def many_frames_at_once(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.concurrent-requests")
-async def concurrent_requests(plugin: PluginUnderTest) -> None:
+async def concurrent_requests(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Asks 64 things without waiting, of the kind and of the life cycle, and waits for all answers."""
-    async with plugin.started() as host:
-        for one in _burst(plugin, host):
+    async with processes.started() as host:
+        for one in _burst(claims, kind, host):
             await host.reply(one)
         await _alive(host, f"after {_AT_ONCE} requests at once")
 
 
 @check("hostile.cancel-storm")
-async def cancel_storm(plugin: PluginUnderTest) -> None:
+async def cancel_storm(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Asks 64 things and cancels each at once, every fourth twice, with cancellations of unknown ids in between."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         ids = []
         for number in range(_AT_ONCE):
-            one = host.send(*_request(plugin, number))
+            one = host.send(*_request(claims, kind, number))
             ids.append(one)
             host.tell("$/cancelRequest", {"id": one})
             if number % 4 == 0:
@@ -61,21 +67,21 @@ async def cancel_storm(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.slow-reader")
-async def slow_reader(plugin: PluginUnderTest) -> None:
+async def slow_reader(processes: Processes, claims: Claims, kind: Kind, patience: Patience) -> None:
     """Asks 200 things and reads the answers a little at a time."""
-    async with plugin.started(profile=PROFILES["slow-reader"]) as host:
-        ids = [host.send(*_request(plugin, number)) for number in range(_MANY)]
+    async with processes.started(profile=PROFILES["slow-reader"]) as host:
+        ids = [host.send(*_request(claims, kind, number)) for number in range(_MANY)]
         for one in ids:
-            await host.reply(one, plugin.patience.answer_s * 3)
+            await host.reply(one, patience.answer_s * 3)
 
 
 @check("hostile.shutdown-under-load")
-async def shutdown_under_load(plugin: PluginUnderTest) -> None:
+async def shutdown_under_load(processes: Processes, claims: Claims, kind: Kind, patience: Patience) -> None:
     """Sends shutdown right behind 64 requests, then exit."""
-    async with plugin.started() as host:
-        _burst(plugin, host)
+    async with processes.started() as host:
+        _burst(claims, kind, host)
         try:
-            await host.ask("shutdown", within_s=plugin.patience.shutdown_s)
+            await host.ask("shutdown", within_s=patience.shutdown_s)
         except Failed as failed:
             raise Failed(f"with {_AT_ONCE} requests under way, {failed}") from None
         host.tell("exit")
@@ -83,67 +89,69 @@ async def shutdown_under_load(plugin: PluginUnderTest) -> None:
 
 
 @check("hostile.end-of-input")
-async def end_of_input(plugin: PluginUnderTest) -> None:
+async def end_of_input(processes: Processes, patience: Patience) -> None:
     """Closes standard input of an idle process, and sends SIGTERM if that does not end it."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         host.process.end_input()
-        if await host.process.exited(plugin.patience.exit_s):
+        if await host.process.exited(patience.exit_s):
             return
         host.process.signal(signal.SIGTERM)
         await _require_end(host, "the end of its input and SIGTERM")
 
 
 @check("hostile.sigterm")
-async def sigterm(plugin: PluginUnderTest) -> None:
+async def sigterm(processes: Processes) -> None:
     """Sends SIGTERM to an idle process and waits for its end."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         host.process.signal(signal.SIGTERM)
         await _require_end(host, "SIGTERM")
 
 
 @check("hostile.exit-without-shutdown")
-async def exit_without_shutdown(plugin: PluginUnderTest) -> None:
+async def exit_without_shutdown(processes: Processes) -> None:
     """Sends exit alone to an idle process and waits for its end."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         host.tell("exit")
         await _require_end(host, "exit")
 
 
 @check("hostile.cleared-environment")
-async def cleared_environment(plugin: PluginUnderTest) -> None:
+async def cleared_environment(
+    launcher: Launcher, processes: Processes, projects: Projects, settings: SuiteSettings
+) -> None:
     """Starts it with PATH, HOME and what the settings give, and nothing else."""
-    await plugin.shared()
-    project = await plugin.project()
-    whole = plugin.environment(project)
-    given = {*plugin.settings.environment, *plugin.settings.pass_names, "HOME", "PATH"}
+    await processes.shared()
+    project = await projects.new()
+    whole = projects.environment(project)
+    given = {*settings.environment, *settings.pass_names, "HOME", "PATH"}
     short = {"PATH": os.defpath, **{name: value for name, value in whole.items() if name in given}}
-    async with plugin.spawned(project=project, environment=short) as host:
-        reply = await plugin.initialize(host, project)
+    async with launcher.spawned(project=project, environment=short) as host:
+        reply = await host.initialize()
         if reply.error is not None:
             raise Failed(f"with PATH and HOME alone, initialize got {reply}")
         await _alive(host, "with PATH and HOME alone")
 
 
 @check("hostile.two-at-once")
-async def two_at_once(plugin: PluginUnderTest) -> None:
+async def two_at_once(launcher: Launcher, processes: Processes, projects: Projects) -> None:
     """Keeps the shared process, starts another for another project, and asks both."""
-    first = await plugin.shared()
-    project = await plugin.project()
-    async with plugin.spawned(project=project) as second:
-        reply = await plugin.initialize(second, project)
+    first = await processes.shared()
+    project = await projects.new()
+    async with launcher.spawned(project=project) as second:
+        reply = await second.initialize()
         if reply.error is not None:
             raise Failed(f"beside a process for another project, initialize got {reply}")
         await asyncio.gather(_alive(first, "beside a second process"), _alive(second, "as the second process"))
 
 
-def _request(plugin: PluginUnderTest, number: int) -> tuple[str, dict[str, object]]:
+def _request(claims: Claims, kind: Kind, number: int) -> tuple[str, dict[str, object]]:
     """The life cycle's and the kind's harmless requests by turns."""
-    method, params = plugin.kind.probe
-    return [("$/ping", {}), ("health/check", {}), (plugin.method(method), dict(params))][number % 3]
+    method, params = kind.probe
+    return [("$/ping", {}), ("health/check", {}), (claims.method(method), dict(params))][number % 3]
 
 
-def _burst(plugin: PluginUnderTest, host: Host) -> list[int]:
-    return [host.send(*_request(plugin, number)) for number in range(_AT_ONCE)]
+def _burst(claims: Claims, kind: Kind, host: Host) -> list[int]:
+    return [host.send(*_request(claims, kind, number)) for number in range(_AT_ONCE)]
 
 
 async def _alive(host: Host, when: str) -> None:

@@ -5,77 +5,80 @@ from __future__ import annotations
 from animus_conformance.checks.manifest import require_current_protocol
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_type
-from animus_conformance.plugin_under_test import PluginUnderTest
-from animus_conformance.profiles import PROFILES
+from animus_conformance.kinds import Kind
+from animus_conformance.patience import Patience
+from animus_conformance.profiles import PROFILES, Profile
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.launcher import Launcher
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.terminal import run_on_terminal
+from animus_conformance.wire.observer import Observed
 
 _MAJOR_REFUSALS = (-32600, -32602)
 
 
 @check("initialize.result-has-its-type")
-async def initialize_has_its_type(plugin: PluginUnderTest) -> None:
+async def initialize_has_its_type(processes: Processes, observed: Observed) -> None:
     """Initializes a process and holds the result against InitializeResult."""
     try:
-        await plugin.shared()
+        reply = await processes.greeting()
     except Unproven as unproven:
         raise Failed(str(unproven)) from None
-    require_type(plugin, "initialize", plugin.greeting)
+    require_type(observed, "initialize", reply)
 
 
 @check("initialize.agrees-with-the-manifest")
-async def initialize_agrees(plugin: PluginUnderTest) -> None:
+async def initialize_agrees(processes: Processes, claims: Claims) -> None:
     """Compares plugin_info with the manifest."""
-    host = await plugin.shared()
-    if not plugin.manifest:
+    host = await processes.shared()
+    if not claims.manifest:
         raise Unproven("there is no manifest to compare with")
     info = host.initialized.get("plugin_info")
     if not isinstance(info, dict):
         raise Unproven("the result has no plugin_info")
     for field in ("name", "version", "plugin_kind"):
-        if info.get(field) != plugin.manifest.get(field):
-            raise Failed(f"{field} is {info.get(field)!r} here and {plugin.manifest.get(field)!r} in the manifest")
+        if info.get(field) != claims.manifest.get(field):
+            raise Failed(f"{field} is {info.get(field)!r} here and {claims.manifest.get(field)!r} in the manifest")
 
 
 @check("initialize.names-a-current-protocol")
-async def initialize_names_a_current_protocol(plugin: PluginUnderTest) -> None:
+async def initialize_names_a_current_protocol(processes: Processes) -> None:
     """Looks at the major number of protocol_version in the result."""
-    host = await plugin.shared()
+    host = await processes.shared()
     require_current_protocol("the result", host.initialized)
 
 
 @check("initialize.accepts-both-minors")
-async def accepts_both_minors(plugin: PluginUnderTest) -> None:
+async def accepts_both_minors(launcher: Launcher, processes: Processes, projects: Projects, profile: Profile) -> None:
     """Initializes one process more, as a host of the other minor version than in the rest of the run."""
-    await plugin.shared()
-    other = PROFILES["1.1" if plugin.profile.protocol_version.startswith("1.0") else "1.0"]
-    project = await plugin.project()
-    async with plugin.spawned(project=project, profile=other) as host:
-        reply = await plugin.initialize(host, project)
+    await processes.shared()
+    other = PROFILES["1.1" if profile.protocol_version.startswith("1.0") else "1.0"]
+    project = await projects.new()
+    async with launcher.spawned(project=project, profile=other) as host:
+        reply = await host.initialize()
         if reply.error is not None:
             raise Failed(f"a host of protocol {other.protocol_version} was refused: {reply}")
 
 
 @check("initialize.refuses-another-major")
-async def refuses_another_major(plugin: PluginUnderTest) -> None:
+async def refuses_another_major(launcher: Launcher, projects: Projects) -> None:
     """Announces protocol 2.0.0 and looks at the answer."""
-    project = await plugin.project()
-    async with plugin.spawned(project=project) as host:
-        reply = await plugin.initialize(host, project, protocol_version="2.0.0")
+    project = await projects.new()
+    async with launcher.spawned(project=project) as host:
+        reply = await host.initialize(protocol_version="2.0.0")
         if reply.code not in _MAJOR_REFUSALS:
             raise Failed(f"a host of protocol 2.0.0 got {reply}")
 
 
 @check("initialize.ignores-unknown-extensions")
-async def ignores_unknown_extensions(plugin: PluginUnderTest) -> None:
+async def ignores_unknown_extensions(launcher: Launcher, processes: Processes, projects: Projects) -> None:
     """Adds members that nobody has heard of at every place where a newer host may."""
-    await plugin.shared()
-    project = await plugin.project()
-    async with plugin.spawned(project=project) as host:
-        binding = {"project_root": str(project), "repo_scope": f"{project.name}-0123456789ab", "x_new": [1]}
-        reply = await plugin.initialize(
-            host,
-            project,
+    await processes.shared()
+    project = await projects.new()
+    async with launcher.spawned(project=project) as host:
+        binding = {**host.project_binding, "x_new": [1]}
+        reply = await host.initialize(
             init_extensions={"project_binding": binding, "x_tracing": {"level": 3}},
             capabilities={"streaming": True, "progress": True, "cancellation": True, "x_new": {"deep": None}},
             x_new="new",
@@ -85,40 +88,42 @@ async def ignores_unknown_extensions(plugin: PluginUnderTest) -> None:
 
 
 @check("initialize.without-extensions-answers")
-async def without_extensions(plugin: PluginUnderTest) -> None:
+async def without_extensions(launcher: Launcher, processes: Processes, projects: Projects) -> None:
     """Initializes without init_extensions: a result or a well-formed error has to come."""
-    await plugin.shared()
-    project = await plugin.project()
-    async with plugin.spawned(project=project, profile=PROFILES["no-extensions"]) as host:
-        await plugin.initialize(host, project)
+    await processes.shared()
+    project = await projects.new()
+    async with launcher.spawned(project=project, profile=PROFILES["no-extensions"]) as host:
+        await host.initialize()
 
 
 @check("initialize.comes-first")
-async def initialize_comes_first(plugin: PluginUnderTest) -> None:
+async def initialize_comes_first(
+    launcher: Launcher, processes: Processes, projects: Projects, claims: Claims, kind: Kind
+) -> None:
     """Sends a request of the kind before initialize, then initializes and pings."""
-    await plugin.shared()
-    project = await plugin.project()
-    async with plugin.spawned(project=project) as host:
-        method, params = plugin.kind.probe
-        await host.ask(plugin.method(method), dict(params))
-        reply = await plugin.initialize(host, project)
+    await processes.shared()
+    project = await projects.new()
+    async with launcher.spawned(project=project) as host:
+        method, params = kind.probe
+        await host.ask(claims.method(method), dict(params))
+        reply = await host.initialize()
         if reply.error is not None:
-            raise Failed(f"after an early {plugin.method(method)}, initialize got {reply}")
+            raise Failed(f"after an early {claims.method(method)}, initialize got {reply}")
 
 
 @check("lifecycle.ping")
-async def ping(plugin: PluginUnderTest) -> None:
+async def ping(processes: Processes) -> None:
     """Asks $/ping."""
-    host = await plugin.shared()
+    host = await processes.shared()
     reply = await host.ask("$/ping")
     if reply.error is not None:
         raise Failed(f"$/ping was refused: {reply}")
 
 
 @check("lifecycle.health-check")
-async def health_check(plugin: PluginUnderTest) -> None:
+async def health_check(processes: Processes) -> None:
     """Asks health/check and holds the result against HealthCheckResult."""
-    host = await plugin.shared()
+    host = await processes.shared()
     reply = await host.ask("health/check")
     if reply.error is not None:
         raise Failed(f"health/check was refused: {reply}")
@@ -126,51 +131,51 @@ async def health_check(plugin: PluginUnderTest) -> None:
 
 
 @check("lifecycle.unknown-method")
-async def unknown_method(plugin: PluginUnderTest) -> None:
+async def unknown_method(processes: Processes) -> None:
     """Asks for a method that nobody has."""
-    host = await plugin.shared()
+    host = await processes.shared()
     reply = await host.ask("conformance/no_such_method", {"x": 1})
     if reply.code != -32601:
         raise Failed(f"an unknown method got {reply}, and not the error -32601")
 
 
 @check("lifecycle.unknown-notifications")
-async def unknown_notifications(plugin: PluginUnderTest) -> None:
+async def unknown_notifications(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Sends notifications and a $/ request that nobody knows, then asks the kind's harmless request."""
-    await _still_answers(plugin, "before")
-    host = await plugin.shared()
+    await _still_answers(processes, claims, kind, "before")
+    host = await processes.shared()
     host.tell("conformance/no_such_notification", {"x": [1, 2]})
     host.tell("$/conformanceNoSuchNotification", {"x": 1})
     host.tell("$/cancelRequest", {"id": 999_999})
     host.send("$/conformanceNoSuchRequest", {"x": 1})
     try:
-        await host.ask(plugin.method(plugin.kind.probe[0]), dict(plugin.kind.probe[1]))
+        await host.ask(claims.method(kind.probe[0]), dict(kind.probe[1]))
     except Failed as failed:
         raise Failed(f"after unknown notifications {failed}") from None
 
 
 @check("lifecycle.shutdown-is-answered")
-async def shutdown_is_answered(plugin: PluginUnderTest) -> None:
+async def shutdown_is_answered(processes: Processes, patience: Patience) -> None:
     """Asks shutdown of an idle process."""
-    async with plugin.started() as host:
-        reply = await host.ask("shutdown", within_s=plugin.patience.shutdown_s)
+    async with processes.started() as host:
+        reply = await host.ask("shutdown", within_s=patience.shutdown_s)
         if reply.error is not None:
             raise Failed(f"shutdown was refused: {reply}")
 
 
 @check("lifecycle.exit-ends-it")
-async def exit_ends_it(plugin: PluginUnderTest) -> None:
+async def exit_ends_it(processes: Processes, patience: Patience) -> None:
     """Sends shutdown and exit and waits for the end of the process, with standard input still open."""
-    code = await _regular_end(plugin)
+    code = await _regular_end(processes, patience)
     if code < 0:
         raise Failed(f"after exit the process was ended by signal {-code}")
 
 
 @check("lifecycle.exit-code-0")
-async def exit_code_0(plugin: PluginUnderTest) -> None:
+async def exit_code_0(processes: Processes, patience: Patience) -> None:
     """As for the end itself, and looks at the exit code."""
     try:
-        code = await _regular_end(plugin)
+        code = await _regular_end(processes, patience)
     except Failed as failed:
         raise Unproven(str(failed)) from None
     if code > 0:
@@ -178,38 +183,35 @@ async def exit_code_0(plugin: PluginUnderTest) -> None:
 
 
 @check("lifecycle.helps-on-a-terminal")
-async def helps_on_a_terminal(plugin: PluginUnderTest) -> None:
+async def helps_on_a_terminal(launcher: Launcher, patience: Patience) -> None:
     """Starts it with a pseudo-terminal as standard input."""
-    project = await plugin.project()
-    code, stderr = await run_on_terminal(
-        plugin.command, project, plugin.environment(project), plugin.patience.start_s / 3
-    )
+    code, stderr = await launcher.run_on_terminal(patience.start_s / 3)
     if code is None:
         raise Failed("on a terminal it waits for input instead of saying what it is")
     if code != 2 or not stderr.strip():
         raise Failed(f"on a terminal it ended with {code} and said on stderr: {stderr[-200:]!r}")
 
 
-async def _regular_end(plugin: PluginUnderTest) -> int:
-    async with plugin.started() as host:
+async def _regular_end(processes: Processes, patience: Patience) -> int:
+    async with processes.started() as host:
         try:
-            await host.ask("shutdown", within_s=plugin.patience.shutdown_s)
+            await host.ask("shutdown", within_s=patience.shutdown_s)
         except Failed as failed:
             if host.ended:  # it left at shutdown already, which a host survives
                 pass
             else:
                 raise Unproven(str(failed)) from None
         host.tell("exit")
-        if not await host.process.exited(plugin.patience.exit_s):
-            raise Failed(f"{plugin.patience.exit_s:g} s after exit the process still runs")
+        if not await host.process.exited(patience.exit_s):
+            raise Failed(f"{patience.exit_s:g} s after exit the process still runs")
         assert host.process.exit_code is not None  # noqa: S101 - it has just exited
         return host.process.exit_code
 
 
-async def _still_answers(plugin: PluginUnderTest, when: str) -> None:
-    host = await plugin.shared()
-    method, params = plugin.kind.probe
+async def _still_answers(processes: Processes, claims: Claims, kind: Kind, when: str) -> None:
+    host = await processes.shared()
+    method, params = kind.probe
     try:
-        await host.ask(plugin.method(method), dict(params))
+        await host.ask(claims.method(method), dict(params))
     except Failed as failed:
         raise Unproven(f"{when}: {failed}") from None

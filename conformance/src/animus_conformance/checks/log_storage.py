@@ -20,7 +20,9 @@ from animus_conformance.checks.log_storage_reading import (
     require_kept,
 )
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
 
 _A_BATCH: Final = 8
@@ -28,85 +30,85 @@ _A_BIG_BATCH: Final = 1000
 
 
 @check("log-storage.schema.result-has-its-type", method=SCHEMA)
-async def schema_has_its_type(plugin: PluginUnderTest) -> None:
+async def schema_has_its_type(processes: Processes) -> None:
     """Asks for the schema and holds it against LogStorageSchema."""
-    host = await plugin.shared()
+    host = await processes.shared()
     await host.typed(SCHEMA)
 
 
 @check("log-storage.schema.agrees-with-methods", method=SCHEMA)
-async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
+async def schema_agrees_with_methods(processes: Processes, claims: Claims) -> None:
     """Compares supports_query and supports_tail with the methods that are advertised."""
-    host = await plugin.shared()
-    require_flags(plugin, await host.given(SCHEMA), {"supports_query": QUERY, "supports_tail": TAIL})
+    host = await processes.shared()
+    require_flags(claims, await host.given(SCHEMA), {"supports_query": QUERY, "supports_tail": TAIL})
 
 
 @check("log-storage.store.is-advertised")
-async def store_is_advertised(plugin: PluginUnderTest) -> None:
+async def store_is_advertised(processes: Processes, claims: Claims) -> None:
     """Looks for log_storage/store among the methods of the manifest and of initialize."""
-    await require_advertised(plugin, STORE)
+    await require_advertised(processes, claims, STORE)
 
 
 @check("log-storage.store.result-has-its-type", method=STORE)
-async def store_has_its_type(plugin: PluginUnderTest) -> None:
+async def store_has_its_type(processes: Processes, settings: SuiteSettings) -> None:
     """Stores one entry, then several, and holds the results against LogStoreResult."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
     for count in (1, _A_BATCH):
-        await host.typed(STORE, plugin.params(STORE, entries=journal.entries(count)))
+        await host.typed(STORE, settings.params_for(STORE, entries=journal.entries(count)))
 
 
 @check("log-storage.store.counts", method=STORE)
-async def store_counts(plugin: PluginUnderTest) -> None:
+async def store_counts(processes: Processes, settings: SuiteSettings) -> None:
     """Stores batches of new entries and compares `stored` with their sizes."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
     for count in (1, 2, _A_BATCH):
-        result = await host.result(STORE, plugin.params(STORE, entries=journal.entries(count)))
+        result = await host.result(STORE, settings.params_for(STORE, entries=journal.entries(count)))
         if result["stored"] != count:
             raise Failed(f"of {count} new entries it says that it stored {result['stored']}")
 
 
 @check("log-storage.store.empty-batch", method=STORE)
-async def store_takes_an_empty_batch(plugin: PluginUnderTest) -> None:
+async def store_takes_an_empty_batch(processes: Processes, settings: SuiteSettings) -> None:
     """Stores an empty list."""
-    host = await plugin.shared()
-    result = await host.result(STORE, plugin.params(STORE, entries=[]))
+    host = await processes.shared()
+    result = await host.result(STORE, settings.params_for(STORE, entries=[]))
     if result["stored"] != 0:
         raise Failed(f"of an empty batch it says that it stored {result['stored']}")
 
 
 @check("log-storage.store.thousand-entries", method=STORE)
-async def store_takes_a_thousand(plugin: PluginUnderTest) -> None:
+async def store_takes_a_thousand(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores 1,000 entries in one request, in a process of its own, and looks for each."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         journal = Journal()
         first, many = journal.entries(1), journal.entries(_A_BIG_BATCH)
-        async with recalling(plugin, host) as recall:
-            await keep(plugin, host, first)
+        async with recalling(claims, settings, host) as recall:
+            await keep(settings, host, first)
             require_kept(first, await recall(journal))
-            await host.result(STORE, plugin.params(STORE, entries=many))
+            await host.result(STORE, settings.params_for(STORE, entries=many))
             missing = set(ids_of(many)) - set(ids_of(await recall(journal)))
         if missing:
             raise Failed(f"{len(missing)} of {_A_BIG_BATCH} entries of one batch are not given back")
 
 
 @check("log-storage.store.all-or-none", method=STORE)
-async def store_is_all_or_none(plugin: PluginUnderTest) -> None:
+async def store_is_all_or_none(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores batches with an entry without message between good ones; none of them may be stored."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    reply = await host.ask(STORE, plugin.params(STORE, entries=[_without_message(journal)]))
+    reply = await host.ask(STORE, settings.params_for(STORE, entries=[_without_message(journal)]))
     if reply.error is None:
         raise Unproven("an entry without a message is taken, so there is no bad entry to try it with")
-    async with recalling(plugin, host) as recall:
+    async with recalling(claims, settings, host) as recall:
         good = journal.entries(4)
         for batch in ([*good[:2], _without_message(journal)], [_without_message(journal), *good[2:]]):
-            reply = await host.ask(STORE, plugin.params(STORE, entries=batch))
+            reply = await host.ask(STORE, settings.params_for(STORE, entries=batch))
             if reply.error is None:
                 raise Failed(f"a batch of three with an entry without a message got {reply}")
         control = journal.entries(1)
-        await keep(plugin, host, control)
+        await keep(settings, host, control)
         found = await recall(journal)
     require_kept(control, found)
     kept = set(ids_of(good)) & set(ids_of(found))
@@ -115,11 +117,11 @@ async def store_is_all_or_none(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.store.bad-params", method=STORE)
-async def store_refuses_bad_params(plugin: PluginUnderTest) -> None:
+async def store_refuses_bad_params(processes: Processes, settings: SuiteSettings) -> None:
     """Stores what is no list, and entries that lack a member or have one of a wrong type, each alone."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    await keep(plugin, host, journal.entries(1))
+    await keep(settings, host, journal.entries(1))
     entries: list[Any] = [
         7,
         _without_message(journal),

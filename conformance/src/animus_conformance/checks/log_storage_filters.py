@@ -12,9 +12,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from animus_conformance.checks.log_storage_entries import LEVELS, Entry, Journal, ids_of, instant
-from animus_conformance.checks.log_storage_reading import QUERY, Ask, claims, everything, keep, require_kept
+from animus_conformance.checks.log_storage_reading import QUERY, Ask, claimed_flags, everything, keep, require_kept
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import Host
 
@@ -34,43 +36,43 @@ _ELSEWHERE: Final = timezone(timedelta(hours=5, minutes=30))
 
 
 @check("log-storage.query.by-level", method=QUERY)
-async def by_level(plugin: PluginUnderTest) -> None:
+async def by_level(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores an entry of each level and queries with each level as min_level."""
-    host, journal = await _claiming(plugin, "by_level"), Journal()
+    host, journal = await _claiming(processes, claims, "by_level"), Journal()
     entries = [journal.entry(f"level {level}", level=level) for level in LEVELS]
-    await _keep_all(plugin, host, entries)
+    await _keep_all(settings, host, entries)
     for number, level in enumerate(LEVELS):
-        await _finds(plugin, host, journal, entries[number:], min_level=level)
+        await _finds(settings, host, journal, entries[number:], min_level=level)
 
 
 @check("log-storage.query.by-source", method=QUERY)
-async def by_source(plugin: PluginUnderTest) -> None:
+async def by_source(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries of each source, with and without source_name, and queries by the one and by the other."""
-    host, journal = await _claiming(plugin, "by_source"), Journal()
+    host, journal = await _claiming(processes, claims, "by_source"), Journal()
     daemon, cli = journal.entry(source="daemon"), journal.entry(source="cli")
     mock = journal.entry(source="plugin", source_name="animus-provider-mock")
     files = journal.entry(source="plugin", source_name="animus-subject-files")
     nightly = journal.entry(source="workflow", source_name="nightly")
-    await _keep_all(plugin, host, [daemon, cli, mock, files, nightly])
+    await _keep_all(settings, host, [daemon, cli, mock, files, nightly])
     for source, wanted in (("daemon", [daemon]), ("cli", [cli]), ("plugin", [mock, files]), ("workflow", [nightly])):
-        await _finds(plugin, host, journal, wanted, source=source)
-    await _finds(plugin, host, journal, [files], source_name="animus-subject-files")
-    await _finds(plugin, host, journal, [nightly], source_name="nightly")
+        await _finds(settings, host, journal, wanted, source=source)
+    await _finds(settings, host, journal, [files], source_name="animus-subject-files")
+    await _finds(settings, host, journal, [nightly], source_name="nightly")
 
 
 @check("log-storage.query.by-target", method=QUERY)
-async def by_target(plugin: PluginUnderTest) -> None:
+async def by_target(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries of several targets and queries with one of them, without a wildcard, as target_glob."""
-    host, journal = await _claiming(plugin, "by_target"), Journal()
+    host, journal = await _claiming(processes, claims, "by_target"), Journal()
     entries = [journal.entry(target=f"{journal.target}.{end}") for end in ("queue", "queues", "workflow")]
-    await _keep_all(plugin, host, entries)
-    await _finds(plugin, host, journal, entries[:1], target_glob=entries[0]["target"])
+    await _keep_all(settings, host, entries)
+    await _finds(settings, host, journal, entries[:1], target_glob=entries[0]["target"])
 
 
 @check("log-storage.query.by-glob", method=QUERY)
-async def by_glob(plugin: PluginUnderTest) -> None:
+async def by_glob(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries of several targets and queries with * at the end, in the middle and at the beginning."""
-    host, journal = await _claiming(plugin, "by_glob"), Journal()
+    host, journal = await _claiming(processes, claims, "by_glob"), Journal()
     queue, queues, workflow, dash = (
         journal.entry(target=target)
         for target in (
@@ -80,39 +82,39 @@ async def by_glob(plugin: PluginUnderTest) -> None:
             f"{journal.target.replace('.', '-')}-queue",
         )
     )
-    await _keep_all(plugin, host, [queue, queues, workflow, dash])
-    await _finds(plugin, host, journal, [queue, queues], target_glob=f"{journal.target}.queue*")
-    await _finds(plugin, host, journal, [queue], target_glob=f"{journal.target}.*ueue")
-    await _finds(plugin, host, journal, [workflow], target_glob=f"{journal.target}.w*w")
-    await _finds(plugin, host, journal, [dash], target_glob=dash["target"][:-2] + "*")
+    await _keep_all(settings, host, [queue, queues, workflow, dash])
+    await _finds(settings, host, journal, [queue, queues], target_glob=f"{journal.target}.queue*")
+    await _finds(settings, host, journal, [queue], target_glob=f"{journal.target}.*ueue")
+    await _finds(settings, host, journal, [workflow], target_glob=f"{journal.target}.w*w")
+    await _finds(settings, host, journal, [dash], target_glob=dash["target"][:-2] + "*")
 
 
 @check("log-storage.query.by-time-range", method=QUERY)
-async def by_time_range(plugin: PluginUnderTest) -> None:
+async def by_time_range(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries some seconds apart and queries for times between them, with UTC and with another offset."""
-    host, journal = await _claiming(plugin, "by_time_range"), Journal()
+    host, journal = await _claiming(processes, claims, "by_time_range"), Journal()
     entries = [journal.entry(f"second {number}", after_s=_APART_S * (number > 0)) for number in range(4)]
-    await _keep_all(plugin, host, entries)
+    await _keep_all(settings, host, entries)
     for zone in (UTC, _ELSEWHERE):
         between = [_middle(one, other, zone) for one, other in pairwise(entries)]
-        await _finds(plugin, host, journal, entries[1:], since=between[0])
-        await _finds(plugin, host, journal, entries[:-1], until=between[-1])
-        await _finds(plugin, host, journal, entries[1:3], since=between[0], until=between[-1])
+        await _finds(settings, host, journal, entries[1:], since=between[0])
+        await _finds(settings, host, journal, entries[:-1], until=between[-1])
+        await _finds(settings, host, journal, entries[1:3], since=between[0], until=between[-1])
 
 
 @check("log-storage.query.filters-combine", method=QUERY)
-async def filters_combine(plugin: PluginUnderTest) -> None:
+async def filters_combine(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Queries with every claimed filter at once; one entry passes all, and others each miss a single one."""
-    host, journal = await plugin.shared(), Journal()
-    query, wanted, others = matching_all(journal, await claims(plugin, host))
+    host, journal = await processes.shared(), Journal()
+    query, wanted, others = matching_all(journal, await claimed_flags(claims, host))
     if len(query) < 2:
         raise NotAdvertised(f"the schema claims {len(query)} filters, and it takes two to combine them")
-    await _keep_all(plugin, host, [*others.values(), wanted])
+    await _keep_all(settings, host, [*others.values(), wanted])
     for name, value in query.items():
         alone = [wanted, *(entry for other, entry in others.items() if other != name)]
-        if await _found(plugin, host.given, journal, {name: value}) != set(ids_of(alone)):
+        if await _found(settings, host.given, journal, {name: value}) != set(ids_of(alone)):
             raise Unproven(f"the filter {name} does not work alone")
-    await _finds(plugin, host, journal, [wanted], **query)
+    await _finds(settings, host, journal, [wanted], **query)
 
 
 def matching_all(journal: Journal, claimed: Mapping[str, Any]) -> tuple[dict[str, str], Entry, dict[str, Entry]]:
@@ -136,25 +138,25 @@ def matching_all(journal: Journal, claimed: Mapping[str, Any]) -> tuple[dict[str
     return query, journal.entry("passes every filter", **members), others
 
 
-async def _claiming(plugin: PluginUnderTest, flag: str) -> Host:
+async def _claiming(processes: Processes, claims: Claims, flag: str) -> Host:
     """The shared process of a plugin that claims a filter. Raises NotAdvertised."""
-    host = await plugin.shared()
-    if not (await claims(plugin, host)).get(flag):
+    host = await processes.shared()
+    if not (await claimed_flags(claims, host)).get(flag):
         raise NotAdvertised(f"the schema does not say {flag}: whether that filter is applied is left to the plugin")
     return host
 
 
-async def _keep_all(plugin: PluginUnderTest, host: Host, entries: Sequence[Entry]) -> None:
-    await keep(plugin, host, entries)
-    require_kept(entries, await everything(plugin, host.given))
+async def _keep_all(settings: SuiteSettings, host: Host, entries: Sequence[Entry]) -> None:
+    await keep(settings, host, entries)
+    require_kept(entries, await everything(settings, host.given))
 
 
-async def _found(plugin: PluginUnderTest, ask: Ask, journal: Journal, query: Mapping[str, str]) -> set[str]:
-    return set(ids_of(journal.own(await everything(plugin, ask, **query))))
+async def _found(settings: SuiteSettings, ask: Ask, journal: Journal, query: Mapping[str, str]) -> set[str]:
+    return set(ids_of(journal.own(await everything(settings, ask, **query))))
 
 
-async def _finds(plugin: PluginUnderTest, host: Host, journal: Journal, wanted: Sequence[Entry], **query: str) -> None:
-    found = await _found(plugin, host.result, journal, query)
+async def _finds(settings: SuiteSettings, host: Host, journal: Journal, wanted: Sequence[Entry], **query: str) -> None:
+    found = await _found(settings, host.result, journal, query)
     missing, wrong = set(ids_of(wanted)) - found, found - set(ids_of(wanted))
     if missing or wrong:
         raise Failed(

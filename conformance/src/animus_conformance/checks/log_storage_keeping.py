@@ -11,14 +11,17 @@ from animus_conformance.checks.log_storage_entries import Entry, Journal, differ
 from animus_conformance.checks.log_storage_reading import (
     QUERY,
     STORE,
-    claims,
+    claimed_flags,
     everything,
     keep,
     recalling,
     require_kept,
 )
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised
 from animus_conformance.wire.host import Host
 
@@ -34,23 +37,23 @@ _FIELDS: Final[dict[str, Any]] = {
 
 
 @check("log-storage.store.is-found", method=STORE)
-async def stored_entries_are_found(plugin: PluginUnderTest) -> None:
+async def stored_entries_are_found(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores two batches and looks for their entries right after each reply."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    async with recalling(plugin, host) as recall:
+    async with recalling(claims, settings, host) as recall:
         for count in (1, 5):
             batch = journal.entries(count)
-            await keep(plugin, host, batch)
+            await keep(settings, host, batch)
             missing = set(ids_of(batch)) - set(ids_of(await recall(journal)))
             if missing:
                 raise Failed(f"{len(missing)} of {count} entries that were just acknowledged are not given back")
 
 
 @check("log-storage.store.is-unchanged", method=STORE)
-async def stored_entries_are_unchanged(plugin: PluginUnderTest) -> None:
+async def stored_entries_are_unchanged(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries with texts of every kind, nested fields, other offsets, and without what is optional."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
     plain = journal.entry("the queue is empty")
     entries = [
@@ -66,8 +69,8 @@ async def stored_entries_are_unchanged(plugin: PluginUnderTest) -> None:
         journal.entry("", level="trace", source="workflow", source_name="nightly", fields={}),
         *(journal.entry(f"written at UTC{hours:+}", level="warn", ts=_at_offset(plain, hours)) for hours in (5.5, -8)),
     ]
-    async with recalling(plugin, host) as recall:
-        await keep(plugin, host, entries)
+    async with recalling(claims, settings, host) as recall:
+        await keep(settings, host, entries)
         found = await recall(journal)
     require_kept(entries, found)
     by_id = {one["id"]: one for one in found}
@@ -78,59 +81,63 @@ async def stored_entries_are_unchanged(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.store.dedups", method=STORE)
-async def store_dedups(plugin: PluginUnderTest) -> None:
+async def store_dedups(processes: Processes, claims: Claims, settings: SuiteSettings) -> None:
     """Stores entries again, in a later batch and twice in one, and counts what is given back."""
-    host = await plugin.shared()
-    await _require_dedup(plugin, host)
+    host = await processes.shared()
+    await _require_dedup(claims, host)
     journal = Journal()
     first, second = journal.entries(2), journal.entries(2)
-    async with recalling(plugin, host) as recall:
-        await keep(plugin, host, first)
-        await keep(plugin, host, [*first, *second, second[0]])
+    async with recalling(claims, settings, host) as recall:
+        await keep(settings, host, first)
+        await keep(settings, host, [*first, *second, second[0]])
         found = await recall(journal)
     _once_each([*first, *second], found)
 
 
 @check("log-storage.store.dedups-after-a-restart", method=QUERY)
-async def store_dedups_after_a_restart(plugin: PluginUnderTest) -> None:
+async def store_dedups_after_a_restart(
+    processes: Processes, projects: Projects, claims: Claims, settings: SuiteSettings
+) -> None:
     """Stores entries, ends the process regularly, stores them again in a new one, and counts what is given back."""
-    project = await plugin.project()
+    project = await projects.new()
     journal = Journal()
     entries = journal.entries(3)
-    async with plugin.started(project=project) as host:
-        await _require_dedup(plugin, host)
-        await keep(plugin, host, entries)
-        require_kept(entries, await everything(plugin, host.given))
+    async with processes.started(project=project) as host:
+        await _require_dedup(claims, host)
+        await keep(settings, host, entries)
+        require_kept(entries, await everything(settings, host.given))
         await host.shut_down()
-    async with plugin.started(project=project) as host:
-        require_kept(entries, await everything(plugin, host.given))
-        await keep(plugin, host, entries)
-        _once_each(entries, journal.own(await everything(plugin, host.given)))
+    async with processes.started(project=project) as host:
+        require_kept(entries, await everything(settings, host.given))
+        await keep(settings, host, entries)
+        _once_each(entries, journal.own(await everything(settings, host.given)))
 
 
 @check("log-storage.store.survives-a-restart", method=QUERY)
-async def entries_survive_a_restart(plugin: PluginUnderTest) -> None:
+async def entries_survive_a_restart(processes: Processes, projects: Projects, settings: SuiteSettings) -> None:
     """Stores batches, ends the process with shutdown and exit, starts another for the same project, and looks."""
-    await _survive(plugin, Host.shut_down, "a regular end")
+    await _survive(processes, projects, settings, Host.shut_down, "a regular end")
 
 
 @check("log-storage.store.survives-a-kill", method=QUERY)
-async def entries_survive_a_kill(plugin: PluginUnderTest) -> None:
+async def entries_survive_a_kill(processes: Processes, projects: Projects, settings: SuiteSettings) -> None:
     """Stores batches, kills the process right after the last reply, starts another for the project, and looks."""
-    await _survive(plugin, _kill, "a SIGKILL right after the reply")
+    await _survive(processes, projects, settings, _kill, "a SIGKILL right after the reply")
 
 
-async def _survive(plugin: PluginUnderTest, end: Callable[[Host], Awaitable[Any]], what: str) -> None:
-    project = await plugin.project()
+async def _survive(
+    processes: Processes, projects: Projects, settings: SuiteSettings, end: Callable[[Host], Awaitable[Any]], what: str
+) -> None:
+    project = await projects.new()
     journal = Journal()
     early, last = journal.entries(5), journal.entries(5)
-    async with plugin.started(project=project) as host:
-        await keep(plugin, host, early)
-        require_kept(early, await everything(plugin, host.given))
-        await keep(plugin, host, last)
+    async with processes.started(project=project) as host:
+        await keep(settings, host, early)
+        require_kept(early, await everything(settings, host.given))
+        await keep(settings, host, last)
         await end(host)
-    async with plugin.started(project=project) as host:
-        found = set(ids_of(await everything(plugin, host.given)))
+    async with processes.started(project=project) as host:
+        found = set(ids_of(await everything(settings, host.given)))
     missing = [one for one in ids_of([*early, *last]) if one not in found]
     if missing:
         raise Failed(f"{len(missing)} of {len(early) + len(last)} acknowledged entries are gone after {what}")
@@ -145,8 +152,8 @@ def _at_offset(entry: Entry, hours: float) -> str:
     return instant(entry["ts"]).astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="seconds")
 
 
-async def _require_dedup(plugin: PluginUnderTest, host: Host) -> None:
-    claimed = await claims(plugin, host)
+async def _require_dedup(claims: Claims, host: Host) -> None:
+    claimed = await claimed_flags(claims, host)
     if not claimed.get("supports_dedup"):
         raise NotAdvertised("the schema does not say supports_dedup: an entry that comes twice may be kept twice")
 

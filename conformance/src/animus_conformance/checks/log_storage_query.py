@@ -11,14 +11,16 @@ from animus_conformance.checks.log_storage_filters import BAD_FILTERS
 from animus_conformance.checks.log_storage_reading import (
     QUERY,
     EndlessPages,
-    claims,
+    claimed_flags,
     everything,
     keep,
     pages,
     require_kept,
 )
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
 
@@ -26,12 +28,14 @@ _PAGE: Final = 3
 
 
 @check("log-storage.query.result-has-its-type", method=QUERY)
-async def query_has_its_type(plugin: PluginUnderTest) -> None:
+async def query_has_its_type(processes: Processes, settings: SuiteSettings) -> None:
     """Queries with no params, with a limit, and with every filter, and holds the results against their type."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
     entries = journal.entries(2)
-    await keep(plugin, host, [*entries, journal.entry("done", source="plugin", source_name="animus", fields={"n": 1})])
+    await keep(
+        settings, host, [*entries, journal.entry("done", source="plugin", source_name="animus", fields={"n": 1})]
+    )
     whole = {
         "since": entries[0]["ts"],
         "min_level": "trace",
@@ -41,16 +45,16 @@ async def query_has_its_type(plugin: PluginUnderTest) -> None:
         "follow": False,
     }
     for query in ({}, {"limit": 1}, whole):
-        await host.typed(QUERY, plugin.params(QUERY, **query))
+        await host.typed(QUERY, settings.params_for(QUERY, **query))
 
 
 @check("log-storage.query.oldest-first", method=QUERY)
-async def oldest_first(plugin: PluginUnderTest) -> None:
+async def oldest_first(processes: Processes, settings: SuiteSettings) -> None:
     """Stores batches one after the other, each entry later than the last, and looks at the order of a query."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    entries = [entry for _ in range(3) for entry in await _kept(plugin, host, journal, 3)]
-    found = journal.own(await everything(plugin, host.given))
+    entries = [entry for _ in range(3) for entry in await _kept(settings, host, journal, 3)]
+    found = journal.own(await everything(settings, host.given))
     require_kept(entries, found)
     once = [*dict.fromkeys(ids_of(found))]
     if once != ids_of(entries):
@@ -59,27 +63,27 @@ async def oldest_first(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.query.limit", method=QUERY)
-async def limit_is_respected(plugin: PluginUnderTest) -> None:
+async def limit_is_respected(processes: Processes, settings: SuiteSettings) -> None:
     """Queries with limits below the number of entries and counts what comes."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    entries = await _kept(plugin, host, journal, 5)
-    require_kept(entries, await everything(plugin, host.given))
+    entries = await _kept(settings, host, journal, 5)
+    require_kept(entries, await everything(settings, host.given))
     for limit in (1, 2, 4):
-        page = await host.result(QUERY, plugin.params(QUERY, limit=limit))
+        page = await host.result(QUERY, settings.params_for(QUERY, limit=limit))
         if len(page["entries"]) > limit:
             raise Failed(f"with limit {limit} came {len(page['entries'])} entries")
 
 
 @check("log-storage.query.pages-join", method=QUERY)
-async def pages_join(plugin: PluginUnderTest) -> None:
+async def pages_join(processes: Processes, settings: SuiteSettings) -> None:
     """Reads everything in pages of 3 by their next_cursor, and looks for each entry of 10 once and in order."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    entries = await _kept(plugin, host, journal, 10)
+    entries = await _kept(settings, host, journal, 10)
     try:
-        whole = journal.own(await everything(plugin, host.given))
-        found = journal.own(await everything(plugin, host.result, limit=_PAGE))
+        whole = journal.own(await everything(settings, host.given))
+        found = journal.own(await everything(settings, host.result, limit=_PAGE))
     except EndlessPages as endless:
         raise Failed(str(endless)) from None
     require_kept(entries, whole)
@@ -91,34 +95,34 @@ async def pages_join(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.query.pages-join-while-storing", method=QUERY)
-async def pages_join_while_storing(plugin: PluginUnderTest) -> None:
+async def pages_join_while_storing(processes: Processes, settings: SuiteSettings) -> None:
     """Reads everything in pages of 3 and stores new entries after each page with some of the 10 that it looks for."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal, newer = Journal(), Journal()
-    entries = await _kept(plugin, host, journal, 10)
-    found = await everything(plugin, host.given, limit=_PAGE)
+    entries = await _kept(settings, host, journal, 10)
+    found = await everything(settings, host.given, limit=_PAGE)
     require_kept(entries, found)
     if max(Counter(ids_of(journal.own(found))).values()) > 1:
         raise Unproven("pages repeat entries, also when nothing is stored in between")
     seen: list[Entry] = []
     try:
-        async for page in pages(plugin, host.result, limit=_PAGE):
+        async for page in pages(settings, host.result, limit=_PAGE):
             seen += journal.own(page)
             if journal.own(page):
-                await _kept(plugin, host, newer, 2)
+                await _kept(settings, host, newer, 2)
     except EndlessPages as endless:
         raise Failed(str(endless)) from None
     _each_once(entries, seen)
 
 
 @check("log-storage.query.unknown-cursor", method=QUERY)
-async def unknown_cursor(plugin: PluginUnderTest) -> None:
+async def unknown_cursor(processes: Processes, settings: SuiteSettings) -> None:
     """Queries with a cursor that was never given out, then without."""
-    host = await plugin.shared()
-    await host.given(QUERY, plugin.params(QUERY, limit=1))
-    await host.ask(QUERY, plugin.params(QUERY, cursor="no-such-cursor", limit=1))
+    host = await processes.shared()
+    await host.given(QUERY, settings.params_for(QUERY, limit=1))
+    await host.ask(QUERY, settings.params_for(QUERY, cursor="no-such-cursor", limit=1))
     try:
-        reply = await host.ask(QUERY, plugin.params(QUERY, limit=1))
+        reply = await host.ask(QUERY, settings.params_for(QUERY, limit=1))
     except Failed as failed:
         raise Failed(f"after a query with an unknown cursor {failed}") from None
     if reply.error is not None:
@@ -126,10 +130,10 @@ async def unknown_cursor(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.query.bad-params", method=QUERY)
-async def query_refuses_bad_params(plugin: PluginUnderTest) -> None:
+async def query_refuses_bad_params(processes: Processes, claims: Claims) -> None:
     """Queries with a limit that is no number, a negative one, and wrong values for each filter that is claimed."""
-    host = await plugin.shared()
-    claimed = await claims(plugin, host)
+    host = await processes.shared()
+    claimed = await claimed_flags(claims, host)
     bad: list[dict[str, Any]] = [{"limit": "many"}, {"limit": -1}]
     bad += [params for flag, params in BAD_FILTERS.items() if claimed.get(flag)]
     for params in bad:
@@ -138,9 +142,9 @@ async def query_refuses_bad_params(plugin: PluginUnderTest) -> None:
             raise Failed(f"{QUERY} with {json.dumps(params)} got {reply}, and not the error -32602")
 
 
-async def _kept(plugin: PluginUnderTest, host: Host, journal: Journal, count: int) -> list[Entry]:
+async def _kept(settings: SuiteSettings, host: Host, journal: Journal, count: int) -> list[Entry]:
     entries = journal.entries(count)
-    await keep(plugin, host, entries)
+    await keep(settings, host, entries)
     return entries
 
 

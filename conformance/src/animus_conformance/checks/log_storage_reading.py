@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
 from animus_conformance.checks.replies import given_reply
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
 from animus_conformance.verdict import NotAdvertised, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Told
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import REFUSALS, Notification
 
 __all__ = [
     "EVENT",
@@ -25,7 +27,7 @@ __all__ = [
     "EndlessPages",
     "Recall",
     "Tail",
-    "claims",
+    "claimed_flags",
     "everything",
     "keep",
     "pages",
@@ -50,9 +52,9 @@ class EndlessPages(Unproven):
     """A cursor came a second time: a query that never ends."""
 
 
-async def claims(plugin: PluginUnderTest, host: Host) -> Mapping[str, Any]:
+async def claimed_flags(claims: Claims, host: Host) -> Mapping[str, Any]:
     """The flags of `log_storage/schema`, those of `supports_filtering` among them; none where there is no schema."""
-    if SCHEMA not in plugin.advertised:
+    if SCHEMA not in claims.advertised:
         reply = await host.ask(SCHEMA)
         if reply.code in REFUSALS:
             return {}
@@ -60,15 +62,15 @@ async def claims(plugin: PluginUnderTest, host: Host) -> Mapping[str, Any]:
     return {**schema, **schema["supports_filtering"]}
 
 
-async def keep(plugin: PluginUnderTest, host: Host, entries: Sequence[Entry]) -> None:
+async def keep(settings: SuiteSettings, host: Host, entries: Sequence[Entry]) -> None:
     """Store entries that a check builds on. Raises Unproven."""
-    await host.given(STORE, plugin.params(STORE, entries=list(entries)))
+    await host.given(STORE, settings.params_for(STORE, entries=list(entries)))
 
 
-async def pages(plugin: PluginUnderTest, ask: Ask, **query: Any) -> AsyncIterator[list[Entry]]:
+async def pages(settings: SuiteSettings, ask: Ask, **query: Any) -> AsyncIterator[list[Entry]]:
     """The pages of a query, one by one. Raises EndlessPages, and Unproven for a storage that holds too much."""
     cursors: set[str] = set()
-    page = await ask(QUERY, plugin.params(QUERY, **query))
+    page = await ask(QUERY, settings.params_for(QUERY, **query))
     for _ in range(_MAX_PAGES):
         yield page["entries"]
         cursor = page.get("next_cursor")
@@ -77,14 +79,14 @@ async def pages(plugin: PluginUnderTest, ask: Ask, **query: Any) -> AsyncIterato
         if cursor in cursors:
             raise EndlessPages(f"the pages of {QUERY} do not come to an end: the cursor {cursor!r} came twice")
         cursors.add(cursor)
-        page = await ask(QUERY, plugin.params(QUERY, **query, cursor=cursor))
+        page = await ask(QUERY, settings.params_for(QUERY, **query, cursor=cursor))
     raise Unproven(f"the storage holds more than {_MAX_PAGES} pages: name an empty one in conformance.toml")
 
 
-async def everything(plugin: PluginUnderTest, ask: Ask, **query: Any) -> list[Entry]:
+async def everything(settings: SuiteSettings, ask: Ask, **query: Any) -> list[Entry]:
     """What all pages of a query hold together. Raises as `pages` does."""
     found: list[Entry] = []
-    async for page in pages(plugin, ask, **query):
+    async for page in pages(settings, ask, **query):
         found += page
     return found
 
@@ -108,13 +110,17 @@ class Tail:
         self._alone = alone
         self.request_id = request_id
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[Notification]:
         """The events so far."""
-        return [one for one in self._host.told[self._after :] if one.method == EVENT and self._is_ours(one.params)]
+        return [
+            one
+            for one in self._host.notifications.since(self._after)
+            if one.method == EVENT and self._is_ours(one.params)
+        ]
 
-    async def told_up_to(self, last: Entry) -> list[Told] | None:
+    async def told_up_to(self, last: Entry) -> list[Notification] | None:
         """The events up to the one that tells `last`; None when that does not come in time."""
-        end = await self._host.next_told(EVENT, lambda params: self._tells(params, last), after=self._after)
+        end = await self._host.notifications.next(EVENT, lambda params: self._tells(params, last), after=self._after)
         if end is None:
             return None
         told = self.told()
@@ -130,7 +136,7 @@ class Tail:
             return seen > already
 
         silence_s = self._host.patience.silence_s
-        return await self._host.next_told(EVENT, once_more, after=self._after, within_s=silence_s) is not None
+        return await self._host.notifications.next(EVENT, once_more, after=self._after, within_s=silence_s) is not None
 
     def cancel(self) -> None:
         """Tell the plugin that nobody listens any more."""
@@ -144,18 +150,18 @@ class Tail:
 
 
 @contextlib.asynccontextmanager
-async def tailing(plugin: PluginUnderTest, host: Host, **query: Any) -> AsyncIterator[Tail]:
+async def tailing(settings: SuiteSettings, host: Host, **query: Any) -> AsyncIterator[Tail]:
     """A tail that a check builds on, cancelled at the end. Raises Unproven when it is not opened."""
-    tail = await _opened(plugin, host, query)
+    tail = await _opened(settings, host, query)
     try:
         yield tail
     finally:
         tail.cancel()
 
 
-async def _opened(plugin: PluginUnderTest, host: Host, query: Mapping[str, Any]) -> Tail:
-    after = len(host.told)  # an event may come before the reply
-    request_id = host.send(TAIL, plugin.params(TAIL, **query))
+async def _opened(settings: SuiteSettings, host: Host, query: Mapping[str, Any]) -> Tail:
+    after = host.notifications.count  # an event may come before the reply
+    request_id = host.send(TAIL, settings.params_for(TAIL, **query))
     await given_reply(host, request_id, TAIL)
     return Tail(host, request_id, after)
 
@@ -165,16 +171,16 @@ Recall = Callable[[Journal], Awaitable[list[Entry]]]
 
 
 @contextlib.asynccontextmanager
-async def recalling(plugin: PluginUnderTest, host: Host) -> AsyncIterator[Recall]:
+async def recalling(claims: Claims, settings: SuiteSettings, host: Host) -> AsyncIterator[Recall]:
     """A way to get entries back that are stored within the block: a query, or a tail where there is no query.
 
     Raises NotAdvertised for a storage that gives nothing back.
     """
-    if QUERY in plugin.advertised:
-        yield lambda journal: _queried(plugin, host, journal)
-    elif TAIL in plugin.advertised:
-        async with tailing(plugin, host) as tail:
-            yield lambda journal: _tailed(plugin, host, tail, journal)
+    if QUERY in claims.advertised:
+        yield lambda journal: _queried(settings, host, journal)
+    elif TAIL in claims.advertised:
+        async with tailing(settings, host) as tail:
+            yield lambda journal: _tailed(settings, host, tail, journal)
     else:
         reply = await host.ask(QUERY)
         if reply.code not in REFUSALS:
@@ -182,13 +188,13 @@ async def recalling(plugin: PluginUnderTest, host: Host) -> AsyncIterator[Recall
         raise NotAdvertised(f"it gives nothing back: {QUERY} is refused with {reply.code}")
 
 
-async def _queried(plugin: PluginUnderTest, host: Host, journal: Journal) -> list[Entry]:
-    return journal.own(await everything(plugin, host.given))
+async def _queried(settings: SuiteSettings, host: Host, journal: Journal) -> list[Entry]:
+    return journal.own(await everything(settings, host.given))
 
 
-async def _tailed(plugin: PluginUnderTest, host: Host, tail: Tail, journal: Journal) -> list[Entry]:
+async def _tailed(settings: SuiteSettings, host: Host, tail: Tail, journal: Journal) -> list[Entry]:
     last = Journal().entry("everything before this was told")
-    await keep(plugin, host, [last])
+    await keep(settings, host, [last])
     await tail.told_up_to(last)
     return journal.own(_member(one.params, "entry") for one in tail.told())
 

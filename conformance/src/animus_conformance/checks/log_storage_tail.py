@@ -13,30 +13,34 @@ from typing import Any, Final
 from animus_conformance import oracle
 from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
 from animus_conformance.checks.log_storage_filters import BAD_FILTERS, matching_all
-from animus_conformance.checks.log_storage_reading import STORE, TAIL, Tail, claims, keep, tailing
+from animus_conformance.checks.log_storage_reading import STORE, TAIL, Tail, claimed_flags, keep, tailing
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import given_reply
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Host, Told
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Notification
 
 _BATCHES: Final = 5
 _BATCH: Final = 20
 
 
 @check("log-storage.tail.result-has-its-type", method=TAIL)
-async def tail_has_its_type(plugin: PluginUnderTest) -> None:
+async def tail_has_its_type(processes: Processes, settings: SuiteSettings) -> None:
     """Opens a tail without params and one with a value for each filter, and holds the replies against their type."""
     whole = {"min_level": "warn", "source": "plugin", "target_glob": "conformance.*", "follow": True}
-    async with plugin.started() as host:
+    async with processes.started() as host:
         for query in ({}, whole):
-            await host.typed(TAIL, plugin.params(TAIL, **query))
+            await host.typed(TAIL, settings.params_for(TAIL, **query))
 
 
 @check("log-storage.tail.events-have-their-type", method=TAIL)
-async def events_have_their_type(plugin: PluginUnderTest) -> None:
+async def events_have_their_type(processes: Processes, settings: SuiteSettings) -> None:
     """Stores entries of several kinds while a tail is open and holds each event against LogStorageEventParams."""
-    told_so_far = await _some_events(plugin)
+    told_so_far = await _some_events(processes, settings)
     if not told_so_far:
         raise Unproven("nothing is told of entries that were stored while a tail was open")
     for told in told_so_far:
@@ -46,13 +50,13 @@ async def events_have_their_type(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.tail.events-name-their-tail", method=TAIL)
-async def events_name_their_tail(plugin: PluginUnderTest) -> None:
+async def events_name_their_tail(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Stores entries while a tail is open, alone in its process, and compares the events' ids with the request's."""
-    async with plugin.started() as host:
+    async with processes.started() as host:
         entries = Journal().entries(3)
-        tail = _alone(plugin, host)
+        tail = _alone(settings, host)
         await given_reply(host, tail.request_id, TAIL)
-        for told in await _told(plugin, host, tail, entries):
+        for told in await _told(settings, patience, host, tail, entries):
             if not isinstance(told.params, dict) or "id" not in told.params:
                 raise Unproven("events without an id: of which type they are is checked elsewhere")
             if told.params["id"] != tail.request_id:
@@ -60,19 +64,19 @@ async def events_name_their_tail(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.tail.leaves-no-gap", method=TAIL)
-async def leaves_no_gap(plugin: PluginUnderTest) -> None:
+async def leaves_no_gap(processes: Processes, settings: SuiteSettings) -> None:
     """Sends batches around the tail's request without waiting, and others right behind its reply, in its own process.
 
     Looks for every entry that was sent after the reply: once each, in order. The others may be told, once at most.
     """
-    async with plugin.started() as host:
+    async with processes.started() as host:
         journal = Journal()
-        early = [_send(plugin, host, batch) for batch in _batches(journal)]
-        tail = _alone(plugin, host)
-        early += [_send(plugin, host, batch) for batch in _batches(journal)]
+        early = [_send(settings, host, batch) for batch in _batches(journal)]
+        tail = _alone(settings, host)
+        early += [_send(settings, host, batch) for batch in _batches(journal)]
         await given_reply(host, tail.request_id, TAIL)
         for batch in (owed := _batches(journal)):
-            await keep(plugin, host, batch)
+            await keep(settings, host, batch)
         for request_id in early:
             await given_reply(host, request_id, STORE)
         last = owed[-1][-1]
@@ -85,30 +89,30 @@ async def leaves_no_gap(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.tail.tells-nothing-old", method=TAIL)
-async def tells_nothing_old(plugin: PluginUnderTest) -> None:
+async def tells_nothing_old(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Stores entries, opens a tail, stores one more, and looks at what is told up to that."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
     old, new = journal.entries(3), journal.entries(1)
-    await keep(plugin, host, old)
-    async with tailing(plugin, host) as tail:
-        told = await _told(plugin, host, tail, new)
+    await keep(settings, host, old)
+    async with tailing(settings, host) as tail:
+        told = await _told(settings, patience, host, tail, new)
     repeated = set(ids_of(old)) & {_told_id(one) for one in told}
     if repeated:
         raise Failed(f"{len(repeated)} of {len(old)} entries that were stored before the tail was opened are told")
 
 
 @check("log-storage.tail.filters", method=TAIL)
-async def tail_filters(plugin: PluginUnderTest) -> None:
+async def tail_filters(processes: Processes, claims: Claims, settings: SuiteSettings, patience: Patience) -> None:
     """Opens a tail with every claimed filter at once; one entry passes all, and others each miss a single one."""
-    host, journal = await plugin.shared(), Journal()
-    query, wanted, others = matching_all(journal, await claims(plugin, host))
+    host, journal = await processes.shared(), Journal()
+    query, wanted, others = matching_all(journal, await claimed_flags(claims, host))
     if not query:
         raise NotAdvertised("the schema claims no filter: whether a tail applies one is left to the plugin")
-    async with tailing(plugin, host) as tail:
-        await _told(plugin, host, tail, journal.entries(1))
-    async with tailing(plugin, host, **query) as tail:
-        await keep(plugin, host, [*others.values(), wanted])
+    async with tailing(settings, host) as tail:
+        await _told(settings, patience, host, tail, journal.entries(1))
+    async with tailing(settings, host, **query) as tail:
+        await keep(settings, host, [*others.values(), wanted])
         told = await tail.told_up_to(wanted)
     if told is None:
         raise Failed(f"a tail with {json.dumps(query)} does not tell an entry that fits")
@@ -118,48 +122,48 @@ async def tail_filters(plugin: PluginUnderTest) -> None:
 
 
 @check("log-storage.tail.two-at-once", method=TAIL)
-async def two_tails_at_once(plugin: PluginUnderTest) -> None:
+async def two_tails_at_once(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Opens two tails, looks for an entry on both, cancels the first, and looks for another on the second."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    async with tailing(plugin, host) as first:
-        await _told(plugin, host, first, journal.entries(1))
-        async with tailing(plugin, host) as second:
+    async with tailing(settings, host) as first:
+        await _told(settings, patience, host, first, journal.entries(1))
+        async with tailing(settings, host) as second:
             both = journal.entry("told to both")
-            await keep(plugin, host, [both])
+            await keep(settings, host, [both])
             for name, tail in (("first", first), ("second", second)):
                 if await tail.told_up_to(both) is None:
                     raise Failed(f"of two open tails the {name} one is not told of a new entry")
             first.cancel()
             left = journal.entry("told to the one that is left")
-            await keep(plugin, host, [left])
+            await keep(settings, host, [left])
             if await second.told_up_to(left) is None:
                 raise Failed("after the first of two tails was cancelled the second one is not told of a new entry")
 
 
 @check("log-storage.tail.cancel-ends-it", method=TAIL)
-async def cancel_ends_it(plugin: PluginUnderTest) -> None:
+async def cancel_ends_it(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Cancels the request of an open tail, stores an entry, and after a silence another that must not be told."""
-    host = await plugin.shared()
+    host = await processes.shared()
     journal = Journal()
-    async with tailing(plugin, host) as tail:
-        await _told(plugin, host, tail, journal.entries(1))
+    async with tailing(settings, host) as tail:
+        await _told(settings, patience, host, tail, journal.entries(1))
         tail.cancel()
         await host.given("health/check")
         on_its_way, late = journal.entry("may still be told"), journal.entry("stored after the cancellation")
-        await keep(plugin, host, [on_its_way])
+        await keep(settings, host, [on_its_way])
         await tail.tells_again(on_its_way, 0)
-        await keep(plugin, host, [late])
+        await keep(settings, host, [late])
         await tail.tells_again(late, 0)
         if late["id"] in {_told_id(one) for one in tail.told()}:
-            raise Failed(f"{plugin.patience.silence_s:g} s after $/cancelRequest a new entry is still told")
+            raise Failed(f"{patience.silence_s:g} s after $/cancelRequest a new entry is still told")
 
 
 @check("log-storage.tail.bad-params", method=TAIL)
-async def tail_refuses_bad_params(plugin: PluginUnderTest) -> None:
+async def tail_refuses_bad_params(processes: Processes, claims: Claims) -> None:
     """Opens tails with a wrong value for each filter that is claimed, times aside."""
-    host = await plugin.shared()
-    claimed = await claims(plugin, host)
+    host = await processes.shared()
+    claimed = await claimed_flags(claims, host)
     bad = [params for flag, params in BAD_FILTERS.items() if claimed.get(flag) and flag != "by_time_range"]
     if not bad:
         raise NotAdvertised("the schema claims no filter, and a tail needs no other params")
@@ -172,54 +176,54 @@ async def tail_refuses_bad_params(plugin: PluginUnderTest) -> None:
             raise Failed(f"{TAIL} with {json.dumps(params)} got {reply}, and not the error -32602")
 
 
-async def _some_events(plugin: PluginUnderTest) -> list[Told]:
-    host = await plugin.shared()
+async def _some_events(processes: Processes, settings: SuiteSettings) -> list[Notification]:
+    host = await processes.shared()
     journal = Journal()
     entries = [
         journal.entry("agent started", source="plugin", source_name="animus-provider-mock", fields={"attempt": 1}),
         journal.entry("agent gave up", level="error", source="workflow", source_name="nightly"),
         journal.entry("phase finished"),
     ]
-    async with tailing(plugin, host) as tail:
-        await keep(plugin, host, entries)
+    async with tailing(settings, host) as tail:
+        await keep(settings, host, entries)
         return await tail.told_up_to(entries[-1]) or tail.told()
 
 
-async def _told(plugin: PluginUnderTest, host: Host, tail: Tail, entries: Sequence[Entry]) -> list[Told]:
+async def _told(
+    settings: SuiteSettings, patience: Patience, host: Host, tail: Tail, entries: Sequence[Entry]
+) -> list[Notification]:
     """Store entries; the events up to the last of them. Raises Unproven when that is not told."""
-    await keep(plugin, host, entries)
+    await keep(settings, host, entries)
     told = await tail.told_up_to(entries[-1])
     if told is None:
-        raise Unproven(
-            f"an entry that was stored while a tail was open is not told within {plugin.patience.event_s:g} s"
-        )
+        raise Unproven(f"an entry that was stored while a tail was open is not told within {patience.event_s:g} s")
     return told
 
 
-def _require_typed(told: Sequence[Told]) -> None:
+def _require_typed(told: Sequence[Notification]) -> None:
     """Raises Unproven when events are not of their type: what they tell is anybody's guess."""
     for one in told:
         if oracle.mismatch("log-storage#/$defs/LogStorageEventParams", one.params) is not None:
             raise Unproven("there are events of another type")
 
 
-def _told_id(told: Told) -> Any:
+def _told_id(told: Notification) -> Any:
     entry = told.params.get("entry") if isinstance(told.params, dict) else None
     return entry.get("id") if isinstance(entry, dict) else None
 
 
-def _alone(plugin: PluginUnderTest, host: Host) -> Tail:
+def _alone(settings: SuiteSettings, host: Host) -> Tail:
     """A tail that was asked for and not waited for, the only one of its process."""
-    after = len(host.told)  # an event may come before the reply
-    return Tail(host, host.send(TAIL, plugin.params(TAIL)), after, alone=True)
+    after = host.notifications.count  # an event may come before the reply
+    return Tail(host, host.send(TAIL, settings.params_for(TAIL)), after, alone=True)
 
 
 def _batches(journal: Journal) -> list[list[Entry]]:
     return [journal.entries(_BATCH) for _ in range(_BATCHES)]
 
 
-def _send(plugin: PluginUnderTest, host: Host, batch: Sequence[Entry]) -> int:
-    return host.send(STORE, plugin.params(STORE, entries=list(batch)))
+def _send(settings: SuiteSettings, host: Host, batch: Sequence[Entry]) -> int:
+    return host.send(STORE, settings.params_for(STORE, entries=list(batch)))
 
 
 def _once_each(owed: Sequence[str], told: Sequence[str]) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.checks.provider_session import LASTING, Provider, Session, succeeded
+from animus_conformance.checks.provider_session import LASTING, Provider, Providers, Session, succeeded
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Reply
+from animus_conformance.wire.messages import Reply
+from animus_conformance.wire.observer import Observed
 
 _CANCELLED: Final = -32002
 
@@ -27,53 +28,53 @@ class Cancelled(NamedTuple):
 
 
 @check("provider.cancel.result-has-its-type", method="agent/cancel")
-async def result_has_its_type(plugin: PluginUnderTest) -> None:
+async def result_has_its_type(providers: Providers, patience: Patience, observed: Observed) -> None:
     """Cancels a run and holds the result against AgentCancelResponse."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     session = await provider.running()
     reply = await provider.host.ask("agent/cancel", {"session_id": session.id})
-    end = await session.ended_within(plugin.patience.answer_s)
+    end = await session.ended_within(patience.answer_s)
     require_served("agent/cancel", reply)
     if reply.error is not None:
         if end is not None:
             provider.require_early_end(end)
         raise Failed(f"agent/cancel of a running session was refused: {reply}")
-    require_type(plugin, "agent/cancel", reply)
+    require_type(observed, "agent/cancel", reply)
 
 
 @check("provider.cancel.names-its-session", method="agent/cancel")
-async def names_its_session(plugin: PluginUnderTest) -> None:
+async def names_its_session(providers: Providers) -> None:
     """Compares session_id of the answer with the one that was sent."""
-    cancelled = await _cancelled(plugin)
+    cancelled = await _cancelled(providers)
     if cancelled.answer["session_id"] != cancelled.session.id:
         raise Failed(f"{cancelled.session.id!r} was cancelled, and the answer names {cancelled.answer['session_id']!r}")
 
 
 @check("provider.cancel.ends-the-run", method="agent/cancel")
-async def ends_the_run(plugin: PluginUnderTest) -> None:
+async def ends_the_run(providers: Providers, patience: Patience) -> None:
     """Cancels a run and waits for its answer."""
-    cancelled = await _cancelled(plugin)
+    cancelled = await _cancelled(providers)
     if cancelled.end is None:
-        limit_s = plugin.patience.answer_s
+        limit_s = patience.answer_s
         raise Failed(f"{limit_s:g} s after agent/cancel got {dict(cancelled.answer)} the run has no answer")
-    (await Provider.shared(plugin)).require_early_end(cancelled.end)
+    (await providers.shared()).require_early_end(cancelled.end)
 
 
 @check("provider.cancel.run-ends-as-cancelled", method="agent/cancel")
-async def run_ends_as_cancelled(plugin: PluginUnderTest) -> None:
+async def run_ends_as_cancelled(providers: Providers) -> None:
     """Cancels a run and looks at its answer: -32002, or a result with an exit code that is not 0."""
-    cancelled = await _cancelled(plugin)
+    cancelled = await _cancelled(providers)
     end = _end_of(cancelled)
-    (await Provider.shared(plugin)).require_early_end(end)
+    (await providers.shared()).require_early_end(end)
     trouble = _no_cancelled_end(end)
     if trouble:
         raise Failed(f"after agent/cancel {trouble}")
 
 
 @check("provider.cancel.tells-the-truth", method="agent/cancel")
-async def tells_the_truth(plugin: PluginUnderTest) -> None:
+async def tells_the_truth(providers: Providers) -> None:
     """Cancels a run and compares `cancelled` with what became of it."""
-    cancelled = await _cancelled(plugin)
+    cancelled = await _cancelled(providers)
     if succeeded(_end_of(cancelled)):
         raise Unproven(f"the run went on to its end, after agent/cancel got {dict(cancelled.answer)}")
     if cancelled.answer["cancelled"] is not True:
@@ -81,9 +82,9 @@ async def tells_the_truth(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.cancel.error-is-not-recoverable", method="agent/cancel")
-async def error_is_not_recoverable(plugin: PluginUnderTest) -> None:
+async def error_is_not_recoverable(providers: Providers) -> None:
     """Cancels a run and looks at the last agent/error between that and its end, if there is one."""
-    cancelled = await _cancelled(plugin)
+    cancelled = await _cancelled(providers)
     told = cancelled.session.told_of_it(_end_of(cancelled), cancelled.told)
     errors = [one.params for one in told if one.method == "agent/error"]
     if not errors:
@@ -93,18 +94,18 @@ async def error_is_not_recoverable(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.cancel.silence-afterwards", method="agent/cancel")
-async def silence_afterwards(plugin: PluginUnderTest) -> None:
+async def silence_afterwards(providers: Providers, patience: Patience) -> None:
     """Waits a moment after the end of a cancelled run for notifications of its session."""
-    cancelled = await _cancelled(plugin)
-    late = await cancelled.session.next_told(_end_of(cancelled).told_before, plugin.patience.silence_s)
+    cancelled = await _cancelled(providers)
+    late = await cancelled.session.next_notification(_end_of(cancelled).notifications_before, patience.silence_s)
     if late is not None:
         raise Failed(f"after the end of the cancelled run came {late.method} {late.params!r:.200}")
 
 
 @check("provider.cancel.right-behind-the-run", method="agent/cancel")
-async def right_behind_the_run(plugin: PluginUnderTest) -> None:
+async def right_behind_the_run(providers: Providers, patience: Patience) -> None:
     """Sends agent/cancel right behind agent/run; where that was too early, cancels again once the run has begun."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     session = provider.run(LASTING)
     reply = await provider.host.ask("agent/cancel", {"session_id": session.id})
     said = reply.result.get("cancelled") if isinstance(reply.result, Mapping) else None
@@ -114,16 +115,16 @@ async def right_behind_the_run(plugin: PluginUnderTest) -> None:
         if not session.answered:
             raise Unproven("the run cannot be cancelled later either")
         return
-    if await session.ended_within(plugin.patience.answer_s) is None:
+    if await session.ended_within(patience.answer_s) is None:
         await provider.let_go(session)
-        _end_of(await _cancelled(plugin))
+        _end_of(await _cancelled(providers))
         raise Failed(f"agent/cancel right behind agent/run got {reply}, and the run went on")
 
 
 @check("provider.cancel.spares-other-sessions", method="agent/cancel")
-async def spares_other_sessions(plugin: PluginUnderTest) -> None:
+async def spares_other_sessions(providers: Providers, patience: Patience) -> None:
     """Cancels one of two runs, and looks whether the other one goes on."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     first = await provider.running()
     second = provider.run(LASTING)
     await second.begun()
@@ -134,9 +135,9 @@ async def spares_other_sessions(plugin: PluginUnderTest) -> None:
             raise NotAdvertised(f"it runs one session at a time: the second got {refusal}")
     await provider.require_running(second)
     await provider.cancel(first)
-    if await first.ended_within(plugin.patience.answer_s) is None:
+    if await first.ended_within(patience.answer_s) is None:
         raise Unproven("the cancelled run got no answer")
-    end = await second.ended_within(plugin.patience.silence_s)
+    end = await second.ended_within(patience.silence_s)
     if end is None:
         await provider.let_go(second)
         return
@@ -145,11 +146,9 @@ async def spares_other_sessions(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.cancel.works-afterwards", method="agent/cancel")
-async def works_afterwards(plugin: PluginUnderTest) -> None:
+async def works_afterwards(providers: Providers) -> None:
     """Runs an ordinary prompt before and after a cancelled run, in one process."""
-    project = await plugin.project()
-    async with plugin.started(project=project) as host:
-        provider = Provider(plugin, host, project)
+    async with providers.started() as provider:
         _, before = await provider.run().given()
         _end_of(await _cancel(provider))
         after = await provider.run().reply()
@@ -158,9 +157,9 @@ async def works_afterwards(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.cancel.unknown-session", method="agent/cancel")
-async def unknown_session(plugin: PluginUnderTest) -> None:
+async def unknown_session(providers: Providers) -> None:
     """Cancels a session that never was, and one whose run is over."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     over = provider.run()
     await over.given()
     for session_id, which in ((str(uuid.uuid4()), "nobody began"), (over.id, "is over")):
@@ -175,15 +174,15 @@ async def unknown_session(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.cancel.cancel-request", method="agent/cancel")
-async def cancel_request(plugin: PluginUnderTest) -> None:
+async def cancel_request(providers: Providers, patience: Patience) -> None:
     """Sends $/cancelRequest for a run; where that is ignored, agent/cancel after a moment."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     session = await provider.running()
     provider.host.tell("$/cancelRequest", {"id": session.request_id})
-    end = await session.ended_within(plugin.patience.exit_s)
+    end = await session.ended_within(patience.exit_s)
     if end is None:
         answer = await provider.cancel(session)
-        end = await session.ended_within(plugin.patience.answer_s)
+        end = await session.ended_within(patience.answer_s)
         if end is not None:
             return  # ignored
         if answer["cancelled"]:
@@ -199,15 +198,15 @@ async def cancel_request(plugin: PluginUnderTest) -> None:
         raise Failed(f"after $/cancelRequest {trouble}")
 
 
-async def _cancelled(plugin: PluginUnderTest) -> Cancelled:
-    return await _cancel(await Provider.shared(plugin))
+async def _cancelled(providers: Providers) -> Cancelled:
+    return await _cancel(await providers.shared())
 
 
 async def _cancel(provider: Provider) -> Cancelled:
     session = await provider.running()
-    told = len(provider.host.told)
+    told = provider.host.notifications.count
     answer = await provider.cancel(session)
-    return Cancelled(session, told, answer, await session.ended_within(provider.plugin.patience.answer_s))
+    return Cancelled(session, told, answer, await session.ended_within(provider.host.patience.answer_s))
 
 
 def _end_of(cancelled: Cancelled) -> Reply:

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import uuid
 
-from animus_conformance.checks.provider_session import LASTING, Provider, Session
+from animus_conformance.checks.provider_session import LASTING, Provider, Providers, Session
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Reply, Told
+from animus_conformance.wire.messages import Notification, Reply
+from animus_conformance.wire.observer import Observed
 
 _BAD_PARAMS = -32602
 
 
 @check("provider.resume.result-has-its-type", method="agent/resume")
-async def result_has_its_type(plugin: PluginUnderTest) -> None:
+async def result_has_its_type(providers: Providers, observed: Observed) -> None:
     """Runs a session, resumes it, and holds the result against AgentRunResponse."""
-    reply = await (await _resumed(await Provider.shared(plugin))).reply()
+    reply = await (await _resumed(await providers.shared())).reply()
     require_served("agent/resume", reply)
     if reply.error is not None:
         raise Failed(f"agent/resume of a session that has come to its end was refused: {reply}")
-    require_type(plugin, "agent/resume", reply)
+    require_type(observed, "agent/resume", reply)
 
 
 @check("provider.resume.keeps-session-id", method="agent/resume")
-async def keeps_session_id(plugin: PluginUnderTest) -> None:
+async def keeps_session_id(providers: Providers) -> None:
     """Compares session_id of a resumed run's result and notifications with the one that was sent."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     earlier = provider.run()
     _, ran = await earlier.given()
     session = provider.resume(earlier.id)
@@ -42,37 +45,37 @@ async def keeps_session_id(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.resume.in-a-new-process", method="agent/resume")
-async def in_a_new_process(plugin: PluginUnderTest) -> None:
+async def in_a_new_process(projects: Projects, providers: Providers) -> None:
     """Runs and resumes a session, shuts the plugin down, and resumes the session in a new process."""
-    project = await plugin.project()
-    async with plugin.started(project=project) as host:
-        earlier = await _resumed(Provider(plugin, host, project))
+    project = await projects.new()
+    async with providers.started(project) as provider:
+        earlier = await _resumed(provider)
         await earlier.given()
-        await host.shut_down()
-    async with plugin.started(project=project) as host:
-        reply = await Provider(plugin, host, project).resume(earlier.id).reply()
+        await provider.host.shut_down()
+    async with providers.started(project) as provider:
+        reply = await provider.resume(earlier.id).reply()
         if reply.error is not None:
             raise Failed(f"in a new process agent/resume got {reply}, and a result in the one that ran the session")
 
 
 @check("provider.resume.unknown-session", method="agent/resume")
-async def unknown_session(plugin: PluginUnderTest) -> None:
+async def unknown_session(providers: Providers) -> None:
     """Resumes a session that never was."""
-    reply = await (await Provider.shared(plugin)).resume(str(uuid.uuid4())).reply()
+    reply = await (await providers.shared()).resume(str(uuid.uuid4())).reply()
     require_served("agent/resume", reply)
     if reply.code != _BAD_PARAMS:
         raise Failed(f"agent/resume of a session that nobody began got {reply}, and not the error {_BAD_PARAMS}")
 
 
 @check("provider.resume.can-be-cancelled", method="agent/resume")
-async def can_be_cancelled(plugin: PluginUnderTest) -> None:
+async def can_be_cancelled(providers: Providers, claims: Claims, patience: Patience) -> None:
     """Cancels a run, resumes its session with the same prompt, and cancels that, too."""
-    provider = await Provider.shared(plugin)
-    if "agent/cancel" not in plugin.advertised:
+    provider = await providers.shared()
+    if "agent/cancel" not in claims.advertised:
         raise NotAdvertised("agent/cancel is not advertised")
     first = await provider.running()
     await provider.cancel(first)
-    if await first.ended_within(plugin.patience.answer_s) is None:
+    if await first.ended_within(patience.answer_s) is None:
         raise Unproven("the run that was to be resumed cannot be cancelled")
     session = provider.resume(first.id, LASTING)
     await session.begun()
@@ -80,7 +83,7 @@ async def can_be_cancelled(plugin: PluginUnderTest) -> None:
         raise NotAdvertised(f"a session that was cancelled is not resumed: {reply}")
     await provider.require_running(session)
     answer = await provider.cancel(session)
-    if await session.ended_within(plugin.patience.answer_s) is None:
+    if await session.ended_within(patience.answer_s) is None:
         raise Failed(f"agent/cancel of a resumed session got {dict(answer)}, and it went on")
 
 
@@ -91,7 +94,7 @@ async def _resumed(provider: Provider) -> Session:
     return provider.resume(session.id)
 
 
-def _stray(session: Session, reply: Reply) -> Told | None:
+def _stray(session: Session, reply: Reply) -> Notification | None:
     """The first notification between request and reply that names another session."""
     own = session.told_of_it(reply)
     return next((one for one in session.told(reply) if one not in own), None)

@@ -11,15 +11,19 @@ from animus_conformance.checks.provider_session import (
     LASTING,
     WORKING_DIRECTORY,
     Provider,
+    Providers,
     Session,
     joined_output,
     succeeded,
 )
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import REFUSALS, Reply
+from animus_conformance.wire.messages import REFUSALS, Reply
+from animus_conformance.wire.observer import Observed
 
 _CLOCKS_MS: Final = 50
 _TIMEOUT_SECS: Final = 1
@@ -28,40 +32,40 @@ _BAD_PARAMS: Final = -32602
 
 
 @check("provider.run.is-offered")
-async def is_offered(plugin: PluginUnderTest) -> None:
+async def is_offered(providers: Providers, claims: Claims) -> None:
     """Looks for agent/run among the methods of manifest and initialize; where it is missing, asks it all the same."""
-    provider = await Provider.shared(plugin)
-    if "agent/run" in plugin.advertised:
+    provider = await providers.shared()
+    if "agent/run" in claims.advertised:
         return
     reply = await provider.run().reply()
     if reply.code not in REFUSALS:
         raise Unproven(f"agent/run is not advertised, and yet it answers with {reply}")
-    raise Failed(f"it offers {', '.join(sorted(plugin.advertised)) or 'no method'}, and agent/run is refused: {reply}")
+    raise Failed(f"it offers {', '.join(sorted(claims.advertised)) or 'no method'}, and agent/run is refused: {reply}")
 
 
 @check("provider.run.result-has-its-type", method="agent/run")
-async def result_has_its_type(plugin: PluginUnderTest) -> None:
+async def result_has_its_type(providers: Providers, observed: Observed) -> None:
     """Runs an ordinary prompt and holds the result against AgentRunResponse."""
-    reply = await (await Provider.shared(plugin)).run().reply()
+    reply = await (await providers.shared()).run().reply()
     require_served("agent/run", reply)
     if reply.error is not None:
         raise Failed(f'agent/run was refused: {reply}. What it needs to run may be given in [params."agent/run"]')
-    require_type(plugin, "agent/run", reply)
+    require_type(observed, "agent/run", reply)
 
 
 @check("provider.run.keeps-session-id", method="agent/run")
-async def keeps_session_id(plugin: PluginUnderTest) -> None:
+async def keeps_session_id(providers: Providers) -> None:
     """Compares the session_id of the result with the one that was sent."""
-    session = (await Provider.shared(plugin)).run()
+    session = (await providers.shared()).run()
     result, _ = await session.given()
     if result["session_id"] != session.id:
         raise Failed(f"session_id {session.id!r} was sent, and {result['session_id']!r} came back")
 
 
 @check("provider.run.exit-code-0", method="agent/run")
-async def exit_code_0(plugin: PluginUnderTest) -> None:
+async def exit_code_0(providers: Providers) -> None:
     """Runs an ordinary prompt and looks at exit_code; a run that tells of an error proves nothing."""
-    session = (await Provider.shared(plugin)).run()
+    session = (await providers.shared()).run()
     result, reply = await session.given()
     if result["exit_code"] == 0:
         return
@@ -72,9 +76,9 @@ async def exit_code_0(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.duration-in-milliseconds", method="agent/run")
-async def duration_in_milliseconds(plugin: PluginUnderTest) -> None:
+async def duration_in_milliseconds(providers: Providers) -> None:
     """Compares duration_ms with the time between request and reply."""
-    session = (await Provider.shared(plugin)).run()
+    session = (await providers.shared()).run()
     result, _ = await session.given()
     waited_ms = (time.monotonic() - session.began) * 1000
     if result["duration_ms"] > waited_ms * 1.05 + _CLOCKS_MS:
@@ -82,9 +86,9 @@ async def duration_in_milliseconds(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.needs-prompt-and-cwd-only", method="agent/run")
-async def needs_prompt_and_cwd_only(plugin: PluginUnderTest) -> None:
+async def needs_prompt_and_cwd_only(providers: Providers) -> None:
     """Runs without a session_id and without env."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     params = provider.params()
     del params["session_id"]
     result = await _served(provider, provider.begin("agent/run", params), "prompt and cwd alone")
@@ -93,12 +97,12 @@ async def needs_prompt_and_cwd_only(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.accepts-optional-params", method="agent/run")
-async def accepts_optional_params(plugin: PluginUnderTest) -> None:
+async def accepts_optional_params(providers: Providers) -> None:
     """Runs with the optional params that hosts send."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     session = provider.run(
         system_prompt="You work in a small repository. Be brief.",
-        project_root=str(provider.project),
+        project_root=str(provider.host.project),
         timeout_secs=60,
         env={"ANIMUS_PHASE": "implement"},
         runtime_contract={"subject_id": "TASK-1", "phase_id": "implement", "attempt": 1},
@@ -107,38 +111,38 @@ async def accepts_optional_params(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.ignores-unknown-params", method="agent/run")
-async def ignores_unknown_params(plugin: PluginUnderTest) -> None:
+async def ignores_unknown_params(providers: Providers) -> None:
     """Runs with params that nobody has heard of."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     await _served(provider, provider.run(x_new={"deep": [1, None]}, x_trace="7f3a"), "unknown params")
 
 
 @check("provider.run.takes-any-text", method="agent/run")
-async def takes_any_text(plugin: PluginUnderTest) -> None:
+async def takes_any_text(providers: Providers) -> None:
     """Runs a prompt with several lines, quotes and letters of many scripts, in a folder with such a name."""
-    provider = await Provider.shared(plugin)
-    folder = provider.project / "Größe – 数 (1)"
+    provider = await providers.shared()
+    folder = provider.host.project / "Größe – 数 (1)"
     folder.mkdir(exist_ok=True)
     prompt = f"{provider.params()['prompt']}\n\n\t\"Grüße\", 'naïve' \\ $HOME – 你好, мир 🎈\n"
     await _served(provider, provider.run(prompt=prompt, cwd=str(folder)), "a prompt and a folder in many scripts")
 
 
 @check("provider.run.refuses-missing-prompt", method="agent/run")
-async def refuses_missing_prompt(plugin: PluginUnderTest) -> None:
+async def refuses_missing_prompt(providers: Providers) -> None:
     """Asks for a run without a prompt."""
-    await _refuses_without(plugin, "prompt")
+    await _refuses_without(providers, "prompt")
 
 
 @check("provider.run.refuses-missing-cwd", method="agent/run")
-async def refuses_missing_cwd(plugin: PluginUnderTest) -> None:
+async def refuses_missing_cwd(providers: Providers) -> None:
     """Asks for a run without a working directory."""
-    await _refuses_without(plugin, "cwd")
+    await _refuses_without(providers, "cwd")
 
 
 @check("provider.run.two-sessions-at-once", method="agent/run")
-async def two_sessions_at_once(plugin: PluginUnderTest) -> None:
+async def two_sessions_at_once(providers: Providers) -> None:
     """Asks for two runs without waiting, and holds each result against what was told in its name."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     sessions = provider.run(), provider.run()
     try:
         replies = await _both(*sessions)
@@ -156,9 +160,9 @@ async def two_sessions_at_once(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.same-session-twice", method="agent/run")
-async def same_session_twice(plugin: PluginUnderTest) -> None:
+async def same_session_twice(providers: Providers) -> None:
     """Asks for two runs of the same session without waiting; looks for pieces of both that are mixed."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     first = provider.run()
     try:
         replies = await _both(first, provider.run(session_id=first.id))
@@ -167,22 +171,22 @@ async def same_session_twice(plugin: PluginUnderTest) -> None:
         raise Failed(f"{failed}; of two sessions each has an answer") from None
     if any(reply.error is not None for reply in replies):
         return  # refused
-    earlier, later = sorted(replies, key=lambda reply: reply.told_before)
-    if not (_joins(first, earlier) and _joins(first, later, earlier.told_before)):
+    earlier, later = sorted(replies, key=lambda reply: reply.notifications_before)
+    if not (_joins(first, earlier) and _joins(first, later, earlier.notifications_before)):
         await _require_joining(provider)
         raise Failed("both ran at once: before the first result came pieces that are not of its output")
 
 
 @check("provider.run.works-in-cwd", method="agent/run")
-async def works_in_cwd(plugin: PluginUnderTest) -> None:
+async def works_in_cwd(providers: Providers, settings: SuiteSettings) -> None:
     """Runs a prompt that makes the agent tell its working directory, in a folder below the project."""
-    provider = await Provider.shared(plugin)
-    if WORKING_DIRECTORY not in plugin.settings.params:
+    provider = await providers.shared()
+    if WORKING_DIRECTORY not in settings.params:
         raise Unproven(
             "nothing shows where the agent works: name a prompt in conformance.toml that makes it print its working "
             f'directory, [params."{WORKING_DIRECTORY}"] prompt = "…"'
         )
-    folder = provider.project / "checkout"
+    folder = provider.host.project / "checkout"
     folder.mkdir(exist_ok=True)
     session = provider.run(WORKING_DIRECTORY, cwd=str(folder))
     result, reply = await session.given()
@@ -193,16 +197,16 @@ async def works_in_cwd(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.run.timeout-is-told", method="agent/run")
-async def timeout_is_told(plugin: PluginUnderTest) -> None:
+async def timeout_is_told(providers: Providers, patience: Patience) -> None:
     """Gives a run that lasts one second, and looks at how it ends."""
-    provider = await Provider.shared(plugin)
+    provider = await providers.shared()
     if not provider.lasts:
         raise Unproven(
             "no run is known to last: name a prompt that lasts until it is cancelled in conformance.toml, "
             f'[params."{LASTING}"] prompt = "…"'
         )
     session = provider.run(LASTING, timeout_secs=_TIMEOUT_SECS)
-    reply = await session.ended_within(_TIMEOUT_SECS + plugin.patience.exit_s)
+    reply = await session.ended_within(_TIMEOUT_SECS + patience.exit_s)
     lasted_s = time.monotonic() - session.began
     if reply is None:
         await provider.let_go(session)
@@ -229,8 +233,8 @@ async def _served(provider: Provider, session: Session, what: str) -> Mapping[st
     raise Failed(f"with {what} {trouble}, and an ordinary run succeeds")
 
 
-async def _refuses_without(plugin: PluginUnderTest, name: str) -> None:
-    provider = await Provider.shared(plugin)
+async def _refuses_without(providers: Providers, name: str) -> None:
+    provider = await providers.shared()
     params = provider.params()
     del params[name]
     reply = await provider.begin("agent/run", params).reply()

@@ -1,23 +1,26 @@
 """One process of a provider as the checks use it: sessions begin, are heard, cancelled and resumed (protocol §4).
 
-Used by the checks of providers beside it; below it lie the plugin under test and its host. What the agent is asked to
+`Providers` is a part, below which lie the processes. What the agent is asked to
 do comes from `conformance.toml`: `[params."agent/run"]` for an ordinary run, and more specific tables over it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from animus_conformance import oracle
 from animus_conformance.checks.replies import given_reply
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host, Reply, Told
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Notification, Reply
 
 __all__ = [
     "LASTING",
@@ -26,6 +29,7 @@ __all__ = [
     "WITH_TOOLS",
     "WORKING_DIRECTORY",
     "Provider",
+    "Providers",
     "Session",
     "joined_output",
     "succeeded",
@@ -56,7 +60,7 @@ class Session:
         self.id = session_id
         self.request_id = request_id
         self.host = host
-        self.first_told = len(host.told)
+        self.first_told = host.notifications.count
         """The number of the first notification that may be of this run."""
         self.began = time.monotonic()
         self._run_s = run_s
@@ -90,23 +94,23 @@ class Session:
         within_s = self.host.patience.silence_s * _SILENT_BEGIN
         news = [
             asyncio.ensure_future(self.ended_within(within_s)),
-            asyncio.ensure_future(self.next_told(self.first_told, within_s)),
+            asyncio.ensure_future(self.next_notification(self.first_told, within_s)),
         ]
         await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
         for one in news:
             one.cancel()
         await asyncio.wait(news)
 
-    async def next_told(self, after: int, within_s: float) -> Told | None:
+    async def next_notification(self, after: int, within_s: float) -> Notification | None:
         """The first notification of this session from number `after` on, or None when none comes in time."""
-        return await self.host.next_told(NOTIFICATIONS, self._is_named, after=after, within_s=within_s)
+        return await self.host.notifications.next(NOTIFICATIONS, self._is_named, after=after, within_s=within_s)
 
-    def told(self, reply: Reply, after: int | None = None) -> list[Told]:
+    def told(self, reply: Reply, after: int | None = None) -> list[Notification]:
         """The notifications of any session between its request, or number `after`, and `reply`."""
-        heard = self.host.told[self.first_told if after is None else after : reply.told_before]
+        heard = self.host.notifications.since(self.first_told if after is None else after, reply.notifications_before)
         return [one for one in heard if one.method in NOTIFICATIONS]
 
-    def told_of_it(self, reply: Reply, after: int | None = None) -> list[Told]:
+    def told_of_it(self, reply: Reply, after: int | None = None) -> list[Notification]:
         """Those of them that name this session."""
         return [one for one in self.told(reply, after) if self._is_named(one.params)]
 
@@ -115,28 +119,21 @@ class Session:
 
 
 class Provider:
-    """One process of the provider, and the folder in which it is asked to work."""
+    """One process of the provider, which is asked to work in its own project folder."""
 
-    def __init__(self, plugin: PluginUnderTest, host: Host, project: Path) -> None:
-        self.plugin = plugin
+    def __init__(self, host: Host, settings: SuiteSettings) -> None:
         self.host = host
-        self.project = project
-
-    @classmethod
-    async def shared(cls, plugin: PluginUnderTest) -> Provider:
-        """The process that gentle checks share."""
-        host = await plugin.shared()
-        return cls(plugin, host, plugin.shared_project)
+        self._settings = settings
 
     @property
     def lasts(self) -> bool:
         """Whether the settings name a prompt whose run lasts until it is cancelled."""
-        return LASTING in self.plugin.settings.params
+        return LASTING in self._settings.params
 
     def params(self, task: str = ORDINARY, **changes: Any) -> dict[str, Any]:
         """The params of a run in a new session; `task` is the settings' table, laid over that of `agent/run`."""
-        given = self.plugin.settings.params
-        session = {"cwd": str(self.project), "session_id": str(uuid.uuid4())}
+        given = self._settings.params
+        session = {"cwd": str(self.host.project), "session_id": str(uuid.uuid4())}
         return {"prompt": _PROMPT, **given.get(ORDINARY, {}), **given.get(task, {}), **session, **changes}
 
     def run(self, task: str = ORDINARY, **changes: Any) -> Session:
@@ -150,7 +147,7 @@ class Provider:
     def begin(self, method: str, params: Mapping[str, Any]) -> Session:
         """Send a request that begins a run."""
         limit_s = params.get("timeout_secs")
-        patience = self.plugin.patience
+        patience = self.host.patience
         run_s = max(patience.start_s, limit_s + patience.answer_s) if isinstance(limit_s, int) else patience.start_s
         return Session(self.host, str(params.get("session_id")), self.host.send(method, params), run_s)
 
@@ -175,7 +172,7 @@ class Provider:
     async def let_go(self, session: Session) -> None:
         """Leave no run behind for the next check, as far as the plugin can be moved to it."""
         self.host.send("agent/cancel", {"session_id": session.id})
-        await session.ended_within(self.plugin.patience.answer_s)
+        await session.ended_within(self.host.patience.answer_s)
 
     def require_early_end(self, reply: Reply) -> None:
         """Raises Unproven when a run may have ended by itself, because nobody named a prompt that lasts."""
@@ -183,12 +180,30 @@ class Provider:
             raise Unproven(_ENDED_EARLY)
 
 
+class Providers:
+    """Processes of the provider, as checks ask for them."""
+
+    def __init__(self, processes: Processes, settings: SuiteSettings) -> None:
+        self._processes = processes
+        self._settings = settings
+
+    async def shared(self) -> Provider:
+        """The process that gentle checks share. Raises Unproven."""
+        return Provider(await self._processes.shared(), self._settings)
+
+    @contextlib.asynccontextmanager
+    async def started(self, project: Path | None = None) -> AsyncIterator[Provider]:
+        """A process of its own, killed at the end of the block. Raises Unproven."""
+        async with self._processes.started(project=project) as host:
+            yield Provider(host, self._settings)
+
+
 def succeeded(reply: Reply) -> bool:
     """Whether a run came to a result with exit code 0."""
     return reply.error is None and isinstance(reply.result, Mapping) and reply.result.get("exit_code") == 0
 
 
-def joined_output(told: list[Told]) -> str | None:
+def joined_output(told: list[Notification]) -> str | None:
     """The answer as it was streamed; None when no piece of it was. Raises Unproven for a piece that has no text."""
     pieces = [one.params.get("text") for one in told if one.method == "agent/output"]
     if not all(isinstance(one, str) for one in pieces):

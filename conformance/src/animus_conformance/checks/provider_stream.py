@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.checks.provider_session import ORDINARY, WITH_TOOLS, Provider, Session, joined_output
+from animus_conformance.checks.provider_session import ORDINARY, WITH_TOOLS, Providers, Session, joined_output
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.target.claims import Claims
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Reply, Told
+from animus_conformance.wire.messages import Notification, Reply
 
 
 class Heard(NamedTuple):
@@ -19,23 +20,23 @@ class Heard(NamedTuple):
 
     session: Session
     reply: Reply
-    told: list[Told]
+    told: list[Notification]
 
 
 @check("provider.stream.streams", method="agent/run")
-async def streams(plugin: PluginUnderTest) -> None:
+async def streams(providers: Providers, claims: Claims) -> None:
     """Runs an ordinary prompt, where capabilities say streaming, and looks for notifications before the reply."""
-    heard = await _hear(plugin, ORDINARY)
-    if plugin.capabilities.get("streaming") is not True:
+    heard = await _hear(providers, ORDINARY)
+    if claims.capabilities.get("streaming") is not True:
         raise NotAdvertised("capabilities.streaming is not true")
     if not heard.told:
         raise Failed("capabilities.streaming is true, and no notification came before the result")
 
 
 @check("provider.stream.notifications-have-their-types", method="agent/run")
-async def notifications_have_their_types(plugin: PluginUnderTest) -> None:
+async def notifications_have_their_types(providers: Providers) -> None:
     """Holds every agent/ notification of an ordinary run, and of one with tools, against its type."""
-    told = [*(await _hear_something(plugin)).told, *(await _hear(plugin, WITH_TOOLS)).told]
+    told = [*(await _hear_something(providers)).told, *(await _hear(providers, WITH_TOOLS)).told]
     for one in told:
         wrong = _mismatch(one)
         if wrong is not None:
@@ -43,18 +44,18 @@ async def notifications_have_their_types(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.stream.names-its-session", method="agent/run")
-async def names_its_session(plugin: PluginUnderTest) -> None:
+async def names_its_session(providers: Providers) -> None:
     """Compares session_id in every notification of a run with the one that was sent."""
-    heard = await _hear_something(plugin)
+    heard = await _hear_something(providers)
     for one in _typed(heard.told):
         if one.params["session_id"] != heard.session.id:
             raise Failed(f"{one.method} names {one.params['session_id']!r} during the run of {heard.session.id!r}")
 
 
 @check("provider.stream.joins-to-output", method="agent/run")
-async def joins_to_output(plugin: PluginUnderTest) -> None:
+async def joins_to_output(providers: Providers) -> None:
     """Joins the texts of agent/output and compares them with the result's output, but for white space at the ends."""
-    heard = await _hear_something(plugin)
+    heard = await _hear_something(providers)
     streamed = joined_output(_typed(heard.told))
     if streamed is None:
         raise NotAdvertised("it tells of the run without agent/output")
@@ -63,9 +64,9 @@ async def joins_to_output(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.stream.final-is-last", method="agent/run")
-async def final_is_last(plugin: PluginUnderTest) -> None:
+async def final_is_last(providers: Providers) -> None:
     """Looks for text after the piece that says that it is the last."""
-    heard = await _hear_something(plugin)
+    heard = await _hear_something(providers)
     pieces = [one.params for one in _typed(heard.told) if one.method == "agent/output"]
     finals = [number for number, piece in enumerate(pieces) if piece.get("is_final") or piece.get("final")]
     if not finals:
@@ -76,18 +77,18 @@ async def final_is_last(plugin: PluginUnderTest) -> None:
 
 
 @check("provider.stream.ends-before-the-reply", method="agent/run")
-async def ends_before_the_reply(plugin: PluginUnderTest) -> None:
+async def ends_before_the_reply(providers: Providers, patience: Patience) -> None:
     """Waits a moment after the result of a run for notifications of its session."""
-    heard = await _hear_something(plugin)
-    late = await heard.session.next_told(heard.reply.told_before, plugin.patience.silence_s)
+    heard = await _hear_something(providers)
+    late = await heard.session.next_notification(heard.reply.notifications_before, patience.silence_s)
     if late is not None:
         raise Failed(f"after the result of the run came {late.method} {late.params!r:.200}")
 
 
 @check("provider.stream.tool-calls-before-results", method="agent/run")
-async def tool_calls_before_results(plugin: PluginUnderTest) -> None:
+async def tool_calls_before_results(providers: Providers) -> None:
     """Runs a prompt that uses tools and looks for a result whose call did not come before."""
-    told = _typed((await _hear_something(plugin, WITH_TOOLS)).told)
+    told = _typed((await _hear_something(providers, WITH_TOOLS)).told)
     if not any(one.method == "agent/toolResult" for one in told):
         raise Unproven(
             "no agent/toolResult came: name a prompt that uses a tool in conformance.toml, "
@@ -98,21 +99,21 @@ async def tool_calls_before_results(plugin: PluginUnderTest) -> None:
         raise Failed(f"agent/toolResult of {stray!r} came without an open agent/toolCall of that name")
 
 
-async def _hear(plugin: PluginUnderTest, task: str) -> Heard:
-    session = (await Provider.shared(plugin)).run(task)
+async def _hear(providers: Providers, task: str) -> Heard:
+    session = (await providers.shared()).run(task)
     _, reply = await session.given()
     return Heard(session, reply, session.told(reply))
 
 
-async def _hear_something(plugin: PluginUnderTest, task: str = ORDINARY) -> Heard:
+async def _hear_something(providers: Providers, task: str = ORDINARY) -> Heard:
     """A run with notifications. Raises NotAdvertised when there are none, as of a provider that only returns."""
-    heard = await _hear(plugin, task)
+    heard = await _hear(providers, task)
     if not heard.told:
         raise NotAdvertised("it tells nothing before the result")
     return heard
 
 
-def _typed(told: Sequence[Told]) -> list[Told]:
+def _typed(told: Sequence[Notification]) -> list[Notification]:
     for one in told:
         wrong = _mismatch(one)
         if wrong is not None:
@@ -120,13 +121,13 @@ def _typed(told: Sequence[Told]) -> list[Told]:
     return [*told]
 
 
-def _mismatch(told: Told) -> str | None:
+def _mismatch(told: Notification) -> str | None:
     types = oracle.method_types(told.method)
     assert types is not None  # noqa: S101 - only the protocol's notifications are collected
     return oracle.mismatch(types.params, told.params)
 
 
-def _result_without_call(told: Sequence[Told]) -> str | None:
+def _result_without_call(told: Sequence[Notification]) -> str | None:
     """The tool of the first result that no open call precedes."""
     calls: Counter[str] = Counter()
     for one in told:

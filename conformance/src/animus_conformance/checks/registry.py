@@ -1,6 +1,6 @@
 """Every check by the id of its requirement; the two fit together both ways, or nothing runs.
 
-Filled by the modules of this room, read by `run.py` and the pytest plugin; below it lie the requirements.
+The modules of this room fill it. Below it lie the requirements, and the parts that a check may ask for.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Final, NamedTuple
 
 from animus_conformance.errors import SuiteBroken
 from animus_conformance.kinds import Kind
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.parts import require_parts
 from animus_conformance.requirements.manifest import Requirement, requirements
 from animus_conformance.verdict import Level
 
 __all__ = ["Check", "CheckFunction", "check", "checks", "checks_for"]
 
-CheckFunction = Callable[[PluginUnderTest], Awaitable[None]]
+CheckFunction = Callable[..., Awaitable[None]]
+"""Its parameters are parts of the run, each named by its type (`parts.py`); what it raises is its verdict."""
 
 
 class Check(NamedTuple):
@@ -52,6 +53,7 @@ def check(requirement_id: str, *, method: str | None = None) -> Callable[[CheckF
             raise SuiteBroken(f"{requirement_id} has two checks")
         if not inspect.getdoc(function):
             raise SuiteBroken(f"{function.__module__}.{function.__name__} does not say what it does")
+        require_parts(function)
         _registered[requirement_id] = Check(wanted, function, method)
         return function
 

@@ -1,14 +1,15 @@
 """What a check asks of a reply, whatever the method, where request and reply are looked at apart (protocol §3).
 
-Asked by the checks of several kinds; for all others `Host.typed` and `Host.given` do the same at once.
+Where both are one step, `Host.typed` and `Host.given` do the same at once.
 """
 
 from __future__ import annotations
 
 from animus_conformance import oracle
-from animus_conformance.plugin_under_test import PluginUnderTest
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import REFUSALS, Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import REFUSALS, Reply
+from animus_conformance.wire.observer import Observed
 
 __all__ = ["given_reply", "require_served", "require_type"]
 
@@ -30,10 +31,10 @@ def require_served(method: str, reply: Reply) -> None:
         raise Unproven(f"{method} is advertised and refused: {reply}")
 
 
-def require_type(plugin: PluginUnderTest, method: str, reply: Reply) -> None:
+def require_type(observed: Observed, method: str, reply: Reply) -> None:
     """Raises Failed for a result of another type; whoever sees such results later in the run need not say so again."""
     types = oracle.method_types(method)
     wrong = None if types is None or types.result is None else oracle.mismatch(types.result, reply.result)
     if wrong is not None:
-        plugin.observed.mistyped.add(method)
+        observed.note_mistyped(method)
         raise Failed(f"the result of {method} has not the protocol's type ({wrong})")

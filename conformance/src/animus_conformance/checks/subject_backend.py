@@ -1,6 +1,6 @@
 """A subject backend as the checks speak to it: its verbs by the name that it serves, and subjects to try them on.
 
-Made by the checks of `checks/subject*.py` for one connection; below it lies the wire. What it makes is deleted again
+`Backends` is a part, below which lie the processes and the claims. What a backend is made to create is deleted again
 where the backend deletes, and what it borrows is put back as far as the protocol allows.
 """
 
@@ -13,11 +13,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_conformance import oracle
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Reply
+from animus_conformance.wire.observer import Observed
 
-__all__ = ["NOT_SERVED", "NO_SUBJECT", "TITLE", "UNKNOWN_ID", "Backend", "Subject", "claims", "flat", "moment"]
+__all__ = [
+    "NOT_SERVED",
+    "NO_SUBJECT",
+    "TITLE",
+    "UNKNOWN_ID",
+    "Backend",
+    "Backends",
+    "Subject",
+    "covers",
+    "flat",
+    "moment",
+]
 
 Subject = Mapping[str, Any]
 
@@ -44,45 +59,34 @@ NO_SUBJECT: Final = (
 class Backend:
     """One connection to the backend. `kind` is the kind of the subjects that it is tried with."""
 
-    def __init__(self, plugin: PluginUnderTest, host: Host) -> None:
+    def __init__(self, host: Host, claims: Claims, settings: SuiteSettings, observed: Observed) -> None:
         """Raises Unproven when the plugin claims no kind."""
-        if not plugin.subject_kinds:
+        if not claims.subject_kinds:
             raise Unproven("it claims no kind of subjects")
-        self.plugin = plugin
         self.host = host
+        self.settings = settings
+        self._claims = claims
+        self._observed = observed
         self.made_ids: set[str] = set()
         """The subjects that were made here."""
-        named = plugin.params("subject/create").get("kind")
-        self.kind: str = named if isinstance(named, str) else min(plugin.subject_kinds, key=_is_pattern)
+        named = settings.params_for("subject/create").get("kind")
+        self.kind: str = named if isinstance(named, str) else min(claims.subject_kinds, key=_is_pattern)
         self.kind = self.kind.replace("*", "task")
-
-    @classmethod
-    async def shared(cls, plugin: PluginUnderTest) -> Backend:
-        """On the process that gentle checks share. Raises Unproven."""
-        host = await plugin.shared()
-        return cls(plugin, host)
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def started(cls, plugin: PluginUnderTest, project: Path | None = None) -> AsyncIterator[Backend]:
-        """On a process of its own, killed at the end of the block. Raises Unproven."""
-        async with plugin.started(project=project) as host:
-            yield cls(plugin, host)
 
     # its verbs
 
     def offers(self, verb: str) -> bool:
         """Whether it advertises the verb under any name."""
-        return f"subject/{verb}" in self.plugin.advertised
+        return f"subject/{verb}" in self._claims.advertised
 
     def method(self, verb: str) -> str:
         """The verb under the kind's own name, as hosts send it, unless only `subject/<verb>` is advertised."""
         own, general = f"{self.kind}/{verb}", f"subject/{verb}"
-        return general if own not in self.plugin.spelled and general in self.plugin.spelled else own
+        return general if own not in self._claims.spelled and general in self._claims.spelled else own
 
     async def ask(self, verb: str, **params: Any) -> Reply:
         """The answer, whichever it is. Raises Failed when there is none."""
-        return await self.host.ask(self.method(verb), self.plugin.params(f"subject/{verb}", **params))
+        return await self.host.ask(self.method(verb), self.settings.params_for(f"subject/{verb}", **params))
 
     async def offered(self, verb: str, **params: Any) -> Reply:
         """As `ask`; NotAdvertised for the codes that tell a host to do without."""
@@ -122,7 +126,7 @@ class Backend:
             raise ValueError(f"{verb} is no request of the protocol")
         wrong = oracle.mismatch(types.result, reply.result)
         if wrong is not None:
-            self.plugin.observed.mistyped.add(f"subject/{verb}")
+            self._observed.note_mistyped(f"subject/{verb}")
         return wrong
 
     def require_type(self, verb: str, reply: Reply) -> None:
@@ -159,7 +163,7 @@ class Backend:
     def create_params(self, **wishes: Any) -> dict[str, Any]:
         """What is sent to make a subject: the settings' values go before ours, but for kind and title."""
         title = wishes.pop("title", TITLE)
-        return {**wishes, **self.plugin.params("subject/create"), "kind": self.kind, "title": title}
+        return {**wishes, **self.settings.params_for("subject/create"), "kind": self.kind, "title": title}
 
     async def create(self, **wishes: Any) -> Subject:
         """A new subject that get knows, with as many of the wishes as it takes. Raises Unproven, NotAdvertised."""
@@ -257,7 +261,7 @@ class Backend:
         return dict([*values.items()][:2]) or {"sprint": "2026-07", "estimate": 3}
 
     async def _borrowed(self) -> Subject:
-        named = self.plugin.params("subject/get").get("id")
+        named = self.settings.params_for("subject/get").get("id")
         if isinstance(named, str):
             return await self.look(named)
         found = await self.everything()
@@ -279,12 +283,35 @@ class Backend:
                 await self.ask("status", id=before["id"], status=before["status"])
 
 
+class Backends:
+    """Connections to the backend, as checks ask for them."""
+
+    def __init__(self, processes: Processes, claims: Claims, settings: SuiteSettings, observed: Observed) -> None:
+        self._processes = processes
+        self._claims = claims
+        self._settings = settings
+        self._observed = observed
+
+    async def shared(self) -> Backend:
+        """On the process that gentle checks share. Raises Unproven."""
+        return self._on(await self._processes.shared())
+
+    @contextlib.asynccontextmanager
+    async def started(self, project: Path | None = None) -> AsyncIterator[Backend]:
+        """On a process of its own, killed at the end of the block. Raises Unproven."""
+        async with self._processes.started(project=project) as host:
+            yield self._on(host)
+
+    def _on(self, host: Host) -> Backend:
+        return Backend(host, self._claims, self._settings, self._observed)
+
+
 def flat(result: Any) -> Any:
     """The subject in a result, which may stand in an object of its own (protocol §4)."""
     return result["subject"] if isinstance(result, Mapping) and "subject" in result and "id" not in result else result
 
 
-def claims(claim: str, kind: str) -> bool:
+def covers(claim: str, kind: str) -> bool:
     """Whether a claim such as `issue` or `issue.*` covers `kind`."""
     return claim in (kind, "*") or (claim.endswith(".*") and kind.startswith(claim[:-1]))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Subject, moment
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends, Subject, moment
+from animus_conformance.settings import SuiteSettings
 from animus_conformance.verdict import Failed, NotAdvertised
 
 _FIELD_REFUSALS: Final = (-32602, *NOT_SERVED)
@@ -23,10 +23,10 @@ _FULL: Final[Mapping[str, Any]] = {
 
 
 @check("subject.update.has-its-type", method="subject/update")
-async def update_has_its_type(plugin: PluginUnderTest) -> None:
+async def update_has_its_type(backends: Backends, settings: SuiteSettings) -> None:
     """Sends patches until one is accepted, and holds the result against Subject, flat or nested."""
-    backend = await Backend.shared(plugin)
-    patches: list[dict[str, Any]] = [{"status": "done"}, {"assignee": _person(plugin)}, {"labels_add": ["seen"]}, {}]
+    backend = await backends.shared()
+    patches: list[dict[str, Any]] = [{"status": "done"}, {"assignee": _person(settings)}, {"labels_add": ["seen"]}, {}]
     async with backend.one() as subject:
         for patch in patches:
             reply = await backend.ask("update", id=subject["id"], patch=patch)
@@ -38,12 +38,12 @@ async def update_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.update.changes-what-was-sent", method="subject/update")
-async def update_changes(plugin: PluginUnderTest) -> None:
+async def update_changes(backends: Backends, settings: SuiteSettings) -> None:
     """Patches the assignee, then the status, and looks at the reply and at get."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     taken = []
     async with backend.one() as subject:
-        for field, value in (("assignee", _person(plugin)), ("status", "in-progress")):
+        for field, value in (("assignee", _person(settings)), ("status", "in-progress")):
             changed = await _patched(backend, subject, {field: value})
             if changed is None:
                 continue
@@ -56,9 +56,9 @@ async def update_changes(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.update.leaves-the-rest", method="subject/update")
-async def update_leaves_the_rest(plugin: PluginUnderTest) -> None:
+async def update_leaves_the_rest(backends: Backends) -> None:
     """Patches the assignee, then a label, and compares everything else before and after."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     custom = await backend.custom_values()
     async with backend.one(**_FULL, custom=custom) as subject:
         steps: Iterable[tuple[Mapping[str, Any], tuple[str, ...]]] = (
@@ -78,11 +78,11 @@ async def update_leaves_the_rest(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.update.null-clears-the-assignee", method="subject/update")
-async def null_clears_the_assignee(plugin: PluginUnderTest) -> None:
+async def null_clears_the_assignee(backends: Backends, settings: SuiteSettings) -> None:
     """Gives it to somebody, then sends assignee: null, and looks at the reply and at get."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.one() as subject:
-        if await _patched(backend, subject, {"assignee": _person(plugin)}) is None:
+        if await _patched(backend, subject, {"assignee": _person(settings)}) is None:
             raise NotAdvertised("it refuses an assignee, so that there is none to clear")
         cleared = await backend.result("update", id=subject["id"], patch={"assignee": None})
         for where, shown in (("the reply", cleared), (backend.method("get"), await backend.look(subject["id"]))):
@@ -91,9 +91,9 @@ async def null_clears_the_assignee(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.update.labels", method="subject/update")
-async def labels_are_added_and_removed(plugin: PluginUnderTest) -> None:
+async def labels_are_added_and_removed(backends: Backends) -> None:
     """Adds two labels, then one of them again and a third while it takes off the other and one that is not there."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.one() as subject:
         if await _patched(backend, subject, {"labels_add": ["plumbing", "urgent"]}) is None:
             raise NotAdvertised("it refuses labels")
@@ -105,9 +105,9 @@ async def labels_are_added_and_removed(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.update.custom-is-merged", method="subject/update")
-async def custom_is_merged(plugin: PluginUnderTest) -> None:
+async def custom_is_merged(backends: Backends) -> None:
     """Sets one field of its own, then another, and looks for both."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     values = await backend.custom_values()
     if len(values) < 2:
         raise NotAdvertised("its schema names fewer than two fields of its own")
@@ -122,18 +122,18 @@ async def custom_is_merged(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.status.has-its-type", method="subject/status")
-async def status_has_its_type(plugin: PluginUnderTest) -> None:
+async def status_has_its_type(backends: Backends) -> None:
     """Sets a status and holds the result against Subject, flat or nested."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.one() as subject:
         reply = await backend.offered("status", id=subject["id"], status="done")
     backend.require_type("status", reply)
 
 
 @check("subject.status.is-set", method="subject/status")
-async def status_is_set(plugin: PluginUnderTest) -> None:
+async def status_is_set(backends: Backends) -> None:
     """Moves a subject to in-progress and to done, and looks at the reply and at get."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     refusals = []
     moves = ("in-progress", "done")
     async with backend.one() as subject:
@@ -155,9 +155,9 @@ async def status_is_set(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.changes.updated-at")
-async def updated_at_never_goes_back(plugin: PluginUnderTest) -> None:
+async def updated_at_never_goes_back(backends: Backends) -> None:
     """Changes a subject by status and update, whichever are served, and compares updated_at."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     changes: list[tuple[str, Mapping[str, Any]]] = [
         ("status", {"status": "in-progress"}),
         ("update", {"patch": {"labels_add": ["seen"]}}),
@@ -195,9 +195,9 @@ async def _expect_labels(backend: Backend, subject: Subject, after: str, wanted:
         raise Failed(f"after {after} the labels are {sorted(shown)}, not {sorted(wanted)}")
 
 
-def _person(plugin: PluginUnderTest) -> str:
+def _person(settings: SuiteSettings) -> str:
     """Whom work is given to: the settings know who exists."""
-    return str(plugin.params("subject/create").get("assignee", "ada"))
+    return str(settings.params_for("subject/create").get("assignee", "ada"))
 
 
 def _custom(subject: Subject, name: str) -> Any:

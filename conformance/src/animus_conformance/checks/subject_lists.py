@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Subject, moment
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends, Subject, moment
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 _NOBODYS: Final = "nobody-has-this"
@@ -39,9 +38,9 @@ _FIELDS: Final[Mapping[str, _Field]] = {
 
 
 @check("subject.list.limit")
-async def limit_is_kept(plugin: PluginUnderTest) -> None:
+async def limit_is_kept(backends: Backends) -> None:
     """Lists with the limits 1 and 2."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated():
         for limit in (1, 2):
             page = await backend.result("list", limit=limit)
@@ -50,9 +49,9 @@ async def limit_is_kept(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.filter-kind")
-async def kind_filters(plugin: PluginUnderTest) -> None:
+async def kind_filters(backends: Backends) -> None:
     """Filters by its own kind and by one that nobody has; by others that exist where subject/list is advertised."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         general = backend.method("list") == "subject/list"
         kinds = dict.fromkeys(one["kind"] for one in everything) if general else {backend.kind: None}
@@ -62,8 +61,8 @@ async def kind_filters(plugin: PluginUnderTest) -> None:
 
 
 def _filters(name: str, field: _Field) -> None:
-    async def compare(plugin: PluginUnderTest) -> None:
-        backend = await Backend.shared(plugin)
+    async def compare(backends: Backends) -> None:
+        backend = await backends.shared()
         async with backend.populated() as everything:
             values = [*dict.fromkeys(value for one in everything for value in field.has(one))][:_MOST_VALUES]
             unheard_of = field.unheard_of or next((one for one in _STATUSES if one not in values), "")
@@ -83,9 +82,9 @@ for _name, _field in _FIELDS.items():
 
 
 @check("subject.list.filter-labels-all")
-async def labels_all_filters(plugin: PluginUnderTest) -> None:
+async def labels_all_filters(backends: Backends) -> None:
     """Filters by one label, by two that a subject has, and by one of them with a label that none has."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         most = max((one.get("labels") or [] for one in everything), key=len)
         for wanted in (most[:1], most[:2], [*most[:1], _NOBODYS]):
@@ -95,9 +94,9 @@ async def labels_all_filters(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.filter-updated-since")
-async def updated_since_filters(plugin: PluginUnderTest) -> None:
+async def updated_since_filters(backends: Backends) -> None:
     """Filters by a time long ago, by one to come, and by one between two changes where they lie apart."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         times = sorted({moment(one["updated_at"]) for one in everything})
         gaps = [(one, other - one) for one, other in pairwise(times)]
@@ -109,9 +108,9 @@ async def updated_since_filters(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.filters-combine")
-async def filters_combine(plugin: PluginUnderTest) -> None:
+async def filters_combine(backends: Backends) -> None:
     """Filters by a status together with a label, one that subjects have and one that none has."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         statuses = dict.fromkeys(one["status"] for one in everything)
         labels = dict.fromkeys(label for one in everything for label in one.get("labels") or [])

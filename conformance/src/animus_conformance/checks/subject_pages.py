@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 _SIZES: Final = (1, 2, 3)
@@ -18,9 +17,9 @@ _CURSOR_REFUSALS: Final = (-32602, *NOT_SERVED)
 
 
 @check("subject.list.pages-join")
-async def pages_join(plugin: PluginUnderTest) -> None:
+async def pages_join(backends: Backends) -> None:
     """Turns pages of 1, 2 and 3 subjects to the end, also with a filter, and compares with the whole list."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         await _require_pages(backend, len(everything))
         for size in _SIZES:
@@ -32,9 +31,9 @@ async def pages_join(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.pages-hold", method="subject/create")
-async def pages_hold(plugin: PluginUnderTest) -> None:
+async def pages_hold(backends: Backends) -> None:
     """Makes two subjects, one of them urgent, after each of two pages, and looks for those that were there before."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with contextlib.AsyncExitStack() as stack:
         everything = await stack.enter_async_context(backend.populated())
         await _require_pages(backend, len(everything))
@@ -61,9 +60,9 @@ async def pages_hold(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.foreign-cursor")
-async def foreign_cursor(plugin: PluginUnderTest) -> None:
+async def foreign_cursor(backends: Backends) -> None:
     """Sends cursors that nobody gave out, and then lists without one."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     for cursor in ("nobody-gave-this-out", "-1", "0", "bm8gY3Vyc29y", "Ünsinn 🙃"):
         reply = await backend.ask("list", limit=1, cursor=cursor)
         if reply.error is not None and reply.code not in _CURSOR_REFUSALS:

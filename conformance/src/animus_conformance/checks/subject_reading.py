@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NO_SUBJECT, NOT_SERVED, UNKNOWN_ID, Backend, Subject, claims
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import (
+    NO_SUBJECT,
+    NOT_SERVED,
+    UNKNOWN_ID,
+    Backend,
+    Backends,
+    Subject,
+    covers,
+)
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 _FOREIGN: Final = "nobodys-kind"
@@ -14,39 +25,39 @@ _REFUSALS: Final = (*NOT_SERVED, -32602)
 
 
 @check("subject.kinds.are-claimed")
-async def kinds_are_claimed(plugin: PluginUnderTest) -> None:
+async def kinds_are_claimed(processes: Processes, claims: Claims) -> None:
     """Looks at subject_kinds of initialize and at the manifest's subject_kind tokens."""
-    await plugin.shared()
-    if not plugin.subject_kinds:
+    await processes.shared()
+    if not claims.subject_kinds:
         raise Failed("neither capabilities.subject_kinds nor a subject_kind:<kind> of the manifest names a kind")
-    for claim in plugin.subject_kinds:
+    for claim in claims.subject_kinds:
         name = claim.removesuffix(".*") if claim != "*" else "any"
         if not name or "*" in name or "/" in name:
             raise Failed(f"{claim!r} is neither the name of a kind nor a pattern such as issue.*")
 
 
 @check("subject.methods.by-kind")
-async def served_by_kind(plugin: PluginUnderTest) -> None:
+async def served_by_kind(backends: Backends, claims: Claims, settings: SuiteSettings) -> None:
     """Asks <kind>/list and <kind>/get of each plain kind; an unknown id will do for get."""
-    backend = await Backend.shared(plugin)
-    plain = [claim for claim in plugin.subject_kinds if "*" not in claim]
+    backend = await backends.shared()
+    plain = [claim for claim in claims.subject_kinds if "*" not in claim]
     if not plain:
-        raise NotAdvertised(f"it claims patterns alone: {', '.join(plugin.subject_kinds)}")
+        raise NotAdvertised(f"it claims patterns alone: {', '.join(claims.subject_kinds)}")
     for kind in plain:
         for verb, params in (("list", {"kind": [kind]}), ("get", {"id": UNKNOWN_ID})):
-            reply = await backend.host.ask(f"{kind}/{verb}", plugin.params(f"subject/{verb}", **params))
+            reply = await backend.host.ask(f"{kind}/{verb}", settings.params_for(f"subject/{verb}", **params))
             if reply.code in NOT_SERVED:
                 raise Failed(f"{kind}/{verb} is what hosts send, and it got {reply}")
 
 
 @check("subject.methods.both-spellings-agree")
-async def spellings_agree(plugin: PluginUnderTest) -> None:
+async def spellings_agree(backends: Backends, settings: SuiteSettings) -> None:
     """Lists by both names, and compares the subjects of the kind."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     lists: dict[str, set[str]] = {}
     async with backend.one():
         for method in (f"{backend.kind}/list", "subject/list"):
-            wanted = plugin.params("subject/list", kind=[backend.kind])
+            wanted = settings.params_for("subject/list", kind=[backend.kind])
             reply = await backend.host.ask(method, wanted)
             if reply.code in _REFUSALS:
                 raise NotAdvertised(f"{method} is refused with {reply.code}")
@@ -62,9 +73,9 @@ async def spellings_agree(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.has-its-type")
-async def list_has_its_type(plugin: PluginUnderTest) -> None:
+async def list_has_its_type(backends: Backends) -> None:
     """Lists with a subject there, where one can be made, and holds the result against SubjectList."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     made = await _made_if_possible(backend)
     reply = await backend.ask("list")
     if made is not None:
@@ -73,20 +84,20 @@ async def list_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.list.kinds-are-claimed")
-async def listed_kinds_are_claimed(plugin: PluginUnderTest) -> None:
+async def listed_kinds_are_claimed(backends: Backends, claims: Claims) -> None:
     """Compares the kind of every listed subject with the claims."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.one():
         for subject in await backend.everything():
-            if not any(claims(claim, subject["kind"]) for claim in plugin.subject_kinds):
-                claimed = ", ".join(plugin.subject_kinds)
+            if not any(covers(claim, subject["kind"]) for claim in claims.subject_kinds):
+                claimed = ", ".join(claims.subject_kinds)
                 raise Failed(f"{subject['id']} is of the kind {subject['kind']!r}, and claimed are {claimed}")
 
 
 @check("subject.list.ids-are-unique")
-async def ids_are_unique(plugin: PluginUnderTest) -> None:
+async def ids_are_unique(backends: Backends) -> None:
     """Lists several subjects and looks for an id that is there twice."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated():
         page = await backend.given("list")
     ids = [one["id"] for one in page["subjects"]]
@@ -96,15 +107,15 @@ async def ids_are_unique(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.ids.are-stable")
-async def ids_are_stable(plugin: PluginUnderTest) -> None:
+async def ids_are_stable(backends: Backends, projects: Projects) -> None:
     """Lists in one process, and again in the next one in the same project."""
-    await Backend.shared(plugin)
-    project = await plugin.project()
-    async with Backend.started(plugin, project) as backend:
+    await backends.shared()
+    project = await projects.new()
+    async with backends.started(project) as backend:
         await _made_if_possible(backend)
         known = {one["id"]: one for one in await backend.everything()}
         await backend.host.shut_down()
-    async with Backend.started(plugin, project) as backend:
+    async with backends.started(project) as backend:
         again = await backend.everything()
     for subject in again:
         old = known.get(subject["id"], subject)
@@ -116,9 +127,9 @@ async def ids_are_stable(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.get.has-its-type")
-async def get_has_its_type(plugin: PluginUnderTest) -> None:
+async def get_has_its_type(backends: Backends) -> None:
     """Gets a subject and holds the result against Subject, flat or nested."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     made = await _made_if_possible(backend)
     listed = await backend.everything()
     if not listed:
@@ -130,9 +141,9 @@ async def get_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.get.gives-the-one-asked-for")
-async def get_gives_the_one(plugin: PluginUnderTest) -> None:
+async def get_gives_the_one(backends: Backends) -> None:
     """Gets the first and the last subject of a list and compares each with its row there."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.populated() as everything:
         for listed in (everything[0], everything[-1]):
             found = await backend.look(listed["id"])
@@ -145,10 +156,10 @@ async def get_gives_the_one(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.kinds.foreign-verbs-are-refused")
-async def foreign_verbs_are_refused(plugin: PluginUnderTest) -> None:
+async def foreign_verbs_are_refused(backends: Backends, claims: Claims) -> None:
     """Asks list, get and create of a kind that it does not claim."""
-    backend = await Backend.shared(plugin)
-    if any(claims(claim, _FOREIGN) for claim in plugin.subject_kinds):
+    backend = await backends.shared()
+    if any(covers(claim, _FOREIGN) for claim in claims.subject_kinds):
         raise NotAdvertised("it claims every kind")
     async with backend.one() as subject:
         asked = [
@@ -156,7 +167,7 @@ async def foreign_verbs_are_refused(plugin: PluginUnderTest) -> None:
             (f"{_FOREIGN}/get", {"id": subject["id"]}),
             (f"{_FOREIGN}/create", {"kind": _FOREIGN, "title": "Nobody’s work"}),
         ]
-        if "subject/create" in plugin.spelled:
+        if "subject/create" in claims.spelled:
             asked.append(("subject/create", {"kind": _FOREIGN, "title": "Nobody’s work"}))
         for method, params in asked:
             reply = await backend.host.ask(method, params)
@@ -167,15 +178,15 @@ async def foreign_verbs_are_refused(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.kinds.verbs-narrow")
-async def verbs_narrow(plugin: PluginUnderTest) -> None:
+async def verbs_narrow(backends: Backends, claims: Claims, settings: SuiteSettings) -> None:
     """Lists each of several plain kinds by its own name and looks for subjects of another."""
-    backend = await Backend.shared(plugin)
-    plain = [claim for claim in plugin.subject_kinds if "*" not in claim]
+    backend = await backends.shared()
+    plain = [claim for claim in claims.subject_kinds if "*" not in claim]
     if len(plain) < 2:
-        raise NotAdvertised(f"it claims one plain kind at most: {', '.join(plugin.subject_kinds)}")
+        raise NotAdvertised(f"it claims one plain kind at most: {', '.join(claims.subject_kinds)}")
     async with backend.one():
         for kind in plain:
-            reply = await backend.host.ask(f"{kind}/list", plugin.params("subject/list"))
+            reply = await backend.host.ask(f"{kind}/list", settings.params_for("subject/list"))
             if reply.error is not None:
                 raise Unproven(f"first {kind}/list was refused: {reply}")
             for subject in backend.typed("list", reply)["subjects"]:

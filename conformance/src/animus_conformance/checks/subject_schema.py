@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from animus_conformance.checks.advertising import require_flags
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import Backend
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import Backends
+from animus_conformance.target.claims import Claims
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 
 @check("subject.schema.has-its-type", method="subject/schema")
-async def schema_has_its_type(plugin: PluginUnderTest) -> None:
+async def schema_has_its_type(backends: Backends) -> None:
     """Asks for the schema and holds it against SubjectSchema."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     backend.require_type("schema", await backend.offered("schema"))
 
 
 @check("subject.schema.kinds", method="subject/schema")
-async def schema_kinds(plugin: PluginUnderTest) -> None:
+async def schema_kinds(backends: Backends, claims: Claims) -> None:
     """Compares the schema's kinds with the claims."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     kinds = (await backend.given("schema"))["kinds"]
-    if set(kinds) != set(plugin.subject_kinds):
-        raise Failed(f"the schema names the kinds {sorted(kinds)}, and claimed are {sorted(plugin.subject_kinds)}")
+    if set(kinds) != set(claims.subject_kinds):
+        raise Failed(f"the schema names the kinds {sorted(kinds)}, and claimed are {sorted(claims.subject_kinds)}")
 
 
 @check("subject.schema.flags", method="subject/schema")
-async def schema_flags(plugin: PluginUnderTest) -> None:
+async def schema_flags(backends: Backends, claims: Claims) -> None:
     """Compares supports_create, supports_watch and supports_delete with the advertised methods."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     methods = {f"supports_{verb}": f"subject/{verb}" for verb in ("create", "watch", "delete")}
-    require_flags(plugin, await backend.given("schema"), methods)
+    require_flags(claims, await backend.given("schema"), methods)
 
 
 @check("subject.schema.pagination-flag", method="subject/schema")
-async def schema_pagination_flag(plugin: PluginUnderTest) -> None:
+async def schema_pagination_flag(backends: Backends) -> None:
     """Lists with limit 1 where several subjects are, and compares with supports_pagination."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     flag = (await backend.given("schema"))["supports_pagination"]
     async with backend.populated() as everything:
         page = await backend.given("list", limit=1)
@@ -52,9 +52,9 @@ async def schema_pagination_flag(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.schema.status-values", method="subject/schema")
-async def schema_status_values(plugin: PluginUnderTest) -> None:
+async def schema_status_values(backends: Backends) -> None:
     """Looks for the status of every listed subject among status_values."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     values = (await backend.given("schema"))["status_values"]
     async with backend.populated() as everything:
         for subject in everything:

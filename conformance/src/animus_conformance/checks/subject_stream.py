@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
 from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Subject
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.host import Reply
+from animus_conformance.wire.messages import Reply
 
 __all__ = ["CHANGED", "SHOWN", "Change", "Watch", "ask_to_watch", "changes_of", "is_for", "named", "showing", "shows"]
 
@@ -61,7 +62,7 @@ class Watch:
     @contextlib.asynccontextmanager
     async def opened(cls, backend: Backend, **wanted: Any) -> AsyncIterator[Watch]:
         """A watch for the length of the block. Raises NotAdvertised, Unproven."""
-        after = len(backend.host.told)
+        after = backend.host.notifications.count
         try:
             request_id, reply = await ask_to_watch(backend, **wanted)
         except Failed as failed:
@@ -81,7 +82,7 @@ class Watch:
 
     def mark(self) -> None:
         """What is told from now on counts."""
-        self.after = len(self.backend.host.told)
+        self.after = self.backend.host.notifications.count
 
     async def end(self) -> str:
         """End it by its verb, else by cancelling; what was sent. Raises Unproven when there is no answer."""
@@ -100,7 +101,7 @@ class Watch:
         self, subject: Subject, where: Test = lambda params: True, within_s: float | None = None
     ) -> Mapping[str, Any] | None:
         """The params of the first event on a subject that pass `where`; None when none comes in time."""
-        told = await self.backend.host.next_told(
+        told = await self.backend.host.notifications.next(
             CHANGED,
             lambda params: isinstance(params, Mapping) and self._concerns(params, subject["id"]) and where(params),
             after=self.after,
@@ -135,11 +136,11 @@ class Watch:
 
 async def ask_to_watch(backend: Backend, **wanted: Any) -> tuple[int, Reply]:
     """The id of the request, and its answer. Raises Failed when there is none."""
-    request_id = backend.host.send(backend.method("watch"), backend.plugin.params("subject/watch", **wanted))
+    request_id = backend.host.send(backend.method("watch"), backend.settings.params_for("subject/watch", **wanted))
     return request_id, await backend.host.reply(request_id)
 
 
-async def changes_of(watch: Watch) -> AsyncGenerator[Change, None]:
+async def changes_of(watch: Watch, projects: Projects) -> AsyncGenerator[Change, None]:
     """Does to a subject whatever is served, one thing after the other, and marks the watch before each.
 
     Raises Unproven where neither the backend nor the settings' stimulus changes anything.
@@ -148,7 +149,7 @@ async def changes_of(watch: Watch) -> AsyncGenerator[Change, None]:
     if not any(backend.offers(verb) for verb in ("create", "update", "status")):
         for _ in range(2):
             watch.mark()
-            await backend.plugin.stimulate("subject", backend.host.project)
+            await projects.stimulate("subject", backend.host.project)
             yield Change("the command stimulus.subject", {"id": _UNKNOWN_ID}, _ANY_KIND)
         return
     watch.mark()

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, UNKNOWN_ID, Backend
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import NOT_SERVED, UNKNOWN_ID, Backends
 from animus_conformance.verdict import Failed, Unproven
 
 _INVALID: Final = -32602
@@ -20,8 +19,8 @@ _VERBS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def _refuses(verb: str) -> None:
-    async def ask(plugin: PluginUnderTest) -> None:
-        backend = await Backend.shared(plugin)
+    async def ask(backends: Backends) -> None:
+        backend = await backends.shared()
         reply = await backend.offered(verb, id=UNKNOWN_ID, **_VERBS[verb])
         says_no = verb == "delete" and isinstance(reply.result, Mapping) and reply.result.get("ok") is False
         if reply.code != _INVALID and not says_no:
@@ -36,9 +35,9 @@ for _verb in _VERBS:
 
 
 @check("subject.unknown-id.category")
-async def category_is_not_found(plugin: PluginUnderTest) -> None:
+async def category_is_not_found(backends: Backends) -> None:
     """Sends an unknown id to each verb that takes one and is served, and looks at error.data.category."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     for verb, params in _VERBS.items():
         if verb != "get" and not backend.offers(verb):
             continue

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable
 
 from animus_conformance.checks.registry import CheckFunction, check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend
+from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends
 from animus_conformance.checks.subject_stream import (
     CHANGED,
     SHOWN,
@@ -21,27 +20,29 @@ from animus_conformance.checks.subject_stream import (
     showing,
     shows,
 )
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 
 def _after_each_change(look: Callable[[Watch, Change], Awaitable[None]]) -> CheckFunction:
     """A check that opens a watch, makes every change that is served, and looks at what is told of each."""
 
-    @functools.wraps(look)
-    async def check_each(plugin: PluginUnderTest) -> None:
-        backend = await Backend.shared(plugin)
-        async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch)) as changes:
+    async def check_each(backends: Backends, projects: Projects) -> None:
+        backend = await backends.shared()
+        async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch, projects)) as changes:
             async for change in changes:
                 await look(watch, change)
 
+    check_each.__doc__ = look.__doc__
     return check_each
 
 
 @check("subject.watch.has-its-type", method="subject/watch")
-async def watch_has_its_type(plugin: PluginUnderTest) -> None:
+async def watch_has_its_type(backends: Backends) -> None:
     """Opens a watch, holds the result against {watching: true}, and ends it."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     request_id, reply = await ask_to_watch(backend)
     if reply.code in NOT_SERVED:
         raise NotAdvertised(f"{backend.method('watch')} is refused with {reply.code}, so that hosts poll")
@@ -101,13 +102,13 @@ async def subject_is_current(watch: Watch, change: Change) -> None:
 
 
 @check("subject.watch.filter", method="subject/watch")
-async def watch_filters(plugin: PluginUnderTest) -> None:
+async def watch_filters(processes: Processes, backends: Backends, projects: Projects) -> None:
     """Watches what is done, moves a subject to in-progress and then to done, and looks at what is told."""
-    await plugin.shared()
+    await processes.shared()
     async with contextlib.AsyncExitStack() as stack:
-        backend = await stack.enter_async_context(Backend.started(plugin))
+        backend = await stack.enter_async_context(backends.started())
         if not backend.offers("status") and not backend.offers("update"):
-            await _nothing_passes(backend)
+            await _nothing_passes(backend, projects)
             return
         subject = await stack.enter_async_context(backend.one(status="ready"))
         watch = await stack.enter_async_context(Watch.opened(backend, status=["done"]))
@@ -124,10 +125,10 @@ async def watch_filters(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.watch.two-watches", method="subject/watch")
-async def two_watches(plugin: PluginUnderTest) -> None:
+async def two_watches(backends: Backends, projects: Projects) -> None:
     """Opens two watches on one connection and waits for both to tell of a change."""
-    backend = await Backend.shared(plugin)
-    async with Watch.opened(backend) as first, contextlib.aclosing(changes_of(first)) as changes:
+    backend = await backends.shared()
+    async with Watch.opened(backend) as first, contextlib.aclosing(changes_of(first, projects)) as changes:
         second_id, reply = await ask_to_watch(backend)
         if reply.error is not None:
             raise Failed(f"the second {backend.method('watch')} was refused: {reply}")
@@ -142,36 +143,36 @@ async def two_watches(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.watch.ends", method="subject/watch")
-async def watch_ends(plugin: PluginUnderTest) -> None:
+async def watch_ends(processes: Processes, backends: Backends, patience: Patience, projects: Projects) -> None:
     """Ends a watch that has told of a change, makes more changes, and waits a while for what may not come."""
-    await plugin.shared()
+    await processes.shared()
     clock = asyncio.get_running_loop().time
     async with contextlib.AsyncExitStack() as stack:
-        backend = await stack.enter_async_context(Backend.started(plugin))
+        backend = await stack.enter_async_context(backends.started())
         watch = await stack.enter_async_context(Watch.opened(backend))
-        changes = await stack.enter_async_context(contextlib.aclosing(changes_of(watch)))
+        changes = await stack.enter_async_context(contextlib.aclosing(changes_of(watch, projects)))
         first = await anext(changes)
         began = clock()
         await watch.event(first)
         latency_s = clock() - began
         how = await watch.end()
-        ended_at = len(backend.host.told)
+        ended_at = backend.host.notifications.count
         later = [one.subject async for one in changes if one.is_outside or not shows(first.subject, one.subject)]
         if not later:
             raise Unproven(f"after {first.what} nothing else can be changed")
         watch.after = ended_at
-        within_s = plugin.patience.silence_s + 2 * latency_s
+        within_s = patience.silence_s + 2 * latency_s
         late = await watch.told(first.subject, showing(later), within_s)
         if late is not None:
             raise Failed(f"the watch {watch.id} was ended by {how}, and then it told {late}")
 
 
-async def _nothing_passes(backend: Backend) -> None:
+async def _nothing_passes(backend: Backend, projects: Projects) -> None:
     """A change outside, with one watch for everything and one whose filter nothing passes. Raises Failed, Unproven."""
     async with Watch.opened(backend) as watch, Watch.opened(backend, labels_any=["nobody-has-this"]) as narrow:
-        async with contextlib.aclosing(changes_of(watch)) as changes:
+        async with contextlib.aclosing(changes_of(watch, projects)) as changes:
             subject = (await watch.event(await anext(changes)))["subject"]
         ids = (narrow.id, str(narrow.id))
-        wrong = await narrow.told(subject, lambda params: params.get("id") in ids, backend.plugin.patience.silence_s)
+        wrong = await narrow.told(subject, lambda params: params.get("id") in ids, backend.host.patience.silence_s)
         if wrong is not None:
             raise Failed(f"a watch for a label that nothing has was told: {wrong}")

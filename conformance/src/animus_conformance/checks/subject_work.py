@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, TITLE, Backend, Subject
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.checks.subject_backend import NOT_SERVED, TITLE, Backend, Backends, Subject
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 _FIELD_REFUSALS = (-32602, *NOT_SERVED)
 
 
 @check("subject.create.has-its-type", method="subject/create")
-async def create_has_its_type(plugin: PluginUnderTest) -> None:
+async def create_has_its_type(backends: Backends) -> None:
     """Creates a subject with kind and title, and holds the result against Subject, flat or nested."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     reply = await backend.offered("create", **backend.create_params())
     backend.require_type("create", reply)
     await backend.drop(backend.typed("create", reply))
 
 
 @check("subject.create.keeps-kind-and-title", method="subject/create")
-async def create_keeps_kind_and_title(plugin: PluginUnderTest) -> None:
+async def create_keeps_kind_and_title(backends: Backends) -> None:
     """Creates a subject with a title in several scripts, and looks at the reply and at get."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.made() as made:
         for where, shown in (("the reply", made), (backend.method("get"), await backend.look(made["id"]))):
             for field, sent in (("kind", backend.kind), ("title", TITLE)):
@@ -34,9 +34,9 @@ async def create_keeps_kind_and_title(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.create.keeps-its-fields", method="subject/create")
-async def create_keeps_its_fields(plugin: PluginUnderTest) -> None:
+async def create_keeps_its_fields(backends: Backends) -> None:
     """Sends every field of create at once, or one by one if that is refused; looks for them in get."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.made():
         pass  # with kind and title alone it works
     fields: dict[str, Any] = {
@@ -53,9 +53,9 @@ async def create_keeps_its_fields(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.create.is-found", method="subject/create")
-async def create_is_found(plugin: PluginUnderTest) -> None:
+async def create_is_found(backends: Backends) -> None:
     """Creates a subject, gets it, and looks for it in the list."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     made = await backend.given("create", **backend.create_params())
     reply = await backend.ask("get", id=made["id"])
     listed = [one["id"] for one in await backend.everything()]
@@ -67,14 +67,14 @@ async def create_is_found(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.create.survives-a-restart", method="subject/create")
-async def create_survives_a_restart(plugin: PluginUnderTest) -> None:
+async def create_survives_a_restart(backends: Backends, projects: Projects) -> None:
     """Creates a subject, ends the process as a host does, and gets it from the next one in the same project."""
-    await Backend.shared(plugin)
-    project = await plugin.project()
-    async with Backend.started(plugin, project) as backend:
+    await backends.shared()
+    project = await projects.new()
+    async with backends.started(project) as backend:
         made = await backend.create()
         await backend.host.shut_down()
-    async with Backend.started(plugin, project) as backend:
+    async with backends.started(project) as backend:
         if not await backend.knows(made):
             raise Failed(
                 f"{made['id']} was made before the restart, and after it {backend.method('get')} does not know it"
@@ -83,9 +83,9 @@ async def create_survives_a_restart(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.next.has-its-type", method="subject/next")
-async def next_has_its_type(plugin: PluginUnderTest) -> None:
+async def next_has_its_type(backends: Backends) -> None:
     """Asks next where something is ready, if that can be made, and without a kind; looks at the types."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     if not backend.offers("create"):
         backend.require_type("next", await backend.offered("next", kind=backend.kind))
         return
@@ -94,9 +94,9 @@ async def next_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.next.is-ready", method="subject/next")
-async def next_is_ready(plugin: PluginUnderTest) -> None:
+async def next_is_ready(backends: Backends) -> None:
     """Asks next with a ready subject there, and again once that is done; looks up what it names each time."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     await _require_ready(backend)
     if not backend.offers("create"):
         return
@@ -107,9 +107,9 @@ async def next_is_ready(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.next.is-of-the-kind", method="subject/next")
-async def next_is_of_the_kind(plugin: PluginUnderTest) -> None:
+async def next_is_of_the_kind(backends: Backends) -> None:
     """Asks next of one kind and looks at the subject's."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     for _ in range(2):
         found = await backend.given("next", kind=backend.kind)
         if found is not None and found["kind"] != backend.kind:
@@ -121,9 +121,9 @@ async def next_is_of_the_kind(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.next.finds-one", method="subject/next")
-async def next_finds_one(plugin: PluginUnderTest) -> None:
+async def next_finds_one(backends: Backends) -> None:
     """Asks next while a subject is there whose status is ready."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     async with backend.one(status="ready"):
         ready = [one["id"] for one in await backend.everything() if one["status"] == "ready"]
         if not ready:
@@ -133,17 +133,17 @@ async def next_finds_one(plugin: PluginUnderTest) -> None:
 
 
 @check("subject.delete.has-its-type", method="subject/delete")
-async def delete_has_its_type(plugin: PluginUnderTest) -> None:
+async def delete_has_its_type(backends: Backends) -> None:
     """Deletes a subject that was made for it, and holds the result against DeleteSubjectResponse."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     made = await _made_to_be_deleted(backend)
     backend.require_type("delete", await backend.offered("delete", id=made["id"]))
 
 
 @check("subject.delete.deletes")
-async def delete_deletes(plugin: PluginUnderTest) -> None:
+async def delete_deletes(backends: Backends) -> None:
     """Deletes a subject that was made for it, then asks get and list for it."""
-    backend = await Backend.shared(plugin)
+    backend = await backends.shared()
     made = await _made_to_be_deleted(backend)
     reply = await backend.ask("delete", id=made["id"])
     known = await backend.knows(made)

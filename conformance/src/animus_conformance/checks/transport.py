@@ -12,70 +12,73 @@ from animus_conformance.checks.transport_listening import (
     SCHEMA,
     SHUTDOWN,
     START,
+    Transports,
     address_in,
     free_address,
-    given_start,
     info_in,
     is_reachable,
     reached,
-    shared_opened,
 )
 from animus_conformance.control.fake_daemon import FakeDaemon
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.host import Host
 from animus_conformance.wire.http import Address, read_address
 from animus_conformance.wire.listeners import listening_hosts
+from animus_conformance.wire.observer import Observed
 
 _PLAUSIBLE: Final = timedelta(seconds=60)
 
 
 @check("transport.schema.result-has-its-type", method=SCHEMA)
-async def schema_has_its_type(plugin: PluginUnderTest) -> None:
+async def schema_has_its_type(processes: Processes, transports: Transports) -> None:
     """Asks for the schema before and after transport/start and holds both against TransportSchema."""
-    before = await plugin.shared()
+    before = await processes.shared()
     await before.typed(SCHEMA)
-    after = await shared_opened(plugin)
+    after = await transports.shared()
     await after.host.typed(SCHEMA)
 
 
 @check("transport.schema.default-port", method=SCHEMA)
-async def default_port(plugin: PluginUnderTest) -> None:
+async def default_port(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Starts it without bind_addr and compares the port with default_port."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
+    async with FakeDaemon.running() as daemon, processes.started() as host:
         told = (await host.given(SCHEMA)).get("default_port")
         if not told:
             raise NotAdvertised("the schema names no default_port")
-        address = await _own_address(plugin, host, daemon)
+        address = await _own_address(settings, patience, host, daemon)
         if address.port != told:
             raise Failed(f"the schema says default_port {told}, and without bind_addr it listens on {address}")
 
 
 @check("transport.start.is-advertised")
-async def start_is_advertised(plugin: PluginUnderTest) -> None:
+async def start_is_advertised(processes: Processes, claims: Claims) -> None:
     """Looks for transport/start and transport/shutdown among the methods of manifest and initialize."""
-    await plugin.shared()
-    missing = [name for name in (START, SHUTDOWN) if name not in plugin.advertised]
+    await processes.shared()
+    missing = [name for name in (START, SHUTDOWN) if name not in claims.advertised]
     if missing:
         raise Failed(f"neither manifest nor initialize names {' and '.join(missing)}")
 
 
 @check("transport.start.result-has-its-type", method=START)
-async def start_has_its_type(plugin: PluginUnderTest) -> None:
+async def start_has_its_type(transports: Transports, observed: Observed) -> None:
     """Starts it on a free port of the loopback and holds the result against TransportInfo."""
-    transport = await shared_opened(plugin)
+    transport = await transports.shared()
     if transport.reply is None:
         raise Failed(transport.trouble)
     require_served(START, transport.reply)
     if transport.reply.error is not None:
         raise Failed(f"{START} for a free port of {LOOPBACK} was refused: {transport.reply}")
-    require_type(plugin, START, transport.reply)
+    require_type(observed, START, transport.reply)
 
 
 @check("transport.start.listens", method=START)
-async def start_listens(plugin: PluginUnderTest) -> None:
+async def start_listens(transports: Transports) -> None:
     """Reads bound_addr and connects to it, as soon as transport/start is answered."""
-    transport = await shared_opened(plugin)
+    transport = await transports.shared()
     told = transport.info["bound_addr"]
     address = read_address(told)
     if address is None:
@@ -85,9 +88,9 @@ async def start_listens(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.started-at", method=START)
-async def started_at(plugin: PluginUnderTest) -> None:
+async def started_at(transports: Transports) -> None:
     """Compares started_at with the time around the request."""
-    transport = await shared_opened(plugin)
+    transport = await transports.shared()
     told = transport.info["started_at"]
     at = datetime.fromisoformat(told.upper().replace(":60", ":59"))
     if not transport.began - _PLAUSIBLE <= at <= transport.ended + _PLAUSIBLE:
@@ -95,20 +98,20 @@ async def started_at(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.binds-what-was-asked", method=START)
-async def binds_what_was_asked(plugin: PluginUnderTest) -> None:
+async def binds_what_was_asked(processes: Processes, transports: Transports) -> None:
     """Asks for one free port of the loopback and looks where it listens."""
     asked = free_address()
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
-        told = await reached(address_in(info_in(await given_start(plugin, host, daemon, bind_addr=str(asked)))))
+    async with FakeDaemon.running() as daemon, processes.started() as host:
+        told = await reached(address_in(info_in(await transports.given_start(host, daemon, bind_addr=str(asked)))))
         if told.port != asked.port or not await is_reachable(asked):
             raise Failed(f"it was asked to listen on {asked}, and listens on {told}")
 
 
 @check("transport.start.port-0", method=START)
-async def port_0(plugin: PluginUnderTest) -> None:
+async def port_0(processes: Processes, transports: Transports) -> None:
     """Asks for port 0 and looks for a real port in bound_addr."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
-        reply = await given_start(plugin, host, daemon, bind_addr=f"{LOOPBACK}:0")
+    async with FakeDaemon.running() as daemon, processes.started() as host:
+        reply = await transports.given_start(host, daemon, bind_addr=f"{LOOPBACK}:0")
         require_served(START, reply)
         if reply.error is not None:
             raise Failed(f"with bind_addr {LOOPBACK}:0, {START} was refused: {reply}")
@@ -119,19 +122,19 @@ async def port_0(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.without-bind-addr", method=START)
-async def without_bind_addr(plugin: PluginUnderTest) -> None:
+async def without_bind_addr(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Starts one process without bind_addr and one with null."""
     async with FakeDaemon.running() as daemon:
         for params in ({}, {"bind_addr": None}):
-            async with plugin.started() as host:
-                await _own_start(plugin, host, daemon, params, Failed)
+            async with processes.started() as host:
+                await _own_start(settings, patience, host, daemon, params, Failed)
 
 
 @check("transport.start.loopback-by-default", method=START)
-async def loopback_by_default(plugin: PluginUnderTest) -> None:
+async def loopback_by_default(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Starts it without bind_addr and looks, in the system's table of sockets where it has one, who can reach it."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
-        address = await _own_address(plugin, host, daemon)
+    async with FakeDaemon.running() as daemon, processes.started() as host:
+        address = await _own_address(settings, patience, host, daemon)
         hosts = listening_hosts(address.port)
         if hosts is None:
             if not _is_loopback(address.host):
@@ -145,15 +148,20 @@ async def loopback_by_default(plugin: PluginUnderTest) -> None:
 
 
 async def _own_start(
-    plugin: PluginUnderTest, host: Host, daemon: FakeDaemon, params: dict[str, Any], trouble: type[Failed | Unproven]
+    settings: SuiteSettings,
+    patience: Patience,
+    host: Host,
+    daemon: FakeDaemon,
+    params: dict[str, Any],
+    trouble: type[Failed | Unproven],
 ) -> Address:
     """A start without an address, with `params`; raises `trouble` when it is refused, Unproven for a taken port."""
     whole = {"control_socket_path": str(daemon.path), "project_root": str(host.project), **params}
-    own = plugin.params(START, **whole)
+    own = settings.params_for(START, **whole)
     if "bind_addr" not in params:
         own.pop("bind_addr", None)
     try:
-        reply = await host.ask(START, own, within_s=plugin.patience.start_s)
+        reply = await host.ask(START, own, within_s=patience.start_s)
     except Failed as failed:
         raise trouble(str(failed)) from None
     require_served(START, reply)
@@ -165,8 +173,8 @@ async def _own_start(
     return await reached(address_in(info_in(reply)))
 
 
-async def _own_address(plugin: PluginUnderTest, host: Host, daemon: FakeDaemon) -> Address:
-    return await _own_start(plugin, host, daemon, {}, Unproven)
+async def _own_address(settings: SuiteSettings, patience: Patience, host: Host, daemon: FakeDaemon) -> Address:
+    return await _own_start(settings, patience, host, daemon, {}, Unproven)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """How the checks of transports get one that listens: a process, a fake daemon behind it, and `transport/start`.
 
-Used by the checks of transports and web UIs; below lie the fake daemon and the HTTP client.
+`Transports` is a part, below which lie the processes, the fake daemon and the HTTP client.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from animus_conformance import oracle
 from animus_conformance.control.fake_daemon import FakeDaemon
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.conversations import Conversations
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host, Reply
+from animus_conformance.wire.host import Host
 from animus_conformance.wire.http import Address, read_address
+from animus_conformance.wire.messages import Reply
 
 __all__ = [
     "INFO",
@@ -30,20 +32,15 @@ __all__ = [
     "SHUTDOWN",
     "SHUTDOWN_S",
     "START",
-    "Opened",
+    "OpenedTransport",
+    "Transports",
     "address_in",
     "alive",
     "free_address",
-    "given_start",
     "info_in",
     "is_reachable",
     "is_released",
-    "listening",
-    "opened",
     "reached",
-    "shared_listening",
-    "shared_opened",
-    "start",
 ]
 
 START: Final = "transport/start"
@@ -58,12 +55,12 @@ _PORTS: Final = range(20_000, 32_000)
 _TRIES: Final = 100
 _CHOICE: Final = random.SystemRandom()
 _REACH_S: Final = 2.0
-_LOOKS: Final = 50
-_LOOK_S: Final = 0.02
+_POLLS: Final = 50
+_POLL_S: Final = 0.02
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedTransport:
     """A transport after `transport/start`, whatever that came to: `reply` is None, and `trouble` says why, without one.
 
     `began` and `ended` are the times around the request.
@@ -84,62 +81,69 @@ class Opened:
         return info_in(self.reply)
 
 
-_kept: Final[WeakKeyDictionary[PluginUnderTest, Opened]] = WeakKeyDictionary()
+class Transports:
+    """Processes of the transport, as checks ask for them, each with a fake daemon behind it.
 
+    One that was told to start is kept for all gentle checks of the run together.
+    """
 
-@contextlib.asynccontextmanager
-async def opened(plugin: PluginUnderTest) -> AsyncIterator[Opened]:
-    """A process of its own with a daemon behind it, after one `transport/start` for a free port of the loopback."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
-        began = datetime.now(UTC)
+    def __init__(self, processes: Processes, settings: SuiteSettings, conversations: Conversations) -> None:
+        self._processes = processes
+        self._settings = settings
+        self._conversations = conversations
+        self._kept: OpenedTransport | None = None
+        self._until_close = contextlib.AsyncExitStack()
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[OpenedTransport]:
+        """A process of its own with a daemon behind it, after one `transport/start` for a free port of the loopback."""
+        async with FakeDaemon.running() as daemon, self._processes.started() as host:
+            began = datetime.now(UTC)
+            try:
+                reply, trouble = await self.start(host, daemon.path), ""
+            except Failed as failed:
+                reply, trouble = None, str(failed)
+            yield OpenedTransport(host, daemon, reply, trouble, began, datetime.now(UTC))
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[tuple[OpenedTransport, Address]]:
+        """The same, and it can be reached. Raises Unproven."""
+        async with self.opened() as transport:
+            yield transport, await reached(address_in(transport.info))
+
+    async def shared(self) -> OpenedTransport:
+        """As `opened`, for all gentle checks of the run together; a new one when the process has ended."""
+        if self._kept is None or self._kept.host.ended:
+            self._kept = await self._until_close.enter_async_context(self.opened())
+        self._conversations.note(self._kept.host)
+        return self._kept
+
+    async def shared_listening(self) -> tuple[OpenedTransport, Address]:
+        """The same, and it can be reached. Raises Unproven."""
+        transport = await self.shared()
+        return transport, await reached(address_in(transport.info))
+
+    async def start(self, host: Host, control_socket: Path, **ours: Any) -> Reply:
+        """`transport/start`, for a free port of the loopback unless `ours` say otherwise; what is None is left out."""
+        whole = {
+            "control_socket_path": str(control_socket),
+            "project_root": str(host.project),
+            "bind_addr": str(free_address()),
+            **ours,
+        }
+        params = {name: value for name, value in whole.items() if value is not None}
+        return await host.ask(START, self._settings.params_for(START, **params), within_s=host.patience.start_s)
+
+    async def given_start(self, host: Host, daemon: FakeDaemon, **ours: Any) -> Reply:
+        """The same where the start is not the point. Raises Unproven when it gets no answer."""
         try:
-            reply, trouble = await start(plugin, host, daemon.path), ""
+            return await self.start(host, daemon.path, **ours)
         except Failed as failed:
-            reply, trouble = None, str(failed)
-        yield Opened(host, daemon, reply, trouble, began, datetime.now(UTC))
+            raise Unproven(f"first {failed}") from None
 
-
-@contextlib.asynccontextmanager
-async def listening(plugin: PluginUnderTest) -> AsyncIterator[tuple[Opened, Address]]:
-    """The same, and it can be reached. Raises Unproven."""
-    async with opened(plugin) as transport:
-        yield transport, await reached(address_in(transport.info))
-
-
-async def shared_opened(plugin: PluginUnderTest) -> Opened:
-    """As `opened`, for all gentle checks of the run together; a new one when the process has ended."""
-    transport = _kept.get(plugin)
-    if transport is None or transport.host.ended:
-        transport = await plugin.until_close.enter_async_context(opened(plugin))
-        _kept[plugin] = transport
-    plugin.used.setdefault(transport.host, transport.host.now)
-    return transport
-
-
-async def shared_listening(plugin: PluginUnderTest) -> tuple[Opened, Address]:
-    """The same, and it can be reached. Raises Unproven."""
-    transport = await shared_opened(plugin)
-    return transport, await reached(address_in(transport.info))
-
-
-async def start(plugin: PluginUnderTest, host: Host, control_socket: Path, **ours: Any) -> Reply:
-    """`transport/start`, for a free port of the loopback unless `ours` say otherwise; what is None is left out."""
-    whole = {
-        "control_socket_path": str(control_socket),
-        "project_root": str(host.project),
-        "bind_addr": str(free_address()),
-        **ours,
-    }
-    params = {name: value for name, value in whole.items() if value is not None}
-    return await host.ask(START, plugin.params(START, **params), within_s=plugin.patience.start_s)
-
-
-async def given_start(plugin: PluginUnderTest, host: Host, daemon: FakeDaemon, **ours: Any) -> Reply:
-    """The same where the start is not the point. Raises Unproven when it gets no answer."""
-    try:
-        return await start(plugin, host, daemon.path, **ours)
-    except Failed as failed:
-        raise Unproven(f"first {failed}") from None
+    async def close(self) -> None:
+        """End what was opened for the rest of the run."""
+        await self._until_close.aclose()
 
 
 def info_in(reply: Reply) -> Mapping[str, Any]:
@@ -197,10 +201,10 @@ def is_free(address: Address) -> bool:
 async def is_released(address: Address) -> bool:
     """Whether nobody listens there any more, and the suite could; within a second, as a server needs a moment."""
     local = Address(LOOPBACK, address.port) if address.is_wildcard or address.host == "localhost" else address
-    for _ in range(_LOOKS):
+    for _ in range(_POLLS):
         if not await is_reachable(local) and is_free(local):
             return True
-        await asyncio.sleep(_LOOK_S)  # nothing tells when a port is given back
+        await asyncio.sleep(_POLL_S)  # nothing tells when a port is given back
     return False
 
 

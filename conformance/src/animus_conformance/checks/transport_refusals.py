@@ -13,32 +13,29 @@ from animus_conformance.checks.transport_listening import (
     SHUTDOWN,
     SHUTDOWN_S,
     START,
+    Transports,
     address_in,
     alive,
     free_address,
-    given_start,
     info_in,
     is_reachable,
-    listening,
-    shared_listening,
-    start,
 )
 from animus_conformance.control.fake_daemon import FakeDaemon
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Reply
 from animus_conformance.wire.http import Address, read_address
+from animus_conformance.wire.messages import Reply
 
 _BAD_ADDRESSES: Final = ("127.0.0.1:99999", "not an address")
 
 
 @check("transport.start.taken-address-is-not-claimed", method=START)
-async def taken_address_is_not_claimed(plugin: PluginUnderTest) -> None:
+async def taken_address_is_not_claimed(processes: Processes, transports: Transports) -> None:
     """Listens itself on a port, asks the plugin to listen there, and looks at the answer and whether it lives."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
+    async with FakeDaemon.running() as daemon, processes.started() as host:
         with _listener() as sock:
             taken = Address(LOOPBACK, sock.getsockname()[1])
-            reply = await start(plugin, host, daemon.path, bind_addr=str(taken))
+            reply = await transports.start(host, daemon.path, bind_addr=str(taken))
             await alive(host, f"after a start on {taken}, which was taken")
             if reply.error is not None:
                 return
@@ -48,12 +45,12 @@ async def taken_address_is_not_claimed(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.names-a-taken-address", method=START)
-async def names_a_taken_address(plugin: PluginUnderTest) -> None:
+async def names_a_taken_address(processes: Processes, transports: Transports) -> None:
     """As for the claim, and looks for the category address_in_use."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
+    async with FakeDaemon.running() as daemon, processes.started() as host:
         with _listener() as sock:
             taken = Address(LOOPBACK, sock.getsockname()[1])
-            reply = await given_start(plugin, host, daemon, bind_addr=str(taken))
+            reply = await transports.given_start(host, daemon, bind_addr=str(taken))
             require_served(START, reply)
         told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
         if told is not None and told.port == taken.port:
@@ -63,43 +60,43 @@ async def names_a_taken_address(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.bad-address", method=START)
-async def bad_address(plugin: PluginUnderTest) -> None:
+async def bad_address(processes: Processes, transports: Transports) -> None:
     """Asks for addresses that there cannot be."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
+    async with FakeDaemon.running() as daemon, processes.started() as host:
         for bad in _BAD_ADDRESSES:
-            reply = await start(plugin, host, daemon.path, bind_addr=bad)
+            reply = await transports.start(host, daemon.path, bind_addr=bad)
             if reply.error is None:
                 raise Failed(f"with bind_addr {bad!r}, {START} got {reply}")
 
 
 @check("transport.start.bad-params", method=START)
-async def bad_params(plugin: PluginUnderTest) -> None:
+async def bad_params(processes: Processes, transports: Transports) -> None:
     """Asks with numbers in place of paths and addresses."""
-    async with FakeDaemon.running() as daemon, plugin.started() as host:
+    async with FakeDaemon.running() as daemon, processes.started() as host:
         wrong: tuple[dict[str, Any], ...] = ({"control_socket_path": 7}, {"project_root": [1]}, {"bind_addr": 8080})
         for params in wrong:
-            reply = await start(plugin, host, daemon.path, **params)
+            reply = await transports.start(host, daemon.path, **params)
             require_served(START, reply)
             if reply.code != -32602:
                 raise Failed(f"with {params}, {START} got {reply}, and not the error -32602")
 
 
 @check("transport.start.without-a-daemon", method=START)
-async def without_a_daemon(plugin: PluginUnderTest) -> None:
+async def without_a_daemon(processes: Processes, transports: Transports) -> None:
     """Starts it with a control socket that is not there: refused or listening, and alive."""
-    await shared_listening(plugin)
-    async with plugin.started() as host:
-        reply = await start(plugin, host, Path(host.project) / "no-daemon.sock")
+    await transports.shared_listening()
+    async with processes.started() as host:
+        reply = await transports.start(host, Path(host.project) / "no-daemon.sock")
         await alive(host, "after a start without a daemon")
         if reply.error is None:
             await _require_reach(reply, "without a daemon")
 
 
 @check("transport.start.twice", method=START)
-async def start_twice(plugin: PluginUnderTest) -> None:
+async def start_twice(transports: Transports) -> None:
     """Starts a transport that listens, for another address: one of the two addresses is served as the answer says."""
-    async with listening(plugin) as (transport, first):
-        reply = await start(plugin, transport.host, transport.daemon.path)
+    async with transports.listening() as (transport, first):
+        reply = await transports.start(transport.host, transport.daemon.path)
         await alive(transport.host, "after a second start")
         if reply.error is None:
             await _require_reach(reply, "for the second time")
@@ -108,11 +105,11 @@ async def start_twice(plugin: PluginUnderTest) -> None:
 
 
 @check("transport.start.after-shutdown", method=START)
-async def start_after_shutdown(plugin: PluginUnderTest) -> None:
+async def start_after_shutdown(transports: Transports) -> None:
     """Starts it, shuts it down, and starts it again: refused or listening, and alive."""
-    async with listening(plugin) as (transport, _):
+    async with transports.listening() as (transport, _):
         await transport.host.given(SHUTDOWN, within_s=SHUTDOWN_S)
-        reply = await start(plugin, transport.host, transport.daemon.path)
+        reply = await transports.start(transport.host, transport.daemon.path)
         await alive(transport.host, "after a start that followed a shutdown")
         if reply.error is None:
             await _require_reach(reply, "after a shutdown")

@@ -12,76 +12,80 @@ from typing import Any
 from animus_conformance.checks.advertising import require_advertised
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
-from animus_conformance.checks.trigger_lives import lives_of
+from animus_conformance.checks.trigger_lives import TriggerLives
 from animus_conformance.checks.trigger_stream import ACK, EVENT, SCHEMA, WATCH, event_mismatch, require_answer
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.observer import Observed
 
 _HOW_TO_CONFIGURE = 'conformance.toml: [params."trigger/watch"] config = {triggers = [{id = "…", config = {…}}]}'
 
 
 @check("trigger.schema.result-has-its-type", method=SCHEMA)
-async def schema_has_its_type(plugin: PluginUnderTest) -> None:
+async def schema_has_its_type(processes: Processes) -> None:
     """Asks for the schema and holds it against TriggerSchema."""
-    host = await plugin.shared()
+    host = await processes.shared()
     await host.typed(SCHEMA)
 
 
 @check("trigger.schema.agrees-with-methods", method=SCHEMA)
-async def schema_agrees_with_methods(plugin: PluginUnderTest) -> None:
+async def schema_agrees_with_methods(processes: Processes, claims: Claims) -> None:
     """Looks for trigger/ack among the advertised methods where supports_ack is true."""
-    host = await plugin.shared()
+    host = await processes.shared()
     schema = await host.given(SCHEMA)
-    if schema["supports_ack"] and ACK not in plugin.advertised:
+    if schema["supports_ack"] and ACK not in claims.advertised:
         raise Failed(f"supports_ack is true, and {ACK} is not among the advertised methods")
 
 
 @check("trigger.watch.is-advertised")
-async def watch_is_advertised(plugin: PluginUnderTest) -> None:
+async def watch_is_advertised(processes: Processes, claims: Claims) -> None:
     """Looks for trigger/watch among the methods of the manifest and of initialize."""
-    await require_advertised(plugin, WATCH)
+    await require_advertised(processes, claims, WATCH)
 
 
 @check("trigger.watch.result-has-its-type", method=WATCH)
-async def watch_has_its_type(plugin: PluginUnderTest) -> None:
+async def watch_has_its_type(trigger: TriggerLives, settings: SuiteSettings, observed: Observed) -> None:
     """Watches with the configuration of the settings and holds the result against Watching."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     reply = lives.given(lives.opening)
     require_answer(reply, f"{WATCH} as the settings configure it")
     require_served(WATCH, reply)
-    if reply.code == -32602 and "config" not in plugin.params(WATCH):
+    if reply.code == -32602 and "config" not in settings.params_for(WATCH):
         raise Unproven(f"it does not watch without a configuration ({reply}): give it one in {_HOW_TO_CONFIGURE}")
     if reply.error is not None:
         raise Failed(f"{WATCH} was refused: {reply}")
-    require_type(plugin, WATCH, reply)
+    require_type(observed, WATCH, reply)
 
 
 @check("trigger.watch.silent-without-cause", method=WATCH)
-async def silent_without_cause(plugin: PluginUnderTest) -> None:
+async def silent_without_cause(trigger: TriggerLives) -> None:
     """Watches a new project in which nothing happens, and waits for a short while."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     told = lives.given(lives.uncaused)
     if told:
         raise Failed(f"nothing has happened, and {len(told)} events came, the first with the id {told[0].event_id!r}")
 
 
 @check("trigger.event.comes", method=WATCH)
-async def event_comes(plugin: PluginUnderTest) -> None:
+async def event_comes(trigger: TriggerLives, patience: Patience) -> None:
     """Makes something happen three times while it watches, and waits for an event each time."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     for number, one in enumerate(lives.caused or lives.given(None), start=1):
         if one.failure is not None:
             raise Failed(f"when something happened, the stream ended with {json.dumps(one.failure):.300}")
         if one.event is None and one.clash is None:
             nth = f"the time number {number}" if number > 1 else "the first time"
-            raise Failed(f"within {plugin.patience.event_s:g} s nothing new is told of what happened {nth}")
+            raise Failed(f"within {patience.event_s:g} s nothing new is told of what happened {nth}")
 
 
 @check("trigger.event.has-its-type", method=WATCH)
-async def event_has_its_type(plugin: PluginUnderTest) -> None:
+async def event_has_its_type(trigger: TriggerLives) -> None:
     """Holds everything that was told in all processes that watched against TriggerEventParams."""
-    lives = await lives_of(plugin)
-    events = [told.params for host in lives.hosts for told in host.told if told.method == EVENT]
+    lives = await trigger.noted()
+    events = [told.params for host in lives.hosts for told in host.notifications.since(0) if told.method == EVENT]
     for params in events or lives.given(None):
         wrong = event_mismatch(params)
         if wrong is not None:
@@ -89,9 +93,9 @@ async def event_has_its_type(plugin: PluginUnderTest) -> None:
 
 
 @check("trigger.event.id-is-unique", method=WATCH)
-async def event_id_is_unique(plugin: PluginUnderTest) -> None:
+async def event_id_is_unique(trigger: TriggerLives) -> None:
     """Compares the ids of the events of what happened three times, one after the other."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     for one in lives.caused or lives.given(None):
         if one.clash is not None:
             raise Failed(f"two events that say different things have the id {one.clash.event_id!r}")
@@ -99,9 +103,9 @@ async def event_id_is_unique(plugin: PluginUnderTest) -> None:
 
 
 @check("trigger.event.is-told-once", method=WATCH)
-async def event_is_told_once(plugin: PluginUnderTest) -> None:
+async def event_is_told_once(trigger: TriggerLives) -> None:
     """Counts the ids of the first process, a while after the last event."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     lives.require_claim("supports_dedup")
     counts = Counter(one.event_id for one in lives.given(lives.first_told))
     often = [event_id for event_id, count in counts.items() if count > 1]
@@ -112,11 +116,11 @@ async def event_is_told_once(plugin: PluginUnderTest) -> None:
 
 
 @check("trigger.event.names-its-trigger", method=WATCH)
-async def event_names_its_trigger(plugin: PluginUnderTest) -> None:
+async def event_names_its_trigger(trigger: TriggerLives, settings: SuiteSettings) -> None:
     """Looks for the trigger_id of each event among the triggers of the settings' configuration."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     named = {one.trigger_id for one in lives.given(lives.first_told)} - {None}
-    configured = _configured(plugin.params(WATCH).get("config"))
+    configured = _configured(settings.params_for(WATCH).get("config"))
     if named and not configured:
         raise Unproven(f"events name the trigger {min(map(str, named))!r}: say which there are in {_HOW_TO_CONFIGURE}")
     if named - configured:

@@ -1,15 +1,15 @@
 """Three lives of one trigger in one project, from which many checks read: watched, shut down, watched, killed, watched.
 
-Lived once a run and kept with the plugin under test; it only notes what came, and the checks decide.
+`TriggerLives` is a part, below which lie the processes and the stream of events. It notes what came; checks judge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary
 
 from animus_conformance.checks.trigger_stream import (
     ACK,
@@ -22,13 +22,20 @@ from animus_conformance.checks.trigger_stream import (
     answer,
     caused,
 )
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.conversations import Conversations
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import NotAdvertised, Unproven
-from animus_conformance.wire.host import BEGINNING, REFUSALS, Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import BEGINNING, REFUSALS, Reply
 
-__all__ = ["Lives", "lives_of"]
+__all__ = ["Lives", "TriggerLives"]
 
 _EVENTS: Final = 3
+"""One for each way in which an event may be left behind: acknowledged by a notification, by a request, not at all."""
 _Fact = TypeVar("_Fact")
 
 
@@ -90,98 +97,131 @@ class Lives:
         return [one for one in self.given(self.told_again) if one.event_id not in before]
 
 
-_lives: Final[WeakKeyDictionary[PluginUnderTest, Lives]] = WeakKeyDictionary()
+class TriggerLives:
+    """The part: the lives are lived when the first check asks, and noted for all others."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        projects: Projects,
+        claims: Claims,
+        settings: SuiteSettings,
+        patience: Patience,
+        conversations: Conversations,
+    ) -> None:
+        self._processes = processes
+        self._claims = claims
+        self._conversations = conversations
+        self._living = partial(_Living, processes, projects, settings, patience)
+        self._lives: Lives | None = None
+
+    async def noted(self) -> Lives:
+        """What three processes of one project told, noted once. Raises Unproven when none starts."""
+        lives = self._lives
+        if lives is None:
+            await self._processes.shared()
+            advertised = self._claims.advertised
+            lives = self._living(acknowledges=ACK in advertised)
+            await lives.live(watches=WATCH in advertised)
+            self._lives = lives
+        for host in lives.hosts:
+            # These conversations are evidence of each check that reads from them.
+            self._conversations.note(host, since=BEGINNING)
+        return lives
 
 
-async def lives_of(plugin: PluginUnderTest) -> Lives:
-    """What three processes of one project told, noted once. Raises Unproven when none starts."""
-    lives = _lives.get(plugin)
-    if lives is None:
-        await plugin.shared()
-        lives = Lives(acknowledges=ACK in plugin.advertised)
+class _Living(Lives):
+    """Lives while they are lived, with what that takes."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        projects: Projects,
+        settings: SuiteSettings,
+        patience: Patience,
+        *,
+        acknowledges: bool,
+    ) -> None:
+        super().__init__(acknowledges)
+        self._processes = processes
+        self._projects = projects
+        self._settings = settings
+        self._patience = patience
+
+    async def live(self, *, watches: bool) -> None:
+        """All three, as far as it gets: what one does not come to leaves the rest unproven."""
         try:
-            await _live(plugin, lives)
+            if not watches:
+                raise Unproven(f"{WATCH} is not advertised")
+            project = await self._projects.new()
+            await self._first(project)
+            await self._second(project)
+            await self._third(project)
         except Unproven as unproven:
-            lives.cut_short = str(unproven)
-        _lives[plugin] = lives
-    for host in lives.hosts:
-        plugin.used.setdefault(host, BEGINNING)  # these conversations are evidence of each check that reads from them
-    return lives
+            self.cut_short = str(unproven)
 
+    async def _first(self, project: Path) -> None:
+        async with self._processes.started(project=project) as host:
+            self.hosts.append(host)
+            self.flags = await _flags(host)
+            stream = await Stream.ask(self._settings, host)
+            self.opening = stream.reply
+            stream.require_open()
+            await stream.pass_time(self._patience.silence_s)
+            self.uncaused = stream.events()
+            for _ in range(_EVENTS):
+                known = {event.event_id: event for event in stream.events()}
+                self.caused.append(await caused(self._projects, stream, known))
+                if self.caused[-1].event is None:
+                    raise Unproven("first nothing new was told of what had happened")
+            await stream.pass_time(self._quiet_s)
+            self.first_told = stream.events()
+            if self.acknowledges:
+                host.tell(ACK, ack_params(self._settings, self.event(0).event_id))
+                by_request = ack_params(self._settings, self.event(1).event_id)
+                self.ack_reply = await answer(host, ACK, by_request)
+                self.ack_again_reply = await answer(host, ACK, by_request)
+                self.ping_reply = await answer(host, "$/ping", {})
+            await host.shut_down()
 
-async def _live(plugin: PluginUnderTest, lives: Lives) -> None:
-    if WATCH not in plugin.advertised:
-        raise Unproven(f"{WATCH} is not advertised")
-    project = await plugin.project()
-    await _first(plugin, lives, project)
-    await _second(plugin, lives, project)
-    await _third(plugin, lives, project)
+    async def _second(self, project: Path) -> None:
+        resumes_by_cursor = not self.acknowledges and self.flags is not None and self.claims("supports_resume")
+        async with self._processes.started(project=project) as host:
+            self.hosts.append(host)
+            if resumes_by_cursor:
+                stream = await Stream.ask(self._settings, host, cursor=self.event(0).event_id)
+            else:
+                stream = await Stream.ask(self._settings, host)
+            self.reopening = stream.reply
+            stream.require_open()
+            last = self.event(_EVENTS - 1)
+            self.told_again = await self._backlog(stream, last)
+            self.caused_again = await caused(self._projects, stream, self.known)
+            if self.acknowledges:
+                await host.given(ACK, ack_params(self._settings, last.event_id))
 
+    async def _third(self, project: Path) -> None:
+        if not self.acknowledges:
+            raise Unproven(f"{ACK} is not advertised")
+        async with self._processes.started(project=project) as host:
+            self.hosts.append(host)
+            stream = await Stream.open(self._settings, host)
+            again = self.given(self.caused_again).event
+            self.told_after_kill = await self._backlog(stream, again)
 
-async def _first(plugin: PluginUnderTest, lives: Lives, project: Path) -> None:
-    async with plugin.started(project=project) as host:
-        lives.hosts.append(host)
-        lives.flags = await _flags(host)
-        stream = await Stream.ask(plugin, host)
-        lives.opening = stream.reply
-        stream.require_open()
-        await stream.pass_time(plugin.patience.silence_s)
-        lives.uncaused = stream.events()
-        for _ in range(_EVENTS):
-            lives.caused.append(await caused(plugin, stream, {one.event_id: one for one in stream.events()}))
-            if lives.caused[-1].event is None:
-                raise Unproven("first nothing new was told of what had happened")
-        await stream.pass_time(_quiet_s(plugin, lives))
-        lives.first_told = stream.events()
-        if lives.acknowledges:
-            host.tell(ACK, ack_params(plugin, lives.event(0).event_id))
-            by_request = ack_params(plugin, lives.event(1).event_id)
-            lives.ack_reply = await answer(host, ACK, by_request)
-            lives.ack_again_reply = await answer(host, ACK, by_request)
-            lives.ping_reply = await answer(host, "$/ping", {})
-        await host.shut_down()
+    async def _backlog(self, stream: Stream, awaited: Event | None) -> list[Event]:
+        """What a new watch tells, up to the event that is to come back, and what comes soon after it."""
+        resumes = self.flags is None or self.claims("supports_resume")
+        if resumes and awaited is not None:
+            await stream.tells(awaited, self._patience.event_s)
+        await stream.pass_time(self._quiet_s)
+        return stream.events()
 
-
-async def _second(plugin: PluginUnderTest, lives: Lives, project: Path) -> None:
-    resumes_by_cursor = not lives.acknowledges and lives.flags is not None and lives.claims("supports_resume")
-    async with plugin.started(project=project) as host:
-        lives.hosts.append(host)
-        if resumes_by_cursor:
-            stream = await Stream.ask(plugin, host, cursor=lives.event(0).event_id)
-        else:
-            stream = await Stream.ask(plugin, host)
-        lives.reopening = stream.reply
-        stream.require_open()
-        last = lives.event(_EVENTS - 1)
-        lives.told_again = await _backlog(plugin, lives, stream, last)
-        lives.caused_again = await caused(plugin, stream, lives.known)
-        if lives.acknowledges:
-            await host.given(ACK, ack_params(plugin, last.event_id))
-
-
-async def _third(plugin: PluginUnderTest, lives: Lives, project: Path) -> None:
-    if not lives.acknowledges:
-        raise Unproven(f"{ACK} is not advertised")
-    async with plugin.started(project=project) as host:
-        lives.hosts.append(host)
-        stream = await Stream.open(plugin, host)
-        again = lives.given(lives.caused_again).event
-        lives.told_after_kill = await _backlog(plugin, lives, stream, again)
-
-
-async def _backlog(plugin: PluginUnderTest, lives: Lives, stream: Stream, awaited: Event | None) -> list[Event]:
-    """What a new watch tells, up to the event that is to come back, and what comes soon after it."""
-    resumes = lives.flags is None or lives.claims("supports_resume")
-    if resumes and awaited is not None:
-        await stream.tells(awaited, plugin.patience.event_s)
-    await stream.pass_time(_quiet_s(plugin, lives))
-    return stream.events()
-
-
-def _quiet_s(plugin: PluginUnderTest, lives: Lives) -> float:
-    """How long to wait for what should not come: longer than what should come took."""
-    slowest = max((one.seconds for one in lives.caused), default=0.0)
-    return min(max(plugin.patience.silence_s, 2 * slowest), plugin.patience.event_s)
+    @property
+    def _quiet_s(self) -> float:
+        """How long to wait for what should not come: longer than what should come took."""
+        slowest = max((cause.seconds for cause in self.caused), default=0.0)
+        return min(max(self._patience.silence_s, 2 * slowest), self._patience.event_s)
 
 
 async def _flags(host: Host) -> Mapping[str, Any] | None:

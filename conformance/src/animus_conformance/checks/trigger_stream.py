@@ -1,6 +1,6 @@
 """How the checks of triggers watch, and read what is told in whichever form it comes (protocol §4).
 
-Used by the `trigger` modules of this room; below it lie the plugin under test and the oracle.
+Below it lie the settings, which configure the watch, the projects, where something is made to happen, and the oracle.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Reply
 
 __all__ = [
     "ACK",
@@ -77,16 +79,16 @@ class Stream:
         self.reply = reply
 
     @classmethod
-    async def ask(cls, plugin: PluginUnderTest, host: Host, **params: Any) -> Stream:
+    async def ask(cls, settings: SuiteSettings, host: Host, **params: Any) -> Stream:
         """Ask for a watch with the settings' configuration, whatever the answer; an event may come before it."""
-        after = len(host.told)
-        request_id = host.send(WATCH, plugin.params(WATCH, **params))
+        after = host.notifications.count
+        request_id = host.send(WATCH, settings.params_for(WATCH, **params))
         return cls(host, after, request_id, await _reply(host, request_id))
 
     @classmethod
-    async def open(cls, plugin: PluginUnderTest, host: Host) -> Stream:
+    async def open(cls, settings: SuiteSettings, host: Host) -> Stream:
         """The same, for checks that build on it. Raises Unproven when there is no result."""
-        stream = await cls.ask(plugin, host)
+        stream = await cls.ask(settings, host)
         stream.require_open()
         return stream
 
@@ -106,7 +108,7 @@ class Stream:
 
     async def fails(self) -> bool:
         """Whether the stream ends with an error, in time."""
-        return await self.host.next_told(EVENT, _is_failure, after=self._after) is not None
+        return await self.host.notifications.next(EVENT, _is_failure, after=self._after) is not None
 
     async def tells(self, wanted: Event, within_s: float) -> bool:
         """Whether `wanted` is told within so many seconds, under its own id or another."""
@@ -115,33 +117,33 @@ class Stream:
             event = _read(params)
             return event is not None and (event.event_id == wanted.event_id or event.says_the_same_as(wanted))
 
-        return await self.host.next_told(EVENT, is_it, after=self._after, within_s=within_s) is not None
+        return await self.host.notifications.next(EVENT, is_it, after=self._after, within_s=within_s) is not None
 
     async def pass_time(self, seconds: float) -> None:
         """Let so much time go by, for what is still to come."""
-        await self.host.next_told(EVENT, lambda _: False, after=self._after, within_s=seconds)
+        await self.host.notifications.next(EVENT, lambda _: False, after=self._after, within_s=seconds)
 
     def _told(self) -> list[Any]:
-        return [told.params for told in self.host.told[self._after :] if told.method == EVENT]
+        return [told.params for told in self.host.notifications.since(self._after) if told.method == EVENT]
 
 
-async def caused(plugin: PluginUnderTest, stream: Stream, known: Mapping[str, Event]) -> Caused:
+async def caused(projects: Projects, stream: Stream, known: Mapping[str, Event]) -> Caused:
     """Make something happen and wait for an event that is not among the `known` ones.
 
     Raises Unproven when nothing can be made to happen, or when events have not the protocol's type.
     """
-    host, after = stream.host, len(stream.host.told)
+    host, after = stream.host, stream.host.notifications.count
     began = time.monotonic()
-    await plugin.stimulate("event", host.project)
+    await projects.stimulate("event", host.project)
 
     def is_new(params: Any) -> bool:
         return _is_failure(params) or getattr(_read(params), "event_id", None) not in known
 
-    told = await host.next_told(EVENT, is_new, after=after)
+    told = await host.notifications.next(EVENT, is_new, after=after)
     seconds = time.monotonic() - began
     if told is not None and not _is_failure(told.params):
         return Caused(_read(told.params), None, None, seconds)
-    again = [_read(one.params) for one in host.told[after:] if one.method == EVENT]
+    again = [_read(one.params) for one in host.notifications.since(after) if one.method == EVENT]
     clash = [one for one in again if one is not None and not one.says_the_same_as(known.get(one.event_id, one))]
     return Caused(None, clash[0] if clash else None, stream.failure(), seconds)
 
@@ -173,16 +175,16 @@ def event_mismatch(params: Any) -> str | None:
     return oracle.mismatch(_TYPES + form, params) or wrong
 
 
-def ack_params(plugin: PluginUnderTest, event_id: str) -> dict[str, Any]:
+def ack_params(settings: SuiteSettings, event_id: str) -> dict[str, Any]:
     """What a host says once an event is safe with it."""
-    return plugin.params(ACK, event_id=event_id, status=_STATUS)
+    return settings.params_for(ACK, event_id=event_id, status=_STATUS)
 
 
 async def _reply(host: Host, request_id: int) -> Reply:
     try:
         return await host.reply(request_id)
     except Failed as failed:
-        return Reply(None, {_NO_ANSWER: str(failed)}, len(host.told))
+        return Reply(None, {_NO_ANSWER: str(failed)}, host.notifications.count)
 
 
 def _is_failure(params: Any) -> bool:

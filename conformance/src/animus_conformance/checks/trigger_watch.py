@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served
-from animus_conformance.checks.trigger_lives import Lives, lives_of
+from animus_conformance.checks.trigger_lives import Lives, TriggerLives
 from animus_conformance.checks.trigger_stream import WATCH, Caused, Stream, caused, no_answer, require_answer
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.patience import Patience
+from animus_conformance.settings import SuiteSettings
+from animus_conformance.target.processes import Processes
+from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host, Reply
+from animus_conformance.wire.host import Host
+from animus_conformance.wire.messages import Reply
 
 _BAD_CONFIGS: Final[tuple[Any, ...]] = (7, {"triggers": "all of them"})
 _UNKNOWN_CURSORS: Final[tuple[Any, ...]] = ("a-cursor-of-another-year", 7, {"uid": 17, "folder": None})
@@ -24,52 +28,56 @@ _FOREIGN: Final = {
 
 
 @check("trigger.watch.second-watch", method=WATCH)
-async def second_watch(plugin: PluginUnderTest) -> None:
+async def second_watch(processes: Processes, settings: SuiteSettings) -> None:
     """Asks for a second watch while the first one is open, then for $/ping."""
-    async with plugin.started() as host:
-        await Stream.open(plugin, host)
-        second = await Stream.ask(plugin, host)
+    async with processes.started() as host:
+        await Stream.open(settings, host)
+        second = await Stream.ask(settings, host)
         _require_served_answer(second.reply, "a second watch on the same connection")
         await _alive(host, "after a second watch")
 
 
 @check("trigger.watch.second-watch-leaves-one", method=WATCH)
-async def second_watch_leaves_one(plugin: PluginUnderTest) -> None:
+async def second_watch_leaves_one(
+    processes: Processes, trigger: TriggerLives, projects: Projects, settings: SuiteSettings, patience: Patience
+) -> None:
     """Asks for a second watch, makes something happen, and counts how often its event is told."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     _require_no_surprises(lives)
     counts = Counter(one.event_id for one in lives.given(lives.first_told))
     if max(counts.values(), default=0) > 1 and lives.claims("supports_dedup"):
         raise Unproven("a single watch tells events more than once")
-    async with plugin.started() as host:
-        stream = await Stream.open(plugin, host)
-        answered = (await Stream.ask(plugin, host)).reply
+    async with processes.started() as host:
+        stream = await Stream.open(settings, host)
+        answered = (await Stream.ask(settings, host)).reply
         if no_answer(answered) is not None:
             raise Unproven(f"a second watch: {no_answer(answered)}")
         now = "was opened" if answered.error is None else "was refused"
-        news = await _caused(plugin, stream)
+        news = await _caused(projects, stream)
         if news.event is None:
             raise Failed(f"a second watch {now}, and now nothing is told of what happens")
-        await stream.pass_time(plugin.patience.silence_s)
+        await stream.pass_time(patience.silence_s)
         count = sum(one.event_id == news.event.event_id for one in stream.events())
         if count > 1 and lives.claims("supports_dedup"):
             raise Failed(f"a second watch {now}, and now one event is told {count} times")
 
 
 @check("trigger.watch.cancel-ends-it", method=WATCH)
-async def cancel_ends_it(plugin: PluginUnderTest) -> None:
+async def cancel_ends_it(
+    processes: Processes, trigger: TriggerLives, projects: Projects, settings: SuiteSettings, patience: Patience
+) -> None:
     """Cancels the watch after a first event, makes something happen, and waits for longer than the first one took."""
-    _require_no_surprises(await lives_of(plugin))
-    async with plugin.started() as host:
-        stream = await Stream.open(plugin, host)
-        first = await _caused(plugin, stream)
+    _require_no_surprises(await trigger.noted())
+    async with processes.started() as host:
+        stream = await Stream.open(settings, host)
+        first = await _caused(projects, stream)
         if first.event is None:
             raise Unproven("nothing new is told of what happens")
         host.tell("$/cancelRequest", {"id": stream.request_id})
         await host.given("$/ping")
         before = {one.event_id for one in stream.events()}
-        await plugin.stimulate("event", host.project)
-        wait_s = min(max(plugin.patience.silence_s, 2 * first.seconds), plugin.patience.event_s)
+        await projects.stimulate("event", host.project)
+        wait_s = min(max(patience.silence_s, 2 * first.seconds), patience.event_s)
         await stream.pass_time(wait_s)
         late = {one.event_id for one in stream.events()} - before
         if late:
@@ -77,61 +85,63 @@ async def cancel_ends_it(plugin: PluginUnderTest) -> None:
 
 
 @check("trigger.watch.bad-config", method=WATCH)
-async def refuses_bad_config(plugin: PluginUnderTest) -> None:
+async def refuses_bad_config(processes: Processes, trigger: TriggerLives, settings: SuiteSettings) -> None:
     """Watches with configurations of other types, each in a process of its own, then asks for $/ping."""
-    await _require_opened(plugin)
+    await _require_opened(trigger)
     for config in _BAD_CONFIGS:
-        async with plugin.started() as host:
-            stream = await Stream.ask(plugin, host, config=config)
+        async with processes.started() as host:
+            stream = await Stream.ask(settings, host, config=config)
             what = f"{WATCH} with the configuration {json.dumps(config)}"
             _require_served_answer(stream.reply, what)
             if stream.reply.error is not None and stream.reply.code != -32602:
                 raise Failed(f"{what} got {stream.reply}, and not the error -32602")
-            reads = "config" in plugin.params(WATCH)  # others may have no use for a configuration
+            reads = "config" in settings.params_for(WATCH)  # others may have no use for a configuration
             if stream.reply.error is None and reads and not await stream.fails():
                 raise Failed(f"{what} got {stream.reply}, and no error on the stream")
             await _alive(host, f"after {what}")
 
 
 @check("trigger.watch.unknown-cursor", method=WATCH)
-async def unknown_cursor(plugin: PluginUnderTest) -> None:
+async def unknown_cursor(processes: Processes, trigger: TriggerLives, settings: SuiteSettings) -> None:
     """Watches with cursors that were never given out; after a refusal it watches without one."""
-    await _require_opened(plugin)
-    async with plugin.started() as host:
+    await _require_opened(trigger)
+    async with processes.started() as host:
         is_open = False
         for cursor in _UNKNOWN_CURSORS:
             what = f"{WATCH} with the cursor {json.dumps(cursor)}"
-            reply = (await Stream.ask(plugin, host, cursor=cursor)).reply
+            reply = (await Stream.ask(settings, host, cursor=cursor)).reply
             _require_served_answer(reply, what)
             await _alive(host, f"after {what}")
             is_open = is_open or reply.error is None
         if not is_open:
-            reply = (await Stream.ask(plugin, host)).reply
+            reply = (await Stream.ask(settings, host)).reply
             if reply.error is not None:
                 raise Failed(f"after watches with unknown cursors, one without a cursor got {reply}")
 
 
 @check("trigger.watch.foreign-triggers", method=WATCH)
-async def passes_over_foreign_triggers(plugin: PluginUnderTest) -> None:
+async def passes_over_foreign_triggers(
+    processes: Processes, trigger: TriggerLives, settings: SuiteSettings, patience: Patience
+) -> None:
     """Adds the trigger of a timetable to the configuration, watches, and makes something happen."""
-    await _require_opened(plugin)
-    own = plugin.params(WATCH).get("config", {"triggers": []})
+    await _require_opened(trigger)
+    own = settings.params_for(WATCH).get("config", {"triggers": []})
     if not isinstance(own, dict) or not isinstance(own.get("triggers"), list):
         raise Unproven(
             'the configuration in conformance.toml is not of the form {triggers = [{id = "…", config = {…}}]}'
         )
-    async with plugin.started() as host:
-        stream = await Stream.ask(plugin, host, config={**own, "triggers": [_FOREIGN, *own["triggers"]]})
+    async with processes.started() as host:
+        stream = await Stream.ask(settings, host, config={**own, "triggers": [_FOREIGN, *own["triggers"]]})
         what = f"{WATCH} with the trigger of another plugin, {json.dumps(_FOREIGN)},"
         if stream.reply.error is not None:
             raise Failed(f"{what} got {stream.reply}")
-        await stream.pass_time(plugin.patience.silence_s)
+        await stream.pass_time(patience.silence_s)
         if stream.failure() is not None:
             raise Failed(f"{what} was opened, and ended with {json.dumps(stream.failure()):.300}")
 
 
-async def _caused(plugin: PluginUnderTest, stream: Stream) -> Caused:
-    return await caused(plugin, stream, {one.event_id: one for one in stream.events()})
+async def _caused(projects: Projects, stream: Stream) -> Caused:
+    return await caused(projects, stream, {one.event_id: one for one in stream.events()})
 
 
 def _require_no_surprises(lives: Lives) -> None:
@@ -140,9 +150,9 @@ def _require_no_surprises(lives: Lives) -> None:
         raise Unproven("events come though nothing has happened")
 
 
-async def _require_opened(plugin: PluginUnderTest) -> None:
+async def _require_opened(trigger: TriggerLives) -> None:
     """Raises Unproven when an ordinary watch is not opened."""
-    lives = await lives_of(plugin)
+    lives = await trigger.noted()
     opening = lives.given(lives.opening)
     if opening.error is not None:
         raise Unproven(f"first {WATCH} was refused: {opening}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from animus_conformance.checks.registry import check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.kinds import Kind
 from animus_conformance.profiles import PROFILES
+from animus_conformance.target.claims import Claims
+from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed
+from animus_conformance.wire.observer import Observed
 
 _OBSERVED = {
     "wire.stdout-carries-messages-only": "Looks for lines that were no JSON-RPC message.",
@@ -23,17 +26,17 @@ _ADVICE = {
 
 
 def _observed(requirement_id: str, how: str) -> None:
-    async def look(plugin: PluginUnderTest) -> None:
-        host = await plugin.shared()
+    async def report_violations(processes: Processes, observed: Observed) -> None:
+        host = await processes.shared()
         if requirement_id == "wire.answers-only-what-was-asked":
             host.send_as("text-id", "$/ping")
             await host.ask("$/ping")
-        found = plugin.observed.violations.of(requirement_id)
+        found = observed.violations.of(requirement_id)
         if found:
             raise Failed("; ".join(map(str, found)) + _ADVICE.get(requirement_id, ""))
 
-    look.__doc__ = how
-    check(requirement_id)(look)
+    report_violations.__doc__ = how
+    check(requirement_id)(report_violations)
 
 
 for _id, _how in _OBSERVED.items():
@@ -41,11 +44,11 @@ for _id, _how in _OBSERVED.items():
 
 
 @check("wire.strict-lines")
-async def strict_lines(plugin: PluginUnderTest) -> None:
+async def strict_lines(processes: Processes, claims: Claims, kind: Kind, observed: Observed) -> None:
     """Starts a process as a strict host, sends the harmless requests, and looks at how the lines were written."""
-    async with plugin.started(profile=PROFILES["strict"]) as host:
-        for method, params in (("$/ping", {}), ("health/check", {}), plugin.kind.probe):
-            await host.ask(plugin.method(method), dict(params))
-    found = plugin.observed.violations.of("wire.strict-lines")
+    async with processes.started(profile=PROFILES["strict"]) as host:
+        for method, params in (("$/ping", {}), ("health/check", {}), kind.probe):
+            await host.ask(claims.method(method), dict(params))
+    found = observed.violations.of("wire.strict-lines")
     if found:
         raise Failed("; ".join(map(str, found)))

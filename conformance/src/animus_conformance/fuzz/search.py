@@ -14,7 +14,7 @@ from hypothesis.errors import Flaky
 
 from animus_conformance import oracle
 from animus_conformance.fuzz.strategies import any_json, nearly_valid_params
-from animus_conformance.wire.host import canonical
+from animus_conformance.method_names import canonical
 
 __all__ = ["search"]
 

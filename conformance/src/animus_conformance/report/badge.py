@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from animus_conformance.run import Report
+from animus_conformance.judgement import Report
 from animus_conformance.verdict import Level
 
 __all__ = ["as_badge"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from animus_conformance.run import Report
+from animus_conformance.judgement import Report
 from animus_conformance.verdict import Outcome
 
 __all__ = ["as_document", "as_json"]

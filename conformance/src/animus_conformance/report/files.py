@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from animus_conformance.errors import UsageMistake
+from animus_conformance.judgement import Report
 from animus_conformance.report.badge import as_badge
 from animus_conformance.report.document import as_json
 from animus_conformance.report.html import as_html
 from animus_conformance.report.junit import as_junit
-from animus_conformance.run import Report
 
 __all__ = ["FORMATS", "require_writable", "write_reports"]
 

@@ -14,9 +14,9 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from animus_conformance.judgement import Report
 from animus_conformance.report.text import printable
 from animus_conformance.requirements.manifest import requirements
-from animus_conformance.run import Report
 from animus_conformance.verdict import Verdict
 
 __all__ = ["as_html"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 from xml.etree import ElementTree as Xml
 
+from animus_conformance.judgement import Report
 from animus_conformance.report.text import printable
-from animus_conformance.run import Report
 from animus_conformance.verdict import Outcome, Verdict
 
 __all__ = ["as_junit"]

@@ -10,10 +10,9 @@ import shutil
 from collections import Counter
 from typing import Final, TextIO
 
-from animus_conformance.checks.registry import Check
-from animus_conformance.plugin_under_test import PluginUnderTest
+from animus_conformance.judgement import Report, deciding
 from animus_conformance.report.text import printable
-from animus_conformance.run import Report, deciding
+from animus_conformance.requirements.manifest import Requirement
 from animus_conformance.verdict import Outcome, Verdict
 
 __all__ = ["Terminal"]
@@ -42,19 +41,17 @@ class Terminal:
         self._done = 0
         self._count = 0
 
-    def begin(self, plugin: PluginUnderTest, count: int) -> None:
-        """What is judged."""
+    def begin(self, who: str, how: str, count: int) -> None:
+        """What is judged, and how, by so many checks."""
         self._count = count
         if not self._quiet:
-            name = plugin.manifest.get("name", plugin.command[0])
-            who = f"{name} {plugin.manifest.get('version', '')} as {plugin.kind.name}"
             checks = "1 check" if count == 1 else f"{count} checks"
-            self._say(printable(f"{who}, {checks}, host {plugin.profile.name}, seed {plugin.seed}"))
+            self._say(printable(f"{who}, {checks}, {how}"))
 
-    def running(self, check: Check) -> None:
+    def running(self, requirement: Requirement) -> None:
         """A check begins."""
         if self._is_terminal:
-            line = f"{self._place(self._done + 1)} {check.requirement.level} …        {check.requirement.id}"
+            line = f"{self._place(self._done + 1)} {requirement.level} …        {requirement.id}"
             self._out.write(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
             self._out.flush()
 

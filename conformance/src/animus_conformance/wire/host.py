@@ -1,71 +1,32 @@
-"""The host that the suite plays towards one plugin process: requests, replies, notifications, the end.
+"""The host that the suite plays towards one plugin process: the handshake, requests, notifications, the end.
 
-Opened by `plugin_under_test.py`, spoken through by checks; below it lie the process, the frames and the observer.
+Checks speak through it. Below it lie the process, the frames, the table of requests, and the observer, who is shown
+every message (protocol §1, §2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from animus_conformance import oracle
+from animus_conformance.method_names import canonical
 from animus_conformance.patience import Patience
 from animus_conformance.profiles import Profile
 from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.version import VERSION
 from animus_conformance.wire.frames import Frame, FrameReader, Noise
+from animus_conformance.wire.messages import REFUSALS, Moment, Notification, Reply
+from animus_conformance.wire.notifications import Notifications
 from animus_conformance.wire.observer import Observed, envelope_violations
 from animus_conformance.wire.process import PluginProcess
+from animus_conformance.wire.requests import Requests
 from animus_conformance.wire.transcript import Transcript
 
-__all__ = ["BEGINNING", "REFUSALS", "Host", "Moment", "Reply", "Told", "canonical"]
-
-REFUSALS: Final = (-32601, -32001)
-"""What a method that is not offered is refused with (protocol §3)."""
-
-_MAX_TOLD: Final = 100_000
-
-
-class Reply(NamedTuple):
-    """The answer to one request: `error` is None for a result. `told_before` notifications had come before it."""
-
-    result: Any
-    error: Mapping[str, Any] | None
-    told_before: int = 0
-
-    @property
-    def code(self) -> int | None:
-        """The error's code, or None for a result."""
-        return None if self.error is None else self.error.get("code")
-
-    @property
-    def category(self) -> str | None:
-        """`error.data.category`, where there is one."""
-        data = None if self.error is None else self.error.get("data")
-        return data.get("category") if isinstance(data, Mapping) else None
-
-    def __str__(self) -> str:
-        shown = json.dumps(self.result if self.error is None else self.error, ensure_ascii=False)
-        return f"{'result' if self.error is None else 'error'} {shown:.300}"
-
-
-class Told(NamedTuple):
-    """A notification of the plugin."""
-
-    method: str
-    params: Any
-
-
-class Moment(NamedTuple):
-    """How far a conversation has come: lines of its transcript, bytes of the plugin's stderr."""
-
-    lines: int
-    stderr_bytes: int
-
-
-BEGINNING: Final = Moment(0, 0)
+__all__ = ["Host"]
 
 
 class Host:
@@ -84,24 +45,49 @@ class Host:
         self.profile = profile
         self.patience = patience
         self.transcript = Transcript()
+        self.notifications = Notifications(patience.event_s)
         self.initialized: Mapping[str, Any] = {}
-        """The result of `initialize`, once there is one."""
-        self.told: list[Told] = []
-        """Every notification so far, in order; the first 100,000 of them."""
+        """The result of `initialize`, once the plugin was greeted."""
         self._observed = observed
         self._reader = FrameReader()
-        self._waiting: dict[int | str, asyncio.Future[Reply]] = {}
-        self._asked: dict[int | str, str] = {}
-        self._answered: set[int | str] = set()
-        self._allowed: list[Any] = []
+        self._requests = Requests()
         self._next_id = 0
-        self._news = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
     @property
     def now(self) -> Moment:
         """How far it has come."""
         return Moment(self.transcript.count, self.process.stderr_bytes)
+
+    # the handshake
+
+    async def initialize(self, **changes: Any) -> Reply:
+        """`initialize` as the profile sends it, with `changes`. Raises Failed when it gets no answer."""
+        params: dict[str, Any] = {
+            "protocol_version": self.profile.protocol_version,
+            "host_info": {"name": "animus-conformance", "version": VERSION},
+            "capabilities": {"streaming": True, "progress": True, "cancellation": True},
+        }
+        if self.profile.sends_extensions:
+            params["init_extensions"] = {"project_binding": self.project_binding}
+        return await self.ask("initialize", {**params, **changes}, within_s=self.patience.start_s)
+
+    @property
+    def project_binding(self) -> dict[str, Any]:
+        """What a host says of the project; the scope has the form that hosts give it."""
+        return {"project_root": str(self.project), "repo_scope": f"{self.project.name}-0123456789ab"}
+
+    async def greet(self) -> Reply:
+        """`initialize` and `initialized`. Raises Unproven for anything but a result that is an object."""
+        try:
+            reply = await self.initialize()
+        except Failed as failed:
+            raise Unproven(f"it does not start: {failed}") from None
+        if reply.error is not None or not isinstance(reply.result, Mapping):
+            raise Unproven(f"it does not start: initialize answered with {reply}")
+        self.initialized = reply.result
+        self.tell("initialized")
+        return reply
 
     # speaking
 
@@ -113,8 +99,7 @@ class Host:
 
     def send_as(self, request_id: int | str, method: str, params: Any = None) -> None:
         """A request with an id of the caller's choice."""
-        self._waiting[request_id] = asyncio.get_running_loop().create_future()
-        self._asked[request_id] = method
+        self._requests.add(request_id, method)
         self._write({"jsonrpc": "2.0", "id": request_id, "method": method, "params": {} if params is None else params})
 
     def tell(self, method: str, params: Any = None) -> None:
@@ -128,26 +113,17 @@ class Host:
 
     def expect(self, request_id: int | str, method: str) -> None:
         """A request was written with `raw`: count its answer as one that was asked for."""
-        self._waiting[request_id] = asyncio.get_running_loop().create_future()
-        self._asked[request_id] = method
+        self._requests.add(request_id, method)
 
     def allow(self, request_id: Any) -> None:
         """A message with an id that is no id was written with `raw`: a refusal may carry it, or none may come."""
-        self._allowed.append(request_id)
+        self._requests.allow(request_id)
 
-    # hearing
+    # answers
 
     async def reply(self, request_id: int | str, within_s: float | None = None) -> Reply:
         """The answer to a request that was sent. Raises Failed when none comes."""
-        limit_s = self.patience.answer_s if within_s is None else within_s
-        method = self._asked[request_id]
-        try:
-            async with asyncio.timeout(limit_s):
-                return await asyncio.shield(self._waiting[request_id])
-        except TimeoutError:
-            raise Failed(f"{method} (id {request_id!r}) got no answer within {limit_s:g} s") from None
-        except _WireEnded as ended:
-            raise Failed(f"{method} (id {request_id!r}) got no answer: {ended}") from None
+        return await self._requests.reply(request_id, self.patience.answer_s if within_s is None else within_s)
 
     async def ask(self, method: str, params: Any = None, *, within_s: float | None = None) -> Reply:
         """A request and its answer, whichever it is. Raises Failed when none comes."""
@@ -193,38 +169,7 @@ class Host:
 
     def answered(self, request_id: int | str) -> bool:
         """Whether the answer to a request that was sent is there, or can no longer come."""
-        return self._waiting[request_id].done()
-
-    async def next_told(
-        self,
-        method: str | frozenset[str],
-        where: Callable[[Any], bool] = lambda _: True,
-        *,
-        after: int = 0,
-        within_s: float | None = None,
-    ) -> Told | None:
-        """The first notification of `method` (or one of several) with params that pass `where`, from number `after` on.
-
-        None when none comes in time (`event_s`), or the connection ends before.
-        """
-        deadline = asyncio.get_running_loop().time() + (self.patience.event_s if within_s is None else within_s)
-        methods = frozenset({method}) if isinstance(method, str) else method
-        number = after
-        while True:
-            for told in self.told[number:]:
-                number += 1
-                if told.method in methods and where(told.params):
-                    return told
-            if not await self._something_new(deadline):
-                return None
-
-    async def told_of(self, method: str, count: int, *, after: int = 0, within_s: float | None = None) -> list[Told]:
-        """Notifications of `method` from number `after` on: `count` of them, or as many as come in time."""
-        deadline = asyncio.get_running_loop().time() + (self.patience.event_s if within_s is None else within_s)
-        while True:
-            found = [told for told in self.told[after:] if told.method == method]
-            if len(found) >= count or not await self._something_new(deadline):
-                return found
+        return self._requests.is_settled(request_id)
 
     # ending
 
@@ -256,10 +201,7 @@ class Host:
         await self.process.kill()
         self._reading.cancel()
         await asyncio.wait([self._reading])
-        for waiter in self._waiting.values():
-            if waiter.done() and not waiter.cancelled():
-                waiter.exception()  # nobody may have asked for it
-            waiter.cancel()
+        self._requests.close()
 
     # inside
 
@@ -268,7 +210,7 @@ class Host:
         wrong = None if types is None or types.result is None else oracle.mismatch(types.result, result)
         if wrong is None:
             return None
-        self._observed.mistyped.add(canonical(method))
+        self._observed.note_mistyped(canonical(method))
         return f"the result of {method} has not the protocol's type ({wrong})"
 
     def _write(self, message: Mapping[str, Any]) -> None:
@@ -277,17 +219,6 @@ class Host:
         # Half a surrogate pair of the plugin's own texts goes back as the escape that it came as.
         self.process.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
-    async def _something_new(self, deadline: float) -> bool:
-        self._news.clear()
-        if self.ended:
-            return False
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def _read(self) -> None:
         try:
             while chunk := await self._read_some():
@@ -295,12 +226,10 @@ class Host:
             self._received(self._reader.end())
         finally:
             code = self.process.exit_code
-            ended = _WireEnded("the plugin closed its output" + ("" if code is None else f" and ended with {code}"))
-            self.transcript.add("#", str(ended))
-            for waiter in self._waiting.values():
-                if not waiter.done():
-                    waiter.set_exception(ended)
-            self._news.set()
+            ended = "the plugin closed its output" + ("" if code is None else f" and ended with {code}")
+            self.transcript.add("#", ended)
+            self._requests.end(ended)
+            self.notifications.end()
 
     async def _read_some(self) -> bytes:
         if not self.profile.read_bytes:
@@ -318,7 +247,6 @@ class Host:
                 if item.tolerated and not self.profile.tolerant:
                     self._violated("wire.strict-lines", f"{item.tolerated}: {item.text:.200}")
                 self._take(item)
-        self._news.set()
 
     def _take(self, frame: Frame) -> None:
         message = frame.value
@@ -328,54 +256,16 @@ class Host:
         for requirement_id, sentence in envelope_violations(message, frame.text):
             self._violated(requirement_id, sentence)
         if "method" not in message:
-            self._take_reply(message, frame.text)
-        elif message.get("id") is not None:
+            wrong = self._requests.settle(message, frame.text, self.notifications.count)
+            if wrong is not None:
+                self._violated(*wrong)
+        elif message.get("id") is not None:  # a request of the plugin's own, which a host need not know
             self._write({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "no such method"}})
-        elif len(self.told) < _MAX_TOLD:
-            self.told.append(Told(str(message["method"]), message.get("params")))
+        else:
+            self.notifications.add(Notification(str(message["method"]), message.get("params")))
 
     def _violated(self, requirement_id: str, sentence: str) -> None:
         self._observed.violations.add(requirement_id, sentence)
-
-    def _take_reply(self, message: Mapping[str, Any], text: str) -> None:
-        request_id = message.get("id")
-        if request_id is None:
-            return  # the answer to a malformed frame
-        known = isinstance(request_id, int | str) and not isinstance(request_id, bool)
-        waiter = self._waiting.get(request_id) if known else None
-        if waiter is None:
-            if "error" in message and request_id in self._allowed:
-                return
-            self._violated("wire.answers-only-what-was-asked", f"a reply to an id that was not sent: {text:.200}")
-        elif request_id in self._answered:
-            self._violated("wire.answers-once", f"{self._asked[request_id]} was answered twice: {text:.200}")
-        else:
-            self._answered.add(request_id)
-            error = message.get("error")
-            if not waiter.done():
-                error = error if isinstance(error, Mapping) else _as_error(error)
-                waiter.set_result(Reply(message.get("result"), error, len(self.told)))
-
-
-class _WireEnded(Exception):
-    """The connection is over."""
-
-
-def canonical(method: str) -> str:
-    """`task/list` is `subject/list` under a kind's own name; every other method is its own."""
-    prefix, _, verb = method.rpartition("/")
-    if f"subject/{verb}" in _SUBJECT_METHODS and oracle.method_types(method) is None and prefix:
-        return f"subject/{verb}"
-    return method
-
-
-_SUBJECT_METHODS: Final = frozenset(
-    f"subject/{verb}" for verb in ("list", "get", "create", "update", "next", "status", "delete", "watch", "schema")
-)
-
-
-def _as_error(error: Any) -> Mapping[str, Any] | None:
-    return None if error is None else {"code": None, "message": repr(error)}
 
 
 def _requirement_of(noise: Noise) -> str:

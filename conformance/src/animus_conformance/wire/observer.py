@@ -1,18 +1,18 @@
 """What every message of a plugin owes, watched on every connection of a run, whatever is being checked there.
 
-Told of each frame by `host.py` and of each check by `run.py`; the checks of `checks/wire.py` read what was found. Below
-it lies nothing but the protocol's envelope (protocol §1, §3).
+It is shown each frame and the id of each check; what it has found is judged by checks of its own at the end of a level.
+Nothing lies below but the protocol's envelope (protocol §1, §3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 __all__ = ["Observed", "Violation", "Violations", "envelope_violations"]
 
 _MAX_KEPT: Final = 5
+"""A reason names them all in one sentence; a plugin that does something wrong does it in every line."""
 
 
 class Violation(NamedTuple):
@@ -26,29 +26,41 @@ class Violation(NamedTuple):
 
 
 class Violations:
-    """The first few violations of each requirement. `during` is the check that runs."""
+    """The first few violations of each requirement, each with the check that ran when it was seen."""
 
     def __init__(self) -> None:
-        self.during = ""
+        self._during = ""
         self._found: dict[str, list[Violation]] = {}
+
+    def begin(self, check_id: str) -> None:
+        """A check begins: what is seen from now on is seen during it."""
+        self._during = check_id
 
     def add(self, requirement_id: str, sentence: str) -> None:
         """One more; beyond a few they are not kept."""
         kept = self._found.setdefault(requirement_id, [])
         if len(kept) < _MAX_KEPT:
-            kept.append(Violation(sentence, self.during))
+            kept.append(Violation(sentence, self._during))
 
     def of(self, requirement_id: str) -> list[Violation]:
         """What was found against this requirement."""
         return self._found.get(requirement_id, [])
 
 
-@dataclass
 class Observed:
-    """What was seen on all connections of a run; `mistyped` are methods whose results were of another type."""
+    """What was seen on all connections of a run: violations, and methods whose results were of another type."""
 
-    violations: Violations = field(default_factory=Violations)
-    mistyped: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.violations = Violations()
+        self._mistyped: set[str] = set()
+
+    def note_mistyped(self, method: str) -> None:
+        """A result of `method` was of another type: the check of its type has said so, and no other need repeat it."""
+        self._mistyped.add(method)
+
+    def is_mistyped(self, method: str) -> bool:
+        """Whether a result of `method` was of another type."""
+        return method in self._mistyped
 
 
 def envelope_violations(message: Mapping[str, Any], text: str) -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Asks a plugin for its manifest, as a host does before it trusts anything it says (protocol §2).
 
-Called by `plugin_under_test.py` and by the checks of `checks/manifest.py`, which judge what came. Below it lies the
-process group.
+It only notes what came; checks judge it. Below it lies the process group.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from animus_conformance.wire.group import Launch, ProcessGroup
 __all__ = ["MAX_MANIFEST_BYTES", "ManifestProbe", "probe_manifest"]
 
 MAX_MANIFEST_BYTES: Final = 1024 * 1024
+"""The most that is read, so that whoever prints without end fills nobody's memory; manifests have a few kilobytes."""
 _READ_BYTES: Final = 64 * 1024
 
 
