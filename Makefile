@@ -17,7 +17,7 @@ STAMP := .complete
 # What the stamp says: which Python, and where it is installed.
 IDENTITY := import sys; print(sys.version.split()[0], sys.base_prefix)
 
-.PHONY: help demo demo-wheels test hostile faults zoo templates check style types layers dependencies bench dead-code \
+.PHONY: help demo wheels demo-wheels test hostile faults zoo templates check style types layers dependencies bench dead-code \
   format clean another-python $(VENV) $(BENCH)
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make zoo          broken plugins judge the conformance suite    (QUICK=1: less; JSON=1: one JSON object last)"
 	@echo "make templates    each template made, tested, judged; the tutorial  (minutes; JSON=1: one JSON object last)"
 	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
+	@echo "make wheels       a wheel of each distribution, in dist/"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
 	@echo "make dead-code    what seems to have no caller: to be read, never obeyed"
 	@echo "make format       let ruff rewrite what it can"
@@ -85,12 +86,19 @@ format: $(VENV)
 bench: $(BENCH)
 	@$(BENCH)/bin/python core/bench/run_bench.py $(if $(JSON),--json) $(if $(QUICK),--quick)
 
-demo-wheels: $(VENV)
+# The ./ matters: without it pip takes the name of a folder for a name in an index.
+wheels: $(VENV)
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist $(addprefix ./,$(DISTRIBUTIONS))
+	@echo "The wheels are in $(CURDIR)/dist. pip finds them there: export PIP_FIND_LINKS=$(CURDIR)/dist"
+
+demo-wheels: wheels
 	@sh core/demo/from_wheels.sh $(BIN)/python $(if $(JSON),--json)
 
 clean:
 	rm -f $(VENV)/$(STAMP) $(BENCH)/$(STAMP)
-	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf dist $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV): $(VENV)/$(STAMP)

@@ -7,4 +7,4 @@ from typing import Final
 
 __all__ = ["VERSION"]
 
-VERSION: Final = version("animus-core")
+VERSION: Final = version("animus-runtime")

@@ -33,6 +33,7 @@ def test_a_new_plugin_is_made_and_the_next_commands_are_told(animus, tmp_path):
     project = Path(envelope["data"]["project"])
     assert project == tmp_path / "animus-subject-my-tickets"
     assert envelope["data"]["next"][0] == f"cd {project}"
+    assert any("/animus_sdk-*.whl" in command for command in envelope["data"]["next"])
     assert "What I do" in (project / "README.md").read_text()
 
 
@@ -107,4 +108,4 @@ def test_without_the_templates_the_command_says_what_to_install(animus, tmp_path
     monkeypatch.setitem(sys.modules, "animus_templates", None)
     code, envelope = new(animus, tmp_path)
     assert (code, envelope["error"]["code"]) == (5, "unavailable")
-    assert "pip install animus-templates" in envelope["error"]["hint"]
+    assert "/animus_templates-*.whl" in envelope["error"]["hint"]

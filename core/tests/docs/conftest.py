@@ -218,6 +218,13 @@ def _copy_of_the_repository(home: Path) -> Path:
         if (REPOSITORY / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, copy / name)
+    environment = copy / ".venv"
+    environment.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        (environment / entry.name).symlink_to(entry)
+    stamp = environment / ".complete"
+    stamp.unlink(missing_ok=True)
+    stamp.touch()  # later than all that the environment was made from, so that make takes it as it is
     return copy
 
 

@@ -109,9 +109,9 @@ def test_a_missing_provider_stops_the_start_with_its_fix_and_without_the_check_h
     for refused in animus.together(["daemon", "start"], ["daemon", "preflight"], ["daemon", "run"]):
         assert refused.code == 2
         assert ".animus/workflows.yaml:5: workflow 'deliver' needs provider 'nonesuch'" in refused.told
-        assert "fix: animus plugin install animus-provider-nonesuch" in refused.told
+        assert "fix: animus plugin install SOURCE" in refused.told
         assert "--skip-preflight" in refused.told
-        assert refused.error["details"]["missing"][0]["fix"] == "animus plugin install animus-provider-nonesuch"
+        assert refused.error["details"]["missing"][0]["fix"].startswith("animus plugin install SOURCE ")
     assert not stopped_daemon.running
 
     stopped_daemon.start("--skip-preflight")
@@ -119,7 +119,7 @@ def test_a_missing_provider_stops_the_start_with_its_fix_and_without_the_check_h
     assert "needs the provider 'nonesuch', which is not installed" in held["payload"]["reason"]
     refused = animus("queue", "enqueue", "TASK-002")
     assert refused.code == 2
-    assert "animus plugin install animus-provider-nonesuch" in refused.told
+    assert "animus plugin install SOURCE" in refused.told
 
     project.workflows()
     assert animus("queue", "release", "TASK-001").code == 0

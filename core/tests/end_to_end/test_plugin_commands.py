@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Plugins, Project, Wheels
 
+from animus_core.supply.distributions import how_to_install
 from animus_core.supply.install import pip
 from animus_core.supply.install.install import Request, install
 from animus_core.supply.install.plugin_source import parse_source
@@ -322,15 +323,15 @@ def test_preflight_names_the_command_that_installs_or_the_fix_of_what_is_there(
     )
     missing = offline("daemon", "preflight").error["details"]["missing"]
     assert [one["fix"] for one in missing] == [
-        "animus plugin install animus-subject-linear",
-        "animus plugin install animus-provider-absent",
+        how_to_install("animus-subject-linear"),
+        how_to_install("animus-provider-absent"),
     ]
     folder = config_dir / "plugins"
     folder.mkdir()
     (folder / "animus-provider-absent").touch(0o644)
     missing = offline("daemon", "preflight").error["details"]["missing"]
     assert [one["fix"] for one in missing] == [
-        "animus plugin install animus-subject-linear",
+        how_to_install("animus-subject-linear"),
         f"chmod +x {folder}/animus-provider-absent",
     ]
 

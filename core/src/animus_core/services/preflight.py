@@ -15,6 +15,7 @@ from animus_core.kinds.providers import package_of, tools_served
 from animus_core.kinds.subjects.router import match_kind
 from animus_core.services.project import default_subject_kind, missing_providers
 from animus_core.supply.discovery.discover import Discovery
+from animus_core.supply.distributions import how_to_install
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
 
@@ -97,7 +98,7 @@ def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:
 def _shortfall(
     role: str, message: str, discovery: Discovery, names: list[str], wanted: str, *, exactly: bool = False
 ) -> Shortfall:
-    """A shortfall whose fix is that of a plugin that was found and would have served, else to install `wanted`.
+    """A shortfall whose fix is that of a plugin that was found and would have served, else how to install `wanted`.
 
     `names` are what such a plugin is called (`exactly`) or how its name begins, the best first.
     """
@@ -106,4 +107,4 @@ def _shortfall(
             if failure.name == name or (not exactly and failure.name.startswith(name)):
                 fix = failure.fix or f"animus plugin info {failure.name}"
                 return Shortfall(role, f"{message}; {failure.name} was found: {failure.message}", fix)
-    return Shortfall(role, message, f"animus plugin install {wanted}")
+    return Shortfall(role, message, how_to_install(wanted))

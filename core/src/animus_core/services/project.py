@@ -24,6 +24,7 @@ from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Discovery
+from animus_core.supply.distributions import how_to_install
 from animus_core.supply.trust.trust import TrustGate
 from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.load import load_workflows
@@ -114,7 +115,7 @@ class Project:
             raise InvalidInput(
                 f"workflow {plan.workflow_ref!r} needs the provider {missing[0]!r}, which is not installed "
                 f"(installed: {served})",
-                hint=f"Install it: animus plugin install {package_of(missing[0])} (or name another `tool`).",
+                hint=f"Name another `tool`, or install it: {how_to_install(package_of(missing[0]))}",
             )
         return plan
 

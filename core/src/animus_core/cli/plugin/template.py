@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from animus_core.cli.output import Output
 from animus_core.errors import Conflict, InvalidInput, RetryLater
+from animus_core.supply.distributions import how_to_install_beside, how_to_prepare_authoring
 
 if TYPE_CHECKING:
     from animus_templates import ChangedFile
@@ -30,7 +31,8 @@ def new(args: argparse.Namespace, output: Output) -> int:
 
         project = render(args.kind, args.name, args.path, {name: one for name, one in given.items() if one is not None})
     folder = shlex.quote(str(project))
-    commands = [f"cd {folder}", 'pip install -e ".[dev]" && pytest', "animus plugin install --dev ."]
+    checks = ['pip install -e ".[dev]" && pytest', "animus plugin install --dev ."]
+    commands = [f"cd {folder}", *how_to_prepare_authoring(), *checks]
     data = {"project": str(project.resolve()), "name": project.name, "kind": args.kind, "next": commands}
     output.result(data, "\n".join([f"made {project}", "Next:", *(f"  {one}" for one in commands)]))
     return 0
@@ -62,7 +64,7 @@ def _templates() -> Iterator[None]:
     try:
         from animus_templates import ProjectExists, TemplatesError
     except ImportError as error:
-        hint = "Install them beside animus: pip install animus-templates"
+        hint = f"Install them beside animus: {how_to_install_beside('animus-templates')}"
         raise RetryLater("the templates of plugins are not installed", hint=hint) from error
     try:
         yield

@@ -15,6 +15,7 @@ from animus_core.host.session import PluginSession
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.kinds.fleet import Fleet
 from animus_core.supply.discovery.discover import Discovery, Plugin
+from animus_core.supply.distributions import how_to_install
 from animus_protocol.errors import MethodNotFound, NotFound
 from animus_protocol.models import subject as wire
 from animus_protocol.models.base import Method, Params, Result
@@ -100,7 +101,7 @@ class SubjectRouter:
             known = ", ".join(sorted(self._claims)) or "none"
             raise UnclaimedKind(
                 f"no plugin serves subjects of kind {kind!r} (served: {known})",
-                hint="Install a backend for it. One for tasks: animus plugin install animus-subject-files",
+                hint=f"Install a backend for it. One for tasks: {how_to_install('animus-subject-files')}",
             )
         return self._claims[claim]
 

@@ -1,0 +1,98 @@
+"""Which distributions are ours, which of them an index has, and how to install one today. Below lies pip's metadata.
+
+Anybody may upload to an index under any name that is free, so a name of ours there is a stranger's until we have
+published it ourselves. Whatever tells people how to install something asks here.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["DISTRIBUTIONS", "PUBLISHED", "how_to_install", "how_to_install_beside", "how_to_prepare_authoring"]
+
+_CORE: Final = "animus-runtime"
+DISTRIBUTIONS: Final = frozenset(
+    {
+        _CORE,
+        "animus-conformance",
+        "animus-log-jsonl",
+        "animus-provider-mock",
+        "animus-sdk",
+        "animus-subject-files",
+        "animus-templates",
+        "animus-transport-http",
+        "animus-trigger-files",
+        "animus-web-ui",
+    }
+)
+"""What this repository builds."""
+PUBLISHED: Final[frozenset[str]] = frozenset()
+"""Those of DISTRIBUTIONS that we have put into an index. Add a name in the change that publishes it, not before."""
+_OF_AUTHORS: Final = frozenset({"animus-sdk", "animus-conformance"})
+_NO_FOLDER: Final = "  (WHEELS is the folder dist/ that `make wheels` fills in a clone of Animus)"
+
+
+class _Wheels(NamedTuple):
+    """A folder of our wheels as a shell reads it, the command that fills it first, and what a reader has to know."""
+
+    folder: str
+    build: str = ""
+    note: str = ""
+
+
+def how_to_install(name: str) -> str:
+    """The command that installs the plugin `name` as things are today.
+
+    For a plugin of ours that is not published it takes the wheels of where this core came from: a clone, or a folder of
+    wheels. Nobody else's name is given to an index either: whoever has such a plugin knows what it is.
+    """
+    if name in PUBLISHED:
+        return f"animus plugin install {name}"
+    if name not in DISTRIBUTIONS:
+        return "animus plugin install SOURCE  (SOURCE is its wheel, its folder or its program)"
+    wheels = _wheels()
+    links = f"PIP_FIND_LINKS={wheels.folder}"
+    return f"{wheels.build}{links} animus plugin install {wheels.folder}/{_wheel(name)}{wheels.note}"
+
+
+def how_to_install_beside(name: str) -> str:
+    """The command that installs a distribution of ours into the environment of this core."""
+    if name in PUBLISHED:
+        return f"pip install {name}"
+    wheels = _wheels()
+    return f"{wheels.build}pip install {wheels.folder}/{_wheel(name)}{wheels.note}"
+
+
+def how_to_prepare_authoring() -> list[str]:
+    """The commands after which pip finds what a new plugin depends on; none once an index has it."""
+    missing = sorted(_OF_AUTHORS - PUBLISHED)
+    if not missing:
+        return []
+    wheels = _wheels()
+    files = " ".join(f'"$PIP_FIND_LINKS"/{_wheel(name)}' for name in missing)
+    return [f"{wheels.build}export PIP_FIND_LINKS={wheels.folder}{wheels.note}", f"pip install {files}"]
+
+
+def _wheels() -> _Wheels:
+    """Where our wheels are, seen from where pip noted that this core was installed from."""
+    try:
+        noted = json.loads(distribution(_CORE).read_text("direct_url.json") or "{}")
+        parts = urlsplit(noted["url"])
+    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        return _Wheels("WHEELS", note=_NO_FOLDER)
+    origin = Path(unquote(parts.path))
+    if parts.scheme == "file" and (origin.parent / "Makefile").is_file():
+        clone = shlex.quote(str(origin.parent))
+        return _Wheels(f"{clone}/dist", f"make -C {clone} wheels && ")
+    if parts.scheme == "file" and origin.is_file():
+        return _Wheels(shlex.quote(str(origin.parent)))
+    return _Wheels("WHEELS", note=_NO_FOLDER)
+
+
+def _wheel(name: str) -> str:
+    return f"{name.replace('-', '_')}-*.whl"
