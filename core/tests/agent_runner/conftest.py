@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,18 +17,7 @@ from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
 from animus_core.supply.discovery.manifest import probe
 from animus_protocol.models.lifecycle import ProjectBinding
 
-DEADLINE_S = 45.0
 Serving = Callable[[], AbstractAsyncContextManager[AgentRunner]]
-
-
-@pytest.fixture
-def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end, on a loop of its own, in at most 45 s."""
-
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, DEADLINE_S))
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +76,3 @@ def serving(scope: Scope, mock_plugin: Plugin, socket: Path) -> Serving:
             await listener.close()
 
     return serve
-
-
-@pytest.fixture(autouse=True)
-def _no_descriptor_is_left() -> Any:
-    """Every test gives back what it opened."""
-    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    yield
-    after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    assert after <= before, f"{after - before} descriptors were left open"

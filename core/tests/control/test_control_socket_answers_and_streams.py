@@ -142,14 +142,6 @@ async def never_start(launch: Launch, held: HeldLock) -> asyncio.subprocess.Proc
 
 
 @pytest.fixture
-def within() -> Within:
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, 45))
-
-    return run
-
-
-@pytest.fixture
 def scope(tmp_path_factory: pytest.TempPathFactory) -> Scope:
     """In a folder whose path is short enough for sockets."""
     base = tmp_path_factory.mktemp("c")
@@ -185,41 +177,38 @@ def is_paused(served: Served) -> bool:
     return served.project.state.paused
 
 
-def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            peer = (await served.client()).peer
-            entry = await peer.call(
-                queue.QUEUE_ENQUEUE,
-                queue.QueueEnqueueParams(task_id="A", kind="custom", priority=2),
-                timeout_s=CALL_S,
-            )
-            assert (entry.status, entry.priority, entry.workflow_ref) == (queue.QueueEntryStatus.READY, 2, "build")
-            for method, status in (("queue/hold", "held"), ("queue/release", "ready"), ("queue/drop", "dropped")):
-                moved = await peer.call_raw(method, json.dumps({"id": entry.id}).encode(), timeout_s=CALL_S)
-                assert moved["status"] == status
-            listed = await peer.call(queue.QUEUE_LIST, queue.QueueListParams(), timeout_s=CALL_S)
-            assert listed.entries == []
-            assert (await peer.call(queue.QUEUE_STATS, Empty(), timeout_s=CALL_S)).dropped_recent == 1
-            status_now = await peer.call(daemon.DAEMON_STATUS, Empty(), timeout_s=CALL_S)
-            assert (status_now.pid, "queue/enqueue" in status_now.capabilities.methods) == (7, True)
-            await peer.call(daemon.DAEMON_PAUSE, Empty(), timeout_s=CALL_S)
-            assert is_paused(served)
-            await peer.call(daemon.DAEMON_RESUME, Empty(), timeout_s=CALL_S)
-            assert not is_paused(served)
-            served.project.bus.nudged.clear()
-            await peer.call(daemon.DAEMON_NUDGE, Empty(), timeout_s=CALL_S)
-            assert served.project.bus.nudged.is_set()
-            await peer.call(daemon.DAEMON_STOP, daemon.DaemonStopParams(drain_secs=3), timeout_s=CALL_S)
-            assert served.daemon.done == ["stop 3.0"]
-            listing = plugin.PluginListParams(include_warnings=True)
-            plugins = await peer.call(plugin.PLUGIN_LIST, listing, timeout_s=CALL_S)
-            assert [one.name for one in plugins.plugins] == ["odd"]
-            assert [one.plugin for one in plugins.warnings] == ["bad"]
-            runs = await peer.call(workflow.WORKFLOW_LIST, workflow.WorkflowListParams(), timeout_s=CALL_S)
-            assert runs.runs == []
-
-    within(work())
+async def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope) -> None:
+    async with serving(scope) as served:
+        peer = (await served.client()).peer
+        entry = await peer.call(
+            queue.QUEUE_ENQUEUE,
+            queue.QueueEnqueueParams(task_id="A", kind="custom", priority=2),
+            timeout_s=CALL_S,
+        )
+        assert (entry.status, entry.priority, entry.workflow_ref) == (queue.QueueEntryStatus.READY, 2, "build")
+        for method, status in (("queue/hold", "held"), ("queue/release", "ready"), ("queue/drop", "dropped")):
+            moved = await peer.call_raw(method, json.dumps({"id": entry.id}).encode(), timeout_s=CALL_S)
+            assert moved["status"] == status
+        listed = await peer.call(queue.QUEUE_LIST, queue.QueueListParams(), timeout_s=CALL_S)
+        assert listed.entries == []
+        assert (await peer.call(queue.QUEUE_STATS, Empty(), timeout_s=CALL_S)).dropped_recent == 1
+        status_now = await peer.call(daemon.DAEMON_STATUS, Empty(), timeout_s=CALL_S)
+        assert (status_now.pid, "queue/enqueue" in status_now.capabilities.methods) == (7, True)
+        await peer.call(daemon.DAEMON_PAUSE, Empty(), timeout_s=CALL_S)
+        assert is_paused(served)
+        await peer.call(daemon.DAEMON_RESUME, Empty(), timeout_s=CALL_S)
+        assert not is_paused(served)
+        served.project.bus.nudged.clear()
+        await peer.call(daemon.DAEMON_NUDGE, Empty(), timeout_s=CALL_S)
+        assert served.project.bus.nudged.is_set()
+        await peer.call(daemon.DAEMON_STOP, daemon.DaemonStopParams(drain_secs=3), timeout_s=CALL_S)
+        assert served.daemon.done == ["stop 3.0"]
+        listing = plugin.PluginListParams(include_warnings=True)
+        plugins = await peer.call(plugin.PLUGIN_LIST, listing, timeout_s=CALL_S)
+        assert [one.name for one in plugins.plugins] == ["odd"]
+        assert [one.plugin for one in plugins.warnings] == ["bad"]
+        runs = await peer.call(workflow.WORKFLOW_LIST, workflow.WorkflowListParams(), timeout_s=CALL_S)
+        assert runs.runs == []
 
 
 @pytest.mark.parametrize(
@@ -251,31 +240,25 @@ def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope, with
         ),
     ],
 )
-def test_a_refusal_has_its_code_and_category(
-    method: str, params: bytes, code: int, category: str | None, scope: Scope, within: Within
+async def test_a_refusal_has_its_code_and_category(
+    method: str, params: bytes, code: int, category: str | None, scope: Scope
 ) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            client = await served.client()
-            await client.ask("queue/enqueue", b'{"task_id":"taken","kind":"custom"}')
-            with pytest.raises(RpcError) as raised:
-                await client.ask(method, params)
-            assert (raised.value.code, raised.value.category) == (code, category)
-
-    within(work())
+    async with serving(scope) as served:
+        client = await served.client()
+        await client.ask("queue/enqueue", b'{"task_id":"taken","kind":"custom"}')
+        with pytest.raises(RpcError) as raised:
+            await client.ask(method, params)
+        assert (raised.value.code, raised.value.category) == (code, category)
 
 
 @pytest.mark.parametrize("params", [b"", b',"params":null', b',"params":{}'])
-def test_absent_and_null_params_read_as_empty(params: bytes, scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope):
-            reader, writer = await asyncio.open_unix_connection(scope.control_socket)
-            writer.write(b'{"jsonrpc":"2.0","id":1,"method":"queue/stats"' + params + b"}\n")
-            assert json.loads(await reader.readline())["result"]["ready"] == 0
-            writer.close()
-            await writer.wait_closed()
-
-    within(work())
+async def test_absent_and_null_params_read_as_empty(params: bytes, scope: Scope) -> None:
+    async with serving(scope):
+        reader, writer = await asyncio.open_unix_connection(scope.control_socket)
+        writer.write(b'{"jsonrpc":"2.0","id":1,"method":"queue/stats"' + params + b"}\n")
+        assert json.loads(await reader.readline())["result"]["ready"] == 0
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize("kind", [errors.InvalidInput, errors.UnknownName, errors.Conflict, errors.RetryLater])
@@ -305,150 +288,126 @@ def test_what_is_no_error_of_ours_stays_internal_and_a_silent_daemon_is_unavaila
 # == streams ==
 
 
-def test_a_stream_from_a_cursor_has_no_gap_and_no_repeat_while_others_commit(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            await served.commit(10)
+async def test_a_stream_from_a_cursor_has_no_gap_and_no_repeat_while_others_commit(scope: Scope) -> None:
+    async with serving(scope) as served:
+        await served.commit(10)
 
-            async def write() -> None:
-                for size in (1, 250, 3, 1, 40):
-                    await served.commit(size)
+        async def write() -> None:
+            for size in (1, 250, 3, 1, 40):
+                await served.commit(size)
 
-            async def follow(since: int) -> list[int]:
-                client, cursor = await served.client(), str(since)
-                while len(client.heard) + since < 305:
-                    await client.ask("daemon/events", json.dumps({"since": cursor}).encode())
-                    had = len(client.heard)
-                    await client.until(lambda heard: len(heard) > had)  # noqa: B023 - awaited within the round
-                    request_id = client.heard[-1].params["id"]
-                    client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
-                    await client.ask("queue/stats")  # behind the cancellation: nothing of that stream comes any more
-                    cursor = client.heard[-1].params["data"]["id"]
-                return client.numbers()
+        async def follow(since: int) -> list[int]:
+            client, cursor = await served.client(), str(since)
+            while len(client.heard) + since < 305:
+                await client.ask("daemon/events", json.dumps({"since": cursor}).encode())
+                had = len(client.heard)
+                await client.until(lambda heard: len(heard) > had)  # noqa: B023 - awaited within the round
+                request_id = client.heard[-1].params["id"]
+                client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
+                await client.ask("queue/stats")  # behind the cancellation: nothing of that stream comes any more
+                cursor = client.heard[-1].params["data"]["id"]
+            return client.numbers()
 
-            async def stay() -> list[int]:
-                client = await served.client()
-                await client.ask("daemon/events", b'{"since":"0"}')
-                await client.until(lambda heard: len(heard) >= 305)
-                return client.numbers()
-
-            whole, second, rest, _ = await asyncio.gather(stay(), stay(), follow(4), write())
-            assert whole == second == list(range(1, 306))
-            assert rest == list(range(5, 306))
-
-    within(work())
-
-
-def test_without_a_cursor_a_stream_begins_now(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            await served.commit(3)
-            client = await served.client()
-            assert await client.ask("daemon/events") == {"watching": True}
-            await served.commit(2)
-            await client.until(lambda heard: len(heard) == 2)
-            assert client.numbers() == [4, 5]
-            assert [item.method for item in client.heard] == ["daemon/event"] * 2
-
-    within(work())
-
-
-def test_workflow_events_are_those_of_the_run_and_the_kinds_that_were_asked_for(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            client, none = await served.client(), await served.client()
-            await client.ask("workflow/events", b'{"workflow_id":"run-1","kinds":["tick"]}')
-            await none.ask("workflow/events", b'{"kinds":["tock"]}')
-            await served.commit(5)
-            await client.until(lambda heard: len(heard) == 3)
-            assert client.numbers() == [1, 3, 5]
-            assert none.heard == []
-
-    within(work())
-
-
-def test_nothing_is_told_before_it_is_published(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
+        async def stay() -> list[int]:
             client = await served.client()
             await client.ask("daemon/events", b'{"since":"0"}')
-            await served.commit(1)
-            await client.until(lambda heard: len(heard) == 1)
-            await served.commit(1, publish=False)
-            await client.ask("queue/stats")
-            assert client.numbers() == [1]
-            served.project.bus.publish()
-            await client.until(lambda heard: len(heard) == 2)
+            await client.until(lambda heard: len(heard) >= 305)
+            return client.numbers()
 
-    within(work())
+        whole, second, rest, _ = await asyncio.gather(stay(), stay(), follow(4), write())
+        assert whole == second == list(range(1, 306))
+        assert rest == list(range(5, 306))
 
 
-def test_cancelling_a_stream_ends_it_and_the_connection_goes_on(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            client = await served.client()
-            await client.ask("daemon/events")
-            await served.commit()
-            await client.until(lambda heard: len(heard) == 1)
-            request_id = client.heard[0].params["id"]
-            client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
-            await client.ask("queue/stats")
-            await served.commit()
-            await client.ask("queue/stats")
-            assert client.numbers() == [1]
+async def test_without_a_cursor_a_stream_begins_now(scope: Scope) -> None:
+    async with serving(scope) as served:
+        await served.commit(3)
+        client = await served.client()
+        assert await client.ask("daemon/events") == {"watching": True}
+        await served.commit(2)
+        await client.until(lambda heard: len(heard) == 2)
+        assert client.numbers() == [4, 5]
+        assert [item.method for item in client.heard] == ["daemon/event"] * 2
 
-    within(work())
+
+async def test_workflow_events_are_those_of_the_run_and_the_kinds_that_were_asked_for(scope: Scope) -> None:
+    async with serving(scope) as served:
+        client, none = await served.client(), await served.client()
+        await client.ask("workflow/events", b'{"workflow_id":"run-1","kinds":["tick"]}')
+        await none.ask("workflow/events", b'{"kinds":["tock"]}')
+        await served.commit(5)
+        await client.until(lambda heard: len(heard) == 3)
+        assert client.numbers() == [1, 3, 5]
+        assert none.heard == []
+
+
+async def test_nothing_is_told_before_it_is_published(scope: Scope) -> None:
+    async with serving(scope) as served:
+        client = await served.client()
+        await client.ask("daemon/events", b'{"since":"0"}')
+        await served.commit(1)
+        await client.until(lambda heard: len(heard) == 1)
+        await served.commit(1, publish=False)
+        await client.ask("queue/stats")
+        assert client.numbers() == [1]
+        served.project.bus.publish()
+        await client.until(lambda heard: len(heard) == 2)
+
+
+async def test_cancelling_a_stream_ends_it_and_the_connection_goes_on(scope: Scope) -> None:
+    async with serving(scope) as served:
+        client = await served.client()
+        await client.ask("daemon/events")
+        await served.commit()
+        await client.until(lambda heard: len(heard) == 1)
+        request_id = client.heard[0].params["id"]
+        client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
+        await client.ask("queue/stats")
+        await served.commit()
+        await client.ask("queue/stats")
+        assert client.numbers() == [1]
 
 
 def streams() -> int:
     return sum("Streams._stream " in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
-def test_closing_the_connection_ends_its_streams(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            client, other = await served.client(), await served.client()
-            for one in (client, other):
-                await one.ask("daemon/events")
-            assert streams() == 2
-            await client.peer.aclose()
-            await served.commit()
-            await other.until(lambda heard: len(heard) == 1)
-            assert streams() == 1
-
-    within(work())
+async def test_closing_the_connection_ends_its_streams(scope: Scope) -> None:
+    async with serving(scope) as served:
+        client, other = await served.client(), await served.client()
+        for one in (client, other):
+            await one.ask("daemon/events")
+        assert streams() == 2
+        await client.peer.aclose()
+        await served.commit()
+        await other.until(lambda heard: len(heard) == 1)
+        assert streams() == 1
 
 
-def test_a_subscriber_that_does_not_read_costs_no_memory_and_holds_nobody_up(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope) as served:
-            reader, writer = await asyncio.open_unix_connection(scope.control_socket, limit=4096)
-            writer.write(b'{"jsonrpc":"2.0","id":1,"method":"daemon/events","params":{"since":"0"}}\n')
-            assert json.loads(await reader.readline())["result"] == {"watching": True}
-            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a Unix transport can
-            for _ in range(8):
-                await served.commit(20, size=100_000)
-            quick = await served.client()
-            await quick.ask("daemon/events", b'{"since":"0"}')
-            await quick.until(lambda heard: len(heard) == 160)
-            assert quick.numbers() == list(range(1, 161))
-            kept = [peer._pump.kept_bytes for peer in served.listener._peers]
-            assert max(kept) < 2 * 1024 * 1024
-            writer.transport.abort()
-
-    within(work())
+async def test_a_subscriber_that_does_not_read_costs_no_memory_and_holds_nobody_up(scope: Scope) -> None:
+    async with serving(scope) as served:
+        reader, writer = await asyncio.open_unix_connection(scope.control_socket, limit=4096)
+        writer.write(b'{"jsonrpc":"2.0","id":1,"method":"daemon/events","params":{"since":"0"}}\n')
+        assert json.loads(await reader.readline())["result"] == {"watching": True}
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a Unix transport can
+        for _ in range(8):
+            await served.commit(20, size=100_000)
+        quick = await served.client()
+        await quick.ask("daemon/events", b'{"since":"0"}')
+        await quick.until(lambda heard: len(heard) == 160)
+        assert quick.numbers() == list(range(1, 161))
+        kept = [peer._pump.kept_bytes for peer in served.listener._peers]
+        assert max(kept) < 2 * 1024 * 1024
+        writer.transport.abort()
 
 
 # == doors ==
 
 
-def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope):
-            mode = await asyncio.to_thread(scope.control_socket.stat)
-            assert stat.S_IMODE(mode.st_mode) == 0o600
-
-    within(work())
+async def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope) -> None:
+    async with serving(scope):
+        mode = await asyncio.to_thread(scope.control_socket.stat)
+        assert stat.S_IMODE(mode.st_mode) == 0o600
     assert not scope.control_socket.exists()
 
 
@@ -459,46 +418,35 @@ def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_plugins")
-def test_without_a_daemon_the_same_methods_work_in_this_process_under_the_daemons_lock(
-    scope: Scope, within: Within
-) -> None:
-    async def work() -> None:
-        async with open_control(scope) as control:
-            entry = await control.call(queue.QUEUE_ENQUEUE, queue.QueueEnqueueParams(task_id="A", kind="custom"))
-            assert entry.workflow_ref == "build"
-            assert acquire(scope.daemon_lock) is None
-            with pytest.raises(errors.RetryLater, match="no daemon is running"):
-                await control.call(workflow.WORKFLOW_CANCEL, workflow.WorkflowCancelParams(id="run-1"))
-            with pytest.raises(errors.RetryLater, match="no daemon is running"):
-                await control.call(daemon.DAEMON_NUDGE, Empty())
-            with pytest.raises(errors.UnknownName):
-                await control.call(subject.SUBJECT_GET, subject.SUBJECT_GET.params(id="A"))
-            with pytest.raises(errors.RetryLater):
-                await control.call(daemon.DAEMON_EVENTS, daemon.DaemonEventsParams())
-            assert (await control.call(daemon.DAEMON_STATUS, Empty())).running is False
-        async with open_control(scope) as control:
-            assert (await control.call(queue.QUEUE_STATS, Empty())).ready == 1
-
-    within(work())
-
-
-def test_with_a_daemon_calls_go_over_its_socket(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        held = acquire(scope.daemon_lock)
-        assert held is not None
-        with held:
-            async with serving(scope), open_control(scope) as control:
-                assert (await control.call(daemon.DAEMON_STATUS, Empty())).pid == 7
-                with pytest.raises(errors.UnknownName, match="no run 'run-9'"):
-                    await control.call(workflow.WORKFLOW_GET, workflow.WorkflowIdParams(id="run-9"))
-
-    within(work())
-
-
-def test_without_a_daemon_there_is_nobody_to_connect_to(scope: Scope, within: Within) -> None:
-    async def work() -> None:
+async def test_without_a_daemon_the_same_methods_work_in_this_process_under_the_daemons_lock(scope: Scope) -> None:
+    async with open_control(scope) as control:
+        entry = await control.call(queue.QUEUE_ENQUEUE, queue.QueueEnqueueParams(task_id="A", kind="custom"))
+        assert entry.workflow_ref == "build"
+        assert acquire(scope.daemon_lock) is None
         with pytest.raises(errors.RetryLater, match="no daemon is running"):
-            async with connect_control(scope):
-                pass
+            await control.call(workflow.WORKFLOW_CANCEL, workflow.WorkflowCancelParams(id="run-1"))
+        with pytest.raises(errors.RetryLater, match="no daemon is running"):
+            await control.call(daemon.DAEMON_NUDGE, Empty())
+        with pytest.raises(errors.UnknownName):
+            await control.call(subject.SUBJECT_GET, subject.SUBJECT_GET.params(id="A"))
+        with pytest.raises(errors.RetryLater):
+            await control.call(daemon.DAEMON_EVENTS, daemon.DaemonEventsParams())
+        assert (await control.call(daemon.DAEMON_STATUS, Empty())).running is False
+    async with open_control(scope) as control:
+        assert (await control.call(queue.QUEUE_STATS, Empty())).ready == 1
 
-    within(work())
+
+async def test_with_a_daemon_calls_go_over_its_socket(scope: Scope) -> None:
+    held = acquire(scope.daemon_lock)
+    assert held is not None
+    with held:
+        async with serving(scope), open_control(scope) as control:
+            assert (await control.call(daemon.DAEMON_STATUS, Empty())).pid == 7
+            with pytest.raises(errors.UnknownName, match="no run 'run-9'"):
+                await control.call(workflow.WORKFLOW_GET, workflow.WorkflowIdParams(id="run-9"))
+
+
+async def test_without_a_daemon_there_is_nobody_to_connect_to(scope: Scope) -> None:
+    with pytest.raises(errors.RetryLater, match="no daemon is running"):
+        async with connect_control(scope):
+            pass

@@ -108,11 +108,6 @@ class Served:
 
 
 @pytest.fixture
-def within() -> Within:
-    return lambda work: asyncio.run(asyncio.wait_for(work, 30))
-
-
-@pytest.fixture
 def scope(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Scope:
     """In a folder whose path is short enough for sockets."""
     for name in ("_SHUTDOWN_S", "_EXIT_S", "_TERM_S"):
@@ -148,25 +143,22 @@ async def serving(scope: Scope, *kinds: str) -> AsyncIterator[Served]:
             await router.close()
 
 
-def test_without_a_kind_every_kind_that_is_served_is_watched(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope, "task", "bug") as served:
-            every, bugs = await served.client(), await served.client()
-            assert await every.ask("subject/watch") == {"watching": True}
-            await served.plugin("task", "tell", count=1, size=0)
-            await every.until(1)
-            await served.plugin("bug", "tell", count=1, size=0)
-            first, second = await every.until(2)
-            assert (first.method, first.params["id"]) == ("subject/changed", 1)
-            assert (first.params["data"]["change_kind"], first.params["data"]["subject"]["kind"]) == ("updated", "task")
-            assert second.params["data"]["subject"]["kind"] == "bug"
-            await bugs.ask("subject/watch", filter={"kind": ["bug"]})
-            await served.plugin("task", "tell", count=1, size=0)
-            await every.until(3)
-            await served.plugin("bug", "tell", count=1, size=0)
-            assert [one.params["data"]["subject"]["kind"] for one in await bugs.until(1)] == ["bug"]
-
-    within(work())
+async def test_without_a_kind_every_kind_that_is_served_is_watched(scope: Scope) -> None:
+    async with serving(scope, "task", "bug") as served:
+        every, bugs = await served.client(), await served.client()
+        assert await every.ask("subject/watch") == {"watching": True}
+        await served.plugin("task", "tell", count=1, size=0)
+        await every.until(1)
+        await served.plugin("bug", "tell", count=1, size=0)
+        first, second = await every.until(2)
+        assert (first.method, first.params["id"]) == ("subject/changed", 1)
+        assert (first.params["data"]["change_kind"], first.params["data"]["subject"]["kind"]) == ("updated", "task")
+        assert second.params["data"]["subject"]["kind"] == "bug"
+        await bugs.ask("subject/watch", filter={"kind": ["bug"]})
+        await served.plugin("task", "tell", count=1, size=0)
+        await every.until(3)
+        await served.plugin("bug", "tell", count=1, size=0)
+        assert [one.params["data"]["subject"]["kind"] for one in await bugs.until(1)] == ["bug"]
 
 
 @pytest.mark.parametrize(
@@ -174,64 +166,52 @@ def test_without_a_kind_every_kind_that_is_served_is_watched(scope: Scope, withi
     [(["task"], {"kind": "bug"}, Code.METHOD_NOT_FOUND), ([], {}, Code.INVALID_PARAMS)],
     ids=["a kind that nobody serves", "nothing is served"],
 )
-def test_what_cannot_be_watched_is_refused(
-    kinds: list[str], params: dict[str, Any], code: int, scope: Scope, within: Within
+async def test_what_cannot_be_watched_is_refused(
+    kinds: list[str], params: dict[str, Any], code: int, scope: Scope
 ) -> None:
-    async def work() -> None:
-        async with serving(scope, *kinds) as served:
-            with pytest.raises(RpcError) as raised:
-                await (await served.client()).ask("subject/watch", **params)
-            assert (raised.value.code, raised.value.category) == (code, "not_found")
-
-    within(work())
+    async with serving(scope, *kinds) as served:
+        with pytest.raises(RpcError) as raised:
+            await (await served.client()).ask("subject/watch", **params)
+        assert (raised.value.code, raised.value.category) == (code, "not_found")
 
 
 @pytest.mark.parametrize("how", ["cancel", "leave"])
-def test_a_client_that_cancels_or_leaves_ends_the_backends_watch(how: str, scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope, "task") as served:
-            client = await served.client()
-            await client.ask("subject/watch", kind="task")
-            if how == "cancel":
-                client.peer.notify_raw("$/cancelRequest", b'{"id":1}')
-            else:
-                await client.peer.aclose()
-            assert await served.watch_has_ended("task") == [True]
-            assert not [task for task in asyncio.all_tasks() if "SubjectWatch" in repr(task.get_coro())]
-
-    within(work())
+async def test_a_client_that_cancels_or_leaves_ends_the_backends_watch(how: str, scope: Scope) -> None:
+    async with serving(scope, "task") as served:
+        client = await served.client()
+        await client.ask("subject/watch", kind="task")
+        if how == "cancel":
+            client.peer.notify_raw("$/cancelRequest", b'{"id":1}')
+        else:
+            await client.peer.aclose()
+        assert await served.watch_has_ended("task") == [True]
+        assert not [task for task in asyncio.all_tasks() if "SubjectWatch" in repr(task.get_coro())]
 
 
-def test_a_backend_that_is_gone_for_good_ends_the_stream_with_its_reason(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope, "task") as served:
-            client = await served.client()
-            await client.ask("subject/watch")
-            await served.project.fleet.replace(Discovery((), ()))
-            served.project.router.reload()
-            (closed,) = await client.until(1)
-            assert (closed.method, closed.params["id"]) == ("subscription/closed", 1)
-            assert "no plugin serves subjects of kind 'task'" in closed.params["reason"]
-
-    within(work())
+async def test_a_backend_that_is_gone_for_good_ends_the_stream_with_its_reason(scope: Scope) -> None:
+    async with serving(scope, "task") as served:
+        client = await served.client()
+        await client.ask("subject/watch")
+        await served.project.fleet.replace(Discovery((), ()))
+        served.project.router.reload()
+        (closed,) = await client.until(1)
+        assert (closed.method, closed.params["id"]) == ("subscription/closed", 1)
+        assert "no plugin serves subjects of kind 'task'" in closed.params["reason"]
 
 
-def test_a_client_that_does_not_read_is_waited_for_and_holds_nobody_up(scope: Scope, within: Within) -> None:
-    async def work() -> None:
-        async with serving(scope, "task") as served:
-            reader, writer = await asyncio.open_unix_connection(scope.control_socket, limit=2**20)
-            writer.write(b'{"jsonrpc":"2.0","id":1,"method":"subject/watch","params":{}}\n')
-            assert json.loads(await reader.readline())["result"] == {"watching": True}
-            for _ in range(4):
-                await served.plugin("task", "tell", count=300, size=20_000)  # answered at once
-            quick = await served.client()
-            assert (await quick.ask("subject/list"))["subjects"] == []
-            titles: list[str | None] = []
-            while not titles or titles[-1] is not None:  # the look that follows what was lost finds nothing there
-                told = json.loads(await reader.readline())["params"]["data"]
-                titles.append(None if told["change_kind"] == "deleted" else told["subject"]["title"])
-            assert len(titles) < 1200
-            writer.close()
-            await writer.wait_closed()
-
-    within(work())
+async def test_a_client_that_does_not_read_is_waited_for_and_holds_nobody_up(scope: Scope) -> None:
+    async with serving(scope, "task") as served:
+        reader, writer = await asyncio.open_unix_connection(scope.control_socket, limit=2**20)
+        writer.write(b'{"jsonrpc":"2.0","id":1,"method":"subject/watch","params":{}}\n')
+        assert json.loads(await reader.readline())["result"] == {"watching": True}
+        for _ in range(4):
+            await served.plugin("task", "tell", count=300, size=20_000)  # answered at once
+        quick = await served.client()
+        assert (await quick.ask("subject/list"))["subjects"] == []
+        titles: list[str | None] = []
+        while not titles or titles[-1] is not None:  # the look that follows what was lost finds nothing there
+            told = json.loads(await reader.readline())["params"]["data"]
+            titles.append(None if told["change_kind"] == "deleted" else told["subject"]["title"])
+        assert len(titles) < 1200
+        writer.close()
+        await writer.wait_closed()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 ASK = Method("ask", Empty, Acknowledged, "these tests")
 TALKS = """
@@ -57,73 +55,61 @@ def test_the_operators_variable_goes_before_the_manifests_hint_and_that_before_t
     assert broadcast_capacity(hint) == capacity
 
 
-def test_who_is_slow_loses_its_own_oldest_and_is_told_how_many(within: Within) -> None:
-    async def work() -> None:
-        broadcast = Broadcast(3, lambda who, held: None)
-        with broadcast.subscribe() as slow, broadcast.subscribe(capacity=100) as quick:
-            for number in range(10):
-                broadcast.publish(said(number))
-            broadcast.end()
-            assert [item async for item in slow] == [Lagged(7), said(7), said(8), said(9)]
-            assert [item async for item in quick] == [said(number) for number in range(10)]
-        with broadcast.subscribe() as late:
-            assert [item async for item in late] == []
-
-    within(work())
+async def test_who_is_slow_loses_its_own_oldest_and_is_told_how_many() -> None:
+    broadcast = Broadcast(3, lambda who, held: None)
+    with broadcast.subscribe() as slow, broadcast.subscribe(capacity=100) as quick:
+        for number in range(10):
+            broadcast.publish(said(number))
+        broadcast.end()
+        assert [item async for item in slow] == [Lagged(7), said(7), said(8), said(9)]
+        assert [item async for item in quick] == [said(number) for number in range(10)]
+    with broadcast.subscribe() as late:
+        assert [item async for item in late] == []
 
 
-def test_who_may_lose_nothing_stops_the_flow_and_lets_it_go_on(within: Within) -> None:
-    async def work() -> None:
-        held: list[bool] = []
-        broadcast = Broadcast(4, lambda who, on: held.append(on))
-        with broadcast.subscribe(lossless=True) as careful:
-            for number in range(6):
-                broadcast.publish(said(number))
-            assert held == [True]
-            assert [await anext(careful) for _ in range(4)] == [said(number) for number in range(4)]
-            assert held == [True, False]
-        broadcast.publish(said(7))
+async def test_who_may_lose_nothing_stops_the_flow_and_lets_it_go_on() -> None:
+    held: list[bool] = []
+    broadcast = Broadcast(4, lambda who, on: held.append(on))
+    with broadcast.subscribe(lossless=True) as careful:
+        for number in range(6):
+            broadcast.publish(said(number))
+        assert held == [True]
+        assert [await anext(careful) for _ in range(4)] == [said(number) for number in range(4)]
         assert held == [True, False]
-
-    within(work())
-
-
-def test_a_listener_that_waits_is_woken_by_an_item_and_by_the_end(within: Within) -> None:
-    async def work() -> None:
-        broadcast = Broadcast(3, lambda who, held: None)
-        with broadcast.subscribe() as listener:
-            waiting = asyncio.ensure_future(anext(listener))
-            await asyncio.sleep(0)
-            broadcast.publish(said(1))
-            assert await waiting == said(1)
-            waiting = asyncio.ensure_future(anext(listener))
-            await asyncio.sleep(0)
-            listener.close()
-            with pytest.raises(StopAsyncIteration):
-                await waiting
-
-    within(work())
+    broadcast.publish(said(7))
+    assert held == [True, False]
 
 
-def test_a_live_plugins_flood_reaches_the_careful_whole_and_costs_the_idle_only_their_own(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_listener_that_waits_is_woken_by_an_item_and_by_the_end() -> None:
+    broadcast = Broadcast(3, lambda who, held: None)
+    with broadcast.subscribe() as listener:
+        waiting = asyncio.ensure_future(anext(listener))
+        await asyncio.sleep(0)
+        broadcast.publish(said(1))
+        assert await waiting == said(1)
+        waiting = asyncio.ensure_future(anext(listener))
+        await asyncio.sleep(0)
+        listener.close()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+
+
+async def test_a_live_plugins_flood_reaches_the_careful_whole_and_costs_the_idle_only_their_own(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        session = await open_session(make_plugin(TALKS), project, cookie="test")
-        with session.subscribe() as idle, session.subscribe(lossless=True) as careful:
-            talking = asyncio.ensure_future(session.call(ASK.named("talk"), Empty(), timeout_s=20))
-            numbers = []
-            while len(numbers) < 5000:
-                item = await anext(careful)
-                assert isinstance(item, Notification)
-                numbers.append(item.params["number"])
-                if len(numbers) % 500 == 0:
-                    await asyncio.sleep(0)  # a consumer with other things to do
-            assert numbers == list(range(5000))
-            await talking
-            first = await anext(idle)
-            assert first == Lagged(5000 - 256)
-        await session.call(ASK, Empty(), timeout_s=10)
-        await session.close()
-
-    within(work())
+    session = await open_session(make_plugin(TALKS), project, cookie="test")
+    with session.subscribe() as idle, session.subscribe(lossless=True) as careful:
+        talking = asyncio.ensure_future(session.call(ASK.named("talk"), Empty(), timeout_s=20))
+        numbers = []
+        while len(numbers) < 5000:
+            item = await anext(careful)
+            assert isinstance(item, Notification)
+            numbers.append(item.params["number"])
+            if len(numbers) % 500 == 0:
+                await asyncio.sleep(0)  # a consumer with other things to do
+        assert numbers == list(range(5000))
+        await talking
+        first = await anext(idle)
+        assert first == Lagged(5000 - 256)
+    await session.call(ASK, Empty(), timeout_s=10)
+    await session.close()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,6 @@ from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 ASK = Method("ask", Empty, Acknowledged, "these tests")
 PID = Method("pid", Empty, dict[str, int], "these tests")
@@ -75,18 +73,13 @@ async def opened(plugin: Plugin, project: ProjectBinding) -> PluginSession:
 # == the handshake ==
 
 
-def test_a_good_plugin_is_greeted_asked_and_ended(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
-    async def work() -> None:
-        session = await opened(make_plugin(GOOD, capabilities=["ask", "$ui/web"]), project)
-        assert await session.call(ASK, Empty(), timeout_s=10) == Acknowledged()
-        assert session.methods == {"ask"}
-        await session.close()
-        await session.close()
-        assert session.child.returncode == 0
-
-    within(work())
+async def test_a_good_plugin_is_greeted_asked_and_ended(make_plugin: MakePlugin, project: ProjectBinding) -> None:
+    session = await opened(make_plugin(GOOD, capabilities=["ask", "$ui/web"]), project)
+    assert await session.call(ASK, Empty(), timeout_s=10) == Acknowledged()
+    assert session.methods == {"ask"}
+    await session.close()
+    await session.close()
+    assert session.child.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -102,12 +95,11 @@ def test_a_good_plugin_is_greeted_asked_and_ended(
         ("send('{not json'); send('[]'); signal.pause()", r"did not answer initialize within 0\.5 s"),
     ],
 )
-def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing(
+async def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing(
     code: str,
     why: str,
     make_plugin: MakePlugin,
     project: ProjectBinding,
-    within: Within,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -116,7 +108,7 @@ def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing
     first = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
     first += "print('cannot find my keys', file=sys.stderr, flush=True)\n"
     with pytest.raises(PluginFailed, match=why) as raised:
-        within(opened(make_plugin(first + code, "odd"), project))
+        await opened(make_plugin(first + code, "odd"), project)
     assert raised.value.message.startswith("plugin odd: ")
     if limit == "20":
         assert "  | cannot find my keys" in (raised.value.hint or "")
@@ -124,18 +116,16 @@ def test_a_failed_handshake_names_the_plugin_shows_its_stderr_and_leaves_nothing
 
 
 @pytest.mark.parametrize("limit", ["soon", "-1", "0", "nan", ""])
-def test_a_handshake_limit_that_is_none_is_the_operators_mistake_and_leaves_no_process(
-    limit: str, make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch
+async def test_a_handshake_limit_that_is_none_is_the_operators_mistake_and_leaves_no_process(
+    limit: str, make_plugin: MakePlugin, project: ProjectBinding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S", limit)
     plugin = make_plugin(GOOD)
     with pytest.raises(InvalidInput, match="ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S"):
-        within(opened(plugin, project))
+        await opened(plugin, project)
 
 
-def test_noise_around_good_answers_is_passed_over(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
+async def test_noise_around_good_answers_is_passed_over(make_plugin: MakePlugin, project: ProjectBinding) -> None:
     noisy = """
 send("starting up..."); send("{broken"); send(""); send({"jsonrpc": "2.0", "id": 99, "result": {}})
 for request in receive():
@@ -145,36 +135,28 @@ for request in receive():
     reply(request, GREETING if request["method"] == "initialize" else {})
 """
 
-    async def work() -> None:
-        session = await opened(make_plugin(noisy), project)
-        for _ in range(3):
-            await session.call(ASK, Empty(), timeout_s=10)
-        assert session.peer.dropped_frames > 3
-        await session.close()
-
-    within(work())
+    session = await opened(make_plugin(noisy), project)
+    for _ in range(3):
+        await session.call(ASK, Empty(), timeout_s=10)
+    assert session.peer.dropped_frames > 3
+    await session.close()
 
 
 # == calls ==
 
 
-def test_a_plugin_that_dies_in_the_middle_of_a_call_fails_it_with_its_last_words(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_plugin_that_dies_in_the_middle_of_a_call_fails_it_with_its_last_words(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        session = await opened(make_plugin(GOOD, "mortal"), project)
-        with pytest.raises(PluginFailed, match=r"plugin mortal: it ended \(exit code 3\) during die") as raised:
-            await session.call(method("die"), Empty(), timeout_s=10)
-        assert "  | my last words" in (raised.value.hint or "")
-        assert not session.alive
-        await session.close()
-
-    within(work())
+    session = await opened(make_plugin(GOOD, "mortal"), project)
+    with pytest.raises(PluginFailed, match=r"plugin mortal: it ended \(exit code 3\) during die") as raised:
+        await session.call(method("die"), Empty(), timeout_s=10)
+    assert "  | my last words" in (raised.value.hint or "")
+    assert not session.alive
+    await session.close()
 
 
-def test_a_plugin_that_floods_its_stderr_never_blocks(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
+async def test_a_plugin_that_floods_its_stderr_never_blocks(make_plugin: MakePlugin, project: ProjectBinding) -> None:
     flood = """
 for request in receive():
     for _ in range(20):
@@ -184,21 +166,18 @@ for request in receive():
     reply(request, GREETING if request["method"] == "initialize" else {})
 """
 
-    async def work() -> None:
-        session = await opened(make_plugin(flood), project)
-        await session.call(ASK, Empty(), timeout_s=20)
-        await session.close()
-        assert len(session.child.stderr_tail) < 1_000_000
-        assert session.child.stderr_tail.endswith("noise")
-
-    within(work())
+    session = await opened(make_plugin(flood), project)
+    await session.call(ASK, Empty(), timeout_s=20)
+    await session.close()
+    assert len(session.child.stderr_tail) < 1_000_000
+    assert session.child.stderr_tail.endswith("noise")
 
 
 # == the end ==
 
 
-def test_a_plugin_that_ignores_every_request_to_end_is_killed_within_bounds(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_plugin_that_ignores_every_request_to_end_is_killed_within_bounds(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
     deaf = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -207,17 +186,14 @@ for request in receive():
 while True: signal.pause()
 """
 
-    async def work() -> None:
-        session = await opened(make_plugin(deaf), project)
-        began = time.monotonic()
-        await session.close()
-        assert session.child.returncode == -9
-        assert time.monotonic() - began < 8
-
-    within(work())
+    session = await opened(make_plugin(deaf), project)
+    began = time.monotonic()
+    await session.close()
+    assert session.child.returncode == -9
+    assert time.monotonic() - began < 8
 
 
-def test_what_a_plugin_started_ends_with_it(make_plugin: MakePlugin, project: ProjectBinding, within: Within) -> None:
+async def test_what_a_plugin_started_ends_with_it(make_plugin: MakePlugin, project: ProjectBinding) -> None:
     parent = """
 child = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"])
 for request in receive():
@@ -226,10 +202,7 @@ for request in receive():
     if request["method"] == "shutdown": os._exit(0)
 """
 
-    async def work() -> int:
-        session = await opened(make_plugin(parent), project)
-        pid = (await session.call(PID, Empty(), timeout_s=10))["pid"]
-        await session.close()
-        return pid
-
-    wait_gone(within(work()))
+    session = await opened(make_plugin(parent), project)
+    pid = (await session.call(PID, Empty(), timeout_s=10))["pid"]
+    await session.close()
+    wait_gone(pid)

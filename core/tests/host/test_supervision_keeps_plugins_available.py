@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,6 @@ from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 ASK = Method("ask", Empty, Acknowledged, "these tests")
 PID = Method("pid", Empty, dict[str, int], "these tests")
@@ -94,137 +92,112 @@ def test_a_move_that_is_not_in_the_table_is_refused() -> None:
         check_move("p", PluginState.DISABLED, PluginState.READY)
 
 
-def test_a_refusal_is_the_plugins_own_and_costs_nothing(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
-    async def work() -> None:
-        supervised = SupervisedPlugin(make_plugin(GOOD), project)
-        for _ in range(Budget().attempts + 1):
-            with pytest.raises(RpcError, match="no"):
-                await supervised.call(method("refuse"), Empty(), timeout_s=10)
-        status = supervised.status()
-        assert (status.state, status.failures, status.restarts) == (PluginState.READY, 0, 0)
-        await supervised.close()
-        assert supervised.state is PluginState.STOPPED
-
-    within(work())
+async def test_a_refusal_is_the_plugins_own_and_costs_nothing(make_plugin: MakePlugin, project: ProjectBinding) -> None:
+    supervised = SupervisedPlugin(make_plugin(GOOD), project)
+    for _ in range(Budget().attempts + 1):
+        with pytest.raises(RpcError, match="no"):
+            await supervised.call(method("refuse"), Empty(), timeout_s=10)
+    status = supervised.status()
+    assert (status.state, status.failures, status.restarts) == (PluginState.READY, 0, 0)
+    await supervised.close()
+    assert supervised.state is PluginState.STOPPED
 
 
-def test_a_plugin_that_never_comes_up_is_tried_five_times_disabled_and_let_in_again_by_a_restart(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within, tmp_path: Path
+async def test_a_plugin_that_never_comes_up_is_tried_five_times_disabled_and_let_in_again_by_a_restart(
+    make_plugin: MakePlugin, project: ProjectBinding, tmp_path: Path
 ) -> None:
     broken = f"""
 starts = open({str(tmp_path / "starts")!r}, "a"); starts.write("x"); starts.close()
 if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
 """
 
-    async def work() -> None:
-        moves = Moves()
-        supervised = SupervisedPlugin(make_plugin(broken + GOOD, "broken"), project, Supervision(QUICK, moves))
-        with pytest.raises(PluginFailed, match=r"plugin broken: it ended \(exit code 1\) during initialize"):
-            await supervised.call(ASK, Empty(), timeout_s=10)
-        last = await moves.until(PluginState.DISABLED)
-        assert "exit code 1" in (last.reason or "")
-        assert (tmp_path / "starts").read_text() == "x" * 5
-        assert moves.states == ["starting", "crashed", "backoff"] * 4 + ["starting", "crashed", "disabled"]
-        with pytest.raises(PluginFailed, match="plugin broken: disabled after 5 failures") as raised:
-            await supervised.call(ASK, Empty(), timeout_s=10)
-        assert "It wrote to stderr:\n  | no tracker here\n" in (raised.value.hint or "")
-        assert "animus plugin restart broken" in (raised.value.hint or "")
-        told = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
-        assert supervised.status().last_error == last.reason == told
-        (tmp_path / "mended").touch()
-        await supervised.restart()
-        assert (supervised.state, supervised.status().failures) == (PluginState.READY, 0)
-        await supervised.close()
-
-    within(work())
+    moves = Moves()
+    supervised = SupervisedPlugin(make_plugin(broken + GOOD, "broken"), project, Supervision(QUICK, moves))
+    with pytest.raises(PluginFailed, match=r"plugin broken: it ended \(exit code 1\) during initialize"):
+        await supervised.call(ASK, Empty(), timeout_s=10)
+    last = await moves.until(PluginState.DISABLED)
+    assert "exit code 1" in (last.reason or "")
+    assert (tmp_path / "starts").read_text() == "x" * 5
+    assert moves.states == ["starting", "crashed", "backoff"] * 4 + ["starting", "crashed", "disabled"]
+    with pytest.raises(PluginFailed, match="plugin broken: disabled after 5 failures") as raised:
+        await supervised.call(ASK, Empty(), timeout_s=10)
+    assert "It wrote to stderr:\n  | no tracker here\n" in (raised.value.hint or "")
+    assert "animus plugin restart broken" in (raised.value.hint or "")
+    told = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
+    assert supervised.status().last_error == last.reason == told
+    (tmp_path / "mended").touch()
+    await supervised.restart()
+    assert (supervised.state, supervised.status().failures) == (PluginState.READY, 0)
+    await supervised.close()
 
 
-def test_a_death_is_followed_by_a_wait_and_then_by_a_new_process_of_itself(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_death_is_followed_by_a_wait_and_then_by_a_new_process_of_itself(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        moves = Moves()
-        budget = Budget(first_s=0.5)
-        supervised = SupervisedPlugin(make_plugin(GOOD), project, Supervision(budget, moves))
-        first = await supervised.call(PID, Empty(), timeout_s=10)
-        with pytest.raises(PluginFailed, match="exit code 3"):
+    moves = Moves()
+    budget = Budget(first_s=0.5)
+    supervised = SupervisedPlugin(make_plugin(GOOD), project, Supervision(budget, moves))
+    first = await supervised.call(PID, Empty(), timeout_s=10)
+    with pytest.raises(PluginFailed, match="exit code 3"):
+        await supervised.call(method("die"), Empty(), timeout_s=10)
+    await moves.until(PluginState.BACKOFF)
+    with pytest.raises(PluginFailed, match="is tried again in"):
+        await supervised.call(PID, Empty(), timeout_s=10)
+    moves.seen.clear()
+    await moves.until(PluginState.READY)  # nobody has to ask
+    assert await supervised.call(PID, Empty(), timeout_s=10) != first
+    assert (supervised.status().failures, supervised.status().restarts) == (1, 1)
+    await supervised.close()
+
+
+async def test_a_life_that_was_long_enough_begins_the_count_anew(
+    make_plugin: MakePlugin, project: ProjectBinding
+) -> None:
+    moves = Moves()
+    budget = Budget(attempts=2, first_s=0.01, healthy_s=0.0)
+    supervised = SupervisedPlugin(make_plugin(GOOD), project, Supervision(budget, moves))
+    for _ in range(4):
+        with pytest.raises(PluginFailed):
             await supervised.call(method("die"), Empty(), timeout_s=10)
-        await moves.until(PluginState.BACKOFF)
-        with pytest.raises(PluginFailed, match="is tried again in"):
-            await supervised.call(PID, Empty(), timeout_s=10)
         moves.seen.clear()
-        await moves.until(PluginState.READY)  # nobody has to ask
-        assert await supervised.call(PID, Empty(), timeout_s=10) != first
-        assert (supervised.status().failures, supervised.status().restarts) == (1, 1)
-        await supervised.close()
-
-    within(work())
+        await moves.until(PluginState.READY)
+    assert (supervised.status().failures, supervised.status().restarts) == (1, 4)
+    await supervised.close()
 
 
-def test_a_life_that_was_long_enough_begins_the_count_anew(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_many_callers_share_one_start(make_plugin: MakePlugin, project: ProjectBinding) -> None:
+    supervised = SupervisedPlugin(make_plugin(GOOD), project)
+    pids = await asyncio.gather(*(supervised.call(PID, Empty(), timeout_s=10) for _ in range(20)))
+    assert len({answer["pid"] for answer in pids}) == 1
+    await supervised.close()
+
+
+async def test_a_caller_that_gives_up_does_not_take_the_start_away_from_the_others(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        moves = Moves()
-        budget = Budget(attempts=2, first_s=0.01, healthy_s=0.0)
-        supervised = SupervisedPlugin(make_plugin(GOOD), project, Supervision(budget, moves))
-        for _ in range(4):
-            with pytest.raises(PluginFailed):
-                await supervised.call(method("die"), Empty(), timeout_s=10)
-            moves.seen.clear()
-            await moves.until(PluginState.READY)
-        assert (supervised.status().failures, supervised.status().restarts) == (1, 4)
-        await supervised.close()
-
-    within(work())
+    supervised = SupervisedPlugin(make_plugin(GOOD), project)
+    first, second = (asyncio.ensure_future(supervised.call(PID, Empty(), timeout_s=10)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second)["pid"] > 0
+    await supervised.close()
 
 
-def test_many_callers_share_one_start(make_plugin: MakePlugin, project: ProjectBinding, within: Within) -> None:
-    async def work() -> None:
-        supervised = SupervisedPlugin(make_plugin(GOOD), project)
-        pids = await asyncio.gather(*(supervised.call(PID, Empty(), timeout_s=10) for _ in range(20)))
-        assert len({answer["pid"] for answer in pids}) == 1
-        await supervised.close()
-
-    within(work())
-
-
-def test_a_caller_that_gives_up_does_not_take_the_start_away_from_the_others(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
-    async def work() -> None:
-        supervised = SupervisedPlugin(make_plugin(GOOD), project)
-        first, second = (asyncio.ensure_future(supervised.call(PID, Empty(), timeout_s=10)) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
-        assert (await second)["pid"] > 0
-        await supervised.close()
-
-    within(work())
-
-
-def test_the_operators_mistake_is_no_death(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch
+async def test_the_operators_mistake_is_no_death(
+    make_plugin: MakePlugin, project: ProjectBinding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S", "soon")
 
-    async def work() -> None:
-        supervised = SupervisedPlugin(make_plugin(GOOD), project)
-        with pytest.raises(InvalidInput):
-            await supervised.call(ASK, Empty(), timeout_s=5)
-        monkeypatch.delenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S")
+    supervised = SupervisedPlugin(make_plugin(GOOD), project)
+    with pytest.raises(InvalidInput):
         await supervised.call(ASK, Empty(), timeout_s=5)
-        assert supervised.status().failures == 0
-        await supervised.close()
+    monkeypatch.delenv("ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S")
+    await supervised.call(ASK, Empty(), timeout_s=5)
+    assert supervised.status().failures == 0
+    await supervised.close()
 
-    within(work())
 
-
-def test_what_a_plugin_says_of_its_health_is_its_state(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
-) -> None:
+async def test_what_a_plugin_says_of_its_health_is_its_state(make_plugin: MakePlugin, project: ProjectBinding) -> None:
     moody = """
 answers = iter([{"status": "degraded", "last_error": "low on ink"}, {"status": "healthy"}])
 for request in receive():
@@ -234,22 +207,19 @@ for request in receive():
         case _: reply(request, {})
 """
 
-    async def work() -> None:
-        moves = Moves()
-        supervised = SupervisedPlugin(make_plugin(moody), project, Supervision(QUICK, moves, health_interval_s=0.05))
-        await supervised.call(ASK, Empty(), timeout_s=10)
-        degraded = await moves.until(PluginState.DEGRADED)
-        assert degraded.reason == "it says that it is degraded: low on ink"
-        moves.seen.clear()
-        await moves.until(PluginState.READY)
-        assert supervised.status().restarts == 0
-        await supervised.close()
-
-    within(work())
+    moves = Moves()
+    supervised = SupervisedPlugin(make_plugin(moody), project, Supervision(QUICK, moves, health_interval_s=0.05))
+    await supervised.call(ASK, Empty(), timeout_s=10)
+    degraded = await moves.until(PluginState.DEGRADED)
+    assert degraded.reason == "it says that it is degraded: low on ink"
+    moves.seen.clear()
+    await moves.until(PluginState.READY)
+    assert supervised.status().restarts == 0
+    await supervised.close()
 
 
-def test_a_plugin_that_is_silent_check_after_check_is_ended_and_started_again_but_not_while_it_works(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_plugin_that_is_silent_check_after_check_is_ended_and_started_again_but_not_while_it_works(
+    make_plugin: MakePlugin, project: ProjectBinding, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("animus_core.host.session._HEALTH_S", 0.05)
     os_stop = f"""
@@ -264,23 +234,20 @@ for request in receive():
 """
     os.mkfifo(tmp_path / "pipe")
 
-    async def work() -> None:
-        moves = Moves()
-        supervised = SupervisedPlugin(make_plugin(os_stop), project, Supervision(QUICK, moves, health_interval_s=0.05))
-        working = asyncio.ensure_future(supervised.call(method("work"), Empty(), timeout_s=20))
-        await moves.until(PluginState.DEGRADED)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.8):  # many checks go by
-                await moves.until(PluginState.CRASHED)
-        (tmp_path / "pipe").write_text("done")
-        await working
-        with pytest.raises(PluginFailed, match="did not answer hang"):
-            await supervised.call(method("hang"), Empty(), timeout_s=0.1)
-        crashed = await moves.until(PluginState.CRASHED)
-        assert "it hangs: 3 health checks" in (crashed.reason or "")
-        moves.seen.clear()
-        await moves.until(PluginState.READY)
-        await supervised.call(ASK, Empty(), timeout_s=10)
-        await supervised.close()
-
-    within(work())
+    moves = Moves()
+    supervised = SupervisedPlugin(make_plugin(os_stop), project, Supervision(QUICK, moves, health_interval_s=0.05))
+    working = asyncio.ensure_future(supervised.call(method("work"), Empty(), timeout_s=20))
+    await moves.until(PluginState.DEGRADED)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.8):  # many checks go by
+            await moves.until(PluginState.CRASHED)
+    (tmp_path / "pipe").write_text("done")
+    await working
+    with pytest.raises(PluginFailed, match="did not answer hang"):
+        await supervised.call(method("hang"), Empty(), timeout_s=0.1)
+    crashed = await moves.until(PluginState.CRASHED)
+    assert "it hangs: 3 health checks" in (crashed.reason or "")
+    moves.seen.clear()
+    await moves.until(PluginState.READY)
+    await supervised.call(ASK, Empty(), timeout_s=10)
+    await supervised.close()

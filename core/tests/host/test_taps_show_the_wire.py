@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,6 @@ from animus_core.supply.discovery.discover import Plugin
 from animus_protocol import peer
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 MEBIBYTE = 1024 * 1024
 TALKER = """
@@ -78,18 +76,15 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_all_that_is_said_is_shown_both_ways_and_nothing_is_left_open(
-    make_plugin: MakePlugin, tmp_path: Path, within: Within, seen: Seen
+async def test_all_that_is_said_is_shown_both_ways_and_nothing_is_left_open(
+    make_plugin: MakePlugin, tmp_path: Path, seen: Seen
 ) -> None:
-    async def work() -> None:
-        before = descriptors()
-        session = await opened(make_plugin(TALKER), tmp_path, seen)
-        assert await session.call_raw("big", b'{"a":1}', timeout_s=20) == "x" * (3 << 20)
-        await session.close()
-        assert session.child.returncode == 0
-        assert descriptors() == before
-
-    within(work())
+    before = descriptors()
+    session = await opened(make_plugin(TALKER), tmp_path, seen)
+    assert await session.call_raw("big", b'{"a":1}', timeout_s=20) == "x" * (3 << 20)
+    await session.close()
+    assert session.child.returncode == 0
+    assert descriptors() == before
     asked = bytes(seen.said[">"]).splitlines()
     assert [line.split(b'"method":"')[1].split(b'"')[0] for line in asked] == [
         *(b"initialize", b"initialized", b"big", b"shutdown", b"exit"),
@@ -101,68 +96,56 @@ def test_all_that_is_said_is_shown_both_ways_and_nothing_is_left_open(
     assert sorted(seen.ends) == ["<", ">"]
 
 
-def test_the_last_words_of_a_plugin_arrive_though_somebody_else_holds_its_pipe(
-    make_plugin: MakePlugin, tmp_path: Path, within: Within, seen: Seen
+async def test_the_last_words_of_a_plugin_arrive_though_somebody_else_holds_its_pipe(
+    make_plugin: MakePlugin, tmp_path: Path, seen: Seen
 ) -> None:
-    async def work() -> None:
-        session = await opened(make_plugin(TALKER), tmp_path, seen)
-        assert await session.call_raw("die", b"{}", timeout_s=20) == "last words " * 100_000
-        with pytest.raises(PluginFailed, match=r"it ended \(exit code 3\) during next"):
-            await session.call_raw("next", b"{}", timeout_s=20)
-        await session.end()
-
-    within(work())
+    session = await opened(make_plugin(TALKER), tmp_path, seen)
+    assert await session.call_raw("die", b"{}", timeout_s=20) == "last words " * 100_000
+    with pytest.raises(PluginFailed, match=r"it ended \(exit code 3\) during next"):
+        await session.call_raw("next", b"{}", timeout_s=20)
+    await session.end()
     assert seen.said["<"].endswith(b"\nhalf")
 
 
-def test_a_session_that_does_not_read_lets_the_plugin_wait(
-    make_plugin: MakePlugin, tmp_path: Path, within: Within, seen: Seen
+async def test_a_session_that_does_not_read_lets_the_plugin_wait(
+    make_plugin: MakePlugin, tmp_path: Path, seen: Seen
 ) -> None:
-    async def work() -> int:
-        session = await opened(make_plugin(TALKER), tmp_path, seen)
-        session.peer.pause("test")
-        flooding = asyncio.ensure_future(session.call_raw("flood", b"{}", timeout_s=20))
-        await session.child.wait()
-        await session.child.last_words()
-        written = int(session.child.stderr_tail)
-        session.peer.resume("test")
-        with pytest.raises(PluginFailed):
-            await flooding
-        await session.end()
-        assert seen.said["<"].count(b" " * 65535) == written // 65536  # nothing of it was lost
-        return written
-
-    assert MEBIBYTE <= within(work()) <= 4 * MEBIBYTE
+    session = await opened(make_plugin(TALKER), tmp_path, seen)
+    session.peer.pause("test")
+    flooding = asyncio.ensure_future(session.call_raw("flood", b"{}", timeout_s=20))
+    await session.child.wait()
+    await session.child.last_words()
+    written = int(session.child.stderr_tail)
+    session.peer.resume("test")
+    with pytest.raises(PluginFailed):
+        await flooding
+    await session.end()
+    assert seen.said["<"].count(b" " * 65535) == written // 65536  # nothing of it was lost
+    assert MEBIBYTE <= written <= 4 * MEBIBYTE
 
 
-def test_a_tap_whose_ends_are_still_open_is_closed_after_a_while(within: Within, seen: Seen) -> None:
-    async def work() -> None:
-        before = descriptors()
-        (out, plugin_out), (plugin_in, into) = os.pipe(), os.pipe()
-        tap = Tap(seen)
-        for_session = tap.between(out, into)
-        await tap.aclose()
-        for descriptor in (plugin_out, plugin_in, *for_session):
-            os.close(descriptor)
-        assert descriptors() == before
-
-    within(work())
+async def test_a_tap_whose_ends_are_still_open_is_closed_after_a_while(seen: Seen) -> None:
+    before = descriptors()
+    (out, plugin_out), (plugin_in, into) = os.pipe(), os.pipe()
+    tap = Tap(seen)
+    for_session = tap.between(out, into)
+    await tap.aclose()
+    for descriptor in (plugin_out, plugin_in, *for_session):
+        os.close(descriptor)
+    assert descriptors() == before
     assert sorted(seen.ends) == ["<", ">"]
 
 
-def test_a_plugin_that_reads_nothing_is_ended_all_the_same(
-    make_plugin: MakePlugin, tmp_path: Path, within: Within, seen: Seen, monkeypatch: pytest.MonkeyPatch
+async def test_a_plugin_that_reads_nothing_is_ended_all_the_same(
+    make_plugin: MakePlugin, tmp_path: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peer, "_FLUSH_S", 0.2)
     code = "request = next(receive()); reply(request, GREETING); signal.pause()"
 
-    async def work() -> None:
-        session = await opened(make_plugin(code), tmp_path, seen)
-        call = asyncio.ensure_future(session.call_raw("any", b'{"a":"%s"}' % (b"x" * 3 * MEBIBYTE), timeout_s=30))
-        await seen.much.wait()
-        await session.end()
-        with pytest.raises(PluginFailed):
-            await call
-        assert session.child.returncode == -signal.SIGTERM
-
-    within(work())
+    session = await opened(make_plugin(code), tmp_path, seen)
+    call = asyncio.ensure_future(session.call_raw("any", b'{"a":"%s"}' % (b"x" * 3 * MEBIBYTE), timeout_s=30))
+    await seen.much.wait()
+    await session.end()
+    with pytest.raises(PluginFailed):
+        await call
+    assert session.child.returncode == -signal.SIGTERM
