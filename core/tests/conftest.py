@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
 import sys
 import textwrap
 import zipfile
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -178,16 +177,6 @@ PLUGIN_MANIFEST = {
 }
 Program = Callable[..., Path]
 MakePlugin = Callable[..., Plugin]
-
-
-@pytest.fixture
-def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end, on a loop of its own, in at most 40 s."""
-
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, 40))
-
-    return run
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ async def watch(params: SubjectWatchParams, asker: Asker) -> Watching:
     return Watching()
 
 
-def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_came(
+async def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_came(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = tmp_path_factory.mktemp("f")
@@ -48,5 +48,5 @@ def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_came(
             await listener.close()
 
     with pytest.raises(RetryLater, match="the daemon has ended the stream: no plugin serves it"):
-        asyncio.run(work())
+        await work()
     assert json.loads(capsys.readouterr().out) == CHANGE

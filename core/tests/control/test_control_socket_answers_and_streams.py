@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import stat
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,6 @@ from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.peer import Peer
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 CALL_S = 10.0
 WORKFLOWS = """
 default_workflow_ref: build

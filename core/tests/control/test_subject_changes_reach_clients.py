@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.peer import Peer
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 BACKEND = """\
 import json, sys
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
-
-DEADLINE_S = 45.0
-
-
-@pytest.fixture
-def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end, on a loop of its own, in at most 45 s."""
-
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, DEADLINE_S))
-
-    return run
 
 
 @pytest.fixture
@@ -34,6 +21,13 @@ def scope(tmp_path: Path) -> Scope:
     made = Scope.of(root, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})
     made.create()
     return made
+
+
+@pytest.fixture
+async def database(scope: Scope) -> AsyncIterator[Database]:
+    """The scope's database, open."""
+    async with await Database.open(scope.workflow_db) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -17,11 +16,9 @@ from animus_core.store.paths import Scope
 from animus_core.supply.trust.trust import TrustGate, grant
 from animus_core.workflow.plan import Plan
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 
-
-def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
-    scope: Scope, within: Within, caplog: pytest.LogCaptureFixture
+async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
+    scope: Scope, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     config_dir, workflows = scope.root.parent, scope.project_root / ".animus/workflows.yaml"
     workflows.parent.mkdir()
@@ -34,23 +31,19 @@ def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
     async def plan_for(entry: QueueEntry) -> Plan:
         return cast(Plan, entry)
 
-    async def work() -> list[tuple[str, dict[str, Any]]]:
-        async with await Database.open(scope.workflow_db) as database:
-            bus = Bus()
-            gate = Admission(TrustGate(config_dir, scope.project_root), database, bus, plan_for, reread)
-            assert [await gate.admits(), await gate.admits()] == [False, False]
-            assert (bus.version, opened) == (1, [])
-            grant(config_dir, scope.project_root)
-            assert [await gate.admits(), await gate.admits()] == [True, True]
-            assert (bus.version, opened) == (2, ["workflows: []\n"])
-            workflows.write_text("workflows: [ ]\n")
-            assert not await gate.admits()
-            assert await gate.plan_for(cast(QueueEntry, "entry")) == "entry"
-            rows = await database.read(lambda tx: tx.all("event_after", event_id=0, limit=9))
-            return [(row["kind"], json.loads(row["data"])) for row in rows]
-
     with caplog.at_level(logging.INFO, "animus.daemon"):
-        told = within(work())
+        bus = Bus()
+        gate = Admission(TrustGate(config_dir, scope.project_root), database, bus, plan_for, reread)
+        assert [await gate.admits(), await gate.admits()] == [False, False]
+        assert (bus.version, opened) == (1, [])
+        grant(config_dir, scope.project_root)
+        assert [await gate.admits(), await gate.admits()] == [True, True]
+        assert (bus.version, opened) == (2, ["workflows: []\n"])
+        workflows.write_text("workflows: [ ]\n")
+        assert not await gate.admits()
+        assert await gate.plan_for(cast(QueueEntry, "entry")) == "entry"
+        rows = await database.read(lambda tx: tx.all("event_after", event_id=0, limit=9))
+    told = [(row["kind"], json.loads(row["data"])) for row in rows]
     assert [kind for kind, _ in told] == ["trust_needed", "trust_given", "trust_needed"]
     assert told[0][1]["changes"] == [{"path": "workflows.yaml", "what": "added"}]
     assert told[2][1]["changes"] == [{"path": "workflows.yaml", "what": "changed"}]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import cast
 
 import pytest
 
@@ -21,7 +22,6 @@ from animus_core.store.paths import Scope
 from animus_core.workflow.plan import Plan
 from animus_protocol.models.dispatch import SubjectDispatch
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Dispatch = Callable[..., SubjectDispatch]
 
 
@@ -74,25 +74,23 @@ class World:
         return cast(Plan, None)
 
 
-Using = Callable[[Settings, Callable[[World], Coroutine[Any, Any, Any]]], None]
+Using = Callable[[Settings], AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
-def using(scope: Scope, within: Within) -> Using:
-    def run(settings: Settings, work: Callable[[World], Coroutine[Any, Any, Any]]) -> None:
-        async def opened() -> None:
-            async with await Database.open(scope.workflow_db) as database:
-                await work(World(scope, database, settings))
+def using(scope: Scope) -> Using:
+    @asynccontextmanager
+    async def opened(settings: Settings) -> AsyncIterator[World]:
+        async with await Database.open(scope.workflow_db) as database:
+            yield World(scope, database, settings)
 
-        within(opened())
-
-    return run
+    return opened
 
 
-def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_urgent_ones(
+async def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_urgent_ones(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings(max_workflows=3, slot_headroom=1)) as world:
         for number in range(4):
             await world.queue.enqueue(dispatch(f"normal-{number}", minute=number))
         assert await world.loop.tick() == 2
@@ -102,24 +100,20 @@ def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_urgent_
         assert await world.loop.tick() == 1
         assert world.runs.started == ["normal-0", "normal-1", "urgent"]
 
-    using(Settings(max_workflows=3, slot_headroom=1), work)
 
-
-def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Using, dispatch: Dispatch) -> None:
-    async def work(world: World) -> None:
+async def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Using, dispatch: Dispatch) -> None:
+    async with using(Settings()) as world:
         await world.queue.enqueue(dispatch("A"))
         world.state.set_paused(True)
         assert await world.loop.tick() == 0
         world.state.set_paused(False)
         assert await world.loop.tick() == 1
 
-    using(Settings(), work)
 
-
-def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_starts_when_it_opens(
+async def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_starts_when_it_opens(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.open = False
@@ -131,20 +125,16 @@ def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_starts_whe
         world.broken.clear()
         assert await world.loop.tick() == 2
 
-    using(Settings(), work)
 
-
-def test_an_entry_that_is_due_and_cannot_start_does_not_keep_the_loop_spinning(
+async def test_an_entry_that_is_due_and_cannot_start_does_not_keep_the_loop_spinning(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings(heartbeat_s=3600)) as world:
         warm = await world.queue.enqueue(dispatch("A"))
         await world.queue.enqueue(dispatch("B"), run_at=warm.entry.enqueued_at)
         world.open = False
         assert await world.loop.tick() == 0
         assert await world.loop._wait_s() == 3600
-
-    using(Settings(heartbeat_s=3600), work)
 
 
 def test_pausing_survives_a_restart(scope: Scope) -> None:
@@ -152,10 +142,10 @@ def test_pausing_survives_a_restart(scope: Scope) -> None:
     assert CoreState(scope).paused
 
 
-def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_next_one_starts_at_once(
+async def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_next_one_starts_at_once(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings(max_workflows=1, heartbeat_s=3600)) as world:
         world.broken["A"] = InvalidInput("no workflow 'w'", hint="Write one.")
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
@@ -166,13 +156,11 @@ def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_next_one_
         world.loop.stop()
         await task
 
-    using(Settings(max_workflows=1, heartbeat_s=3600), work)
 
-
-def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_it_is_tried(
+async def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_it_is_tried(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.runs.refusals = [RetryLater("no space left on device")]
@@ -180,24 +168,20 @@ def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_i
         assert [entry.subject_id for entry in await world.queue.next_ready(9, 4)] == ["A", "B"]
         assert await world.loop.tick() == 2
 
-    using(Settings(), work)
 
-
-def test_an_entry_that_moved_on_is_passed_over(using: Using, dispatch: Dispatch) -> None:
-    async def work(world: World) -> None:
+async def test_an_entry_that_moved_on_is_passed_over(using: Using, dispatch: Dispatch) -> None:
+    async with using(Settings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.runs.refusals = [Conflict("not waiting any more")]
         assert await world.loop.tick() == 1
         assert world.runs.started == ["B"]
 
-    using(Settings(), work)
 
-
-def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
+async def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(world: World) -> None:
+    async with using(Settings(heartbeat_s=3600)) as world:
         task = asyncio.ensure_future(world.loop.run())
         await world.queue.enqueue(dispatch("A"))
         world.bus.nudge()
@@ -209,48 +193,38 @@ def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
         world.loop.stop()
         await task
 
-    using(Settings(heartbeat_s=3600), work)
+
+async def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(scope: Scope, dispatch: Dispatch) -> None:
+    async with await Database.open(scope.workflow_db) as database:
+        world = World(scope, database, Settings())
+        asked, mended = asyncio.Event(), asyncio.Event()
+
+        def settings() -> Settings:
+            asked.set()
+            if not mended.is_set():
+                raise InvalidInput("pm-config.json: pool_size is 'x'")
+            return Settings()
+
+        runs = cast(RunRegistry, world.runs)
+        loop = Loop(world.queue, runs, world.bus, world.state, settings, world)
+        await world.queue.enqueue(dispatch("A"))
+        task = asyncio.ensure_future(loop.run())
+        await asked.wait()
+        mended.set()
+        world.bus.nudge()
+        assert await world.runs.until(1) == ["A"]
+        loop.stop()
+        await task
 
 
-def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(
-    scope: Scope, within: Within, dispatch: Dispatch
-) -> None:
-    async def work() -> None:
-        async with await Database.open(scope.workflow_db) as database:
-            world = World(scope, database, Settings())
-            asked, mended = asyncio.Event(), asyncio.Event()
-
-            def settings() -> Settings:
-                asked.set()
-                if not mended.is_set():
-                    raise InvalidInput("pm-config.json: pool_size is 'x'")
-                return Settings()
-
-            runs = cast(RunRegistry, world.runs)
-            loop = Loop(world.queue, runs, world.bus, world.state, settings, world)
-            await world.queue.enqueue(dispatch("A"))
-            task = asyncio.ensure_future(loop.run())
-            await asked.wait()
-            mended.set()
-            world.bus.nudge()
-            assert await world.runs.until(1) == ["A"]
-            loop.stop()
-            await task
-
-    within(work())
-
-
-def test_the_bus_wakes_everybody_who_waits_and_nobody_who_is_up_to_date(within: Within) -> None:
-    async def work() -> None:
-        bus = Bus()
-        waiting = [asyncio.ensure_future(bus.wait_beyond(0)) for _ in range(3)]
-        ahead = asyncio.ensure_future(bus.wait_beyond(1))
-        await asyncio.sleep(0)
-        bus.publish()
-        assert await asyncio.gather(*waiting) == [1, 1, 1]
-        assert await bus.wait_beyond(0) == 1
-        assert not ahead.done()
-        bus.publish()
-        assert await ahead == 2
-
-    within(work())
+async def test_the_bus_wakes_everybody_who_waits_and_nobody_who_is_up_to_date() -> None:
+    bus = Bus()
+    waiting = [asyncio.ensure_future(bus.wait_beyond(0)) for _ in range(3)]
+    ahead = asyncio.ensure_future(bus.wait_beyond(1))
+    await asyncio.sleep(0)
+    bus.publish()
+    assert await asyncio.gather(*waiting) == [1, 1, 1]
+    assert await bus.wait_beyond(0) == 1
+    assert not ahead.done()
+    bus.publish()
+    assert await ahead == 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -17,91 +16,65 @@ from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_protocol.models.dispatch import SubjectDispatch
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Dispatch = Callable[..., SubjectDispatch]
 LONG_AGO, FAR_OFF = "2020-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z"
 
 
 @pytest.fixture
-def using(scope: Scope, within: Within) -> Callable[[Callable[[Queue, Database], Coroutine[Any, Any, Any]]], Any]:
-    def run(work: Callable[[Queue, Database], Coroutine[Any, Any, Any]]) -> Any:
-        async def opened() -> Any:
-            async with await Database.open(scope.workflow_db) as database:
-                return await work(Queue(database), database)
-
-        return within(opened())
-
-    return run
+def queue(database: Database) -> Queue:
+    return Queue(database)
 
 
-Using = Callable[[Callable[[Queue, Database], Coroutine[Any, Any, Any]]], Any]
-
-
-def test_the_same_work_again_is_the_same_entry_and_other_work_on_the_subject_a_conflict(
-    using: Using, dispatch: Dispatch
+async def test_the_same_work_again_is_the_same_entry_and_other_work_on_the_subject_a_conflict(
+    dispatch: Dispatch, queue: Queue
 ) -> None:
-    async def work(queue: Queue, _: Database) -> None:
-        first = await queue.enqueue(dispatch("A", "Build"))
-        again = await queue.enqueue(dispatch("A", "build", priority="critical", minute=5))
-        assert (first.created, again.created, again.entry) == (True, False, first.entry)
-        with pytest.raises(Conflict, match="A is active already") as raised:
-            await queue.enqueue(dispatch("A", "other"))
-        assert raised.value.details == {"entry_id": first.entry.entry_id, "workflow_ref": "Build"}
-        assert (await queue.enqueue(dispatch("A", "other", kind="bug"))).created
-        await queue.change("drop", first.entry.entry_id)
-        assert (await queue.enqueue(dispatch("A", "other"))).created
-
-    using(work)
+    first = await queue.enqueue(dispatch("A", "Build"))
+    again = await queue.enqueue(dispatch("A", "build", priority="critical", minute=5))
+    assert (first.created, again.created, again.entry) == (True, False, first.entry)
+    with pytest.raises(Conflict, match="A is active already") as raised:
+        await queue.enqueue(dispatch("A", "other"))
+    assert raised.value.details == {"entry_id": first.entry.entry_id, "workflow_ref": "Build"}
+    assert (await queue.enqueue(dispatch("A", "other", kind="bug"))).created
+    await queue.change("drop", first.entry.entry_id)
+    assert (await queue.enqueue(dispatch("A", "other"))).created
 
 
-def test_what_was_accepted_survives_a_restart_as_it_was(scope: Scope, within: Within, dispatch: Dispatch) -> None:
-    async def enqueue() -> None:
-        async with await Database.open(scope.workflow_db) as database:
-            await Queue(database).enqueue(dispatch("A", priority="high"), run_at=FAR_OFF)
-
-    async def look() -> None:
-        async with await Database.open(scope.workflow_db) as database:
-            (entry,) = (await Queue(database).page(None, None, 10)).entries
-            assert (entry.subject_id, entry.priority, entry.run_at) == ("A", 2, FAR_OFF)
-            assert entry.read_dispatch() == dispatch("A", priority="high")
-
-    within(enqueue())
-    within(look())
+async def test_what_was_accepted_survives_a_restart_as_it_was(scope: Scope, dispatch: Dispatch) -> None:
+    async with await Database.open(scope.workflow_db) as database:
+        await Queue(database).enqueue(dispatch("A", priority="high"), run_at=FAR_OFF)
+    async with await Database.open(scope.workflow_db) as database:
+        (entry,) = (await Queue(database).page(None, None, 10)).entries
+        assert (entry.subject_id, entry.priority, entry.run_at) == ("A", 2, FAR_OFF)
+        assert entry.read_dispatch() == dispatch("A", priority="high")
 
 
-def test_entries_leave_by_priority_then_by_the_time_of_their_request(using: Using, dispatch: Dispatch) -> None:
-    async def work(queue: Queue, _: Database) -> None:
-        for name, priority, minute in (
-            ("late", "low", 0),
-            ("second", "high", 2),
-            ("first", "high", 1),
-            ("zeroth", "1", 9),
-            ("normal", None, 0),
-        ):
-            await queue.enqueue(dispatch(name, priority=priority, minute=minute))
-        order = ["zeroth", "first", "second", "normal", "late"]
-        assert [entry.subject_id for entry in await queue.next_ready(10, 4)] == order
-        assert [entry.subject_id for entry in await queue.next_ready(2, 4)] == order[:2]
-        assert [entry.subject_id for entry in await queue.next_ready(10, 2)] == order[:3]
-        page = await queue.page(None, None, 3)
-        rest = await queue.page(None, page.next_cursor, 3)
-        assert [entry.subject_id for entry in (*page.entries, *rest.entries)] == order
-        assert rest.next_cursor is None
-
-    using(work)
+async def test_entries_leave_by_priority_then_by_the_time_of_their_request(dispatch: Dispatch, queue: Queue) -> None:
+    for name, priority, minute in (
+        ("late", "low", 0),
+        ("second", "high", 2),
+        ("first", "high", 1),
+        ("zeroth", "1", 9),
+        ("normal", None, 0),
+    ):
+        await queue.enqueue(dispatch(name, priority=priority, minute=minute))
+    order = ["zeroth", "first", "second", "normal", "late"]
+    assert [entry.subject_id for entry in await queue.next_ready(10, 4)] == order
+    assert [entry.subject_id for entry in await queue.next_ready(2, 4)] == order[:2]
+    assert [entry.subject_id for entry in await queue.next_ready(10, 2)] == order[:3]
+    page = await queue.page(None, None, 3)
+    rest = await queue.page(None, page.next_cursor, 3)
+    assert [entry.subject_id for entry in (*page.entries, *rest.entries)] == order
+    assert rest.next_cursor is None
 
 
-def test_deferred_entries_wait_for_their_moment(using: Using, dispatch: Dispatch) -> None:
-    async def work(queue: Queue, _: Database) -> None:
-        await queue.enqueue(dispatch("later"), run_at=FAR_OFF)
-        assert await queue.next_ready(10, 4) == []
-        assert await queue.next_due_at() == FAR_OFF
-        await queue.enqueue(dispatch("due"), run_at=LONG_AGO)
-        assert await queue.next_due_at() == LONG_AGO
-        assert [entry.subject_id for entry in await queue.next_ready(10, 4)] == ["due"]
-        assert await queue.next_due_at() == FAR_OFF
-
-    using(work)
+async def test_deferred_entries_wait_for_their_moment(dispatch: Dispatch, queue: Queue) -> None:
+    await queue.enqueue(dispatch("later"), run_at=FAR_OFF)
+    assert await queue.next_ready(10, 4) == []
+    assert await queue.next_due_at() == FAR_OFF
+    await queue.enqueue(dispatch("due"), run_at=LONG_AGO)
+    assert await queue.next_due_at() == LONG_AGO
+    assert [entry.subject_id for entry in await queue.next_ready(10, 4)] == ["due"]
+    assert await queue.next_due_at() == FAR_OFF
 
 
 async def bring_to(queue: Queue, database: Database, status: EntryStatus, dispatch: Dispatch) -> str:
@@ -118,8 +91,8 @@ async def bring_to(queue: Queue, database: Database, status: EntryStatus, dispat
 
 @pytest.mark.parametrize("status", EntryStatus)
 @pytest.mark.parametrize("verb", ["hold", "release", "drop"])
-def test_operators_move_entries_by_a_table_and_a_refused_move_changes_nothing(
-    verb: str, status: EntryStatus, using: Using, dispatch: Dispatch
+async def test_operators_move_entries_by_a_table_and_a_refused_move_changes_nothing(
+    verb: str, status: EntryStatus, dispatch: Dispatch, queue: Queue, database: Database
 ) -> None:
     legal = {
         ("hold", EntryStatus.PENDING): EntryStatus.HELD,
@@ -128,51 +101,44 @@ def test_operators_move_entries_by_a_table_and_a_refused_move_changes_nothing(
         ("drop", EntryStatus.HELD): EntryStatus.DROPPED,
     }
 
-    async def work(queue: Queue, database: Database) -> None:
-        entry_id = await bring_to(queue, database, status, dispatch)
-        before = await database.read(lambda tx: dict(tx.one("queue_get", entry_id=entry_id) or {}))
-        if (verb, status) in legal:
-            moved = await queue.change(verb, entry_id, "because")
-            assert moved.status is legal[verb, status]
-        else:
-            with pytest.raises(Conflict, match=f"cannot {verb} it") as raised:
-                await queue.change(verb, entry_id)
-            assert await database.read(lambda tx: dict(tx.one("queue_get", entry_id=entry_id) or {})) == before
-            if status is EntryStatus.ASSIGNED:
-                assert "animus workflow cancel run-1" in (raised.value.hint or "")
-
-    using(work)
+    entry_id = await bring_to(queue, database, status, dispatch)
+    before = await database.read(lambda tx: dict(tx.one("queue_get", entry_id=entry_id) or {}))
+    if (verb, status) in legal:
+        moved = await queue.change(verb, entry_id, "because")
+        assert moved.status is legal[verb, status]
+    else:
+        with pytest.raises(Conflict, match=f"cannot {verb} it") as raised:
+            await queue.change(verb, entry_id)
+        assert await database.read(lambda tx: dict(tx.one("queue_get", entry_id=entry_id) or {})) == before
+        if status is EntryStatus.ASSIGNED:
+            assert "animus workflow cancel run-1" in (raised.value.hint or "")
 
 
-def test_an_entry_is_found_by_the_id_of_its_subject_unless_that_is_ambiguous(using: Using, dispatch: Dispatch) -> None:
-    async def work(queue: Queue, _: Database) -> None:
-        entry = (await queue.enqueue(dispatch("A"))).entry
-        assert (await queue.change("hold", "A", "wait")).entry_id == entry.entry_id
-        await queue.enqueue(dispatch("A", kind="bug"))
-        with pytest.raises(Conflict, match=r"several kinds \(bug, task\)"):
-            await queue.change("release", "A")
-        with pytest.raises(UnknownName, match="no queue entry 'B'"):
-            await queue.change("hold", "B")
-
-    using(work)
-
-
-def test_a_broken_entry_is_held_with_its_reason_unless_somebody_moved_it_meanwhile(
-    using: Using, dispatch: Dispatch
+async def test_an_entry_is_found_by_the_id_of_its_subject_unless_that_is_ambiguous(
+    dispatch: Dispatch, queue: Queue
 ) -> None:
-    async def work(queue: Queue, _: Database) -> None:
-        entry = (await queue.enqueue(dispatch("A"))).entry
-        await queue.hold_broken(entry, "no such workflow")
-        (held,) = (await queue.page(EntryStatus.HELD, None, 10)).entries
-        assert held.hold_reason == "no such workflow"
-        await queue.change("drop", "A")
-        other = (await queue.enqueue(dispatch("A", "other"))).entry
-        await queue.hold_broken(entry, "too late")
-        counts = await queue.counts()
-        assert (counts[EntryStatus.HELD], counts[EntryStatus.DROPPED]) == (0, 1)
-        assert await queue.next_ready(1, 4) == [other]
+    entry = (await queue.enqueue(dispatch("A"))).entry
+    assert (await queue.change("hold", "A", "wait")).entry_id == entry.entry_id
+    await queue.enqueue(dispatch("A", kind="bug"))
+    with pytest.raises(Conflict, match=r"several kinds \(bug, task\)"):
+        await queue.change("release", "A")
+    with pytest.raises(UnknownName, match="no queue entry 'B'"):
+        await queue.change("hold", "B")
 
-    using(work)
+
+async def test_a_broken_entry_is_held_with_its_reason_unless_somebody_moved_it_meanwhile(
+    dispatch: Dispatch, queue: Queue
+) -> None:
+    entry = (await queue.enqueue(dispatch("A"))).entry
+    await queue.hold_broken(entry, "no such workflow")
+    (held,) = (await queue.page(EntryStatus.HELD, None, 10)).entries
+    assert held.hold_reason == "no such workflow"
+    await queue.change("drop", "A")
+    other = (await queue.enqueue(dispatch("A", "other"))).entry
+    await queue.hold_broken(entry, "too late")
+    counts = await queue.counts()
+    assert (counts[EntryStatus.HELD], counts[EntryStatus.DROPPED]) == (0, 1)
+    assert await queue.next_ready(1, 4) == [other]
 
 
 @pytest.mark.parametrize(

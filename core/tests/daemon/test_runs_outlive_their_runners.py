@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,6 @@ from animus_protocol.models import runner as wire
 from animus_protocol.models.dispatch import SubjectDispatch
 from animus_protocol.peer import Peer
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Dispatch = Callable[..., SubjectDispatch]
 PLAN = Plan(
     workflow_ref="w",
@@ -133,19 +133,17 @@ class Daemon:
         return [row["kind"] for row in rows]
 
 
-Using = Callable[[list[str], Callable[[Daemon], Awaitable[None]]], None]
+Using = Callable[[list[str]], AbstractAsyncContextManager[Daemon]]
 
 
 @pytest.fixture
-def using(scope: Scope, within: Within) -> Using:
-    def run(script: list[str], work: Callable[[Daemon], Awaitable[None]]) -> None:
-        async def opened() -> None:
-            async with await Database.open(scope.workflow_db) as database:
-                await work(Daemon(scope, database, script))
+def using(scope: Scope) -> Using:
+    @asynccontextmanager
+    async def opened(script: list[str]) -> AsyncIterator[Daemon]:
+        async with await Database.open(scope.workflow_db) as database:
+            yield Daemon(scope, database, script)
 
-        within(opened())
-
-    return run
+    return opened
 
 
 def hello(epoch: int, run_id: str = "run-1") -> wire.RunnerHello:
@@ -164,8 +162,8 @@ def gate(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_run_that_ends_well_is_taken_in_and_its_slot_is_free(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_run_that_ends_well_is_taken_in_and_its_slot_is_free(using: Using, dispatch: Dispatch) -> None:
+    async with using(["begin progress complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("completed")
         assert row["epoch"] == 1
@@ -173,41 +171,33 @@ def test_a_run_that_ends_well_is_taken_in_and_its_slot_is_free(using: Using, dis
         (entry,) = await daemon.database.read(lambda tx: tx.all("queue_list", status="done", limit=9, offset=0))
         assert (entry["subject_id"], entry["run_id"]) == ("A", "run-1")
 
-    using(["begin progress complete"], work)
 
-
-def test_an_entry_that_has_moved_on_is_not_started(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_an_entry_that_has_moved_on_is_not_started(using: Using, dispatch: Dispatch) -> None:
+    async with using(["begin"]) as daemon:
         entry = (await daemon.queue.enqueue(dispatch("A"))).entry
         await daemon.queue.change("drop", "A")
         with pytest.raises(Conflict, match="not waiting any more"):
             await daemon.runs.start(entry, PLAN, "run-1")
         assert (daemon.launches, daemon.runs.active, await daemon.run()) == ([], 0, {})
 
-    using(["begin"], work)
 
-
-def test_a_crash_is_a_fact_and_the_next_epoch_goes_on(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_crash_is_a_fact_and_the_next_epoch_goes_on(using: Using, dispatch: Dispatch) -> None:
+    async with using(["begin die", "begin complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("completed")
         assert row["epoch"] == 2
         assert [launch.epoch for launch in daemon.launches] == [1, 2]
         assert await daemon.facts() == ["started", "runner-crashed", "completed"]
 
-    using(["begin die", "begin complete"], work)
 
-
-def test_a_runner_that_dies_before_its_first_record_is_recovered_too(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_runner_that_dies_before_its_first_record_is_recovered_too(using: Using, dispatch: Dispatch) -> None:
+    async with using(["die", "begin complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         assert (await daemon.until_left("completed"))["epoch"] == 2
 
-    using(["die", "begin complete"], work)
 
-
-def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dispatch: Dispatch) -> None:
+    async with using(["begin say:ouch die"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert len(daemon.launches) == MAX_CRASHES
@@ -215,72 +205,65 @@ def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dispatch:
         assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
         assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_CRASHES - 1), "blocked"]
 
-    using(["begin say:ouch die"], work)
 
-
-def test_progress_forgives_earlier_crashes(using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_forgives_earlier_crashes(
+    using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("animus_core.daemon.attend.MAX_CRASHES", 2)
 
-    async def work(daemon: Daemon) -> None:
+    async with using(["begin die", "progress die", "complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         await daemon.until_left("completed")
         assert len(daemon.launches) == 3
 
-    using(["begin die", "progress die", "complete"], work)
-
 
 @pytest.mark.parametrize("code", [code for code, answer in AFTER_EXIT.items() if answer is AfterExit.BLOCK])
-def test_what_another_runner_would_find_too_blocks_at_once_with_the_tail_of_the_log(
+async def test_what_another_runner_would_find_too_blocks_at_once_with_the_tail_of_the_log(
     code: int, using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using([f"begin say:no-room-left exit:{code}"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert (row["reason"], len(daemon.launches)) == ("no-room-left", 1)
         assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
         assert await daemon.facts() == ["started", "blocked"]
 
-    using([f"begin say:no-room-left exit:{code}"], work)
-
 
 @pytest.mark.parametrize("code", [*(code for code, answer in AFTER_EXIT.items() if answer is AfterExit.RECOVER), 1, 99])
-def test_every_other_exit_before_the_run_is_over_is_a_crash(code: int, using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_every_other_exit_before_the_run_is_over_is_a_crash(code: int, using: Using, dispatch: Dispatch) -> None:
+    async with using([f"begin exit:{code}", "begin complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         await daemon.until_left("completed")
         assert [launch.epoch for launch in daemon.launches] == [1, 2]
         assert await daemon.facts() == ["started", "runner-crashed", "completed"]
-
-    using([f"begin exit:{code}", "begin complete"], work)
 
 
 def test_the_daemon_knows_what_to_do_for_each_exit_code_of_a_runner() -> None:
     assert set(AFTER_EXIT) == set(RunnerExit)
 
 
-def test_5_means_no_room_as_it_did_for_earlier_runners_and_says_so_where_the_log_had_none(
+async def test_5_means_no_room_as_it_did_for_earlier_runners_and_says_so_where_the_log_had_none(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using(["begin exit:5"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert row["reason"].endswith("the journal cannot be written, and neither can the runner's log beside it")
 
-    using(["begin exit:5"], work)
 
-
-def test_a_damaged_journal_blocks_the_run_and_names_the_line(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_damaged_journal_blocks_the_run_and_names_the_line(using: Using, dispatch: Dispatch) -> None:
+    async with using(["begin spoil die"]) as daemon:
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert "journal.jsonl:3: " in row["reason"]
         assert len(daemon.launches) == 1
 
-    using(["begin spoil die"], work)
 
+async def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async with using(["begin complete"]) as daemon:
 
-def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
         async def refuse(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -296,58 +279,48 @@ def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot(using
         await daemon.runs.resume("run-1", RESUME)
         await daemon.until_left("completed")
 
-    using(["begin complete"], work)
-
 
 # == a daemon that comes back ==
 
 
-def test_a_living_runner_is_adopted_and_never_doubled(
-    scope: Scope, within: Within, dispatch: Dispatch, gate: Path
-) -> None:
-    async def work() -> None:
-        script = [f"begin progress wait:{gate} complete"]
-        async with await Database.open(scope.workflow_db) as database:
-            before = Daemon(scope, database, script)
-            await before.begin(dispatch("A"))
-            await _say_that_it_advanced_until_running(before)
-            (task,) = before.runs._tasks()
-            task.cancel()
-            await asyncio.wait([task])
-        async with await Database.open(scope.workflow_db) as database:
-            after = Daemon(scope, database, script)
-            await after.runs.adopt()
-            assert after.runs.active == 1
-            await asyncio.to_thread(open_gate, gate)
-            row = await after.until_left("completed")
-            assert (row["epoch"], after.launches) == (1, [])
-            assert await after.facts() == ["started", "completed"]
+async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispatch: Dispatch, gate: Path) -> None:
+    script = [f"begin progress wait:{gate} complete"]
+    async with await Database.open(scope.workflow_db) as database:
+        before = Daemon(scope, database, script)
+        await before.begin(dispatch("A"))
+        await _say_that_it_advanced_until_running(before)
+        (task,) = before.runs._tasks()
+        task.cancel()
+        await asyncio.wait([task])
+    async with await Database.open(scope.workflow_db) as database:
+        after = Daemon(scope, database, script)
+        await after.runs.adopt()
+        assert after.runs.active == 1
+        await asyncio.to_thread(open_gate, gate)
+        row = await after.until_left("completed")
+        assert (row["epoch"], after.launches) == (1, [])
+        assert await after.facts() == ["started", "completed"]
+    await before.children[0].wait()
+
+
+async def test_a_run_whose_runner_died_with_the_daemon_is_recovered(scope: Scope, dispatch: Dispatch) -> None:
+    async with await Database.open(scope.workflow_db) as database:
+        before = Daemon(scope, database, ["begin die"])
+        before.runs._attendant.close()  # it starts nobody more, as one that is killed
+        await before.begin(dispatch("A"))
         await before.children[0].wait()
-
-    within(work())
-
-
-def test_a_run_whose_runner_died_with_the_daemon_is_recovered(scope: Scope, within: Within, dispatch: Dispatch) -> None:
-    async def work() -> None:
-        async with await Database.open(scope.workflow_db) as database:
-            before = Daemon(scope, database, ["begin die"])
-            before.runs._attendant.close()  # it starts nobody more, as one that is killed
-            await before.begin(dispatch("A"))
-            await before.children[0].wait()
-            if tasks := before.runs._tasks():
-                await asyncio.wait(tasks)
-        async with await Database.open(scope.workflow_db) as database:
-            after = Daemon(scope, database, ["", "begin complete"])
-            await after.runs.adopt()
-            assert (await after.until_left("completed"))["epoch"] == 2
-
-    within(work())
+        if tasks := before.runs._tasks():
+            await asyncio.wait(tasks)
+    async with await Database.open(scope.workflow_db) as database:
+        after = Daemon(scope, database, ["", "begin complete"])
+        await after.runs.adopt()
+        assert (await after.until_left("completed"))["epoch"] == 2
 
 
-def test_a_run_that_was_committed_and_never_launched_is_started_by_the_next_daemon(
+async def test_a_run_that_was_committed_and_never_launched_is_started_by_the_next_daemon(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using(["", "begin complete"]) as daemon:
         entry = (await daemon.queue.enqueue(dispatch("A"))).entry
 
         def commit(tx: Any) -> None:
@@ -360,10 +333,8 @@ def test_a_run_that_was_committed_and_never_launched_is_started_by_the_next_daem
         await daemon.runs.adopt()
         await daemon.until_left("completed")
 
-    using(["", "begin complete"], work)
 
-
-def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
+async def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
     using: Using, dispatch: Dispatch, gate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("animus_core.daemon.registry._LEAVE_S", 0.2)
@@ -377,10 +348,8 @@ def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
         assert (await daemon.run())["status"] == "running"
         assert (len(daemon.launches), await daemon.facts()) == (1, ["started"])
 
-    async def work_while_it_is_said(daemon: Daemon) -> None:
+    async with using([f"begin wait:{gate}"]) as daemon:
         await asyncio.gather(work(daemon), _say_that_it_advanced_until_running(daemon))
-
-    using([f"begin wait:{gate}"], work_while_it_is_said)
 
 
 async def _say_that_it_advanced_until_running(daemon: Daemon) -> None:
@@ -393,10 +362,10 @@ async def _say_that_it_advanced_until_running(daemon: Daemon) -> None:
 # == hello ==
 
 
-def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
+async def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
     using: Using, dispatch: Dispatch, gate: Path
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using(["begin die", f"wait:{gate} begin complete"]) as daemon:
         peer = cast(Peer, object())
         with pytest.raises(Conflict, match="epoch 1 of run run-1 is over"):
             daemon.runs.hello(hello(1), peer)
@@ -408,13 +377,11 @@ def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
         await asyncio.to_thread(open_gate, gate)
         await daemon.until_left("completed")
 
-    using(["begin die", f"wait:{gate} begin complete"], work)
 
-
-def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left(
+async def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left(
     using: Using, dispatch: Dispatch, gate: Path
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using([f"wait:{gate} begin complete"]) as daemon:
         peer = cast(Peer, object())
         await daemon.begin(dispatch("A"))
         daemon.runs.check_hellos()
@@ -432,15 +399,15 @@ def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left(
         await asyncio.to_thread(open_gate, gate)
         await daemon.until_left("completed")
 
-    using([f"wait:{gate} begin complete"], work)
-
 
 # == orders ==
 
 
 @pytest.mark.parametrize(("order", "word"), [(Order.RESUME, "complete"), (Order.CANCEL, "cancel")])
-def test_a_blocked_run_takes_an_order_in_a_new_epoch(order: Order, word: str, using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_a_blocked_run_takes_an_order_in_a_new_epoch(
+    order: Order, word: str, using: Using, dispatch: Dispatch
+) -> None:
+    async with using(["begin progress block", f"begin order {word}"]) as daemon:
         await daemon.begin(dispatch("A"))
         await daemon.until_left("blocked")
         if order is Order.CANCEL:
@@ -452,17 +419,15 @@ def test_a_blocked_run_takes_an_order_in_a_new_epoch(order: Order, word: str, us
         feedback = "enough" if order is Order.CANCEL else "go on"
         assert (last.epoch, last.order) == (2, OperatorOrder(order=order, feedback=feedback))
 
-    using(["begin progress block", f"begin order {word}"], work)
-
 
 @pytest.mark.parametrize("order", [Order.RESUME, Order.CANCEL])
-def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leaving(
+async def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leaving(
     order: Order, using: Using, dispatch: Dispatch, gate: Path, tmp_path: Path
 ) -> None:
     has_blocked = tmp_path / "has-blocked"
     os.mkfifo(has_blocked)
 
-    async def work(daemon: Daemon) -> None:
+    async with using([f"begin progress block wait:{has_blocked} wait:{gate}", "begin order complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         await asyncio.to_thread(open_gate, has_blocked)
         daemon.runs.journal_advanced("run-1")
@@ -476,13 +441,11 @@ def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leavin
         await daemon.until_left("completed")
         assert [launch.order and launch.order.order for launch in daemon.launches] == [None, order]
 
-    using([f"begin progress block wait:{has_blocked} wait:{gate}", "begin order complete"], work)
 
-
-def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_one(
+async def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_one(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async def work(daemon: Daemon) -> None:
+    async with using(["begin progress block", "begin die", "begin order die", "begin complete"]) as daemon:
         await daemon.begin(dispatch("A"))
         await daemon.until_left("blocked")
         await daemon.runs.resume("run-1", GO_ON)
@@ -490,11 +453,11 @@ def test_an_order_whose_runner_died_before_writing_it_down_is_given_to_the_next_
         orders = [(launch.epoch, launch.order) for launch in daemon.launches]
         assert orders == [(1, None), (2, GO_ON), (3, GO_ON), (4, None)]
 
-    using(["begin progress block", "begin die", "begin order die", "begin complete"], work)
 
-
-def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(using: Using, dispatch: Dispatch) -> None:
-    async def work(daemon: Daemon) -> None:
+async def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(
+    using: Using, dispatch: Dispatch
+) -> None:
+    async with using(["begin complete"]) as daemon:
         with pytest.raises(UnknownName, match="no run 'run-1'"):
             await daemon.runs.resume("run-1", RESUME)
         await daemon.begin(dispatch("A"))
@@ -505,5 +468,3 @@ def test_only_a_blocked_run_can_be_resumed_and_an_ended_one_not_cancelled(using:
         await daemon.until_left("completed")
         with pytest.raises(Conflict, match="completed already"):
             await daemon.runs.cancel("run-1", "enough")
-
-    using(["begin complete"], work)

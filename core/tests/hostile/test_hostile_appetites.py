@@ -23,7 +23,7 @@ async def test_a_plugin_that_leaks_descriptors_meets_its_own_limit_and_not_the_h
         told = await leaking.ask("open", timeout_s=20)
     assert told["why"] == "EMFILE"
     assert 40 < told["opened"] < 64
-    with open(os.devnull) as file:  # noqa: ASYNC230 - the host can still open what it wants
+    with open(os.devnull) as file:  # the host can still open what it wants
         assert file.fileno() > 0
     await leaking.echo(1)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from animus_protocol.errors import RpcError
 from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.subject import SubjectChangedEvent, SubjectFilter, SubjectStatus
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 POLL_S = 0.02
 
@@ -210,61 +209,49 @@ def hosting(make_plugin: MakePlugin, tmp_path: Path) -> Hosting:
     return host
 
 
-def test_a_backend_that_watches_is_asked_to_and_believed(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            watcher = await host.watch()
-            await host.tell(host.store.put("B"), "created")
-            await host.tell(host.store.put("A", status="done"), "status-changed")
-            await host.tell(host.store.put("A"), "attachment-added")
-            await host.tell(host.store.subjects["A"], "deleted")
-            await watcher.tells("created B", "status-changed A", "attachment-added A", "deleted A")
-            assert json.loads(host.store.asked("task/watch")[0][2]) == {"kind": ["task"]}
-            assert len(host.store.asked("task/list")) == 1
-
-    within(work())
+async def test_a_backend_that_watches_is_asked_to_and_believed(hosting: Hosting) -> None:
+    async with hosting() as host:
+        watcher = await host.watch()
+        await host.tell(host.store.put("B"), "created")
+        await host.tell(host.store.put("A", status="done"), "status-changed")
+        await host.tell(host.store.put("A"), "attachment-added")
+        await host.tell(host.store.subjects["A"], "deleted")
+        await watcher.tells("created B", "status-changed A", "attachment-added A", "deleted A")
+        assert json.loads(host.store.asked("task/watch")[0][2]) == {"kind": ["task"]}
+        assert len(host.store.asked("task/list")) == 1
 
 
-def test_what_comes_before_the_reply_counts_and_is_told_once(hosting: Hosting, within: Within) -> None:
+async def test_what_comes_before_the_reply_counts_and_is_told_once(hosting: Hosting) -> None:
     early = """
 def watched(request):
     changed({"id": request["id"], "change_kind": "updated", "subject": {**subjects()["A"], "title": "early"}})
     reply(request, {"watching": True})
 """
 
-    async def work() -> None:
-        async with hosting(early) as host:
-            watcher = await host.watch()
-            await watcher.tells("updated A")
-
-    within(work())
+    async with hosting(early) as host:
+        watcher = await host.watch()
+        await watcher.tells("updated A")
 
 
-def test_other_kinds_other_watches_and_other_statuses_are_left_out(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            watcher = await host.watch(status=[SubjectStatus.READY])
-            await host.tell(host.store.put("B", kind="bug"), "created")
-            await host.tell(host.store.put("C", status="done"), "created")
-            await host.tell(host.store.put("D"), "created", request_id=987)
-            await host.tell(host.store.put("E"), "created", request_id="E")  # some put the subject's id there
-            await host.tell(host.store.put("A", status="blocked"), "status-changed")  # it leaves: told once more
-            await host.tell(host.store.put("A", title="x"), "updated")
-            await host.tell(host.store.put("F"), "created")
-            await watcher.tells("created E", "status-changed A", "created F")
-
-    within(work())
+async def test_other_kinds_other_watches_and_other_statuses_are_left_out(hosting: Hosting) -> None:
+    async with hosting() as host:
+        watcher = await host.watch(status=[SubjectStatus.READY])
+        await host.tell(host.store.put("B", kind="bug"), "created")
+        await host.tell(host.store.put("C", status="done"), "created")
+        await host.tell(host.store.put("D"), "created", request_id=987)
+        await host.tell(host.store.put("E"), "created", request_id="E")  # some put the subject's id there
+        await host.tell(host.store.put("A", status="blocked"), "status-changed")  # it leaves: told once more
+        await host.tell(host.store.put("A", title="x"), "updated")
+        await host.tell(host.store.put("F"), "created")
+        await watcher.tells("created E", "status-changed A", "created F")
 
 
-def test_what_cannot_be_read_is_looked_up(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            watcher = await host.watch()
-            host.store.put("A", labels=["new"])
-            await host.ask("tell", events=[{"id": 1, "change_kind": "improved"}])
-            await watcher.tells("updated A")
-
-    within(work())
+async def test_what_cannot_be_read_is_looked_up(hosting: Hosting) -> None:
+    async with hosting() as host:
+        watcher = await host.watch()
+        host.store.put("A", labels=["new"])
+        await host.ask("tell", events=[{"id": 1, "change_kind": "improved"}])
+        await watcher.tells("updated A")
 
 
 @pytest.mark.parametrize(
@@ -276,120 +263,103 @@ def test_what_cannot_be_read_is_looked_up(hosting: Hosting, within: Within) -> N
     ],
     ids=["not supported", "unknown", "watching is false"],
 )
-def test_without_a_watch_of_its_own_the_subjects_are_compared(code: str, hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting("PAGE = 2\n" + code) as host:
-            for subject_id in ("B", "C", "D"):
-                host.store.put(subject_id)
-            watcher = await host.watch()
-            host.store.put("E")
-            await watcher.tells("created E")
-            host.store.put("A", status="done")
-            await watcher.tells("status-changed A")
-            host.store.put("A", description="more")
-            await watcher.tells("updated A")
-            host.store.put("X", kind="bug")
-            host.store.drop("A", "B")
-            await watcher.until(lambda told: len(told) == 2)
-            assert sorted(watcher.told) == ["deleted A", "deleted B"]
-            assert next(one for one in watcher.events if one.id == "A").subject.description == "more"
-            watched = [one[0] for one in host.store.asked("task/watch") + host.store.asked("subject/watch")]
-            assert watched in (["task/watch"], ["task/watch", "subject/watch"])
-
-    within(work())
+async def test_without_a_watch_of_its_own_the_subjects_are_compared(code: str, hosting: Hosting) -> None:
+    async with hosting("PAGE = 2\n" + code) as host:
+        for subject_id in ("B", "C", "D"):
+            host.store.put(subject_id)
+        watcher = await host.watch()
+        host.store.put("E")
+        await watcher.tells("created E")
+        host.store.put("A", status="done")
+        await watcher.tells("status-changed A")
+        host.store.put("A", description="more")
+        await watcher.tells("updated A")
+        host.store.put("X", kind="bug")
+        host.store.drop("A", "B")
+        await watcher.until(lambda told: len(told) == 2)
+        assert sorted(watcher.told) == ["deleted A", "deleted B"]
+        assert next(one for one in watcher.events if one.id == "A").subject.description == "more"
+        watched = [one[0] for one in host.store.asked("task/watch") + host.store.asked("subject/watch")]
+        assert watched in (["task/watch"], ["task/watch", "subject/watch"])
 
 
-def test_leaving_the_filter_is_no_deletion(hosting: Hosting, within: Within) -> None:
+async def test_leaving_the_filter_is_no_deletion(hosting: Hosting) -> None:
     only_ready = """
 def listed(request, params):
     found = [one for one in subjects().values() if one["status"] in params["status"]]
     reply(request, {"subjects": found, "fetched_at": "2026-01-01T00:00:00Z"})
 """
 
-    async def work() -> None:
-        async with hosting(NO_WATCH.format(code=-32001) + only_ready) as host:
-            host.store.put("B")
-            watcher = await host.watch(status=[SubjectStatus.READY])
-            host.store.put("A", status="in-progress")
-            await watcher.tells("status-changed A")
-            host.store.drop("B")
-            await watcher.tells("deleted B")
-            host.store.put("A", status="ready")
-            await watcher.tells("created A")  # among those that pass, it is new
-
-    within(work())
+    async with hosting(NO_WATCH.format(code=-32001) + only_ready) as host:
+        host.store.put("B")
+        watcher = await host.watch(status=[SubjectStatus.READY])
+        host.store.put("A", status="in-progress")
+        await watcher.tells("status-changed A")
+        host.store.drop("B")
+        await watcher.tells("deleted B")
+        host.store.put("A", status="ready")
+        await watcher.tells("created A")  # among those that pass, it is new
 
 
 @pytest.mark.parametrize("code", ["", NO_WATCH.format(code=-32001)], ids=["its own watch", "by looking"])
-def test_what_changes_while_the_backend_is_dead_is_told_when_it_is_back(
-    code: str, hosting: Hosting, within: Within
-) -> None:
+async def test_what_changes_while_the_backend_is_dead_is_told_when_it_is_back(code: str, hosting: Hosting) -> None:
     last_words = 'if os.path.exists("broken"): sys.exit(1)\n'
 
-    async def work() -> None:
-        async with hosting(last_words + code) as host:
-            for subject_id in ("B", "C"):
-                host.store.put(subject_id)
-            watcher = await host.watch()
-            (host.store.folder / "broken").touch()
-            with pytest.raises(PluginFailed, match="exit code 3"):
-                await host.ask("die")
-            host.store.put("A", status="done")
-            host.store.put("D")
-            host.store.drop("B")
-            (host.store.folder / "broken").unlink()
-            await watcher.until(lambda told: len(told) == 3)
-            await watcher.tells(*sorted(watcher.told, key=["status-changed A", "created D", "deleted B"].index))
-            changed = host.store.put("C", title="after")
-            if not code:
-                await host.tell(changed, "updated")
-            await watcher.tells("updated C")
-
-    within(work())
+    async with hosting(last_words + code) as host:
+        for subject_id in ("B", "C"):
+            host.store.put(subject_id)
+        watcher = await host.watch()
+        (host.store.folder / "broken").touch()
+        with pytest.raises(PluginFailed, match="exit code 3"):
+            await host.ask("die")
+        host.store.put("A", status="done")
+        host.store.put("D")
+        host.store.drop("B")
+        (host.store.folder / "broken").unlink()
+        await watcher.until(lambda told: len(told) == 3)
+        await watcher.tells(*sorted(watcher.told, key=["status-changed A", "created D", "deleted B"].index))
+        changed = host.store.put("C", title="after")
+        if not code:
+            await host.tell(changed, "updated")
+        await watcher.tells("updated C")
 
 
-def test_each_of_two_watchers_is_told_once_and_ending_one_leaves_the_other(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            first, second = await host.watch(), await host.watch(status=[SubjectStatus.READY])
-            one, two = (int(asked[1]) for asked in host.store.asked("task/watch"))
-            for request_id in (one, two):
-                await host.tell(host.store.subjects["A"] | {"title": "x"}, "updated", request_id=request_id)
-            await first.tells("updated A")
-            await second.tells("updated A")
-            changed = host.store.put("B")
-            for _ in range(2):  # a backend that gives the subject's id tells each watch of each change
-                await host.tell(changed, "created", request_id="B")
-            await host.tell(host.store.put("C"), "created", request_id="C")
-            await first.tells("created B", "created C")
-            await second.tells("created B", "created C")
-            first.task.cancel()
-            await asyncio.wait([first.task])
-            assert [json.loads(asked[2]) for asked in host.store.asked("subject/unwatch")] == [{"watch_id": str(one)}]
-            await host.tell(host.store.put("A"), "updated", request_id=two)
-            await second.tells("updated A")
-            assert first.told == []
-
-    within(work())
+async def test_each_of_two_watchers_is_told_once_and_ending_one_leaves_the_other(hosting: Hosting) -> None:
+    async with hosting() as host:
+        first, second = await host.watch(), await host.watch(status=[SubjectStatus.READY])
+        one, two = (int(asked[1]) for asked in host.store.asked("task/watch"))
+        for request_id in (one, two):
+            await host.tell(host.store.subjects["A"] | {"title": "x"}, "updated", request_id=request_id)
+        await first.tells("updated A")
+        await second.tells("updated A")
+        changed = host.store.put("B")
+        for _ in range(2):  # a backend that gives the subject's id tells each watch of each change
+            await host.tell(changed, "created", request_id="B")
+        await host.tell(host.store.put("C"), "created", request_id="C")
+        await first.tells("created B", "created C")
+        await second.tells("created B", "created C")
+        first.task.cancel()
+        await asyncio.wait([first.task])
+        assert [json.loads(asked[2]) for asked in host.store.asked("subject/unwatch")] == [{"watch_id": str(one)}]
+        await host.tell(host.store.put("A"), "updated", request_id=two)
+        await second.tells("updated A")
+        assert first.told == []
 
 
-def test_a_watch_that_is_given_up_while_it_opens_is_ended_as_well(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting("def watched(request): pass\n") as host:
-            opening = asyncio.ensure_future(host.watch())
+async def test_a_watch_that_is_given_up_while_it_opens_is_ended_as_well(hosting: Hosting) -> None:
+    async with hosting("def watched(request): pass\n") as host:
+        opening = asyncio.ensure_future(host.watch())
+        await host.ask("tell", events=[])
+        while not host.store.asked("task/watch"):
             await host.ask("tell", events=[])
-            while not host.store.asked("task/watch"):
-                await host.ask("tell", events=[])
-            host.watchers[0].task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-            watch_id = host.store.asked("task/watch")[0][1]
-            assert [json.loads(asked[2]) for asked in host.store.asked("subject/unwatch")] == [{"watch_id": watch_id}]
-
-    within(work())
+        host.watchers[0].task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        watch_id = host.store.asked("task/watch")[0][1]
+        assert [json.loads(asked[2]) for asked in host.store.asked("subject/unwatch")] == [{"watch_id": watch_id}]
 
 
-def test_a_backend_that_does_not_know_unwatch_is_told_by_a_cancellation(hosting: Hosting, within: Within) -> None:
+async def test_a_backend_that_does_not_know_unwatch_is_told_by_a_cancellation(hosting: Hosting) -> None:
     code = """
 def unwatched(request): refuse(request, -32601)
 
@@ -400,86 +370,74 @@ def receive():
         elif "id" in request: yield request
 """
 
-    async def work() -> None:
-        async with hosting(code) as host:
-            watcher = await host.watch()
-            watcher.task.cancel()
-            await asyncio.wait([watcher.task])
-            await host.ask("tell", events=[])
-            assert [asked[1] for asked in host.store.asked("cancelled")] == [host.store.asked("task/watch")[0][1]]
-
-    within(work())
+    async with hosting(code) as host:
+        watcher = await host.watch()
+        watcher.task.cancel()
+        await asyncio.wait([watcher.task])
+        await host.ask("tell", events=[])
+        assert [asked[1] for asked in host.store.asked("cancelled")] == [host.store.asked("task/watch")[0][1]]
 
 
-def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hosting: Hosting, within: Within) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            slow = await host.watch()
-            slow.gate.clear()
-            await host.tell(host.store.put("A", title="first"), "updated")
-            await slow.until(lambda told: len(told) == 1)
-            number = host.store.asked("task/watch")[0][1]
-            frames = [
-                {"id": int(number), "change_kind": "updated", "subject": {**host.store.subjects["A"], "title": str(n)}}
-                for n in range(1000)
-            ]
-            await host.ask("tell", events=frames)  # answered, though nobody takes what comes before the answer
-            host.store.put("A", title="999")
-            host.store.put("B")
-            slow.gate.set()
-            await slow.until(lambda told: "created B" in told)
-            await host.tell(host.store.put("C"), "created")
-            await slow.until(lambda told: told[-1] == "created C")
-            assert [event.subject.title for event in slow.events if event.id == "A"][-1] == "999"
-            assert len(slow.events) < 500
-
-    within(work())
+async def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hosting: Hosting) -> None:
+    async with hosting() as host:
+        slow = await host.watch()
+        slow.gate.clear()
+        await host.tell(host.store.put("A", title="first"), "updated")
+        await slow.until(lambda told: len(told) == 1)
+        number = host.store.asked("task/watch")[0][1]
+        frames = [
+            {"id": int(number), "change_kind": "updated", "subject": {**host.store.subjects["A"], "title": str(n)}}
+            for n in range(1000)
+        ]
+        await host.ask("tell", events=frames)  # answered, though nobody takes what comes before the answer
+        host.store.put("A", title="999")
+        host.store.put("B")
+        slow.gate.set()
+        await slow.until(lambda told: "created B" in told)
+        await host.tell(host.store.put("C"), "created")
+        await slow.until(lambda told: told[-1] == "created C")
+        assert [event.subject.title for event in slow.events if event.id == "A"][-1] == "999"
+        assert len(slow.events) < 500
 
 
-def test_an_operators_restart_is_survived_and_what_was_ended_is_not_started_again(
-    hosting: Hosting, within: Within, caplog: pytest.LogCaptureFixture
+async def test_an_operators_restart_is_survived_and_what_was_ended_is_not_started_again(
+    hosting: Hosting, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def work() -> None:
-        async with hosting() as host:
-            watcher = await host.watch()
-            supervised = host.fleet.named("plugin")
-            host.store.put("A", status="done")
-            await supervised.restart()
-            await watcher.tells("status-changed A")
-            await host.fleet.close()
-            host.store.put("A", status="ready")
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(10 * POLL_S):
-                    await watcher.tells("status-changed A")
-            assert (len(host.store.asked("initialize")), supervised.status().pid) == (2, None)
-            host.router.reload()  # what was found again since
-            await watcher.tells("status-changed A")
-
-    within(work())
+    async with hosting() as host:
+        watcher = await host.watch()
+        supervised = host.fleet.named("plugin")
+        host.store.put("A", status="done")
+        await supervised.restart()
+        await watcher.tells("status-changed A")
+        await host.fleet.close()
+        host.store.put("A", status="ready")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(10 * POLL_S):
+                await watcher.tells("status-changed A")
+        assert (len(host.store.asked("initialize")), supervised.status().pid) == (2, None)
+        host.router.reload()  # what was found again since
+        await watcher.tells("status-changed A")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_a_backend_that_says_its_kinds_in_its_handshake_and_claims_many_of_them_is_watched(
-    hosting: Hosting, make_plugin: MakePlugin, tmp_path: Path, within: Within
+async def test_a_backend_that_says_its_kinds_in_its_handshake_and_claims_many_of_them_is_watched(
+    hosting: Hosting, make_plugin: MakePlugin, tmp_path: Path
 ) -> None:
     told = 'GREETING["capabilities"] = {"subject_kinds": ["bug.*"], "methods": ["subject/list", "subject/watch"]}\n'
     plugin = make_plugin(BACKEND + told + SERVE)
 
-    async def work() -> None:
-        store = Store(tmp_path)
-        store.put("A", kind="bug.ui")
-        host = Host(plugin, store)
-        await host.router.learn()
-        watcher = await host.watch("bug.*")
-        number = int(store.asked("subject/watch")[0][1])
-        await host.tell(store.put("B"), "created", request_id=number)
-        await host.tell(store.put("C", kind="bug.db"), "created", request_id=number)
-        await watcher.tells("created C")
-        watcher.task.cancel()
-        await asyncio.wait([watcher.task])
-        await host.router.close()
-
-    within(work())
+    store = Store(tmp_path)
+    store.put("A", kind="bug.ui")
+    host = Host(plugin, store)
+    await host.router.learn()
+    watcher = await host.watch("bug.*")
+    number = int(store.asked("subject/watch")[0][1])
+    await host.tell(store.put("B"), "created", request_id=number)
+    await host.tell(store.put("C", kind="bug.db"), "created", request_id=number)
+    await watcher.tells("created C")
+    watcher.task.cancel()
+    await asyncio.wait([watcher.task])
+    await host.router.close()
 
 
 @pytest.mark.parametrize(
@@ -498,19 +456,16 @@ def test_a_backend_that_says_its_kinds_in_its_handshake_and_claims_many_of_them_
     ],
     ids=["no such kind", "does not start", "refuses to list", "endless pages"],
 )
-def test_a_watch_that_cannot_begin_says_why(
-    code: str, kind: str, error: type[Exception], said: str, hosting: Hosting, within: Within
+async def test_a_watch_that_cannot_begin_says_why(
+    code: str, kind: str, error: type[Exception], said: str, hosting: Hosting
 ) -> None:
-    async def work() -> None:
-        async with hosting(f"{code}\n") as host:
-            with pytest.raises(error, match=said):
-                await host.watch(kind)
-
-    within(work())
+    async with hosting(f"{code}\n") as host:
+        with pytest.raises(error, match=said):
+            await host.watch(kind)
 
 
-def test_a_backend_that_fails_for_a_while_is_asked_again(
-    hosting: Hosting, within: Within, caplog: pytest.LogCaptureFixture
+async def test_a_backend_that_fails_for_a_while_is_asked_again(
+    hosting: Hosting, caplog: pytest.LogCaptureFixture
 ) -> None:
     at_times = """
 usual = listed
@@ -519,16 +474,13 @@ def listed(request, params):
     else: usual(request, params)
 """
 
-    async def work() -> None:
-        async with hosting(NO_WATCH.format(code=-32001) + at_times) as host:
-            watcher = await host.watch()
-            (host.store.folder / "offline").touch()
-            looks = len(host.store.asked("task/list"))
-            while len(host.store.asked("task/list")) < looks + 4:
-                await asyncio.wait([watcher.task], timeout=POLL_S)
-            host.store.put("B")
-            (host.store.folder / "offline").unlink()
-            await watcher.tells("created B")
-
-    within(work())
+    async with hosting(NO_WATCH.format(code=-32001) + at_times) as host:
+        watcher = await host.watch()
+        (host.store.folder / "offline").touch()
+        looks = len(host.store.asked("task/list"))
+        while len(host.store.asked("task/list")) < looks + 4:
+            await asyncio.wait([watcher.task], timeout=POLL_S)
+        host.store.put("B")
+        (host.store.folder / "offline").unlink()
+        await watcher.tells("created B")
     assert sum("the tracker is offline" in record.getMessage() for record in caplog.records) == 1

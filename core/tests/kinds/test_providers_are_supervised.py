@@ -44,82 +44,67 @@ class Process:
     in_flight = 1
 
 
-def test_sessions_side_by_side_are_one_ready_provider_that_stops_with_the_last() -> None:
-    async def work() -> None:
-        one, moves = provider()
-        for name in ("a", "b"):
-            await one.admit(name)
-            one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
-        assert one.status().in_flight == 2
-        one.done("a", worked=True)
-        assert moves == ["starting", "ready"]
-        one.done("b", worked=True)
-        assert moves == ["starting", "ready", "stopped"]
-
-    within(work())
+async def test_sessions_side_by_side_are_one_ready_provider_that_stops_with_the_last() -> None:
+    one, moves = provider()
+    for name in ("a", "b"):
+        await one.admit(name)
+        one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
+    assert one.status().in_flight == 2
+    one.done("a", worked=True)
+    assert moves == ["starting", "ready"]
+    one.done("b", worked=True)
+    assert moves == ["starting", "ready", "stopped"]
 
 
-def test_a_death_costs_an_attempt_and_no_neighbour_and_a_finished_session_begins_the_count_anew() -> None:
-    async def work() -> None:
-        one, moves = provider()
-        for name in ("a", "b"):
-            await one.admit(name)
-            one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
-        one.crashed("a", "it ended (exit code 1)")
-        assert moves == ["starting", "ready", "crashed", "backoff"]
-        assert (one.status().failures, one.status().in_flight) == (1, 1)
-        one.done("b", worked=True)
-        assert one.status().failures == 0
-        await one.admit("c")  # waits for the backoff
-        one.ready("c", Process())  # type: ignore[arg-type]  # a stand-in
-        assert moves[-2:] == ["starting", "ready"]
-
-    within(work())
+async def test_a_death_costs_an_attempt_and_no_neighbour_and_a_finished_session_begins_the_count_anew() -> None:
+    one, moves = provider()
+    for name in ("a", "b"):
+        await one.admit(name)
+        one.ready(name, Process())  # type: ignore[arg-type]  # a stand-in
+    one.crashed("a", "it ended (exit code 1)")
+    assert moves == ["starting", "ready", "crashed", "backoff"]
+    assert (one.status().failures, one.status().in_flight) == (1, 1)
+    one.done("b", worked=True)
+    assert one.status().failures == 0
+    await one.admit("c")  # waits for the backoff
+    one.ready("c", Process())  # type: ignore[arg-type]  # a stand-in
+    assert moves[-2:] == ["starting", "ready"]
 
 
-def test_after_its_budget_a_provider_is_refused_with_the_way_back_and_an_operator_opens_it() -> None:
-    async def work() -> None:
-        one, moves = provider()
-        for name in ("a", "b", "c"):
-            await one.admit(name)
-            one.crashed(name, "it ended (exit code 1)")
-        assert moves[-1] == "disabled"
-        with pytest.raises(PluginFailed, match="disabled after 3 failures: it ended") as raised:
-            await one.admit("d")
-        assert "animus plugin restart animus-provider-p" in (raised.value.hint or "")
-        one.reset()
+async def test_after_its_budget_a_provider_is_refused_with_the_way_back_and_an_operator_opens_it() -> None:
+    one, moves = provider()
+    for name in ("a", "b", "c"):
+        await one.admit(name)
+        one.crashed(name, "it ended (exit code 1)")
+    assert moves[-1] == "disabled"
+    with pytest.raises(PluginFailed, match="disabled after 3 failures: it ended") as raised:
         await one.admit("d")
-        one.ready("d", Process())  # type: ignore[arg-type]  # a stand-in
-        assert moves[-3:] == ["stopped", "starting", "ready"]
-
-    within(work())
-
-
-def test_an_operator_may_reset_the_count_while_a_neighbour_still_works() -> None:
-    async def work() -> None:
-        one, moves = provider()
-        await one.admit("long")
-        one.ready("long", Process())  # type: ignore[arg-type]  # a stand-in
-        for name in ("a", "b", "c"):
-            await one.admit(name)
-            one.crashed(name, "died")
-        assert moves[-1] == "disabled"
-        one.reset()
-        assert moves[-1] == "ready"
-        one.crashed("long", "died")
-        assert moves[-1] == "backoff"
-
-    within(work())
+    assert "animus plugin restart animus-provider-p" in (raised.value.hint or "")
+    one.reset()
+    await one.admit("d")
+    one.ready("d", Process())  # type: ignore[arg-type]  # a stand-in
+    assert moves[-3:] == ["stopped", "starting", "ready"]
 
 
-def test_what_a_health_check_says_is_seen_and_passes() -> None:
-    async def work() -> None:
-        one, moves = provider()
-        await one.admit("a")
-        one.ready("a", Process())  # type: ignore[arg-type]  # a stand-in
-        one.report_health("low on ink")
-        assert (moves[-1], one.status().last_error) == ("degraded", "low on ink")
-        one.report_health(None)
-        assert moves[-1] == "ready"
+async def test_an_operator_may_reset_the_count_while_a_neighbour_still_works() -> None:
+    one, moves = provider()
+    await one.admit("long")
+    one.ready("long", Process())  # type: ignore[arg-type]  # a stand-in
+    for name in ("a", "b", "c"):
+        await one.admit(name)
+        one.crashed(name, "died")
+    assert moves[-1] == "disabled"
+    one.reset()
+    assert moves[-1] == "ready"
+    one.crashed("long", "died")
+    assert moves[-1] == "backoff"
 
-    within(work())
+
+async def test_what_a_health_check_says_is_seen_and_passes() -> None:
+    one, moves = provider()
+    await one.admit("a")
+    one.ready("a", Process())  # type: ignore[arg-type]  # a stand-in
+    one.report_health("low on ink")
+    assert (moves[-1], one.status().last_error) == ("degraded", "low on ink")
+    one.report_health(None)
+    assert moves[-1] == "ready"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,6 @@ from animus_protocol.errors import RpcError
 from animus_protocol.models import subject as wire
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MakePlugin = Callable[..., Plugin]
 
 
@@ -78,15 +76,12 @@ for request in receive():
         ([], "task/get"),
     ],
 )
-def test_a_backend_is_asked_under_the_name_that_it_advertises(
-    served: list[str], asked: str, make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_backend_is_asked_under_the_name_that_it_advertises(
+    served: list[str], asked: str, make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        router = router_of(make_plugin(ECHO, capabilities=["subject_kind:task", *served]), project=project)
-        assert (await router.get("task", "1")).title == asked
-        await router.close()
-
-    within(work())
+    router = router_of(make_plugin(ECHO, capabilities=["subject_kind:task", *served]), project=project)
+    assert (await router.get("task", "1")).title == asked
+    await router.close()
 
 
 SAYS_ITS_KINDS = ECHO.replace(
@@ -95,35 +90,29 @@ SAYS_ITS_KINDS = ECHO.replace(
 )
 
 
-def test_kinds_that_only_the_handshake_tells_are_learned_when_they_are_needed(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_kinds_that_only_the_handshake_tells_are_learned_when_they_are_needed(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        router = router_of(make_plugin(SAYS_ITS_KINDS), project=project)
-        assert router.kinds == ()
-        assert (await router.get("task", "1")).title == "task/get"
-        assert router.kinds == ("task", "bug")
-        await router.close()
-
-    within(work())
+    router = router_of(make_plugin(SAYS_ITS_KINDS), project=project)
+    assert router.kinds == ()
+    assert (await router.get("task", "1")).title == "task/get"
+    assert router.kinds == ("task", "bug")
+    await router.close()
 
 
-def test_a_claim_of_the_handshake_that_another_plugin_has_is_refused_by_both_names(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_claim_of_the_handshake_that_another_plugin_has_is_refused_by_both_names(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        first = make_plugin(ECHO, "first", capabilities=["subject_kind:bug"])
-        router = router_of(first, make_plugin(SAYS_ITS_KINDS, "second"), project=project)
-        with pytest.raises(Conflict, match="first and second both claim subject kind 'bug'"):
-            await router.learn()
-        assert router.kinds == ("bug",)
-        await router.close()
-
-    within(work())
+    first = make_plugin(ECHO, "first", capabilities=["subject_kind:bug"])
+    router = router_of(first, make_plugin(SAYS_ITS_KINDS, "second"), project=project)
+    with pytest.raises(Conflict, match="first and second both claim subject kind 'bug'"):
+        await router.learn()
+    assert router.kinds == ("bug",)
+    await router.close()
 
 
-def test_a_backend_that_advertises_nothing_is_asked_both_ways_and_then_in_its_own(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_backend_that_advertises_nothing_is_asked_both_ways_and_then_in_its_own(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
     only_subject = """
 asked = []
@@ -137,24 +126,18 @@ for request in receive():
 """
     source = ECHO[: ECHO.index("for request")] + only_subject
 
-    async def work() -> None:
-        router = router_of(make_plugin(source, capabilities=["subject_kind:task"]), project=project)
-        assert [(await router.get("task", "1")).title for _ in range(2)] == ["task/get", "task/get"]
-        await router.close()
-
-    within(work())
+    router = router_of(make_plugin(source, capabilities=["subject_kind:task"]), project=project)
+    assert [(await router.get("task", "1")).title for _ in range(2)] == ["task/get", "task/get"]
+    await router.close()
 
 
-def test_a_subject_of_another_kind_than_was_asked_for_is_none_of_it(
-    make_plugin: MakePlugin, project: ProjectBinding, within: Within
+async def test_a_subject_of_another_kind_than_was_asked_for_is_none_of_it(
+    make_plugin: MakePlugin, project: ProjectBinding
 ) -> None:
-    async def work() -> None:
-        router = router_of(make_plugin(ECHO, capabilities=["subject_kind:bug"]), project=project)
-        with pytest.raises(RpcError) as raised:
-            await router.get("bug", "1")  # it answers with a task
-        assert raised.value.category == "not_found"
-        with pytest.raises(UnclaimedKind):
-            await router.call("nonsense", wire.SUBJECT_GET, wire.SubjectGetParams(id="1"))
-        await router.close()
-
-    within(work())
+    router = router_of(make_plugin(ECHO, capabilities=["subject_kind:bug"]), project=project)
+    with pytest.raises(RpcError) as raised:
+        await router.get("bug", "1")  # it answers with a task
+    assert raised.value.category == "not_found"
+    with pytest.raises(UnclaimedKind):
+        await router.call("nonsense", wire.SUBJECT_GET, wire.SubjectGetParams(id="1"))
+    await router.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,6 @@ from animus_core.store.database import Database
 from animus_core.store.statements import Tx
 from animus_protocol.errors import Code, NotFound, RpcError
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 STATUSES = ["ready", "in-progress", "blocked", "done", "cancelled"]
 NEXT = {"started": "in-progress", "completed": "done", "failed": "blocked", "blocked": "blocked", "cancelled": "ready"}
 EXPECTED = {
@@ -55,29 +55,19 @@ def fact(kind: str, subject: str = "A", seq: int = 1) -> FactView:
     return FactView(seq, f"run-1:{seq}", "run-1", "task", subject, kind, "2026-01-01T00:00:00.000Z", {})
 
 
-@pytest.fixture
-def within() -> Within:
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, 20))
-
-    return run
-
-
 @pytest.mark.parametrize("kind", [*MOVES, "runner-crashed"])
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_status_moves_only_from_the_expected_ones_and_a_replay_is_harmless(
-    kind: str, status: str, within: Within
-) -> None:
+async def test_a_status_moves_only_from_the_expected_ones_and_a_replay_is_harmless(kind: str, status: str) -> None:
     tracker = Tracker(A=status)
     moved = status in EXPECTED.get(kind, set()) and status != NEXT[kind]
     for _ in range(2):
-        within(SubjectProjector().project(fact(kind), tracker))
+        await SubjectProjector().project(fact(kind), tracker)
     assert tracker.moves == ([("A", NEXT[kind])] if moved else [])
 
 
-def test_a_subject_that_nobody_serves_is_left_alone(within: Within) -> None:
+async def test_a_subject_that_nobody_serves_is_left_alone() -> None:
     tracker = Tracker()
-    within(SubjectProjector().project(fact("started"), tracker))
+    await SubjectProjector().project(fact("started"), tracker)
     assert tracker.moves == []
 
 
@@ -108,50 +98,44 @@ class World:
         return await self.database.read(lambda tx: [dict(row) for row in tx.all("parked_list")])
 
 
-Using = Callable[[Tracker, Callable[[World], Awaitable[None]]], None]
+Using = Callable[[Tracker], AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
-def using(tmp_path: Path, within: Within, monkeypatch: pytest.MonkeyPatch) -> Using:
+def using(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Using:
     monkeypatch.setattr(drive, "_LONGEST_WAIT_S", 0.01)
     really = asyncio.sleep
     monkeypatch.setattr("animus_core.projectors.drive.asyncio.sleep", lambda delay: really(min(delay, 0.01)))
 
-    def run(tracker: Tracker, work: Callable[[World], Awaitable[None]]) -> None:
-        async def opened() -> None:
-            async with await Database.open(tmp_path / "workflow.db") as database:
-                await work(World(database, tracker))
+    @asynccontextmanager
+    async def opened(tracker: Tracker) -> AsyncIterator[World]:
+        async with await Database.open(tmp_path / "workflow.db") as database:
+            yield World(database, tracker)
 
-        within(opened())
-
-    return run
+    return opened
 
 
-def test_facts_are_applied_in_order_and_the_cursor_survives_a_restart(using: Using) -> None:
+async def test_facts_are_applied_in_order_and_the_cursor_survives_a_restart(using: Using) -> None:
     tracker = Tracker(A="ready", B="ready")
 
-    async def before(world: World) -> None:
+    async with using(tracker) as world:
         for kind, subject in (("started", "A"), ("started", "B"), ("completed", "A")):
             await world.state(kind, subject)
         await world.task.caught_up()
         assert tracker.moves == [("A", "in-progress"), ("B", "in-progress"), ("A", "done")]
         assert await world.cursor() == 3
-
-    async def after(world: World) -> None:
+    async with using(tracker) as world:
         tracker.moves.clear()
         tracker.statuses["A"] = "ready"
         await world.state("failed", "B")
         await world.task.caught_up()
         assert tracker.moves == [("B", "blocked")]
 
-    using(tracker, before)
-    using(tracker, after)
 
-
-def test_a_running_projector_sees_what_is_published(using: Using) -> None:
+async def test_a_running_projector_sees_what_is_published(using: Using) -> None:
     tracker = Tracker(A="ready")
 
-    async def work(world: World) -> None:
+    async with using(tracker) as world:
         task = asyncio.ensure_future(world.task.run(0))
         await world.state("started", "A")
         await world.state("completed", "A")
@@ -160,15 +144,13 @@ def test_a_running_projector_sees_what_is_published(using: Using) -> None:
         task.cancel()
         await asyncio.wait([task])
 
-    using(tracker, work)
-
 
 @pytest.mark.parametrize("error", [ValueError("odd"), RpcError(Code.INVALID_PARAMS, "no"), KeyError("x")])
-def test_a_poison_fact_parks_its_subject_and_the_others_go_on(error: Exception, using: Using) -> None:
+async def test_a_poison_fact_parks_its_subject_and_the_others_go_on(error: Exception, using: Using) -> None:
     tracker = Tracker(A="ready", B="ready")
     tracker.trouble["A"] = [error]
 
-    async def work(world: World) -> None:
+    async with using(tracker) as world:
         for kind, subject in (("started", "A"), ("started", "B"), ("completed", "A"), ("completed", "B")):
             await world.state(kind, subject)
         await world.task.caught_up()
@@ -178,35 +160,29 @@ def test_a_poison_fact_parks_its_subject_and_the_others_go_on(error: Exception, 
         assert row["error"].startswith(type(error).__name__)
         assert await world.cursor() == 4
 
-    using(tracker, work)
 
-
-def test_a_plugin_that_is_away_makes_the_projector_wait_and_go_on_where_it_was(using: Using) -> None:
+async def test_a_plugin_that_is_away_makes_the_projector_wait_and_go_on_where_it_was(using: Using) -> None:
     tracker = Tracker(A="ready")
     away = RpcError(Code.INTERNAL_ERROR, "restarting", {"category": "unavailable"})
     tracker.trouble["A"] = [PluginFailed("files", "it died", ""), away, PluginFailed("files", "it died", "")]
 
-    async def work(world: World) -> None:
+    async with using(tracker) as world:
         await world.state("started", "A")
         await world.state("completed", "A")
         await world.task.caught_up()
         assert tracker.moves == [("A", "in-progress"), ("A", "done")]
         assert await world.parked() == []
 
-    using(tracker, work)
 
-
-def test_a_crash_between_the_move_and_the_cursor_shows_the_fact_again_and_changes_nothing(using: Using) -> None:
+async def test_a_crash_between_the_move_and_the_cursor_shows_the_fact_again_and_changes_nothing(using: Using) -> None:
     tracker = Tracker(A="ready")
 
-    async def work(world: World) -> None:
+    async with using(tracker) as world:
         await world.state("started", "A")
         await SubjectProjector().project(fact("started"), tracker)
         tracker.statuses["A"] = "done"  # and a person closed it meanwhile
         await world.task.caught_up()
         assert (tracker.statuses["A"], await world.cursor()) == ("done", 1)
-
-    using(tracker, work)
 
 
 # == subjects through their plugins ==
@@ -221,16 +197,16 @@ class FakeRouter:
 
 
 @pytest.mark.parametrize("error", [UnknownName("no plugin serves custom"), NotFound("A")])
-def test_what_is_nowhere_has_no_status(error: Exception, within: Within) -> None:
+async def test_what_is_nowhere_has_no_status(error: Exception) -> None:
     subjects = RoutedSubjects(cast(SubjectRouter, FakeRouter(error)))
-    assert within(subjects.status_of("custom", "A")) is None
+    assert await subjects.status_of("custom", "A") is None
 
 
 @pytest.mark.parametrize("error", [PluginFailed("files", "it died", ""), RpcError(Code.INTERNAL_ERROR, "no")])
-def test_what_may_be_there_but_cannot_be_asked_raises(error: Exception, within: Within) -> None:
+async def test_what_may_be_there_but_cannot_be_asked_raises(error: Exception) -> None:
     subjects = RoutedSubjects(cast(SubjectRouter, FakeRouter(error)))
     with pytest.raises(type(error)):
-        within(subjects.status_of("task", "A"))
+        await subjects.status_of("task", "A")
 
 
 # == registration ==

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from animus_core.journal.writer import JournalWriter
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import RunPaths
-
-DEADLINE_S = 30.0
-
-
-@pytest.fixture
-def within() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end, on a loop of its own, in at most 30 s."""
-
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run(asyncio.wait_for(work, DEADLINE_S))
-
-    return run
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
 from animus_protocol.models.provider import AgentRunResponse
 from animus_protocol.peer import Peer
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
+Perform = Callable[..., Coroutine[Any, Any, tuple[Any, list[kinds.AgentRecord]]]]
 PHASE = PlannedPhase(id="build", mode=PhaseMode.AGENT, tool="mock", directive="Do {{subject_id}}.", timeout_s=9)
 ANSWER = AgentRunResponse(session_id="s-1", exit_code=0, output="done", duration_ms=5, backend="mock")
 LIVE = wire.SessionOpened(state=wire.SessionState.LIVE, session_id="s-1", written=True, resumable=True)
@@ -94,22 +94,16 @@ async def answered(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
 
 
 @pytest.fixture
-def perform(within: Within, tmp_path: Path) -> Callable[..., tuple[Any, list[kinds.AgentRecord]]]:
-    def run(agents: FakeAgentRunner, state: RunState | None = None) -> tuple[Any, list[kinds.AgentRecord]]:
+def perform(tmp_path: Path) -> Perform:
+    async def run(agents: FakeAgentRunner, state: RunState | None = None) -> tuple[Any, list[kinds.AgentRecord]]:
         noted: list[kinds.AgentRecord] = []
-
-        async def work() -> kinds.PhaseOutcome:
-            try:
-                return await effect_of(agents, tmp_path).perform(PHASE, state or state_of(), noted.append)
-            finally:
-                await agents.close()
-
-        return within(work()), noted
+        try:
+            outcome = await effect_of(agents, tmp_path).perform(PHASE, state or state_of(), noted.append)
+        finally:
+            await agents.close()
+        return outcome, noted
 
     return run
-
-
-Perform = Callable[..., tuple[Any, list[kinds.AgentRecord]]]
 
 
 def effect_of(agents: FakeAgentRunner, root: Path) -> AgentEffect:
@@ -122,9 +116,9 @@ def effect_of(agents: FakeAgentRunner, root: Path) -> AgentEffect:
     return AgentEffect(Plan(workflow_ref="w", name="w", phases=(PHASE,)), dispatch, "run-1", 3, root, agents.link)
 
 
-def test_what_the_agent_says_is_noted_and_its_answer_is_the_outcome(perform: Perform) -> None:
+async def test_what_the_agent_says_is_noted_and_its_answer_is_the_outcome(perform: Perform) -> None:
     agents = FakeAgentRunner(answered)
-    outcome, noted = perform(agents, state_of(context="no tests"))
+    outcome, noted = await perform(agents, state_of(context="no tests"))
     assert (outcome.result, outcome.exit_code, outcome.text) == (OutcomeKind.FINISHED, 0, "done")
     assert (outcome.session_id, outcome.attempt) == ("s-1", 2)
     assert [(record.session_seq, record.data["text"]) for record in noted] == [(1, "1"), (2, "2"), (3, "3")]
@@ -134,9 +128,9 @@ def test_what_the_agent_says_is_noted_and_its_answer_is_the_outcome(perform: Per
     assert "no tests" in asked.request.prompt
 
 
-def test_a_resumed_session_is_asked_for_by_its_id_and_from_where_the_journal_ends(perform: Perform) -> None:
+async def test_a_resumed_session_is_asked_for_by_its_id_and_from_where_the_journal_ends(perform: Perform) -> None:
     agents = FakeAgentRunner(answered)
-    _, noted = perform(agents, state_of(mode="resume", session_seq=2))
+    _, noted = await perform(agents, state_of(mode="resume", session_seq=2))
     ((how, asked),) = agents.asked
     assert (how, asked.request.session_id, asked.after_seq) == ("resume", "s-1", 2)
     assert [record.session_seq for record in noted] == [3]
@@ -154,20 +148,20 @@ async def leaving(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
 
 
 @pytest.mark.parametrize(("first", "after_seq"), [(half, 2), (leaving, 0)])
-def test_a_lost_connection_is_made_again_and_nothing_is_noted_twice(
+async def test_a_lost_connection_is_made_again_and_nothing_is_noted_twice(
     first: Answer, after_seq: int, perform: Perform
 ) -> None:
     agents = FakeAgentRunner(first, answered)
-    outcome, noted = perform(agents)
+    outcome, noted = await perform(agents)
     assert outcome.result is OutcomeKind.FINISHED
     assert [record.session_seq for record in noted] == [1, 2, 3]
     assert [asked.after_seq for _, asked in agents.asked] == [0, after_seq]
 
 
-def test_an_agent_runner_that_keeps_dying_is_given_up(perform: Perform) -> None:
+async def test_an_agent_runner_that_keeps_dying_is_given_up(perform: Perform) -> None:
     agents = FakeAgentRunner(leaving)
     with pytest.raises(RetryLater, match="the agent-runner died 5 times during build"):
-        perform(agents)
+        await perform(agents)
 
 
 @pytest.mark.parametrize(
@@ -180,30 +174,30 @@ def test_an_agent_runner_that_keeps_dying_is_given_up(perform: Perform) -> None:
     ],
 )
 @pytest.mark.parametrize("written", [True, False])
-def test_each_end_of_a_session_has_its_outcome(
+async def test_each_end_of_a_session_has_its_outcome(
     end: wire.SessionEnd, result: OutcomeKind, written: bool, perform: Perform
 ) -> None:
     async def close(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
         tell_closed(peer, params, 1, end, message="so it was", written=written, resumable=written)
         return LIVE
 
-    outcome, _ = perform(FakeAgentRunner(close))
+    outcome, _ = await perform(FakeAgentRunner(close))
     assert (outcome.result, outcome.text) == (result, "so it was")
     if end is wire.SessionEnd.DIED:
         assert (outcome.written, outcome.resumable, outcome.session_id) == (written, written, "s-1")
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_an_interrupted_session_is_lost_and_says_how_far_it_came(written: bool, perform: Perform) -> None:
+async def test_an_interrupted_session_is_lost_and_says_how_far_it_came(written: bool, perform: Perform) -> None:
     async def interrupted(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
         state = wire.SessionState.INTERRUPTED
         return wire.SessionOpened(state=state, session_id="s-1", written=written, resumable=written)
 
-    outcome, _ = perform(FakeAgentRunner(interrupted))
+    outcome, _ = await perform(FakeAgentRunner(interrupted))
     assert (outcome.result, outcome.written, outcome.resumable) == (OutcomeKind.LOST, written, written)
 
 
-def test_what_cannot_be_opened_now_is_for_an_operator_and_what_is_not_there_an_error(perform: Perform) -> None:
+async def test_what_cannot_be_opened_now_is_for_an_operator_and_what_is_not_there_an_error(perform: Perform) -> None:
     async def refuse(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
         raise RpcError(Code.INTERNAL_ERROR, "no space left on device", {"category": "unavailable"})
 
@@ -211,30 +205,25 @@ def test_what_cannot_be_opened_now_is_for_an_operator_and_what_is_not_there_an_e
         raise RpcError(Code.INVALID_PARAMS, "no provider", {"category": "not_found"})
 
     with pytest.raises(RetryLater, match="no space left on device"):
-        perform(FakeAgentRunner(refuse))
-    outcome, _ = perform(FakeAgentRunner(missing))
+        await perform(FakeAgentRunner(refuse))
+    outcome, _ = await perform(FakeAgentRunner(missing))
     assert (outcome.result, outcome.written) == (OutcomeKind.ERROR, False)
 
 
-def test_a_runner_that_leaves_lets_the_session_go_on_and_only_an_order_calls_it_off(
-    within: Within, tmp_path: Path
-) -> None:
-    async def work() -> None:
-        opened = asyncio.Event()
+async def test_a_runner_that_leaves_lets_the_session_go_on_and_only_an_order_calls_it_off(tmp_path: Path) -> None:
+    opened = asyncio.Event()
 
-        async def endless(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
-            opened.set()
-            return LIVE
+    async def endless(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
+        opened.set()
+        return LIVE
 
-        agents = FakeAgentRunner(endless)
-        effect = effect_of(agents, tmp_path)
-        task = asyncio.ensure_future(effect.perform(PHASE, state_of(), lambda _: None))
-        await opened.wait()
-        task.cancel()
-        await asyncio.wait([task])
-        assert agents.cancelled == []
-        await effect.call_off(PHASE, state_of())
-        assert [(told.session.attempt, told.epoch) for told in agents.cancelled] == [(2, 3)]
-        await agents.close()
-
-    within(work())
+    agents = FakeAgentRunner(endless)
+    effect = effect_of(agents, tmp_path)
+    task = asyncio.ensure_future(effect.perform(PHASE, state_of(), lambda _: None))
+    await opened.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert agents.cancelled == []
+    await effect.call_off(PHASE, state_of())
+    assert [(told.session.attempt, told.epoch) for told in agents.cancelled] == [(2, 3)]
+    await agents.close()

@@ -27,7 +27,7 @@ from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
 from animus_core.workflow.run_state import RunState, Stage
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
+Perform = Callable[..., Coroutine[Any, Any, kinds.PhaseOutcome]]
 STATE = RunState(
     stage=Stage.INTENDED,
     phase=kinds.PhaseStarted(phase="test", ordinal=0, attempt=1, cause="first"),
@@ -70,10 +70,9 @@ def no_note(_: kinds.AgentRecord) -> None:
 
 
 @pytest.fixture
-def perform(files: RunPaths, within: Within) -> Callable[..., kinds.PhaseOutcome]:
-    def run(phase: PlannedPhase, **more: Any) -> kinds.PhaseOutcome:
-        outcome: kinds.PhaseOutcome = within(effect_of(phase, files, **more).perform(phase, STATE, no_note))
-        return outcome
+def perform(files: RunPaths) -> Perform:
+    async def run(phase: PlannedPhase, **more: Any) -> kinds.PhaseOutcome:
+        return await effect_of(phase, files, **more).perform(phase, STATE, no_note)
 
     return run
 
@@ -113,72 +112,72 @@ async def numbers(path: Path, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])
-def test_the_exit_code_is_the_outcome(code: int, perform: Callable[..., kinds.PhaseOutcome]) -> None:
-    outcome = perform(python(f"print('hello'); raise SystemExit({code})"))
+async def test_the_exit_code_is_the_outcome(code: int, perform: Perform) -> None:
+    outcome = await perform(python(f"print('hello'); raise SystemExit({code})"))
     assert (outcome.result, outcome.exit_code, outcome.text) == (OutcomeKind.FINISHED, code, "hello")
 
 
-def test_a_program_that_dies_of_a_signal_has_a_negative_exit_code(perform: Callable[..., kinds.PhaseOutcome]) -> None:
-    assert perform(python("import os; os.kill(os.getpid(), 9)")).exit_code == -9
+async def test_a_program_that_dies_of_a_signal_has_a_negative_exit_code(perform: Perform) -> None:
+    assert (await perform(python("import os; os.kill(os.getpid(), 9)"))).exit_code == -9
 
 
-def test_templates_are_filled_in_arguments_and_environment_and_nowhere_else(
-    perform: Callable[..., kinds.PhaseOutcome], files: RunPaths
+async def test_templates_are_filled_in_arguments_and_environment_and_nowhere_else(
+    perform: Perform, files: RunPaths
 ) -> None:
     code = "import os, sys; print(sys.argv[1:], os.environ['ABOUT'])"
     spec: dict[str, Any] = {"env": {"ABOUT": "{{phase}} {{attempt}} of {{run_id}} {{unknown}}"}}
     argv = ["{{subject_id}}", "{{colour}}", "{{ colour }}", "$HOME; rm -rf *"]
-    outcome = perform(phase_of(sys.executable, "-c", code, *argv, **spec))
+    outcome = await perform(phase_of(sys.executable, "-c", code, *argv, **spec))
     arguments = "['TASK-1', 'blue', '{{ colour }}', '$HOME; rm -rf *']"
     assert outcome.text == f"{arguments} test 1 of {files.root.name} {{{{unknown}}}}"
 
 
-def test_nothing_of_the_runners_environment_reaches_the_program_but_the_listed_names(
-    perform: Callable[..., kinds.PhaseOutcome], monkeypatch: pytest.MonkeyPatch
+async def test_nothing_of_the_runners_environment_reaches_the_program_but_the_listed_names(
+    perform: Perform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_TOKEN", "secret")
     monkeypatch.setenv("LANG", "C.UTF-8")
-    outcome = perform(python("import os; print(sorted(os.environ)); print(os.environ['LANG'])"))
+    outcome = await perform(python("import os; print(sorted(os.environ)); print(os.environ['LANG'])"))
     assert "API_TOKEN" not in outcome.text
     assert outcome.text.endswith("C.UTF-8")
 
 
 @pytest.mark.parametrize("title", ["a\0b", "half a pair \ud800"])
-def test_a_text_that_no_argument_may_hold_fails_the_phase_and_not_the_runner(
-    title: str, perform: Callable[..., kinds.PhaseOutcome]
+async def test_a_text_that_no_argument_may_hold_fails_the_phase_and_not_the_runner(
+    title: str, perform: Perform
 ) -> None:
-    outcome = perform(phase_of("echo", "{{subject_title}}"), title=title)
+    outcome = await perform(phase_of("echo", "{{subject_title}}"), title=title)
     assert (outcome.result, outcome.written) == (OutcomeKind.ERROR, False)
     assert outcome.text.startswith("cannot start 'echo'")
 
 
-def test_a_missing_program_says_so(perform: Callable[..., kinds.PhaseOutcome]) -> None:
-    outcome = perform(phase_of("no-such-program"))
+async def test_a_missing_program_says_so(perform: Perform) -> None:
+    outcome = await perform(phase_of("no-such-program"))
     assert (outcome.result, outcome.exit_code) == (OutcomeKind.FINISHED, 127)
     assert outcome.text == "cannot start no-such-program: No such file or directory"
 
 
-def test_a_missing_working_directory_is_named(perform: Callable[..., kinds.PhaseOutcome], files: RunPaths) -> None:
-    outcome = perform(phase_of("true", cwd_mode=CwdMode.PATH, cwd_path="no/{{colour}}"))
+async def test_a_missing_working_directory_is_named(perform: Perform, files: RunPaths) -> None:
+    outcome = await perform(phase_of("true", cwd_mode=CwdMode.PATH, cwd_path="no/{{colour}}"))
     assert (outcome.result, outcome.written) == (OutcomeKind.ERROR, False)
     assert str(files.root / "no/blue") in outcome.text
 
 
-def test_only_the_end_of_the_output_is_kept_in_the_outcome_and_all_of_it_in_the_file(
-    perform: Callable[..., kinds.PhaseOutcome], files: RunPaths
+async def test_only_the_end_of_the_output_is_kept_in_the_outcome_and_all_of_it_in_the_file(
+    perform: Perform, files: RunPaths
 ) -> None:
-    outcome = perform(python("print('x' * 100_000 + 'the end', end='')", excerpt_max_chars=10))
+    outcome = await perform(python("print('x' * 100_000 + 'the end', end='')", excerpt_max_chars=10))
     assert outcome.text == "xxxthe end"
     assert (files.root / "test.1.log").stat().st_size == 100_007
 
 
-def test_a_timeout_ends_the_whole_group_grandchildren_too(
-    perform: Callable[..., kinds.PhaseOutcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: RunPaths
+async def test_a_timeout_ends_the_whole_group_grandchildren_too(
+    perform: Perform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: RunPaths
 ) -> None:
     monkeypatch.setattr(command_phase, "_TERM_S", 0.2)
     (tmp_path / "family.py").write_text(FAMILY)
     told = tmp_path / "pids"
-    outcome = perform(phase_of(sys.executable, str(tmp_path / "family.py"), str(told), "2", timeout_s=2))
+    outcome = await perform(phase_of(sys.executable, str(tmp_path / "family.py"), str(told), "2", timeout_s=2))
     assert outcome.result is OutcomeKind.TIMED_OUT
     assert "did not end within 2 s" in outcome.text
     pids = numbers_in(told)
@@ -188,8 +187,8 @@ def test_a_timeout_ends_the_whole_group_grandchildren_too(
     assert not is_held(files.attempt_lock("test", 1))
 
 
-def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_group(
-    files: RunPaths, within: Within, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_group(
+    files: RunPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_phase, "_TERM_S", 0.2)
     (tmp_path / "family.py").write_text(FAMILY)
@@ -197,18 +196,15 @@ def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_group(
     code = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True).wait()"
     phase = phase_of(sys.executable, "-c", code, sys.executable, str(tmp_path / "family.py"), str(told), "0")
 
-    async def cancel() -> int:
-        effect = effect_of(phase, files)
-        task = asyncio.ensure_future(effect.perform(phase, STATE, no_note))
-        (escaped,) = await numbers(told, 1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert not is_gone(escaped)
-        await effect.call_off(phase, STATE)
-        return escaped
-
-    assert is_gone(within(cancel()))
+    effect = effect_of(phase, files)
+    task = asyncio.ensure_future(effect.perform(phase, STATE, no_note))
+    (escaped,) = await numbers(told, 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_gone(escaped)
+    await effect.call_off(phase, STATE)
+    assert is_gone(escaped)
 
 
 RUNNER = """
@@ -224,8 +220,8 @@ asyncio.run(helpers.effect_of(phase, files).perform(phase, helpers.STATE, helper
 """
 
 
-def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
-    files: RunPaths, within: Within, tmp_path: Path
+async def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
+    files: RunPaths, tmp_path: Path
 ) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
     told = tmp_path / "pids"
@@ -233,12 +229,12 @@ def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
         [sys.executable, "-c", RUNNER, __file__, str(files.root), str(tmp_path / "family.py"), str(told)]
     )
     try:
-        (pid,) = asyncio.run(numbers(told, 1))
+        (pid,) = await numbers(told, 1)
         assert is_held(files.attempt_lock("test", 1))
     finally:
         runner.send_signal(signal.SIGKILL)
         runner.wait(10)
     wait_gone(pid)
     phase = phase_of("true")
-    outcome = within(effect_of(phase, files).settle(phase, STATE, no_note))
+    outcome = await effect_of(phase, files).settle(phase, STATE, no_note)
     assert (outcome.result, outcome.written, outcome.resumable) == (OutcomeKind.LOST, True, False)

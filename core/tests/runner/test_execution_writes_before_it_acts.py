@@ -20,7 +20,6 @@ from animus_core.workflow.definitions import Idempotency, PhaseMode, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_state import RunState, RunStatus, Stage
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 OpenJournal = Callable[[int], JournalWriter]
 Act = Callable[[PlannedPhase, RunState, Callable[[kinds.AgentRecord], None]], Coroutine[Any, Any, dict[str, Any]]]
 ME = kinds.RunnerStarted(pid=1, starttime="1", boot_id="b", version="0")
@@ -86,8 +85,8 @@ async def forever(*_: object) -> dict[str, Any]:
     return {}
 
 
-def test_the_intent_is_on_disk_before_the_effect_and_the_outcome_before_the_decision(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_the_intent_is_on_disk_before_the_effect_and_the_outcome_before_the_decision(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
     seen: list[list[str]] = []
 
@@ -97,14 +96,14 @@ def test_the_intent_is_on_disk_before_the_effect_and_the_outcome_before_the_deci
 
     rung: list[int] = []
     run = execution(plan_of(command("a")), open_journal(1), Scripted(look), doorbell=rung.append)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.COMPLETED
+    assert await run.run(RunState(), ME, None) is RunStatus.COMPLETED
     assert seen == [["runner_started", "workflow_started", "phase_started", "phase_intent"]]
     assert kinds_in(files)[4:] == ["phase_outcome", "phase_decision", "workflow_completed"]
     assert rung[-1] == files.journal.stat().st_size
     assert fold(files.journal) == run.state
 
 
-def test_everything_but_what_agents_say_is_flushed(files: RunPaths, open_journal: OpenJournal, within: Within) -> None:
+async def test_everything_but_what_agents_say_is_flushed(files: RunPaths, open_journal: OpenJournal) -> None:
     journal, flushed = open_journal(1), dict[str, bool]()
     append = journal.append
 
@@ -118,21 +117,21 @@ def test_everything_but_what_agents_say_is_flushed(files: RunPaths, open_journal
         note(kinds.AgentRecord(phase=phase.id, attempt=1, session_seq=1, kind="output", data={"text": "hi"}))
         return {}
 
-    within(execution(plan_of(agent("a")), journal, Scripted(talk)).run(RunState(), ME, None))
+    await execution(plan_of(agent("a")), journal, Scripted(talk)).run(RunState(), ME, None)
     assert [kind for kind, sync in flushed.items() if not sync] == ["agent_record"]
 
 
-def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
     async def die(*_: object) -> dict[str, Any]:
         raise RuntimeError("power cut")
 
     plan = plan_of(command("a", idempotency=Idempotency.IDEMPOTENT))
     with pytest.raises(RuntimeError):
-        within(execution(plan, open_journal(1), Scripted(die)).run(RunState(), ME, None))
+        await execution(plan, open_journal(1), Scripted(die)).run(RunState(), ME, None)
     effect = Scripted(lambda phase, state, note: lost_once(state))
-    status = within(execution(plan, open_journal(2), effect, epoch=2).run(fold(files.journal), ME, None))
+    status = await execution(plan, open_journal(2), effect, epoch=2).run(fold(files.journal), ME, None)
     assert status is RunStatus.COMPLETED
     assert effect.log == ["settle a 1", "perform a 2"]
 
@@ -141,12 +140,12 @@ async def lost_once(state: RunState) -> dict[str, Any]:
     return {"exit_code": 0} if state.lost is not None else {"result": OutcomeKind.LOST}
 
 
-def test_a_run_that_is_over_is_left_alone(files: RunPaths, open_journal: OpenJournal, within: Within) -> None:
+async def test_a_run_that_is_over_is_left_alone(files: RunPaths, open_journal: OpenJournal) -> None:
     plan = plan_of(command("a"))
-    within(execution(plan, open_journal(1), Scripted(fine)).run(RunState(), ME, None))
+    await execution(plan, open_journal(1), Scripted(fine)).run(RunState(), ME, None)
     before = files.journal.read_bytes()
     again = execution(plan, open_journal(2), Scripted(forever), epoch=2)
-    assert within(again.run(fold(files.journal), ME, None)) is RunStatus.COMPLETED
+    assert await again.run(fold(files.journal), ME, None) is RunStatus.COMPLETED
     assert files.journal.read_bytes() == before
 
 
@@ -174,29 +173,27 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("kind", [Kind.PHASE_INTENT, Kind.PHASE_OUTCOME, Kind.PHASE_DECISION])
-def test_room_for_a_record_is_waited_for_and_nothing_is_done_twice(
-    kind: Kind, files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_room_for_a_record_is_waited_for_and_nothing_is_done_twice(
+    kind: Kind, files: RunPaths, open_journal: OpenJournal
 ) -> None:
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, kind, 5).append  # type: ignore[method-assign]  # the rest stays real
-    assert within(execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None)) is RunStatus.COMPLETED
+    assert await execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None) is RunStatus.COMPLETED
     assert effect.log == ["perform a 1"]
 
 
 @pytest.mark.usefixtures("quickly")
-def test_without_room_for_the_intent_the_effect_never_happens(
-    files: RunPaths, open_journal: OpenJournal, within: Within
-) -> None:
+async def test_without_room_for_the_intent_the_effect_never_happens(files: RunPaths, open_journal: OpenJournal) -> None:
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, Kind.PHASE_INTENT, 99).append  # type: ignore[method-assign]  # as above
     with pytest.raises(JournalFull):
-        within(execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None))
+        await execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None)
     assert effect.log == []
     assert fold(files.journal).stage is Stage.STARTED
 
 
-def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
     async def talk(phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]) -> dict[str, Any]:
         deep: Any = "x"
@@ -207,7 +204,7 @@ def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept(
         return {"text": "ß" * 2_000_000, "verdict": {"verdict": "fail", "reason": "no", "evidence": ["e" * 90_000]}}
 
     run = execution(plan_of(agent("a")), open_journal(1), Scripted(talk))
-    assert within(run.run(RunState(), ME, None)) is RunStatus.FAILED
+    assert await run.run(RunState(), ME, None) is RunStatus.FAILED
     state = fold(files.journal)
     assert state == run.state
     assert state.ended is not None
@@ -223,8 +220,8 @@ def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept(
 @pytest.mark.parametrize(
     "stage", [Kind.RUNNER_STARTED, Kind.WORKFLOW_STARTED, Kind.PHASE_STARTED, Kind.PHASE_OUTCOME, Kind.PHASE_DECISION]
 )
-def test_a_cancel_between_two_records_ends_the_run_with_the_next_one(
-    stage: Kind, files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_a_cancel_between_two_records_ends_the_run_with_the_next_one(
+    stage: Kind, files: RunPaths, open_journal: OpenJournal
 ) -> None:
     run: Execution
     effect = Scripted(fine)
@@ -234,14 +231,14 @@ def test_a_cancel_between_two_records_ends_the_run_with_the_next_one(
             run.cancel("enough")
 
     run = execution(plan_of(command("a"), command("b")), open_journal(1), effect, doorbell=rung)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert kinds_in(files)[-2:] == [stage, "workflow_cancelled"]
     assert run.state.ended == kinds.WorkflowEnded(reason="enough")
     assert "perform b 1" not in effect.log
 
 
-def test_a_cancel_right_after_the_intent_calls_the_effect_off_before_it_begins(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_a_cancel_right_after_the_intent_calls_the_effect_off_before_it_begins(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
     run: Execution
     effect = Scripted(fine)
@@ -251,13 +248,11 @@ def test_a_cancel_right_after_the_intent_calls_the_effect_off_before_it_begins(
             run.cancel("enough")
 
     run = execution(plan_of(command("a")), open_journal(1), effect, doorbell=rung)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert effect.log == ["call off a"]
 
 
-def test_a_cancel_in_the_middle_of_an_effect_ends_it_first(
-    files: RunPaths, open_journal: OpenJournal, within: Within
-) -> None:
+async def test_a_cancel_in_the_middle_of_an_effect_ends_it_first(files: RunPaths, open_journal: OpenJournal) -> None:
     run: Execution
 
     async def act(*_: object) -> dict[str, Any]:
@@ -266,25 +261,23 @@ def test_a_cancel_in_the_middle_of_an_effect_ends_it_first(
 
     effect = Scripted(act)
     run = execution(plan_of(command("a")), open_journal(1), effect)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert effect.log == ["perform a 1", "call off a"]
     assert kinds_in(files)[-2:] == ["phase_outcome", "workflow_cancelled"]
 
 
-def test_a_cancel_ends_the_wait_before_a_retry(files: RunPaths, open_journal: OpenJournal, within: Within) -> None:
+async def test_a_cancel_ends_the_wait_before_a_retry(files: RunPaths, open_journal: OpenJournal) -> None:
     async def fail(*_: object) -> dict[str, Any]:
         asyncio.get_running_loop().call_later(0.05, run.cancel, "enough")
         return {"result": OutcomeKind.ERROR}
 
     retry = PlannedRetry(max_attempts=3, initial_s=3600.0)
     run = execution(plan_of(agent("a", retry=retry)), open_journal(1), Scripted(fail))
-    assert within(run.run(RunState(), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert kinds_in(files)[-2:] == ["phase_outcome", "workflow_cancelled"]
 
 
-def test_a_cancel_that_meets_the_run_as_it_blocks_is_not_lost(
-    files: RunPaths, open_journal: OpenJournal, within: Within
-) -> None:
+async def test_a_cancel_that_meets_the_run_as_it_blocks_is_not_lost(files: RunPaths, open_journal: OpenJournal) -> None:
     def rung(_: int) -> None:
         if kinds_in(files)[-1] == Kind.WORKFLOW_BLOCKED:
             run.cancel("enough")
@@ -293,20 +286,13 @@ def test_a_cancel_that_meets_the_run_as_it_blocks_is_not_lost(
         return {"result": OutcomeKind.LOST}
 
     run = execution(plan_of(command("a")), open_journal(1), Scripted(vanish), doorbell=rung)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert kinds_in(files)[-3:] == ["workflow_blocked", "operator_order", "workflow_cancelled"]
 
 
-def test_a_runner_that_is_told_to_leave_writes_nothing_and_calls_nothing_off(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_a_runner_that_is_told_to_leave_writes_nothing_and_calls_nothing_off(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
-    async def leave() -> None:
-        task = asyncio.ensure_future(run.run(RunState(), ME, None))
-        await begun.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     begun = asyncio.Event()
 
     async def act(*_: object) -> dict[str, Any]:
@@ -315,7 +301,11 @@ def test_a_runner_that_is_told_to_leave_writes_nothing_and_calls_nothing_off(
 
     effect = Scripted(act)
     run = execution(plan_of(agent("a")), open_journal(1), effect)
-    within(leave())
+    task = asyncio.ensure_future(run.run(RunState(), ME, None))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert effect.log == ["perform a 1"]
     assert fold(files.journal).stage is Stage.INTENDED
 
@@ -324,8 +314,8 @@ def test_a_runner_that_is_told_to_leave_writes_nothing_and_calls_nothing_off(
 
 
 @pytest.mark.parametrize("phases_done", [0, 1])
-def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_be_blocked(
-    phases_done: int, files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_be_blocked(
+    phases_done: int, files: RunPaths, open_journal: OpenJournal
 ) -> None:
     async def die_in_b(phase: PlannedPhase, *_: object) -> dict[str, Any]:
         if phase.id == "b" or not phases_done:
@@ -334,18 +324,18 @@ def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_be_bloc
 
     plan = plan_of(command("a"), command("b"))
     with pytest.raises(RetryLater):
-        within(execution(plan, open_journal(1), Scripted(die_in_b)).run(RunState(), ME, None))
+        await execution(plan, open_journal(1), Scripted(die_in_b)).run(RunState(), ME, None)
     order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback="enough")
     effect = Scripted(forever)
     run = execution(plan, open_journal(2), effect, epoch=2)
-    assert within(run.run(fold(files.journal), ME, order)) is RunStatus.CANCELLED
+    assert await run.run(fold(files.journal), ME, order) is RunStatus.CANCELLED
     assert effect.log == ["call off b" if phases_done else "call off a"]
     assert run.state.ended is not None
     assert run.state.ended.reason == "enough"
 
 
-def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
-    files: RunPaths, open_journal: OpenJournal, within: Within
+async def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
+    files: RunPaths, open_journal: OpenJournal
 ) -> None:
     journal = open_journal(1)
     for kind, data in (
@@ -354,23 +344,21 @@ def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
     ):
         journal.append(kind, data.model_dump(mode="json", exclude_none=True), sync=True)
     run = execution(plan_of(command("a")), open_journal(2), Scripted(forever), epoch=2)
-    assert within(run.run(fold(files.journal), ME, None)) is RunStatus.CANCELLED
+    assert await run.run(fold(files.journal), ME, None) is RunStatus.CANCELLED
 
 
-def test_an_order_to_resume_goes_on_where_a_run_is_blocked(
-    files: RunPaths, open_journal: OpenJournal, within: Within
-) -> None:
+async def test_an_order_to_resume_goes_on_where_a_run_is_blocked(files: RunPaths, open_journal: OpenJournal) -> None:
     plan, effect = plan_of(command("a")), Scripted(lambda phase, state, note: lost_once(state))
-    assert within(execution(plan, open_journal(1), effect).run(RunState(), ME, None)) is RunStatus.BLOCKED
+    assert await execution(plan, open_journal(1), effect).run(RunState(), ME, None) is RunStatus.BLOCKED
     order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="go on")
     run = execution(plan, open_journal(2), effect, epoch=2)
-    assert within(run.run(fold(files.journal), ME, order)) is RunStatus.COMPLETED
+    assert await run.run(fold(files.journal), ME, order) is RunStatus.COMPLETED
     assert effect.log == ["perform a 1", "perform a 2"]
     assert run.state.phase is not None
     assert run.state.phase.context == "go on"
 
 
-def test_a_verdict_of_the_plan_routes_the_run(files: RunPaths, open_journal: OpenJournal, within: Within) -> None:
+async def test_a_verdict_of_the_plan_routes_the_run(files: RunPaths, open_journal: OpenJournal) -> None:
     async def act(phase: PlannedPhase, state: RunState, *_: object) -> dict[str, Any]:
         failed = phase.id == "test" and state.attempts["test"] == 1
         return {"exit_code": 1 if failed else 0, "text": "1 failed", "verdict": Verdict.ADVANCE.value}
@@ -379,5 +367,5 @@ def test_a_verdict_of_the_plan_routes_the_run(files: RunPaths, open_journal: Ope
     test = PlannedPhase(id="test", mode=PhaseMode.COMMAND, command=spec)
     effect = Scripted(act)
     run = execution(plan_of(agent("build"), test), open_journal(1), effect)
-    assert within(run.run(RunState(), ME, None)) is RunStatus.COMPLETED
+    assert await run.run(RunState(), ME, None) is RunStatus.COMPLETED
     assert effect.log == ["perform build 1", "perform test 1", "perform build 2", "perform test 2"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from animus_core.supply.lock.fingerprint import fingerprint
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 from animus_core.supply.trust import trust
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 MANIFEST = {
     "name": "p",
     "version": "1",
@@ -160,20 +158,20 @@ def test_a_folder_offers_programs_by_their_names_and_says_which_are_broken(place
     assert next(one.fix for one in found.failures if one.name == "animus-subject-plain").startswith("chmod +x ")
 
 
-def test_a_broken_file_reserves_its_name_and_says_what_it_hides(places: Places, within: Within) -> None:
+async def test_a_broken_file_reserves_its_name_and_says_what_it_hides(places: Places) -> None:
     places.write(f"config/plugins/{X}", "no program")
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    found = within(discover(places.config))
+    found = await discover(places.config)
     assert found.plugins == ()
     why = f"{places.config}/plugins/{X}: may not be executed; it hides {places.root}/bin/script (environment)"
     assert told(found) == {X: f"{why} of the same name"}
     assert places.executed == []
 
 
-def test_a_plugin_that_fails_reserves_its_name_and_says_what_it_hides(places: Places, within: Within) -> None:
+async def test_a_plugin_that_fails_reserves_its_name_and_says_what_it_hides(places: Places) -> None:
     places.plugin(f"config/plugins/{X}", code="exit 3")
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    found = within(discover(places.config))
+    found = await discover(places.config)
     assert told(found)[X].startswith("--manifest ended with exit code 3; it hides ")
     assert found.warnings[0].fix == f"See why: {places.config}/plugins/{X} --manifest"
     assert places.executed == [f"config/plugins/{X}"]
@@ -224,21 +222,21 @@ def test_settings_of_a_row_with_a_program_are_for_that_program_alone(places: Pla
     assert found.hidden[X][0].options.env == {"TOKEN": "secret"}
 
 
-def test_an_operators_registry_that_cannot_be_read_stops_everything(places: Places, within: Within) -> None:
+async def test_an_operators_registry_that_cannot_be_read_stops_everything(places: Places) -> None:
     places.write("config/plugins.yaml", "plugins: [")
     with pytest.raises(InvalidInput, match=r"plugins\.yaml:1: not valid YAML"):
-        within(discover(places.config))
+        await discover(places.config)
 
 
 # == the project ==
 
 
-def test_nothing_of_an_untrusted_project_is_executed_reserved_or_followed(places: Places, within: Within) -> None:
+async def test_nothing_of_an_untrusted_project_is_executed_reserved_or_followed(places: Places) -> None:
     places.plugin(f"project/.animus/plugins/{X}")
     places.plugin("project/tool")
     places.write("project/.animus/plugins.yaml", "plugins: {y: {binary: ./tool}}")
     mine = places.plugin(f"config/plugins/{X}", version="2")
-    found = within(discover(places.config, places.project))
+    found = await discover(places.config, places.project)
     assert [(one.name, one.candidate.command) for one in found.plugins] == [(X, (str(mine),))]
     assert [tuple(one) for one in found.warnings] == [
         (name, f"plugin {name}: comes with this repository and is not trusted", "animus trust") for name in ("y", X)
@@ -246,18 +244,18 @@ def test_nothing_of_an_untrusted_project_is_executed_reserved_or_followed(places
     assert places.executed == [f"config/plugins/{X}"]
 
 
-def test_a_trusted_projects_plugins_are_run_where_the_project_is(places: Places, within: Within) -> None:
+async def test_a_trusted_projects_plugins_are_run_where_the_project_is(places: Places) -> None:
     places.plugin("project/tool", code="test -d .animus || exit 9; test $1 = extra || exit 8")
     places.write("project/.animus/plugins.yaml", "plugins: {y: {binary: [./tool, extra]}}")
     places.trust()
-    found = within(discover(places.config, places.project))
+    found = await discover(places.config, places.project)
     assert [one.name for one in found.plugins] == ["y"]
     assert found.plugins[0].candidate.source == "project"
-    assert within(discover(places.config)).plugins == (), "another project knows nothing of it"
+    assert (await discover(places.config)).plugins == (), "another project knows nothing of it"
 
 
-def test_trust_is_asked_for_again_just_before_something_is_executed(
-    places: Places, within: Within, monkeypatch: pytest.MonkeyPatch
+async def test_trust_is_asked_for_again_just_before_something_is_executed(
+    places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places.plugin(f"project/.animus/plugins/{X}")
     places.trust()
@@ -267,7 +265,7 @@ def test_trust_is_asked_for_again_just_before_something_is_executed(
         return fingerprint(*arguments, **options)
 
     monkeypatch.setattr("animus_core.supply.discovery.discover.fingerprint", take_away)
-    found = within(discover(places.config, places.project))
+    found = await discover(places.config, places.project)
     assert (found.plugins, told(found)) == ((), {X: "comes with this repository and is not trusted"})
     assert found.warnings[0].fix == "animus trust"
     assert places.executed == []
@@ -284,13 +282,11 @@ def test_trust_is_asked_for_again_just_before_something_is_executed(
     ],
     ids=["syntax", "env", "escape", "size"],
 )
-def test_a_projects_broken_registry_is_one_warning(
-    trusted: bool, text: str, why: str, places: Places, within: Within
-) -> None:
+async def test_a_projects_broken_registry_is_one_warning(trusted: bool, text: str, why: str, places: Places) -> None:
     places.write("project/.animus/plugins.yaml", text)
     if trusted:
         places.trust()
-    found = within(discover(places.config, places.project))
+    found = await discover(places.config, places.project)
     assert [one.name for one in found.warnings] == [".animus/plugins.yaml"]
     assert why in found.warnings[0].message
 
@@ -306,32 +302,32 @@ def test_an_untrusted_project_names_so_many_plugins_and_no_more(places: Places) 
 # == what is installed ==
 
 
-def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its_name(places: Places, within: Within) -> None:
+async def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its_name(places: Places) -> None:
     program = places.plugin("locked/program")
     places.lock(program)
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    assert [one.candidate.source for one in within(discover(places.config)).plugins] == ["installed"]
+    assert [one.candidate.source for one in (await discover(places.config)).plugins] == ["installed"]
     places.plugin("locked/program", version="2")
     places.ran.unlink()
-    found = within(discover(places.config))
+    found = await discover(places.config)
     assert found.plugins == ()
     assert told(found)[X].startswith(f"it changed since it was installed: {program}; it hides ")
     assert found.warnings[0].fix == "animus plugin install ./x.whl  (or: animus plugin doctor)"
     assert places.executed == []
 
 
-def test_a_development_install_may_change_and_is_called_so(places: Places, within: Within) -> None:
+async def test_a_development_install_may_change_and_is_called_so(places: Places) -> None:
     places.lock(places.plugin("locked/program"), development=True)
     places.plugin("locked/program", version="2")
-    (plugin,) = within(discover(places.config)).plugins
+    (plugin,) = (await discover(places.config)).plugins
     assert (plugin.candidate.source, plugin.manifest.version, plugin.candidate.options.env) == ("development", "2", {})
 
 
-def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(places: Places, within: Within) -> None:
+async def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(places: Places) -> None:
     places.lock(places.plugin("locked/program"))
     places.write("config/plugins.lock", "{")
     places.plugin("config/plugins/animus-plugin-y")
-    found = within(discover(places.config))
+    found = await discover(places.config)
     assert [one.name for one in found.plugins] == ["animus-plugin-y"]
     assert [one.name for one in found.warnings] == ["plugins.lock"]
     assert "cannot be read" in found.warnings[0].message
@@ -340,62 +336,62 @@ def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(places: Pl
 # == before each start ==
 
 
-def test_a_plugin_that_did_not_change_is_the_same_without_a_process(places: Places, within: Within) -> None:
+async def test_a_plugin_that_did_not_change_is_the_same_without_a_process(places: Places) -> None:
     places.plugin(f"config/plugins/{X}")
-    (plugin,) = within(discover(places.config)).plugins
+    (plugin,) = (await discover(places.config)).plugins
     places.ran.unlink()
-    assert within(refreshed(plugin, places.config)) is plugin
-    assert within(refreshed(plugin._replace(digest=""), places.config)).digest == ""
+    assert await refreshed(plugin, places.config) is plugin
+    assert (await refreshed(plugin._replace(digest=""), places.config)).digest == ""
     assert places.executed == []
 
 
-def test_a_plugin_that_changed_is_asked_again(places: Places, within: Within) -> None:
+async def test_a_plugin_that_changed_is_asked_again(places: Places) -> None:
     program = places.plugin(f"config/plugins/{X}")
-    (plugin,) = within(discover(places.config)).plugins
+    (plugin,) = (await discover(places.config)).plugins
     places.plugin(f"config/plugins/{X}", version="2")
-    again = within(refreshed(plugin, places.config))
+    again = await refreshed(plugin, places.config)
     assert (again.manifest.version, again.candidate) == ("2", plugin.candidate)
     assert again.digest != plugin.digest
     program.unlink()
     with pytest.raises(PluginFailed, match=f"plugin {X}: cannot be started"):
-        within(refreshed(again, places.config))
+        await refreshed(again, places.config)
 
 
-def test_an_installed_plugin_that_changed_is_not_started_again(places: Places, within: Within) -> None:
+async def test_an_installed_plugin_that_changed_is_not_started_again(places: Places) -> None:
     program = places.plugin("locked/program")
     places.lock(program)
-    (plugin,) = within(discover(places.config)).plugins
+    (plugin,) = (await discover(places.config)).plugins
     places.plugin("locked/program", version="2")
     places.ran.unlink()
     with pytest.raises(PluginFailed) as raised:
-        within(refreshed(plugin, places.config))
+        await refreshed(plugin, places.config)
     assert raised.value.message == f"plugin {X}: it changed since it was installed: {program}"
     assert raised.value.remedy == "animus plugin install ./x.whl  (or: animus plugin doctor)"
     assert places.executed == []
 
 
-def test_a_plugin_that_was_installed_anew_is_taken_as_it_is_now(places: Places, within: Within) -> None:
+async def test_a_plugin_that_was_installed_anew_is_taken_as_it_is_now(places: Places) -> None:
     places.lock(places.plugin("locked/one"))
-    (plugin,) = within(discover(places.config)).plugins
+    (plugin,) = (await discover(places.config)).plugins
     entry = places.lock(places.plugin("locked/two", version="2"))
-    again = within(refreshed(plugin, places.config))
+    again = await refreshed(plugin, places.config)
     assert (again.candidate.locked, again.candidate.command, again.manifest.version) == (entry, entry.command, "2")
     Lockfile.read(places.config).remove(X)
     with pytest.raises(PluginFailed, match="it was uninstalled"):
-        within(refreshed(again, places.config))
+        await refreshed(again, places.config)
     places.write("config/plugins.lock", "{")
     with pytest.raises(PluginFailed, match=r"plugins\.lock: cannot be read"):
-        within(refreshed(again, places.config))
+        await refreshed(again, places.config)
 
 
-def test_a_projects_plugin_is_not_started_again_when_trust_is_gone(places: Places, within: Within) -> None:
+async def test_a_projects_plugin_is_not_started_again_when_trust_is_gone(places: Places) -> None:
     places.plugin(f"project/.animus/plugins/{X}")
     places.trust()
-    (plugin,) = within(discover(places.config, places.project)).plugins
+    (plugin,) = (await discover(places.config, places.project)).plugins
     places.write("project/.animus/workflows.yaml", "changed: by an agent")
     places.ran.unlink()
     with pytest.raises(PluginFailed, match="comes with this repository and is not trusted"):
-        within(refreshed(plugin, places.config))
+        await refreshed(plugin, places.config)
     assert places.executed == []
 
 

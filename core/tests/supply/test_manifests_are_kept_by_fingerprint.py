@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ MANIFEST = {
 class Config:
     """A configuration directory with one plugin in shell, which notes each time that it is executed."""
 
-    def __init__(self, root: Path, within: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
-        self.folder, self._ran, self._within = root / "config", root / "ran", within
+    def __init__(self, root: Path) -> None:
+        self.folder, self._ran = root / "config", root / "ran"
         self.program = self.folder / "plugins/animus-plugin-x"
         self.program.parent.mkdir(parents=True)
 
@@ -37,10 +37,9 @@ class Config:
         self.program.write_text(f"#!/bin/sh\necho x >>{self._ran}\n{code}\necho '{printed}'\n")
         self.program.chmod(0o755)
 
-    def discover(self, **options: Any) -> Discovery:
+    async def discover(self, **options: Any) -> Discovery:
         """Look for plugins."""
-        found: Discovery = self._within(discover(self.folder, **options))
-        return found
+        return await discover(self.folder, **options)
 
     @property
     def times(self) -> int:
@@ -54,41 +53,39 @@ class Config:
 
 
 @pytest.fixture
-def config(
-    tmp_path: Path, within: Callable[[Coroutine[Any, Any, Any]], Any], monkeypatch: pytest.MonkeyPatch
-) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(candidates_module, "installed_scripts", list)
     for name in ("ANIMUS_PLUGIN_DIR", "ANIMUS_PLUGIN_PATH", "ANIMUS_CACHE_DIR", "ANIMUS_DISABLE_MANIFEST_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    return Config(tmp_path, within)
+    return Config(tmp_path)
 
 
-def test_a_plugin_is_asked_once_until_it_changes(config: Config) -> None:
+async def test_a_plugin_is_asked_once_until_it_changes(config: Config) -> None:
     config.plugin()
-    first = config.discover()
-    assert config.discover() == first
+    first = await config.discover()
+    assert await config.discover() == first
     assert (len(first.plugins), config.times) == (1, 1)
     assert [path.stem for path in config.kept] == [first.plugins[0].digest]
     config.plugin(version="2")
-    assert config.discover().plugins[0].manifest.version == "2"
+    assert (await config.discover()).plugins[0].manifest.version == "2"
     assert config.times == 2
 
 
-def test_it_is_asked_each_time_when_the_operator_says_so(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_asked_each_time_when_the_operator_says_so(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     config.plugin()
-    first = config.discover()
-    assert config.discover(refresh=True) == first
+    first = await config.discover()
+    assert await config.discover(refresh=True) == first
     monkeypatch.setenv("ANIMUS_DISABLE_MANIFEST_CACHE", "1")
-    assert config.discover() == first
+    assert await config.discover() == first
     assert config.times == 3
 
 
-def test_the_operator_may_put_the_cache_elsewhere(
+async def test_the_operator_may_put_the_cache_elsewhere(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMUS_CACHE_DIR", str(tmp_path / "a/b"))
     config.plugin()
-    assert config.discover() == config.discover()
+    assert await config.discover() == await config.discover()
     assert config.times == 1
     assert not (config.folder / "cache").exists()
     assert len(list((tmp_path / "a/b/manifests").iterdir())) == 1
@@ -115,32 +112,34 @@ def _other_protocol(told: dict[str, Any]) -> str:
         _other_protocol,
     ],
 )
-def test_a_spoiled_entry_is_passed_over_and_replaced(spoil: Callable[[dict[str, Any]], str], config: Config) -> None:
+async def test_a_spoiled_entry_is_passed_over_and_replaced(
+    spoil: Callable[[dict[str, Any]], str], config: Config
+) -> None:
     config.plugin()
-    first = config.discover()
+    first = await config.discover()
     (kept,) = config.kept
     good = kept.read_text()
     kept.write_text(spoil(json.loads(good)))
-    assert config.discover() == first
+    assert await config.discover() == first
     assert (config.times, kept.read_text()) == (2, good)
 
 
-def test_a_failure_is_not_kept(config: Config) -> None:
+async def test_a_failure_is_not_kept(config: Config) -> None:
     config.plugin(code="exit 3")
-    assert config.discover().plugins == ()
-    assert config.discover().plugins == ()
+    assert (await config.discover()).plugins == ()
+    assert (await config.discover()).plugins == ()
     assert (config.times, config.kept) == (2, [])
 
 
-def test_a_plugin_that_changes_while_it_is_asked_is_not_kept(config: Config) -> None:
+async def test_a_plugin_that_changes_while_it_is_asked_is_not_kept(config: Config) -> None:
     config.plugin(code='echo "# changed" >>"$0"')
-    (first,) = config.discover().plugins
-    (second,) = config.discover().plugins
+    (first,) = (await config.discover()).plugins
+    (second,) = (await config.discover()).plugins
     assert (config.times, config.kept) == (2, [])
     assert first.digest != second.digest
 
 
-def test_a_plugin_whose_author_works_on_it_is_asked_each_time(config: Config, tmp_path: Path) -> None:
+async def test_a_plugin_whose_author_works_on_it_is_asked_each_time(config: Config, tmp_path: Path) -> None:
     note = tmp_path / "venv/lib/python3/site-packages/x-1.dist-info/direct_url.json"
     note.parent.mkdir(parents=True)
     note.write_text('{"url": "file:///x", "dir_info": {"editable": true}}')
@@ -148,16 +147,16 @@ def test_a_plugin_whose_author_works_on_it_is_asked_each_time(config: Config, tm
     config.plugin()
     program = config.program.rename(tmp_path / "venv/program")
     (config.folder / "plugins.yaml").write_text(f"plugins: {{x: {{binary: {program}}}}}")
-    assert config.discover() == config.discover()
+    assert await config.discover() == await config.discover()
     assert (config.times, config.kept) == (2, [])
     note.unlink()
-    assert config.discover() == config.discover()
+    assert await config.discover() == await config.discover()
     assert config.times == 3
 
 
-def test_the_cache_keeps_so_many_manifests(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_keeps_so_many_manifests(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "_MOST_FILES", 2)
     for version in range(4):
         config.plugin(version=str(version))
-        config.discover()
+        await config.discover()
     assert len(config.kept) == 2

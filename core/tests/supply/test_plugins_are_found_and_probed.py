@@ -7,7 +7,7 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from animus_core.supply.discovery import manifest as manifest_module
 from animus_core.supply.discovery.discover import discover
 from animus_core.supply.discovery.manifest import probe
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 Program = Callable[..., Path]
 MANIFEST = {
     "name": "p",
@@ -53,16 +52,16 @@ def test_extras_win_over_what_is_inherited_and_the_cookie_over_all() -> None:
 # == manifests ==
 
 
-def test_a_good_manifest_is_read(program: Program, within: Within) -> None:
+async def test_a_good_manifest_is_read(program: Program) -> None:
     path = program(printing(capabilities=None, env_required=[{"name": "KEY"}]))
-    found = within(probe("p", [str(path)]))
+    found = await probe("p", [str(path)])
     assert (found.name, found.capabilities, found.env_required[0].name) == ("p", [], "KEY")
 
 
-def test_a_probe_sees_no_secret_and_no_input(program: Program, within: Within, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_probe_sees_no_secret_and_no_input(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "secret")
     code = "assert 'TOKEN' not in os.environ and not sys.stdin.read() and sys.argv[1:] == ['--manifest']\n"
-    within(probe("p", [str(program(code + printing()))]))
+    await probe("p", [str(program(code + printing()))])
 
 
 @pytest.mark.parametrize(
@@ -80,9 +79,9 @@ def test_a_probe_sees_no_secret_and_no_input(program: Program, within: Within, m
         ("print('x' * 2_000_000)", "--manifest printed more than 1048576 bytes"),
     ],
 )
-def test_what_is_no_plugin_is_named_with_the_reason(code: str, why: str, program: Program, within: Within) -> None:
+async def test_what_is_no_plugin_is_named_with_the_reason(code: str, why: str, program: Program) -> None:
     with pytest.raises(RetryLater) as raised:
-        within(probe("odd", [str(program(code))]))
+        await probe("odd", [str(program(code))])
     assert raised.value.message.startswith("plugin odd: ")
     assert why in raised.value.message
 
@@ -91,23 +90,21 @@ def test_what_is_no_plugin_is_named_with_the_reason(code: str, why: str, program
     "code",
     ["signal.pause()", printing() + "\nsys.stdout.flush()\nsignal.signal(15, signal.SIG_IGN)\nsignal.pause()"],
 )
-def test_a_plugin_that_hangs_is_given_up_after_the_limit(
-    code: str, program: Program, within: Within, monkeypatch: pytest.MonkeyPatch
+async def test_a_plugin_that_hangs_is_given_up_after_the_limit(
+    code: str, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manifest_module, "_TIMEOUT_S", 0.5)
     began = time.monotonic()
     with pytest.raises(RetryLater, match=r"did not end within 0\.5 s"):
-        within(probe("odd", [str(program(code))]))
+        await probe("odd", [str(program(code))])
     assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("how", ["", ", start_new_session=True", ", start_new_session=True, stdout=2"])
-def test_what_a_probe_leaves_behind_is_ended_with_it(
-    how: str, program: Program, within: Within, tmp_path: Path
-) -> None:
+async def test_what_a_probe_leaves_behind_is_ended_with_it(how: str, program: Program, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = f"child = subprocess.Popen(['sleep', '600']{how})\nopen({str(pid_file)!r}, 'w').write(str(child.pid))\n"
-    assert within(probe("odd", [str(program(code + printing()))])).name == "p"
+    assert (await probe("odd", [str(program(code + printing()))])).name == "p"
     try:
         fd = os.pidfd_open(int(pid_file.read_text()))
     except ProcessLookupError:
@@ -120,10 +117,10 @@ def test_what_a_probe_leaves_behind_is_ended_with_it(
         os.close(fd)
 
 
-def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program, within: Within) -> None:
+async def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program) -> None:
     code = "sys.stderr.write('noise\\n' * 500 + 'ModuleNotFoundError: no \\x1b[31mred\\n\\n')\nsys.exit(1)"
     with pytest.raises(PluginFailed) as raised:
-        within(probe("odd", [str(program(code, "with blank"))]))
+        await probe("odd", [str(program(code, "with blank"))])
     told = r"plugin odd: --manifest ended with exit code 1 (ModuleNotFoundError: no \x1b[31mred)"
     assert raised.value.message == told
     assert len(raised.value.details["stderr"].splitlines()) <= 200
@@ -131,9 +128,9 @@ def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program, within
 
 
 @pytest.mark.parametrize("command", ["/no/such/program", "/dev/null", "nul\0byte"])
-def test_what_cannot_be_started_is_named(command: str, within: Within) -> None:
+async def test_what_cannot_be_started_is_named(command: str) -> None:
     with pytest.raises(RetryLater, match="plugin odd: cannot be started"):
-        within(probe("odd", [command]))
+        await probe("odd", [command])
 
 
 # == discovery ==
@@ -152,12 +149,12 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any],
     return write
 
 
-def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
-    registry: Callable[[Any], Path], program: Program, within: Within
+async def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
+    registry: Callable[[Any], Path], program: Program
 ) -> None:
     good, bad = program(printing(), "good"), program("sys.exit(1)", "bad")
     folder = registry({"plugins": {"good": {"binary": str(good)}, "both": {"binary": str(bad)}}})
-    found = within(discover(folder))
+    found = await discover(folder)
     assert [one.name for one in found.plugins] == ["good"]
     assert sorted(one.name for one in found.warnings) == ["both", "installed"]
     assert found.named("good") is not None
@@ -165,9 +162,7 @@ def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
     assert len(found.of_kind("subject_backend")) == 1
 
 
-def test_many_slow_plugins_are_probed_side_by_side(
-    registry: Callable[[Any], Path], program: Program, within: Within
-) -> None:
+async def test_many_slow_plugins_are_probed_side_by_side(registry: Callable[[Any], Path], program: Program) -> None:
     gate = program("", "gate").with_name("fifo")
     os.mkfifo(gate)
     # Each of the two says that it came and waits for the other, so they end only if both run at once.
@@ -175,21 +170,17 @@ def test_many_slow_plugins_are_probed_side_by_side(
     wait = f"other = {str(gate)!r} + ('2' if sys.argv[0][-1] == '1' else '1')\n"
     wait += "while not os.path.exists(other): os.sched_yield()\n"
     rows = {name: {"binary": str(program(mark + wait + printing(), name))} for name in ("slow1", "slow2")}
-    found = within(discover(registry({"plugins": rows})))
+    found = await discover(registry({"plugins": rows}))
     assert [one.name for one in found.plugins] == ["slow1", "slow2"]
 
 
-def test_a_cancelled_probe_leaves_no_process(program: Program, within: Within, tmp_path: Path) -> None:
+async def test_a_cancelled_probe_leaves_no_process(program: Program, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     path = program(f"print(os.getpid(), file=open({str(fifo)!r}, 'w'), flush=True)\nsignal.pause()")
 
-    async def work() -> int:
-        task = asyncio.ensure_future(probe("p", [str(path)]))
-        pid = int(await asyncio.to_thread(fifo.read_text))
-        task.cancel()
-        await asyncio.wait([task])
-        return pid
-
-    pid = within(work())
+    task = asyncio.ensure_future(probe("p", [str(path)]))
+    pid = int(await asyncio.to_thread(fifo.read_text))
+    task.cancel()
+    await asyncio.wait([task])
     assert not Path(f"/proc/{pid}").exists()

@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 if TYPE_CHECKING:
     from conftest import Wheels
 
-Within = Callable[[Coroutine[Any, Any, Any]], Any]
 WAIT_S = 30.0
 
 
@@ -97,8 +96,8 @@ def test_pip_gets_the_operators_settings_but_for_where_to_and_which_python(tmp_p
 # == wheels and folders ==
 
 
-def test_a_wheel_gets_an_environment_of_its_own_and_is_locked(home: Home, wheels: Wheels, within: Within) -> None:
-    [done] = within(home.install(wheels.build("animus-notifier-x")))
+async def test_a_wheel_gets_an_environment_of_its_own_and_is_locked(home: Home, wheels: Wheels) -> None:
+    [done] = await home.install(wheels.build("animus-notifier-x"))
     entry = home.entries["animus-notifier-x"]
     assert done.entry == entry
     assert done.previous is None
@@ -117,23 +116,23 @@ def test_a_wheel_gets_an_environment_of_its_own_and_is_locked(home: Home, wheels
     assert Lockfile.read(home.config_dir).verify(entry) is None
 
 
-def test_an_upgrade_leaves_the_old_version_alone_while_it_runs(home: Home, wheels: Wheels, within: Within) -> None:
+async def test_an_upgrade_leaves_the_old_version_alone_while_it_runs(home: Home, wheels: Wheels) -> None:
     late = "    sys.stdin.readline()\n    import late\n    print(late.WORD)\n    return 0"
     old = wheels.build(
         "animus-notifier-x",
         code=wheels.plugin("animus-notifier-x", body=late),
         late="WORD = 'it still has its files'\n",
     )
-    [first] = within(home.install(old))
+    [first] = await home.install(old)
     running = subprocess.Popen(first.entry.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    [second] = within(home.install(wheels.build("animus-notifier-x", "0.2")))
+    [second] = await home.install(wheels.build("animus-notifier-x", "0.2"))
     assert second.previous == first.entry
     assert home.entries == {"animus-notifier-x": second.entry}
     assert home.questions == []
     assert running.communicate("\n", timeout=WAIT_S)[0] == "it still has its files\n"
 
     assert [str(folder) for folder in leftover_folders(home.config_dir)] == [first.entry.folder]
-    within(uninstall(home.config_dir, "animus-notifier-x"))
+    await uninstall(home.config_dir, "animus-notifier-x")
     assert home.entries == {}
     assert home.folders == []
 
@@ -146,11 +145,11 @@ def test_an_upgrade_leaves_the_old_version_alone_while_it_runs(home: Home, wheel
         ({"points": ["a", "b"]}, "one", "has several plugins: a, b"),
     ],
 )
-def test_an_installation_that_fails_leaves_nothing(
-    build: dict[str, Any], name: str | None, why: str, home: Home, wheels: Wheels, within: Within
+async def test_an_installation_that_fails_leaves_nothing(
+    build: dict[str, Any], name: str | None, why: str, home: Home, wheels: Wheels
 ) -> None:
     with pytest.raises(AnimusError, match=f"(?s){why}") as raised:
-        within(home.install(wheels.build("animus-notifier-x", **build), name=name))
+        await home.install(wheels.build("animus-notifier-x", **build), name=name)
     assert raised.value.hint is not None
     assert home.folders == []
     assert home.entries == {}
@@ -180,30 +179,25 @@ def test_a_pip_that_cannot_install_elsewhere_is_none(version: str, usable: bool,
     assert pip_is_here([str(tmp_path)]) is usable
 
 
-def test_all_plugins_of_a_distribution_are_installed_and_share_its_environment(
-    home: Home, wheels: Wheels, within: Within
+async def test_all_plugins_of_a_distribution_are_installed_and_share_its_environment(
+    home: Home, wheels: Wheels
 ) -> None:
     wheel = wheels.build("animus-pair", points=["animus-notifier-a", "animus-notifier-b"])
-    within(home.install(wheel))
+    await home.install(wheel)
     assert sorted(home.entries) == ["animus-notifier-a", "animus-notifier-b"]
     assert len({entry.folder for entry in home.entries.values()}) == 1
 
-    within(uninstall(home.config_dir, "animus-notifier-a"))
+    await uninstall(home.config_dir, "animus-notifier-a")
     assert Lockfile.read(home.config_dir).verify(home.entries["animus-notifier-b"]) is None
-    within(uninstall(home.config_dir, "animus-notifier-b"))
+    await uninstall(home.config_dir, "animus-notifier-b")
     assert home.folders == []
 
 
-def test_a_folder_is_built_or_used_in_place_for_development(home: Home, wheels: Wheels, within: Within) -> None:
+async def test_a_folder_is_built_or_used_in_place_for_development(home: Home, wheels: Wheels) -> None:
     folder = wheels.source("animus-notifier-dev")
     module = folder / "animus_notifier_dev.py"
 
-    async def both() -> list[list[Installed]]:
-        return await asyncio.gather(
-            home.install(folder, name="built"), home.install(folder, name="in-place", development=True)
-        )
-
-    within(both())
+    (await asyncio.gather(home.install(folder, name="built"), home.install(folder, name="in-place", development=True)))
     built, in_place = home.entries["built"], home.entries["in-place"]
     assert (built.development, in_place.development) == (False, True)
     module.write_text(module.read_text().replace("made by a test", "changed"))
@@ -212,55 +206,49 @@ def test_a_folder_is_built_or_used_in_place_for_development(home: Home, wheels: 
     assert Lockfile.read(home.config_dir).verify(in_place) is None
 
 
-def test_two_installations_at_once_lose_nothing_and_of_one_name_the_last_is_used(
-    home: Home, wheels: Wheels, within: Within
+async def test_two_installations_at_once_lose_nothing_and_of_one_name_the_last_is_used(
+    home: Home, wheels: Wheels
 ) -> None:
     found = [wheels.build("animus-notifier-a"), *(wheels.build("animus-notifier-b", str(n)) for n in (1, 2))]
 
-    async def together() -> None:
-        await asyncio.gather(*(home.install(wheel) for wheel in found))
-
-    within(together())
+    await asyncio.gather(*(home.install(wheel) for wheel in found))
     entries = home.entries
     assert sorted(entries) == ["animus-notifier-a", "animus-notifier-b"]
     assert len(home.folders) == 4, "a folder and its lock for each"
     assert all(Lockfile.read(home.config_dir).verify(entry) is None for entry in entries.values())
 
 
-def test_an_installation_that_is_cancelled_leaves_no_process_and_no_file(
-    home: Home, wheels: Wheels, within: Within, tmp_path: Path
+async def test_an_installation_that_is_cancelled_leaves_no_process_and_no_file(
+    home: Home, wheels: Wheels, tmp_path: Path
 ) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     hook = f"import signal\nopen({str(fifo)!r}, 'w').write(str(os.getpid()))\nsignal.pause()"
     folder = wheels.source("animus-notifier-slow", hook=hook)
 
-    async def work() -> int:
-        task = asyncio.ensure_future(home.install(folder))
-        pid = int(await asyncio.to_thread(fifo.read_text))
-        assert len(home.folders) == 2
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled()
-        return pid
-
-    _assert_ended(within(work()))
+    task = asyncio.ensure_future(home.install(folder))
+    pid = int(await asyncio.to_thread(fifo.read_text))
+    assert len(home.folders) == 2
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    _assert_ended(pid)
     assert home.folders == []
     assert home.entries == {}
 
 
-def test_an_installation_that_takes_too_long_is_given_up(home: Home, wheels: Wheels, within: Within) -> None:
+async def test_an_installation_that_takes_too_long_is_given_up(home: Home, wheels: Wheels) -> None:
     with pytest.raises(RetryLater, match=r"did not end within 0\.01 s"):
-        within(home.install(wheels.build("animus-notifier-x"), timeout_s=0.01))
+        await home.install(wheels.build("animus-notifier-x"), timeout_s=0.01)
     assert home.folders == []
 
 
 # == executables ==
 
 
-def test_an_executable_is_registered_where_it_is(home: Home, executable: Callable[..., Path], within: Within) -> None:
+async def test_an_executable_is_registered_where_it_is(home: Home, executable: Callable[..., Path]) -> None:
     path = executable("tool")
-    [done] = within(home.install(path))
+    [done] = await home.install(path)
     assert (done.entry.name, done.entry.command, done.entry.folder) == ("tool", (str(path),), None)
     assert home.folders == []
     path.write_text(path.read_text() + "# changed\n")
@@ -268,77 +256,75 @@ def test_an_executable_is_registered_where_it_is(home: Home, executable: Callabl
     assert drift is not None
     assert str(path) in drift.message
 
-    [again] = within(home.install(path))  # the same file: nobody is asked
+    [again] = await home.install(path)  # the same file: nobody is asked
     assert again.previous == done.entry
-    within(uninstall(home.config_dir, "tool"))
+    await uninstall(home.config_dir, "tool")
     assert path.exists()
     with pytest.raises(UnknownName):
-        within(uninstall(home.config_dir, "tool"))
+        await uninstall(home.config_dir, "tool")
 
 
-def test_what_is_no_plugin_is_not_registered(home: Home, executable: Callable[..., Path], within: Within) -> None:
+async def test_what_is_no_plugin_is_not_registered(home: Home, executable: Callable[..., Path]) -> None:
     path = executable("tool", protocol_version="9.0.0")
     with pytest.raises(PluginFailed, match="it speaks protocol 9"):
-        within(home.install(path))
+        await home.install(path)
     with pytest.raises(InvalidInput, match="--dev is for a folder"):
-        within(home.install(path, development=True))
+        await home.install(path, development=True)
     with pytest.raises(InvalidInput, match="cannot be the name"):
-        within(home.install(path, name="../tool"))
+        await home.install(path, name="../tool")
     assert home.entries == {}
 
 
 # == names, and a lock file that cannot be read ==
 
 
-def test_a_name_of_the_operators_registry_is_not_taken(
-    home: Home, executable: Callable[..., Path], within: Within
-) -> None:
+async def test_a_name_of_the_operators_registry_is_not_taken(home: Home, executable: Callable[..., Path]) -> None:
     home.config_dir.mkdir()
     registry = home.config_dir / "plugins.yaml"
     registry.write_text("plugins:\n  other: {binary: /x}\n  tool: {binary: /y}\n  given: {pass_env: [KEY]}\n")
     with pytest.raises(Conflict, match=rf"{registry}:3: plugins\.tool") as raised:
-        within(home.install(executable("tool")))
+        await home.install(executable("tool"))
     assert "line 3" in str(raised.value.hint)
-    within(home.install(executable("tool"), name="given"))  # a row that gives settings alone takes no name
+    await home.install(executable("tool"), name="given")  # a row that gives settings alone takes no name
     assert list(home.entries) == ["given"]
 
 
-def test_another_origin_takes_a_name_over_only_when_it_is_told_to(
-    home: Home, executable: Callable[..., Path], within: Within
+async def test_another_origin_takes_a_name_over_only_when_it_is_told_to(
+    home: Home, executable: Callable[..., Path]
 ) -> None:
-    [first] = within(home.install(executable("tool"), name="both"))
+    [first] = await home.install(executable("tool"), name="both")
     other = executable("other")
     with pytest.raises(Conflict, match="is installed already, from"):
-        within(home.install(other, name="both"))
+        await home.install(other, name="both")
     assert home.questions == [f"both is installed from {first.entry.source}. Replace it by {other}?"]
     assert home.entries == {"both": first.entry}
     home.answer = True
-    [done] = within(home.install(other, name="both"))
+    [done] = await home.install(other, name="both")
     assert done.previous == first.entry
     assert home.entries == {"both": done.entry}
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"v": 9, "plugins": {}}', '{"v": 1, "plugins": {"x": {}}}'])
-def test_a_lock_file_that_cannot_be_read_stops_all_and_is_not_touched(
-    content: str, home: Home, executable: Callable[..., Path], within: Within
+async def test_a_lock_file_that_cannot_be_read_stops_all_and_is_not_touched(
+    content: str, home: Home, executable: Callable[..., Path]
 ) -> None:
     home.config_dir.mkdir()
     lock = home.config_dir / "plugins.lock"
     lock.write_text(content)
     for work in (home.install(executable("tool")), uninstall(home.config_dir, "tool")):
         with pytest.raises(RetryLater, match=str(lock)) as raised:
-            within(work)
+            await work
         assert raised.value.hint
     assert lock.read_text() == content
 
 
-def test_a_folder_that_others_may_write_to_is_not_installed_into(
-    home: Home, executable: Callable[..., Path], within: Within
+async def test_a_folder_that_others_may_write_to_is_not_installed_into(
+    home: Home, executable: Callable[..., Path]
 ) -> None:
     home.config_dir.mkdir()
     home.config_dir.chmod(0o777)
     with pytest.raises(RetryLater, match="others may write here"):
-        within(home.install(executable("tool")))
+        await home.install(executable("tool"))
 
 
 def _assert_ended(pid: int) -> None:
