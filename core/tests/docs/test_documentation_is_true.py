@@ -194,7 +194,7 @@ def test_every_path_and_every_variable_is_in_the_reference():
     run = RunPaths(Path("/run"))
     attempt = (run.session("PHASE"), run.spool("PHASE", 1), run.attempt_lock("PHASE", 1))
     paths = [*_paths_of(scope), *_paths_of(run), *(Path(str(path).replace(".1.", ".ATTEMPT.")) for path in attempt)]
-    folders = {scope.daemon_dir, scope.runs, scope.state, scope.logs, scope.worktrees}
+    folders = {scope.daemon_dir, scope.runs, scope.state, scope.logs}
     assert len(paths) > 20
     for path in paths:
         name = str(path.relative_to(path.parents[-2]))

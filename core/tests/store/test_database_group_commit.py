@@ -15,7 +15,7 @@ import pytest
 from animus_core.errors import Internal, RetryLater
 from animus_core.store import database as database_module
 from animus_core.store.database import Database, open_readonly
-from animus_core.store.statements import SqlValue, Tx
+from animus_core.store.statements import Tx
 
 _T = TypeVar("_T")
 LIMIT = 1_000_000
@@ -307,20 +307,6 @@ def test_a_fault_of_the_engine_leaves_nobody_waiting(tmp_path: Path, monkeypatch
 
     run(main())
     assert [type(error) for error in noted] == [MemoryError]
-
-
-def test_many_rows_are_written_by_one_call(tmp_path: Path) -> None:
-    rows: list[dict[str, SqlValue]] = [
-        {"run_id": "r", "seq": number, "kind": "k", "at": "t", "data": "{}"} for number in range(100)
-    ]
-
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            assert await database.write(lambda tx: tx.execute_many("event_insert", rows)) == 100
-            assert await database.write(lambda tx: tx.execute_many("event_insert", [])) == 0
-            assert len(await database.read(kinds)) == 100
-
-    run(main())
 
 
 def test_an_open_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:

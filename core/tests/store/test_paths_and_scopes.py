@@ -153,8 +153,6 @@ def test_a_scope_names_every_file_of_the_project(tmp_path: Path) -> None:
         "runs": "runs",
         "state": "state",
         "logs": "logs",
-        "events_log": "logs/events.jsonl",
-        "worktrees": "worktrees",
     }
     run = scope.run_dir("run-1")
     assert run.root == scope.runs / "run-1"

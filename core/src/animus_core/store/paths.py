@@ -235,16 +235,6 @@ class Scope:
         """The folder of the event log."""
         return self.root / "logs"
 
-    @property
-    def events_log(self) -> Path:
-        """The local mirror of the event log."""
-        return self.logs / "events.jsonl"
-
-    @property
-    def worktrees(self) -> Path:
-        """The worktrees that workflows make."""
-        return self.root / "worktrees"
-
     def run_dir(self, run_id: str) -> RunPaths:
         """The files of a run; raises InvalidInput for what cannot be a run's id (`../x`)."""
         if not _RUN_ID.fullmatch(run_id):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from importlib import resources
 from typing import Any, Final
@@ -64,10 +64,6 @@ class Tx:
         with closing(self._run(name, parameters)) as cursor:
             cursor.fetchall()  # what RETURNING gives: the count is complete only after it
             return cursor.rowcount
-
-    def execute_many(self, name: str, rows: Iterable[Mapping[str, SqlValue]], /) -> int:
-        """Run a statement once a row of parameters; returns how many rows it changed in all."""
-        return sum(self.execute(name, **row) for row in rows)
 
     def one(self, name: str, /, **parameters: SqlValue) -> sqlite3.Row | None:
         """The first row, or None."""

@@ -33,9 +33,6 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
-
-
 class Stage(StrEnum):
     """Where the runner is between two records."""
 
