@@ -66,8 +66,10 @@ def _inside(cwd: Path, path: str) -> Path:
     try:
         named = (root / path).parent.resolve() / parts[-1]
         real = named.resolve()
-    except (OSError, RuntimeError) as error:  # a loop of symbolic links
+    except (OSError, RuntimeError) as error:  # before Python 3.13 this is how a loop of symbolic links is told
         raise EditRefused(f"{path}: cannot be followed: {error}") from None
+    if any(place.is_symlink() for place in (real, *real.parents)):
+        raise EditRefused(f"{path}: cannot be followed: {real} leads in a circle")
     if not real.is_relative_to(root) or real == root:
         raise EditRefused(f"{path}: leads out of the working directory, to {real}")
     return real
