@@ -68,7 +68,9 @@ def lines_until_killed(process: subprocess.Popen[str], count: int, after_s: floa
     while time.monotonic() < deadline:
         pass  # the moment of the kill falls anywhere in a write
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=20)
+    rest = process.stdout.read()  # not communicate(), which loses what readline has read ahead
+    process.stdout.close()
+    process.wait(timeout=20)
     return lines + rest.splitlines()
 
 

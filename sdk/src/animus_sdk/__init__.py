@@ -76,6 +76,8 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_sdk.control import Control as Control
     from animus_sdk.control import NoDaemon as NoDaemon
     from animus_sdk.control import connect_control as connect_control
+    from animus_sdk.file_lock import FileLock as FileLock
+    from animus_sdk.file_lock import FileLocked as FileLocked
     from animus_sdk.handlers import Answer as Answer
     from animus_sdk.handlers import Stream as Stream
     from animus_sdk.handlers import inline as inline
@@ -163,6 +165,7 @@ NAMES: Final = {
     "animus_sdk.agent_context": ("AgentContext",),
     "animus_sdk.context": ("Context",),
     "animus_sdk.control": ("Control", "NoDaemon", "connect_control"),
+    "animus_sdk.file_lock": ("FileLock", "FileLocked"),
     "animus_sdk.handlers": ("Answer", "Stream", "inline"),
     "animus_sdk.plugin": ("Plugin",),
     "animus_sdk.process": ("serve",),

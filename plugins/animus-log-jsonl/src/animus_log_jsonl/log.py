@@ -18,7 +18,7 @@ from typing import Final, Self
 from animus_log_jsonl.damage import Damage
 from animus_log_jsonl.files import LogFiles
 from animus_log_jsonl.index import LogIndex
-from animus_log_jsonl.ownership import Ownership
+from animus_log_jsonl.ownership import own
 from animus_log_jsonl.query import query_page
 from animus_log_jsonl.read import LogReader
 from animus_log_jsonl.settings import Fsync, Settings
@@ -84,7 +84,7 @@ class JsonlLog:
         path = self._settings.path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._resources.callback(Ownership(path).release)
+            self._resources.callback(own(path).release)
             index = LogIndex(path.with_name(path.name + ".index"))
             self._resources.callback(index.close)
             self._files = LogFiles(path, index.reached.number)

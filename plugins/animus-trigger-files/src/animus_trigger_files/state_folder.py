@@ -1,11 +1,10 @@
 """Where the state of a project's triggers lies, and whose it is: one process at a time.
 
-Called by `plugin.py` and `store.py`; below it lies the file system.
+Below lie the file system and the SDK's lock.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -13,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from animus_sdk import InvalidParams, ProjectBinding, Unavailable
+from animus_sdk import FileLock, FileLocked, InvalidParams, ProjectBinding, Unavailable
 
-__all__ = ["Ownership", "state_base", "state_folder"]
+__all__ = ["own", "state_base", "state_folder"]
 
 _SCOPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _OURS: Final = "animus-trigger-files"
@@ -50,29 +49,17 @@ def _absolute(env: Mapping[str, str], name: str) -> Path | None:
     return Path(value) if value else None
 
 
-class Ownership:
-    """The lock on a state folder, which is made if missing. Raises Unavailable when another process has it."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "lock"
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(f"{path}: {error.strerror} - check the folders above it") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._fd)
-            raise Unavailable(
-                f"{path}: process {holder} watches this project already - end it, or use its events"
-            ) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Let another process have it; may be called again."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+def own(folder: Path) -> FileLock:
+    """The lock on a state folder, taken; the folder is made if missing. Raises Unavailable when another has it."""
+    lock = FileLock(folder / "lock")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(f"{os.getpid()}\n")
+    except FileLocked as error:
+        holder = error.text or "unknown"
+        raise Unavailable(
+            f"{lock.path}: process {holder} watches this project already - end it, or use its events"
+        ) from error
+    except OSError as error:
+        raise Unavailable(f"{lock.path}: {error.strerror} - check the folders above it") from error
+    return lock

@@ -20,7 +20,7 @@ from animus_sdk import Unavailable
 from animus_sdk.crash_points import declare, reach
 from animus_trigger_files.changes import Difference
 from animus_trigger_files.fingerprint import Fingerprint
-from animus_trigger_files.state_folder import Ownership
+from animus_trigger_files.state_folder import own
 
 __all__ = ["RecordedEvent", "Store", "WatchedPaths"]
 
@@ -75,8 +75,8 @@ class Store:
         self._path = folder / "state.sqlite"
         self._lock = threading.Lock()
         with contextlib.ExitStack() as undo:
-            self._ownership = Ownership(folder)
-            undo.callback(self._ownership.release)
+            self._folder_lock = own(folder)
+            undo.callback(self._folder_lock.release)
             with self._explained():
                 self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
                 undo.callback(self._db.close)
@@ -87,7 +87,7 @@ class Store:
         """Let another process have the folder; what is called afterwards raises Unavailable."""
         with self._lock:
             self._db.close()
-            self._ownership.release()
+            self._folder_lock.release()
 
     def watched(self, trigger_id: str) -> WatchedPaths | None:
         """What the trigger was watched with; None for a new one."""
