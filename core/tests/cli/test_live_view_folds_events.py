@@ -80,4 +80,4 @@ def test_events_without_a_subject_change_nothing() -> None:
 
 
 def test_a_row_for_programs_has_no_inner_fields() -> None:
-    assert "_stale" not in fold(started("a")).rows["TASK-001"].shown()
+    assert "_stale" not in fold(started("a")).rows["TASK-001"].to_json()

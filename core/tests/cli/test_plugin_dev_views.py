@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.cli.plugin.dev.view import View
-from animus_core.services.dev import sightings
+from animus_core.services.dev import trace
 from animus_core.services.dev.changes import counts
-from animus_core.services.dev.sightings import NOISE, Frame, FrameLines, Remark, StderrLine, now
 from animus_core.services.dev.target import Sources
+from animus_core.services.dev.trace import NOISE, Frame, FrameLines, Remark, StderrLine, now
 
 ESCAPE = b'{"jsonrpc":"2.0","id":1,"result":"' + "\x9b2J\u202e世界".encode() + b'"}'
 
@@ -99,7 +99,7 @@ def test_lines_are_the_same_however_they_are_cut_into_chunks(parts: list[bytes],
 
 
 def test_a_line_without_an_end_is_given_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sightings, "MAX_FRAME_BYTES", 10)
+    monkeypatch.setattr(trace, "MAX_FRAME_BYTES", 10)
     lines = FrameLines()
     assert list(lines.feed("<", b"1234567890")) == []
     (piece,) = lines.feed("<", b"x")

@@ -39,12 +39,12 @@ class Output:
     def failure(self, error: AnimusError) -> int:
         """A failure; the exit code to leave with."""
         if self.json_mode:
-            told: dict[str, Any] = {"code": error.code, "message": error.message, "exit_code": error.exit_code}
+            failure: dict[str, Any] = {"code": error.code, "message": error.message, "exit_code": error.exit_code}
             if error.hint is not None:
-                told["hint"] = error.hint
+                failure["hint"] = error.hint
             if error.details is not None:
-                told["details"] = error.details
-            self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": told})
+                failure["details"] = error.details
+            self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": failure})
         else:
             sys.stderr.write(_shown(f"animus: {error.message}\n"))
             if error.hint:

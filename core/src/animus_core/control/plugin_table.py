@@ -10,7 +10,7 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import UnknownName
-from animus_core.services.plugins import PluginLocations, Wanted, install, installed_info, shown, uninstall
+from animus_core.services.plugins import InstallRequest, PluginLocations, install, installed_info, to_wire, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
 from animus_core.supply.install.install import Installed
@@ -39,7 +39,7 @@ def installation_methods(table: Dispatcher, project: Project) -> None:
 async def _list(project: Project, params: wire.PluginListParams) -> wire.PluginListResult:
     await project.refresh()
     found = project.discovery
-    plugins = [shown(one) for one in found.plugins if params.kind is None or params.kind in one.kinds]
+    plugins = [to_wire(one) for one in found.plugins if params.kind is None or params.kind in one.kinds]
     failures = [wire.PluginWarning(plugin=failure.name, message=failure.message) for failure in found.warnings]
     return wire.PluginListResult(plugins=plugins, warnings=failures if params.include_warnings else [])
 
@@ -52,7 +52,7 @@ async def _info(project: Project, params: wire.PluginNameParams) -> wire.Control
         if why is not None:
             raise UnknownName(f"plugin {params.name} cannot be used: {why.message}", hint=why.fix or None)
         raise UnknownName(f"no plugin {params.name!r}", hint="See what there is: animus plugin list")
-    return shown(plugin)
+    return to_wire(plugin)
 
 
 async def _install(
@@ -64,8 +64,8 @@ async def _install(
     async def confirm(question: str) -> bool:
         return params.yes
 
-    wanted = Wanted(params.source, locations.project_root, params.version)
-    done: list[Installed] = await install(locations, wanted, report=steps.append, confirm=confirm)
+    request = InstallRequest(params.source, locations.project_root, params.version)
+    done: list[Installed] = await install(locations, request, report=steps.append, confirm=confirm)
     _log.info("installed %s", ", ".join(f"{one.entry.name} {one.entry.version}" for one in done))
     await project.refresh()
     return wire.PluginInstallResult(plugin=installed_info(done[0]), steps=[{"step": step} for step in steps])

@@ -15,13 +15,13 @@ from animus_core.workflow.definitions import WorkflowSet
 from animus_protocol.errors import RpcError
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
 
-__all__ = ["Wanted", "build_dispatch", "resolve_workflow"]
+__all__ = ["DispatchRequest", "build_dispatch", "resolve_workflow"]
 
 CUSTOM: Final = "custom"
 _NAMES: Final = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 
-class Wanted(NamedTuple):
+class DispatchRequest(NamedTuple):
     """What somebody wants to be done; empty `workflow_ref` means the project's default."""
 
     kind: str
@@ -48,39 +48,39 @@ def resolve_workflow(workflows: WorkflowSet, ref: str | None) -> str:
     return found.id
 
 
-async def build_dispatch(wanted: Wanted, workflow_ref: str, router: SubjectRouter) -> SubjectDispatch:
-    """The dispatch for `wanted`, with what the subject's backend says of it: also its priority, unless one is given.
+async def build_dispatch(request: DispatchRequest, workflow_ref: str, router: SubjectRouter) -> SubjectDispatch:
+    """The dispatch for `request`, with what the subject's backend says of it: also its priority, unless one is given.
 
     Raises UnknownName for a subject that does not exist, InvalidInput for one that its backend cannot read.
     """
-    subject, own_priority = await _describe(wanted, router)
+    subject, own_priority = await _describe(request, router)
     return SubjectDispatch(
         subject=subject,
         workflow_ref=workflow_ref,
-        trigger_source=wanted.trigger_source,
+        trigger_source=request.trigger_source,
         requested_at=datetime.now(UTC),
-        priority=wanted.priority or _NAMES.get(own_priority or 0),
-        vars=dict(wanted.variables),
-        input=wanted.input,
+        priority=request.priority or _NAMES.get(own_priority or 0),
+        vars=dict(request.variables),
+        input=request.input,
     )
 
 
-async def _describe(wanted: Wanted, router: SubjectRouter) -> tuple[SubjectRef, int | None]:
+async def _describe(request: DispatchRequest, router: SubjectRouter) -> tuple[SubjectRef, int | None]:
     """The subject as its backend tells it, and its own priority."""
-    if wanted.kind == CUSTOM:
-        return SubjectRef(kind=CUSTOM, id=wanted.subject_id, title=wanted.subject_id), None
+    if request.kind == CUSTOM:
+        return SubjectRef(kind=CUSTOM, id=request.subject_id, title=request.subject_id), None
     try:
-        subject = await router.get(wanted.kind, wanted.subject_id)
+        subject = await router.get(request.kind, request.subject_id)
     except PluginFailed:
         raise
     except RpcError as error:
         if error.category == "not_found":
-            hint = f"Look at what there is: animus subject list --kind {wanted.kind}"
-            absent, why = f"{wanted.kind} {wanted.subject_id!r}", error.message.removeprefix("not found: ")
+            hint = f"Look at what there is: animus subject list --kind {request.kind}"
+            absent, why = f"{request.kind} {request.subject_id!r}", error.message.removeprefix("not found: ")
             raise UnknownName(f"no {absent}" if why == absent else f"no {absent}: {why}", hint=hint) from error
-        raise InvalidInput(f"{wanted.kind} {wanted.subject_id!r}: {error.message}") from error
+        raise InvalidInput(f"{request.kind} {request.subject_id!r}: {error.message}") from error
     described = SubjectRef(
-        kind=wanted.kind,
+        kind=request.kind,
         id=subject.id,
         title=subject.title,
         description=subject.description,

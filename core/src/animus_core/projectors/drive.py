@@ -69,7 +69,7 @@ class ProjectorTask:
         self._database = database
         self._subjects = subjects
         self._wait = wait
-        self._gate = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self, version: int) -> None:
         """Project until cancelled."""
@@ -79,7 +79,7 @@ class ProjectorTask:
 
     async def caught_up(self) -> None:
         """Return when every fact that was committed before the call is behind the cursor."""
-        async with self._gate:
+        async with self._lock:
             await self._catch_up()
 
     async def _catch_up(self) -> None:

@@ -63,13 +63,13 @@ class LivePlugins:
         await self._project.refresh()
         if params.name is not None:
             self._project.fleet.named(params.name)
-        told = {one.name: one.to_wire("daemon") for one in self._project.fleet.statuses()}
+        statuses = {one.name: one.to_wire("daemon") for one in self._project.fleet.statuses()}
         if self._providers is not None:
             for provider in await self._providers.statuses():
-                if provider.name in told:
-                    told[provider.name] = provider
-        shown = [one for one in told.values() if params.name in (None, one.name)]
-        return wire.PluginStatusResult(plugins=shown)
+                if provider.name in statuses:
+                    statuses[provider.name] = provider
+        asked = [status for status in statuses.values() if params.name in (None, status.name)]
+        return wire.PluginStatusResult(plugins=asked)
 
     async def health(self) -> daemon_wire.DaemonHealth:
         """The daemon's health by that of its plugins: the worst one counts, as degraded (protocol §5)."""
@@ -120,8 +120,8 @@ class LivePlugins:
             await supervised.restart()
             return supervised.status().to_wire("daemon")
         await supervised.close()
-        if self._providers is not None and (told := await self._providers.restart(params.name)):
-            return told[0]
+        if self._providers is not None and (restarted := await self._providers.restart(params.name)):
+            return restarted[0]
         return supervised.status().to_wire("daemon")
 
     @asynccontextmanager

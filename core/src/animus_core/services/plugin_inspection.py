@@ -38,10 +38,10 @@ class Inspection(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """For programs; the environment's values are never in it."""
         candidate, plugin = self.candidate, self.plugin
-        told: dict[str, Any] = {"name": self.name, "usable": plugin is not None, "lock": self.lock}
+        values: dict[str, Any] = {"name": self.name, "usable": plugin is not None, "lock": self.lock}
         if candidate is not None:
             options = candidate.options
-            told |= {
+            values |= {
                 "found_in": candidate.source,
                 "command": list(candidate.command),
                 "env": sorted(options.env),
@@ -49,9 +49,9 @@ class Inspection(NamedTuple):
                 "limits": {name: value for name, value in options.limits._asdict().items() if value is not None},
             }
             if candidate.locked is not None:
-                told["locked"] = candidate.locked.model_dump(mode="json")
+                values["locked"] = candidate.locked.model_dump(mode="json")
         if plugin is not None:
-            told |= {
+            values |= {
                 "manifest": plugin.manifest.model_dump(mode="json", exclude_none=True),
                 "kinds": list(plugin.kinds),
                 "subject_kinds": list(plugin.subject_kinds),
@@ -61,10 +61,10 @@ class Inspection(NamedTuple):
                 "environment": _environment(plugin),
             }
         if self.problem is not None:
-            told |= {"problem": self.problem.message, "fix": self.problem.fix}
+            values |= {"problem": self.problem.message, "fix": self.problem.fix}
         if self.hides:
-            told["hides"] = [{"found_in": one.source, "command": list(one.command)} for one in self.hides]
-        return told
+            values["hides"] = [{"found_in": one.source, "command": list(one.command)} for one in self.hides]
+        return values
 
 
 async def inspect_plugin(

@@ -25,7 +25,7 @@ from animus_core.supply.lock.lockfile import LockEntry
 from animus_protocol.models.control import plugin as wire
 from animus_protocol.models.manifest import PluginManifest
 
-__all__ = ["PluginLocations", "Wanted", "install", "installed_info", "removal_of", "shown", "uninstall"]
+__all__ = ["InstallRequest", "PluginLocations", "install", "installed_info", "removal_of", "to_wire", "uninstall"]
 
 
 class PluginLocations(NamedTuple):
@@ -43,7 +43,7 @@ class PluginLocations(NamedTuple):
         return await asyncio.to_thread(find_candidates, self.config_dir, self.project_root, search_path=search_path)
 
 
-class Wanted(NamedTuple):
+class InstallRequest(NamedTuple):
     """What somebody who stands in `cwd` asks to be installed; see `wire.PluginInstallParams`."""
 
     source: str
@@ -53,35 +53,35 @@ class Wanted(NamedTuple):
     development: bool = False
 
 
-def shown(plugin: Plugin) -> wire.ControlPluginInfo:
+def to_wire(plugin: Plugin) -> wire.ControlPluginInfo:
     """A plugin as the control protocol shows it."""
-    return _info(
+    return _plugin_info(
         plugin.name, plugin.manifest, plugin.candidate.command, plugin.candidate.source, plugin.candidate.locked
     )
 
 
 async def install(
     locations: PluginLocations,
-    wanted: Wanted,
+    request: InstallRequest,
     *,
     report: Callable[[str], None],
     confirm: Callable[[str], Awaitable[bool]],
 ) -> list[Installed]:
-    """Install what is wanted. Raises as `host.install.install`."""
-    source = parse_source(wanted.source, wanted.cwd)
-    if wanted.version is not None:
+    """Install what is asked for. Raises as `host.install.install`."""
+    source = parse_source(request.source, request.cwd)
+    if request.version is not None:
         if source.kind is not SourceKind.INDEX:
             raise InvalidInput(f"a version cannot be chosen of {source.text}", hint="Leave the version out.")
-        source = parse_source(f"{source.text}=={wanted.version}", wanted.cwd)
-    request = Request(source, wanted.name, wanted.development)
-    return await install_into(locations.config_dir, request, report=report, confirm=confirm)
+        source = parse_source(f"{source.text}=={request.version}", request.cwd)
+    parsed = Request(source, request.name, request.development)
+    return await install_into(locations.config_dir, parsed, report=report, confirm=confirm)
 
 
 def installed_info(installed: Installed) -> wire.ControlPluginInfo:
     """What was installed, as the control protocol shows it."""
     entry = installed.entry
     source = "development" if entry.development else "installed"
-    return _info(entry.name, installed.manifest, entry.command, source, entry)
+    return _plugin_info(entry.name, installed.manifest, entry.command, source, entry)
 
 
 async def uninstall(locations: PluginLocations, name: str) -> LockEntry:
@@ -127,7 +127,7 @@ def removal_of(candidate: Candidate, locations: PluginLocations) -> str:
             return f"rm {shlex.quote(candidate.command[0])}"
 
 
-def _info(
+def _plugin_info(
     name: str, manifest: PluginManifest, command: tuple[str, ...], source: str, locked: LockEntry | None
 ) -> wire.ControlPluginInfo:
     lock = None if locked is None else "development" if locked.development else "locked"

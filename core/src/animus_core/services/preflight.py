@@ -49,9 +49,9 @@ def require(project_root: Path, discovery: Discovery) -> None:
     if not found:
         return
     lines = [f"{shortfall.message}\n  fix: {shortfall.fix}" for shortfall in found]
-    told = {shortfall.fix for shortfall in found}
+    named = {shortfall.fix for shortfall in found}
     for failure in discovery.warnings:
-        if failure.fix not in told:
+        if failure.fix not in named:
             lines.append(f"{failure.name} was found and cannot be used: {failure.message}")
     details: list[dict[str, Any]] = [shortfall._asdict() for shortfall in found]
     raise InvalidInput(

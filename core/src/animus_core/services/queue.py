@@ -11,7 +11,7 @@ from typing import Final
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, QueueEntry, priority_number
 from animus_core.errors import InvalidInput
-from animus_core.ingress.dispatch import Wanted, build_dispatch, resolve_workflow
+from animus_core.ingress.dispatch import DispatchRequest, build_dispatch, resolve_workflow
 from animus_core.services.project import Project
 from animus_protocol.models.base import utc_text
 from animus_protocol.models.control import queue as wire
@@ -28,7 +28,7 @@ _WIRE_STATUS: Final = {
     EntryStatus.DONE: wire.QueueEntryStatus.DONE,
     EntryStatus.DROPPED: wire.QueueEntryStatus.DROPPED,
 }
-_STATUS: Final = {shown: status for status, shown in _WIRE_STATUS.items()}
+_STATUS: Final = {wire_status: status for status, wire_status in _WIRE_STATUS.items()}
 
 
 class QueueService:
@@ -47,7 +47,7 @@ class QueueService:
         workflows = await self._project.workflows()
         workflow_ref = resolve_workflow(workflows, params.workflow_ref)
         self._project.plan(workflows, workflow_ref, params.vars)
-        wanted = Wanted(
+        request = DispatchRequest(
             kind=params.kind or self._project.default_subject_kind(),
             subject_id=params.task_id,
             workflow_ref=workflow_ref,
@@ -56,11 +56,11 @@ class QueueService:
             variables=params.vars,
             input=params.input,
         )
-        dispatch = await build_dispatch(wanted, workflow_ref, self._project.router)
+        dispatch = await build_dispatch(request, workflow_ref, self._project.router)
         run_at = utc_text(params.run_at) if params.run_at else None
         enqueued = await self._queue.enqueue(dispatch, run_at=run_at)
         self._published()
-        return _shown(enqueued.entry, await self._waiting())
+        return _to_wire(enqueued.entry, await self._waiting())
 
     async def list(self, params: wire.QueueListParams) -> wire.QueueListResult:
         """A page of entries in the order of dispatch: the active ones, or those of one status."""
@@ -68,14 +68,14 @@ class QueueService:
         page = await self._queue.page(status, params.cursor, min(params.limit or _PAGE, _MAX_PAGE))
         waiting = await self._waiting()
         return wire.QueueListResult(
-            entries=[_shown(entry, waiting) for entry in page.entries], next_cursor=page.next_cursor
+            entries=[_to_wire(entry, waiting) for entry in page.entries], next_cursor=page.next_cursor
         )
 
     async def change(self, verb: str, name: str, reason: str | None = None) -> wire.ControlQueueEntry:
         """`hold`, `release` or `drop` an entry by its id or its subject's."""
         entry = await self._queue.change(verb, name, reason)
         self._published()
-        return _shown(entry, await self._waiting())
+        return _to_wire(entry, await self._waiting())
 
     async def stats(self) -> wire.ControlQueueStats:
         """How many entries in each status."""
@@ -107,7 +107,7 @@ def _priority(priority: int | str | None) -> str | None:
     return text
 
 
-def _shown(entry: QueueEntry, waiting: str | None) -> wire.ControlQueueEntry:
+def _to_wire(entry: QueueEntry, waiting: str | None) -> wire.ControlQueueEntry:
     return wire.ControlQueueEntry.model_validate(
         {
             "id": entry.entry_id,

@@ -33,30 +33,27 @@ class SubjectService:
         Where no kind is named, a backend that fails hides nobody else's subjects: it is in `warnings`. Raises the
         failure when there is nothing else to tell.
         """
-        wanted = params.filter or plugin_wire.SubjectFilter()
-        found: wire.SubjectListResult | None = None
+        asked = params.filter or plugin_wire.SubjectFilter()
+        pages: list[tuple[str, plugin_wire.SubjectList]] = []
         failures: list[PluginFailed] = []
         await self._project.refresh()
-        for kind in wanted.kind or await self._plain_kinds():
-            asked = wanted.model_copy(update={"kind": [kind]})
+        for kind in asked.kind or await self._plain_kinds():
+            of_kind = asked.model_copy(update={"kind": [kind]})
             try:
-                page = await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, asked)
+                pages.append((kind, await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, of_kind)))
             except PluginFailed as error:
-                if wanted.kind:
+                if asked.kind:
                     raise
                 failures.append(error)
-                continue
-            subjects = [subject for subject in page.subjects if subject.kind == kind]
-            if found is None:
-                found = wire.SubjectListResult(
-                    subjects=subjects, fetched_at=page.fetched_at, next_cursor=page.next_cursor
-                )
-            else:
-                found.subjects.extend(subjects)
-        if found is None:
+        if not pages:
             raise failures[0] if failures else _no_backend()
-        found.warnings = list(dict.fromkeys(failure.message for failure in failures))
-        return found
+        first = pages[0][1]
+        return wire.SubjectListResult(
+            subjects=[subject for kind, page in pages for subject in page.subjects if subject.kind == kind],
+            fetched_at=first.fetched_at,
+            next_cursor=first.next_cursor,
+            warnings=list(dict.fromkeys(failure.message for failure in failures)),
+        )
 
     async def get(self, subject_id: str) -> plugin_wire.Subject:
         """One subject, of whichever kind has it. Raises UnknownName."""
@@ -94,15 +91,15 @@ class SubjectService:
 
         Raises UnknownName when nothing is served, UnclaimedKind for a kind that nobody serves.
         """
-        router, wanted = self._project.router, params.filter or plugin_wire.SubjectFilter()
+        router, asked = self._project.router, params.filter or plugin_wire.SubjectFilter()
         await self._project.refresh()
         await router.learn()
-        kinds = [params.kind] if params.kind else wanted.kind or router.kinds
+        kinds = [params.kind] if params.kind else asked.kind or router.kinds
         if not kinds:
             raise _no_backend()
         for kind in kinds:
             router.owner(kind)
-        return [SubjectWatch(router, kind, wanted, poll_s=self._poll_s) for kind in dict.fromkeys(kinds)]
+        return [SubjectWatch(router, kind, asked, poll_s=self._poll_s) for kind in dict.fromkeys(kinds)]
 
     async def _plain_kinds(self) -> Sequence[str]:
         """Every kind that is served now; claims like `issue.*` stand for kinds that nobody can list."""

@@ -15,34 +15,34 @@ from animus_core.store.paths import Scope
 from animus_core.supply.trust import trust
 from animus_core.supply.trust.trust import Mode, Trust
 
-__all__ = ["Shown", "forget", "give", "show", "trust_what_was_written"]
+__all__ = ["TrustReview", "grant", "review", "revoke", "trust_what_was_written"]
 
 
-class Shown(NamedTuple):
-    """What an operator is shown: exactly the content with the digest `trust.digest`."""
+class TrustReview(NamedTuple):
+    """What an operator is asked to trust: exactly the content with the digest `trust.digest`."""
 
     trust: Trust
     diff: str
 
 
-def show(scope: Scope) -> Shown:
+def review(scope: Scope) -> TrustReview:
     """How the repository is now; nothing is written. The diff is empty where nothing was trusted before.
 
     Raises Conflict if the repository changes while it is looked at.
     """
     found = trust.look(_config_dir(scope), scope.project_root)
     if not found.known or not found.changes:
-        return Shown(found, "")
-    return Shown(found, trust.diff(_config_dir(scope), scope.project_root, of_digest=found.digest))
+        return TrustReview(found, "")
+    return TrustReview(found, trust.diff(_config_dir(scope), scope.project_root, of_digest=found.digest))
 
 
-def give(scope: Scope, shown: Shown, mode: Mode | None) -> Trust:
-    """Trust exactly what was shown. Raises Conflict if it has changed meanwhile, InvalidInput, RetryLater."""
+def grant(scope: Scope, reviewed: TrustReview, mode: Mode | None) -> Trust:
+    """Trust exactly what was reviewed. Raises Conflict if it has changed meanwhile, InvalidInput, RetryLater."""
     scope.create()
-    return trust.grant(_config_dir(scope), scope.project_root, mode=mode, expected_digest=shown.trust.digest)
+    return trust.grant(_config_dir(scope), scope.project_root, mode=mode, expected_digest=reviewed.trust.digest)
 
 
-def forget(scope: Scope) -> bool:
+def revoke(scope: Scope) -> bool:
     """Trust nothing of this repository any more; whether something was trusted."""
     scope.create()
     return trust.revoke(_config_dir(scope), scope.project_root)

@@ -21,7 +21,7 @@ __all__ = ["WorkflowService"]
 
 _PAGE: Final = 50
 _MAX_PAGE: Final = 1000
-_SHOWN: Final = {**{status.value: status.value for status in RunStatus}, "blocked": "paused"}
+_WIRE_STATUS: Final = {**{status.value: status.value for status in RunStatus}, "blocked": "paused"}
 
 
 class WorkflowService:
@@ -41,7 +41,7 @@ class WorkflowService:
         read = partial(_page, status=status, limit=limit + 1, offset=offset)
         rows = await self._project.database.read(read)
         more = str(offset + limit) if len(rows) > limit else None
-        return wire.WorkflowListResult(runs=[_summary(row) for row in rows[:limit]], next_cursor=more)
+        return wire.WorkflowListResult(runs=[_to_summary(row) for row in rows[:limit]], next_cursor=more)
 
     async def get(self, params: wire.WorkflowIdParams) -> wire.WorkflowDetail:
         """One run with its phases. Raises UnknownName."""
@@ -60,12 +60,12 @@ class WorkflowService:
         """Repeat the phase of a blocked run, as an operator decided. Raises UnknownName, Conflict, RetryLater."""
         order = OperatorOrder(order=Order.RESUME, feedback=params.feedback)
         await self._live().resume(params.id, order)
-        return _summary(await self._row(params.id))
+        return _to_summary(await self._row(params.id))
 
     async def cancel(self, params: wire.WorkflowCancelParams) -> wire.WorkflowSummary:
         """End a run as cancelled. Raises UnknownName, Conflict, RetryLater."""
         await self._live().cancel(params.id, params.reason or "cancelled by an operator")
-        return _summary(await self._row(params.id))
+        return _to_summary(await self._row(params.id))
 
     def _live(self) -> RunRegistry:
         if self._runs is None:
@@ -83,7 +83,7 @@ def _page(tx: Tx, *, status: str | None, limit: int, offset: int) -> list[dict[s
     return [dict(row) for row in tx.all("run_list", status=status, limit=limit, offset=offset)]
 
 
-def _summary(row: Mapping[str, Any]) -> wire.WorkflowSummary:
+def _to_summary(row: Mapping[str, Any]) -> wire.WorkflowSummary:
     return wire.WorkflowSummary(**_fields(row))
 
 
@@ -92,7 +92,7 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": row["run_id"],
         "definition": row["workflow_ref"],
-        "status": wire.WorkflowStatus(_SHOWN[row["status"]]),
+        "status": wire.WorkflowStatus(_WIRE_STATUS[row["status"]]),
         "subject_id": row["subject_id"],
         "subject_kind": row["subject_kind"],
         "started_at": row["started_at"] or row["created_at"],

@@ -67,7 +67,7 @@ def start(args: argparse.Namespace, output: Output) -> int:
             lines = [f"the daemon runs (pid {pid})", f"log: {scope.daemon_log}"]
             if untrusted is not None:
                 data["untrusted"] = untrusted
-                lines.append(_untrusted(untrusted))
+                lines.append(_format_untrusted(untrusted))
             output.result(data, "\n".join(lines))
             return 0
     data = {"pid": running, "started": False, "log_path": str(scope.daemon_log)}
@@ -94,19 +94,19 @@ def stop(args: argparse.Namespace, output: Output) -> int:
 def status(args: argparse.Namespace, output: Output) -> int:
     """Say whether it runs and what it does."""
     scope = scope_of(args)
-    told = with_control(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty()))
-    data = told.model_dump(mode="json", exclude_none=True)
+    now = with_control(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty()))
+    data = now.model_dump(mode="json", exclude_none=True)
 
     def human() -> str:
-        head = f"running (pid {told.pid}, {told.uptime_seconds} s)" if told.running else "not running"
-        if told.paused:
+        head = f"running (pid {now.pid}, {now.uptime_seconds} s)" if now.running else "not running"
+        if now.paused:
             head += ", paused"
-        lines = [f"daemon: {head}", f"project: {told.project_root}", f"queued: {told.queued}"]
-        if told.untrusted is not None:
-            lines.append(_untrusted(told.untrusted))
-        if told.running:
-            lines.append(f"runs: {told.active_runs}")
-        return "\n".join([*lines, f"log: {told.log_path}"])
+        lines = [f"daemon: {head}", f"project: {now.project_root}", f"queued: {now.queued}"]
+        if now.untrusted is not None:
+            lines.append(_format_untrusted(now.untrusted))
+        if now.running:
+            lines.append(f"runs: {now.active_runs}")
+        return "\n".join([*lines, f"log: {now.log_path}"])
 
     output.result(data, human)
     return 0
@@ -163,7 +163,7 @@ def _check_root(scope: Scope) -> None:
         raise InvalidInput(f"{scope.project_root} has no .animus folder", hint="Make one: animus init")
 
 
-def _untrusted(reason: str) -> str:
+def _format_untrusted(reason: str) -> str:
     return f"no work of this repository starts: {reason}\n{TRUST_HINT}"
 
 
@@ -186,16 +186,16 @@ def _start(scope: Scope, *, skip_preflight: bool) -> tuple[int, str | None]:
         )
     os.close(write_fd)
     try:
-        told = _read_line(read_fd)
+        ready = _read_line(read_fd)
     finally:
         os.close(read_fd)
-    if told is None:
+    if ready is None:
         code = process.poll()
         how = f"ended with code {code}" if code is not None else f"does not serve after {_START_S:g} s"
         raise RetryLater(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
-    if told["ok"]:
-        return int(told["pid"]), told["untrusted"]
-    error = told["error"]
+    if ready["ok"]:
+        return int(ready["pid"]), ready["untrusted"]
+    error = ready["error"]
     cls: type[AnimusError] = _ERRORS.get(error["code"], Internal)
     raise cls(error["message"], hint=error["hint"], details=error["details"])
 
@@ -204,10 +204,10 @@ def _read_line(fd: int) -> dict[str, Any] | None:
     """The one line that the daemon writes; None when it ends or takes too long without one."""
     deadline, line = time.monotonic() + _START_S, b""
     while not line.endswith(b"\n"):
-        ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
-        chunk = os.read(fd, 65536) if ready else b""
+        readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        chunk = os.read(fd, 65536) if readable else b""
         if not chunk:
             return None
         line += chunk
-    told: dict[str, Any] = json.loads(line)
-    return told
+    ready: dict[str, Any] = json.loads(line)
+    return ready

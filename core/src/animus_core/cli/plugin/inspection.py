@@ -15,7 +15,7 @@ from animus_core.cli.plugin.locations import locations_of
 from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
-from animus_core.services.plugins import shown
+from animus_core.services.plugins import to_wire
 
 __all__ = ["doctor", "info", "list_plugins", "lock_verify"]
 
@@ -34,7 +34,7 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
     """Print the plugins that were found, and why others cannot be used."""
     found = asyncio.run(locations_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
     kind = _TYPED_KINDS.get(args.kind, args.kind)
-    plugins = [shown(one) for one in found.plugins if kind is None or kind in one.kinds]
+    plugins = [to_wire(one) for one in found.plugins if kind is None or kind in one.kinds]
     there = sorted({kind for one in found.plugins for kind in one.kinds})
     if kind is not None and kind not in there and kind not in _OWN_KINDS:
         raise InvalidInput(f"--kind {args.kind}: no plugin is of this kind", hint=f"There are: {', '.join(there)}.")
@@ -56,7 +56,7 @@ def info(args: argparse.Namespace, output: Output) -> int:
     """Print all that is known of one plugin; nothing is started but its `--manifest`."""
     found = asyncio.run(inspect_plugin(locations_of(args), args.name))
     data = found.to_json()
-    output.result(data, lambda: _told(found, data))
+    output.result(data, lambda: _format_inspection(found, data))
     return 0
 
 
@@ -75,7 +75,7 @@ def lock_verify(args: argparse.Namespace, output: Output) -> int:
         if not output.json_mode:
             output.result(None, listed)
         raise Conflict(
-            "changed since they were installed:\n" + "\n".join(map(_drifted, drifted)),
+            "changed since they were installed:\n" + "\n".join(map(_format_drift, drifted)),
             hint="To go on with the files as they were, install again: " + "; ".join(row.fix for row in drifted),
             details={"plugins": data},
         )
@@ -89,24 +89,24 @@ def doctor(args: argparse.Namespace, output: Output) -> int:
     if problems:
         many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise RetryLater(
-            "\n".join([f"{many} with plugins", *map(_line, problems)]),
+            "\n".join([f"{many} with plugins", *map(_format_problem, problems)]),
             details={"problems": [problem._asdict() for problem in problems]},
         )
     output.result({"problems": []}, "nothing is wrong with the plugins")
     return 0
 
 
-def _line(problem: Problem) -> str:
+def _format_problem(problem: Problem) -> str:
     first, *rest = problem.message.removeprefix(f"plugin {problem.plugin}: ").splitlines() or [""]
     where = f"{problem.plugin}: " if problem.plugin else ""
     return "\n".join([f"{where}{first}", *(f"  {line}" for line in rest), f"  fix: {problem.fix}"])
 
 
-def _drifted(row: Verified) -> str:
+def _format_drift(row: Verified) -> str:
     return f"{row.entry.name}: {', '.join(row.changes)}"
 
 
-def _told(found: Inspection, data: dict[str, Any]) -> str:
+def _format_inspection(found: Inspection, data: dict[str, Any]) -> str:
     """The lines for people; what does not apply is left out."""
     manifest = data.get("manifest", {})
     lines = [
@@ -118,8 +118,8 @@ def _told(found: Inspection, data: dict[str, Any]) -> str:
         ("found in", data.get("found_in")),
         ("command", " ".join(data.get("command", []))),
         ("lock", data["lock"]),
-        ("installed", _installed(data.get("locked"))),
-        *((f"needs {one['name']}", _variable(one)) for one in data.get("environment", [])),
+        ("installed", _format_lock(data.get("locked"))),
+        *((f"needs {one['name']}", _format_variable(one)) for one in data.get("environment", [])),
         ("gives it", ", ".join([*data.get("env", []), *data.get("pass_env", [])])),
         ("limits", ", ".join(f"{name} {value}" for name, value in data.get("limits", {}).items())),
         *(("hides", f"{one['found_in']}: {' '.join(one['command'])}") for one in data.get("hides", [])),
@@ -130,9 +130,9 @@ def _told(found: Inspection, data: dict[str, Any]) -> str:
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in lines if text)
 
 
-def _installed(locked: dict[str, Any] | None) -> str | None:
+def _format_lock(locked: dict[str, Any] | None) -> str | None:
     return None if locked is None else f"{locked['installed_at']} from {locked['source']}"
 
 
-def _variable(one: dict[str, Any]) -> str:
+def _format_variable(one: dict[str, Any]) -> str:
     return f"{'required' if one['required'] else 'optional'}, {'set' if one['set'] else 'not set'}"

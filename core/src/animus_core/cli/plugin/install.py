@@ -13,13 +13,13 @@ from pathlib import Path
 from animus_core.cli.output import Output
 from animus_core.cli.plugin.locations import locations_of
 from animus_core.cli.session import scope_of
-from animus_core.services.plugins import Wanted, installed_info
+from animus_core.services.plugins import InstallRequest, installed_info
 from animus_core.services.plugins import install as install_plugin
 from animus_core.services.plugins import uninstall as uninstall_plugin
 from animus_core.store.paths import Scope
 from animus_core.supply.install.install import Installed
 
-__all__ = ["install", "tell_daemon", "uninstall"]
+__all__ = ["daemon_note", "install", "uninstall"]
 
 
 def install(args: argparse.Namespace, output: Output) -> int:
@@ -33,11 +33,11 @@ def install(args: argparse.Namespace, output: Output) -> int:
             sys.stderr.flush()
 
     async def confirm(question: str) -> bool:
-        return args.yes or (not output.json_mode and sys.stdin.isatty() and await _asked(question))
+        return args.yes or (not output.json_mode and sys.stdin.isatty() and await _ask(question))
 
-    wanted = Wanted(args.source, Path.cwd(), name=args.name, development=args.dev)
-    done = asyncio.run(install_plugin(locations_of(args), wanted, report=report, confirm=confirm))
-    note = tell_daemon(scope_of(args))
+    request = InstallRequest(args.source, Path.cwd(), name=args.name, development=args.dev)
+    done = asyncio.run(install_plugin(locations_of(args), request, report=report, confirm=confirm))
+    note = daemon_note(scope_of(args))
     plugins = [
         {
             **installed_info(one).model_dump(mode="json", exclude_none=True),
@@ -45,7 +45,7 @@ def install(args: argparse.Namespace, output: Output) -> int:
         }
         for one in done
     ]
-    lines = [_line(one) for one in done] + ([note] if note else [])
+    lines = [_format_installed(one) for one in done] + ([note] if note else [])
     output.result({"plugins": plugins, "steps": steps, "note": note}, "\n".join(lines))
     return 0
 
@@ -53,13 +53,13 @@ def install(args: argparse.Namespace, output: Output) -> int:
 def uninstall(args: argparse.Namespace, output: Output) -> int:
     """Remove what was installed under a name."""
     removed = asyncio.run(uninstall_plugin(locations_of(args), args.name))
-    note = tell_daemon(scope_of(args))
+    note = daemon_note(scope_of(args))
     data = {"name": removed.name, "version": removed.version, "note": note}
     output.result(data, "\n".join([f"uninstalled {removed.name} {removed.version}", *([note] if note else [])]))
     return 0
 
 
-def tell_daemon(scope: Scope) -> str | None:
+def daemon_note(scope: Scope) -> str | None:
     """What a running daemon of the project makes of a change, in a sentence; None when none runs."""
     from animus_core.control.client import daemon_is_running
 
@@ -71,7 +71,7 @@ def tell_daemon(scope: Scope) -> str | None:
     )
 
 
-def _line(one: Installed) -> str:
+def _format_installed(one: Installed) -> str:
     entry, previous = one.entry, one.previous
     what = f"{entry.name} {entry.version} ({entry.plugin_kind})"
     how = "for development" if entry.development else ""
@@ -82,7 +82,7 @@ def _line(one: Installed) -> str:
     return f"installed {what}, it was {previous.version} {how}".rstrip()
 
 
-async def _asked(question: str) -> bool:
+async def _ask(question: str) -> bool:
     """Whether a person at the terminal says yes. Ctrl-C ends the waiting, as a blocking read would not."""
     loop, answered = asyncio.get_running_loop(), asyncio.Event()
     sys.stderr.write(f"{question} [y/N] ")

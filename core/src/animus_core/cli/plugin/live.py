@@ -30,7 +30,7 @@ def status(args: argparse.Namespace, output: Output) -> int:
     """Print the state of every plugin, or of one."""
     params = wire.PluginStatusParams(name=args.name)
     found = with_control(scope_of(args), lambda control: control.call(wire.PLUGIN_STATUS, params))
-    output.result(found.model_dump(mode="json", exclude_none=True), lambda: _told(found.plugins))
+    output.result(found.model_dump(mode="json", exclude_none=True), lambda: _format_statuses(found.plugins))
     return 0
 
 
@@ -64,10 +64,10 @@ def call(args: argparse.Namespace, output: Output) -> int:
 def restart(args: argparse.Namespace, output: Output) -> int:
     """Take over what is installed now, forget the plugin's failures, start it again. Needs the daemon."""
     params = wire.PluginNameParams(name=args.name)
-    told = with_daemon(
+    restarted = with_daemon(
         scope_of(args), lambda control: control.call(wire.PLUGIN_RESTART, params, timeout_s=_START_S + _MARGIN_S)
     )
-    output.result(told.model_dump(mode="json", exclude_none=True), f"{told.name}: {told.state}")
+    output.result(restarted.model_dump(mode="json", exclude_none=True), f"{restarted.name}: {restarted.state}")
     return 0
 
 
@@ -81,7 +81,7 @@ def _row_name(args: argparse.Namespace) -> str:
     return row_name(args.method, () if found.plugin is None else found.plugin.subject_kinds)
 
 
-def _told(plugins: list[wire.PluginStatusInfo]) -> str:
+def _format_statuses(plugins: list[wire.PluginStatusInfo]) -> str:
     rows = [
         [
             one.name,

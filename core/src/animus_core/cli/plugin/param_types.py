@@ -181,8 +181,8 @@ def _within(node: Schema, value: Any) -> bool:
 
 
 def _misfit(node: Schema, place: str, value: Any) -> InvalidInput:
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return InvalidInput(f"{place} is {shown!r}, expected {_expected(node)}", hint=f"Give {place} such a value.")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return InvalidInput(f"{place} is {text!r}, expected {_expected(node)}", hint=f"Give {place} such a value.")
 
 
 def _expected(node: Schema) -> str:

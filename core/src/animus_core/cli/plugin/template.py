@@ -47,11 +47,11 @@ def template_check(args: argparse.Namespace, output: Output) -> int:
         if args.accept:
             accept(args.path)
     files = [{"path": one.path, "changed_by_you": one.by_author, "diff": one.diff} for one in changes]
-    output.result({"changed": bool(changes), "files": files}, lambda: _told(changes))
+    output.result({"changed": bool(changes), "files": files}, lambda: _format_changes(changes))
     return _CHANGED if changes and not args.accept else 0
 
 
-def _told(changes: list[ChangedFile]) -> str:
+def _format_changes(changes: list[ChangedFile]) -> str:
     if not changes:
         return "the template has not changed"
     who = {False: "changed by the template", True: "changed by you and by the template"}

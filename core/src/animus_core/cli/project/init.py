@@ -47,12 +47,12 @@ def init(args: argparse.Namespace, output: Output) -> int:
         "trusted": now.trusted,
     }
     names = ", ".join(f".animus/{name}" for name in written)
-    told = f"wrote {names}" if written else "everything was there already"
+    done = f"wrote {names}" if written else "everything was there already"
     following = "animus daemon start, then animus queue enqueue TASK-ID"
     if not now.trusted:
         data["untrusted"] = now.reason
         following = f"animus trust ({now.reason})"
-    text = f"{scope.project_root}: {told}\nNext: {following}"
+    text = f"{scope.project_root}: {done}\nNext: {following}"
     output.result(data, text)
     return 0
 

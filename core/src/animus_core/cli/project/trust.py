@@ -16,7 +16,7 @@ from animus_core.cli.session import scope_of, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, InvalidInput, NotTrusted
 from animus_core.host.environment import COOKIE
-from animus_core.services.trust import Shown, forget, give, show
+from animus_core.services.trust import TrustReview, grant, review, revoke
 from animus_core.store.paths import Scope
 from animus_core.supply.trust.trust import FOLDER, MEND_HINT, TRUST_HINT, Mode
 from animus_protocol.models.base import Empty
@@ -24,7 +24,7 @@ from animus_protocol.models.control.daemon import DAEMON_NUDGE
 
 __all__ = ["trust"]
 
-_SHOWN_CHANGES: Final = 200
+_LISTED_CHANGES: Final = 200
 _YES: Final = frozenset({"y", "yes"})
 
 
@@ -33,34 +33,36 @@ def trust(args: argparse.Namespace, output: Output) -> int:
     scope = scope_of(args)
     if args.revoke:
         return _revoke(scope, output)
-    shown = show(scope)
-    now = shown.trust
+    reviewed = review(scope)
+    now = reviewed.trust
     mode: Mode | None = "auto" if args.auto else "ask" if args.ask else None
     if now.trusted and (args.show or (not now.changes and mode in (None, now.mode))):
-        output.result(_data(shown), f"{_listing(shown)}{now.root}: {now.reason} (mode {now.mode})")
+        output.result(_to_json(reviewed), f"{_format_changes(reviewed)}{now.root}: {now.reason} (mode {now.mode})")
         return 0
     if not output.json_mode:
-        sys.stdout.write(_listing(shown))
+        sys.stdout.write(_format_changes(reviewed))
         sys.stdout.flush()
     if args.show:
-        raise NotTrusted(f"{now.root}: {now.reason}", hint=TRUST_HINT, details=_data(shown))
+        raise NotTrusted(f"{now.root}: {now.reason}", hint=TRUST_HINT, details=_to_json(reviewed))
     if not now.grantable:
-        raise InvalidInput(f"{now.root}: {now.reason}", hint=MEND_HINT, details=_data(shown))
+        raise InvalidInput(f"{now.root}: {now.reason}", hint=MEND_HINT, details=_to_json(reviewed))
     _refuse_agents()
     if not args.yes and (now.changes or mode == "auto"):
-        _ask(shown, mode, output)
-    given = give(scope, shown, mode)
+        _ask(reviewed, mode, output)
+    given = grant(scope, reviewed, mode)
     _tell_daemon(scope)
     every = "; from now on every change is trusted without asking" if given.mode == "auto" else ""
-    output.result(_data(shown._replace(trust=given._replace(changes=now.changes))), f"{now.root}: trusted{every}")
+    output.result(_to_json(reviewed._replace(trust=given._replace(changes=now.changes))), f"{now.root}: trusted{every}")
     return 0
 
 
 def _revoke(scope: Scope, output: Output) -> int:
-    was_trusted = forget(scope)
+    was_trusted = revoke(scope)
     _tell_daemon(scope)
-    shown = show(scope)
-    output.result(_data(shown), f"{shown.trust.root}: {'not trusted any more' if was_trusted else 'was not trusted'}")
+    reviewed = review(scope)
+    output.result(
+        _to_json(reviewed), f"{reviewed.trust.root}: {'not trusted any more' if was_trusted else 'was not trusted'}"
+    )
     return 0
 
 
@@ -71,14 +73,14 @@ def _refuse_agents() -> None:
         raise NotTrusted(message, hint="A person has to look at it, outside of the run: animus trust")
 
 
-def _ask(shown: Shown, mode: Mode | None, output: Output) -> None:
+def _ask(reviewed: TrustReview, mode: Mode | None, output: Output) -> None:
     """Return when a person says yes. Raises InvalidInput where nobody can be asked, NotTrusted when they say no."""
-    root = shown.trust.root
+    root = reviewed.trust.root
     if output.json_mode or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidInput(
-            f"{root}: {shown.trust.reason}, and nobody can be asked here",
+            f"{root}: {reviewed.trust.reason}, and nobody can be asked here",
             hint="To trust all that was shown: animus trust --yes",
-            details=_data(shown),
+            details=_to_json(reviewed),
         )
     every = ", and every later change without asking" if mode == "auto" else ""
     sys.stdout.write(f"Trust this{every}? [y/N] ")
@@ -97,28 +99,28 @@ def _tell_daemon(scope: Scope) -> None:
         sys.stderr.write(f"the daemon was not told and looks by itself in a moment: {error.message}\n")
 
 
-def _listing(shown: Shown) -> str:
+def _format_changes(reviewed: TrustReview) -> str:
     """What would be executed, or how it differs from what was trusted; empty when there is nothing to show."""
-    if shown.diff:
-        return f"{shown.diff}\n"
-    changes = shown.trust.changes
+    if reviewed.diff:
+        return f"{reviewed.diff}\n"
+    changes = reviewed.trust.changes
     if not changes:
         return ""
-    lines = [f"{shown.trust.root}: executed, or deciding what is:"]
-    for change in changes[:_SHOWN_CHANGES]:
+    lines = [f"{reviewed.trust.root}: executed, or deciding what is:"]
+    for change in changes[:_LISTED_CHANGES]:
         note = change.what.removeprefix("added").lstrip(",: ")
         lines.append(f"  {FOLDER}/{change.path}" + (f" ({note})" if note else ""))
-    more = len(changes) - _SHOWN_CHANGES
+    more = len(changes) - _LISTED_CHANGES
     return "\n".join([*lines, *([f"  … and {more} more"] if more > 0 else []), ""])
 
 
-def _data(shown: Shown) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "root": str(shown.trust.root),
-        "trusted": shown.trust.trusted,
-        "mode": shown.trust.mode,
-        "digest": shown.trust.digest,
-        "reason": shown.trust.reason,
-        "changes": [change._asdict() for change in shown.trust.changes],
+def _to_json(reviewed: TrustReview) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "root": str(reviewed.trust.root),
+        "trusted": reviewed.trust.trusted,
+        "mode": reviewed.trust.mode,
+        "digest": reviewed.trust.digest,
+        "reason": reviewed.trust.reason,
+        "changes": [change._asdict() for change in reviewed.trust.changes],
     }
-    return {**told, "diff": shown.diff} if shown.diff else told
+    return {**values, "diff": reviewed.diff} if reviewed.diff else values

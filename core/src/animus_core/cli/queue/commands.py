@@ -21,7 +21,7 @@ __all__ = ["drop", "enqueue", "hold", "list_entries", "release", "stats"]
 def enqueue(args: argparse.Namespace, output: Output) -> int:
     """Accept work on each named subject; the first that is refused ends the command."""
     variables = dict(_variable(text) for text in args.var)
-    wanted = [
+    requests = [
         wire.QueueEnqueueParams(
             task_id=subject,
             kind=args.kind,
@@ -33,12 +33,12 @@ def enqueue(args: argparse.Namespace, output: Output) -> int:
     ]
 
     async def work(control: Control) -> list[wire.ControlQueueEntry]:
-        return [await control.call(wire.QUEUE_ENQUEUE, params) for params in wanted]
+        return [await control.call(wire.QUEUE_ENQUEUE, params) for params in requests]
 
     entries = with_control(scope_of(args), work)
     output.result(
-        {"entries": [_data(entry) for entry in entries]},
-        lambda: "\n".join([*map(_enqueued, entries), *_notes(entries)]),
+        {"entries": [_to_json(entry) for entry in entries]},
+        lambda: "\n".join([*map(_format_enqueued, entries), *_format_notes(entries)]),
     )
     return 0
 
@@ -48,10 +48,10 @@ def list_entries(args: argparse.Namespace, output: Output) -> int:
     params = wire.QueueListParams(status=args.status, limit=args.limit)
     found = with_control(scope_of(args), lambda control: control.call(wire.QUEUE_LIST, params))
     rows = [
-        [entry.id, entry.subject_id, entry.status, str(entry.priority), entry.workflow_ref or "", _note(entry)]
+        [entry.id, entry.subject_id, entry.status, str(entry.priority), entry.workflow_ref or "", _format_note(entry)]
         for entry in found.entries
     ]
-    data = {"entries": [_data(entry) for entry in found.entries], "next_cursor": found.next_cursor}
+    data = {"entries": [_to_json(entry) for entry in found.entries], "next_cursor": found.next_cursor}
     head = ["ENTRY", "SUBJECT", "STATUS", "PRIORITY", "WORKFLOW", "NOTE"]
     more = f"\nthere is more: --limit {2 * args.limit}" if found.next_cursor else ""
     output.result(data, lambda: table(head, rows) + more)
@@ -83,14 +83,14 @@ def drop(args: argparse.Namespace, output: Output) -> int:
 
 
 def _change(
-    args: argparse.Namespace, output: Output, method: Method[Any, wire.ControlQueueEntry], wanted: list[Any]
+    args: argparse.Namespace, output: Output, method: Method[Any, wire.ControlQueueEntry], requests: list[Any]
 ) -> int:
     async def work(control: Control) -> list[wire.ControlQueueEntry]:
-        return [await control.call(method, params) for params in wanted]
+        return [await control.call(method, params) for params in requests]
 
     entries = with_control(scope_of(args), work)
     output.result(
-        {"entries": [_data(entry) for entry in entries]},
+        {"entries": [_to_json(entry) for entry in entries]},
         lambda: "\n".join(f"{entry.subject_id}: {entry.status} ({entry.id})" for entry in entries),
     )
     return 0
@@ -113,19 +113,19 @@ def _priority(text: str | None) -> wire.PriorityName | int | None:
     return wire.PriorityName(text)
 
 
-def _enqueued(entry: wire.ControlQueueEntry) -> str:
+def _format_enqueued(entry: wire.ControlQueueEntry) -> str:
     return f"{entry.subject_id}: {entry.status} as {entry.id} ({entry.workflow_ref})"
 
 
-def _notes(entries: list[wire.ControlQueueEntry]) -> list[str]:
+def _format_notes(entries: list[wire.ControlQueueEntry]) -> list[str]:
     """Why what is ready does not start, each reason once."""
     ready = (entry.hold_reason for entry in entries if entry.status is wire.QueueEntryStatus.READY)
     return list(dict.fromkeys(f"note: {reason}" for reason in ready if reason))
 
 
-def _note(entry: wire.ControlQueueEntry) -> str:
+def _format_note(entry: wire.ControlQueueEntry) -> str:
     return entry.hold_reason.splitlines()[0] if entry.hold_reason else entry.run_id or ""
 
 
-def _data(entry: wire.ControlQueueEntry) -> dict[str, Any]:
+def _to_json(entry: wire.ControlQueueEntry) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude_none=True)

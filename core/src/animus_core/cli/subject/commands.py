@@ -25,7 +25,7 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
     params = control_wire.SubjectListParams(filter=_filter(args))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
     rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]
-    data: dict[str, Any] = {"subjects": [_data(one) for one in found.subjects], "next_cursor": found.next_cursor}
+    data: dict[str, Any] = {"subjects": [_to_json(one) for one in found.subjects], "next_cursor": found.next_cursor}
     if found.warnings:
         data["warnings"] = found.warnings
 
@@ -42,7 +42,7 @@ def get(args: argparse.Namespace, output: Output) -> int:
     params = wire.SubjectGetParams(id=args.subject)
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_GET, params))
     text = f"{found.id}: {found.title}\nstatus: {found.status}\n\n{found.description or ''}".rstrip()
-    output.result(_data(found), text)
+    output.result(_to_json(found), text)
     return 0
 
 
@@ -50,7 +50,7 @@ def status(args: argparse.Namespace, output: Output) -> int:
     """Set a subject's status."""
     params = wire.SubjectStatusParams(id=args.subject, status=wire.SubjectStatus(args.status))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_STATUS, params))
-    output.result(_data(found), f"{found.id}: {found.status}")
+    output.result(_to_json(found), f"{found.id}: {found.status}")
     return 0
 
 
@@ -59,7 +59,7 @@ def create(args: argparse.Namespace, output: Output) -> int:
     priority = _PRIORITIES[args.priority] if args.priority else None
     params = wire.SubjectCreateParams(kind=args.kind, title=args.title, body=args.body, priority=priority)
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_CREATE, params))
-    output.result(_data(found), f"{found.id}: {found.title}")
+    output.result(_to_json(found), f"{found.id}: {found.title}")
     return 0
 
 
@@ -80,5 +80,5 @@ def _filter(args: argparse.Namespace) -> wire.SubjectFilter:
     return wire.SubjectFilter(kind=args.kind or [], status=statuses)
 
 
-def _data(subject: wire.Subject) -> dict[str, Any]:
+def _to_json(subject: wire.Subject) -> dict[str, Any]:
     return subject.model_dump(mode="json", exclude_none=True)

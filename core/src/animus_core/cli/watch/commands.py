@@ -26,8 +26,8 @@ from animus_protocol.models.control import workflow as workflow_wire
 
 __all__ = ["follow", "watch"]
 
-_LOOK_S: Final = 0.2
-_LAST_LOOKS: Final = 10
+_POLL_S: Final = 0.2
+_LAST_POLLS: Final = 10
 
 
 def watch(args: argparse.Namespace, output: Output) -> int:
@@ -44,7 +44,7 @@ def watch(args: argparse.Namespace, output: Output) -> int:
     except KeyboardInterrupt:
         pass
     if output.json_mode:
-        output.result({"runs": [row.shown() for row in view.rows.values()]}, "")
+        output.result({"runs": [row.to_json() for row in view.rows.values()]}, "")
     return 0
 
 
@@ -113,8 +113,8 @@ async def _idle(control: Control, view: RunsView) -> None:
         status = await control.call(wire.DAEMON_STATUS, Empty())
         if not status.queued and not status.active_runs:
             break
-        await asyncio.sleep(_LOOK_S)  # the counts have no event of their own
-    for _ in range(_LAST_LOOKS):
+        await asyncio.sleep(_POLL_S)  # the counts have no event of their own
+    for _ in range(_LAST_POLLS):
         if all(row.status not in ("queued", "running") for row in view.rows.values()):
             return
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)

@@ -49,7 +49,7 @@ class RunRow:
     began_at: str = ""
     ended_at: str = ""
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The row as JSON for programs."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
@@ -74,7 +74,7 @@ class RunsView:
                 row.status, row.phase, row.attempt = "running", payload["phase"], payload["attempt"]
                 row.attempts, row._stale = row.attempts + 1, True
             case "agent_record":
-                self._heard(row, payload)
+                self._take_record(row, payload)
             case "phase_decision":
                 row.verdicts.append(f"{payload['phase']}: {payload['verdict']}")
                 row.reworks += payload["verdict"] == "rework"
@@ -85,7 +85,7 @@ class RunsView:
                 row.text = str(payload.get("reason") or "") or row.text
         return row
 
-    def _heard(self, row: RunRow, payload: dict[str, Any]) -> None:
+    def _take_record(self, row: RunRow, payload: dict[str, Any]) -> None:
         data = payload.get("data") or {}
         if row._stale:
             row.text, row._stale = "", False

@@ -36,7 +36,7 @@ def list_runs(args: argparse.Namespace, output: Output) -> int:
             run.id,
             run.subject_id or "",
             run.definition,
-            _shown(run),
+            _format_status(run),
             run.current_phase or "",
             (run.blocked_reason or run.failure_reason or "").partition("\n")[0],
         ]
@@ -68,7 +68,7 @@ def get(args: argparse.Namespace, output: Output) -> int:
             ]
             for phase in detail.get("phases", [])
         ]
-        lines = [f"{run.id}: {_shown(run)} ({run.subject_id}, workflow {run.definition})"]
+        lines = [f"{run.id}: {_format_status(run)} ({run.subject_id}, workflow {run.definition})"]
         lines += [line for line in (run.blocked_reason or run.failure_reason, detail.get("hint")) if line]
         lines.append(table(["PHASE", "ATTEMPT", "STATUS", "VERDICT", "REASON"], phases))
         return "\n".join([*lines, f"journal: {detail.get('journal')}"])
@@ -93,6 +93,6 @@ def cancel(args: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _shown(run: wire.WorkflowSummary) -> str:
+def _format_status(run: wire.WorkflowSummary) -> str:
     """The status in a person's words: what the protocol calls `paused` waits for a decision."""
     return "blocked" if run.blocked_reason is not None else str(run.status)

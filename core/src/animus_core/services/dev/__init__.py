@@ -1,1 +1,1 @@
-"""A plugin while its author works on it: `target` → `workbench`, which shows `sightings` and hears of `changes`."""
+"""A plugin while its author works on it: `target` → `workbench`, which shows a `trace` and notices `changes`."""

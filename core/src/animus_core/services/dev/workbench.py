@@ -1,6 +1,6 @@
 """One plugin while its author works on it: started, asked, started again after an edit, ended as a host ends it.
 
-Below lie the host's own session with a tap on its wire, `target.py`, `changes.py` and `sightings.py`. Working on a
+Below lie the host's own session with a tap on its wire, `target.py`, `changes.py` and `trace.py`. Working on a
 plugin is an explicit act of the operator on a path that he names: it is executed without asking the trust store, and
 nothing is written there. A plugin that does not start, or dies, is told and waited for.
 """
@@ -20,8 +20,8 @@ from animus_core.host.session import PluginSession, open_session
 from animus_core.host.tap import Direction, Tap
 from animus_core.launch_options import LaunchOptions
 from animus_core.services.dev.changes import watch_sources
-from animus_core.services.dev.sightings import FrameLines, Remark, Sighting, StderrLine, now
 from animus_core.services.dev.target import Sources, read_target
+from animus_core.services.dev.trace import FrameLines, Remark, StderrLine, TraceEvent, now
 from animus_core.supply.discovery.candidates import Candidate
 from animus_core.supply.discovery.discover import Plugin
 from animus_core.supply.discovery.manifest import probe
@@ -33,7 +33,7 @@ from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams, Proje
 __all__ = ["Bench", "Workbench"]
 
 _CALL_S: Final = 3600.0
-_FILES_TOLD: Final = 3
+_FILES_NAMED: Final = 3
 _STDERR: Final = "animus.stderr"
 
 
@@ -49,14 +49,15 @@ class Bench(NamedTuple):
 class Workbench:
     """Runs one plugin at a time and shows all that is to be seen of it. `close` ends it; safe to call again."""
 
-    def __init__(self, bench: Bench, show: Callable[[Sighting], None]) -> None:
+    def __init__(self, bench: Bench, show: Callable[[TraceEvent], None]) -> None:
         self._bench = bench
         self._show = show
         self._session: PluginSession | None = None
         self._starting: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
         self._farewells: set[asyncio.Task[None]] = set()
-        self._stderr = _StderrHandler(self._take_record)
+        self._name = ""
+        self._stderr = _StderrHandler(lambda: self._name, self._take_record)
         logging.getLogger("animus").addHandler(self._stderr)
         logging.getLogger(_STDERR).setLevel(logging.INFO)
 
@@ -111,7 +112,7 @@ class Workbench:
                     watching.cancel()
                     await asyncio.wait([watching])
                     sources, watching = there, self._watch(there, take)
-                self._remark("changed", f"changed: {_listed(files)}", {"files": [str(file) for file in files]})
+                self._remark("changed", f"changed: {_format_files(files)}", {"files": [str(file) for file in files]})
                 await self.restart()
         finally:
             watching.cancel()
@@ -128,8 +129,8 @@ class Workbench:
         try:
             result = await session.call_raw(method, encode(params), timeout_s=_CALL_S, sent=numbers.append)
         except RpcError as error:
-            told = {"code": error.code, "message": error.message}
-            self._answer(method, numbers, loop.time() - began, {"error": told})
+            failure = {"code": error.code, "message": error.message}
+            self._answer(method, numbers, loop.time() - began, {"error": failure})
             return False
         except PluginFailed as error:
             self._remark("unanswered", error.message, {"method": method, "id": next(iter(numbers), None)}, failed=True)
@@ -174,18 +175,20 @@ class Workbench:
     async def _start(self) -> None:
         bench = self._bench
         target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
-        self._stderr.name_of_plugin = target.name
+        self._name = target.name
         manifest = await probe(target.name, target.command)
         options = await asyncio.to_thread(_options, bench.config_dir, manifest.name)
         plugin = Plugin(Candidate(manifest.name, target.command, "development", options), manifest)
-        self._remark("manifest", _told(plugin), {"manifest": manifest.model_dump(mode="json", exclude_none=True)})
+        self._remark(
+            "manifest", _format_manifest(plugin), {"manifest": manifest.model_dump(mode="json", exclude_none=True)}
+        )
         lines = FrameLines()
 
         def show(direction: Direction, chunk: bytes) -> None:
             for frame in lines.feed(direction, chunk):
                 self._show(frame)
 
-        self._stderr.name_of_plugin = plugin.name
+        self._name = plugin.name
         session = await open_session(
             plugin,
             bench.project,
@@ -259,9 +262,9 @@ class Workbench:
 class _StderrHandler(logging.Handler):
     """The host logs every stderr line under the plugin's name, and warns of what it drops: both are to be seen."""
 
-    def __init__(self, take: Callable[[logging.LogRecord, str], None]) -> None:
+    def __init__(self, plugin_name: Callable[[], str], take: Callable[[logging.LogRecord, str], None]) -> None:
         super().__init__(logging.INFO)
-        self.name_of_plugin = ""
+        self._plugin_name = plugin_name
         self._take = take
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -271,7 +274,8 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show it without the plugin's name, which is known."""
         text = record.getMessage()
-        for prefix in (f"{self.name_of_plugin}: ", f"plugin {self.name_of_plugin}: "):
+        name = self._plugin_name()
+        for prefix in (f"{name}: ", f"plugin {name}: "):
             text = text.removeprefix(prefix)
         self._take(record, text)
 
@@ -282,7 +286,7 @@ def _options(config_dir: Path, name: str) -> LaunchOptions:
     return next((row.options for row in rows if row.name == name), LaunchOptions())
 
 
-def _told(plugin: Plugin) -> str:
+def _format_manifest(plugin: Plugin) -> str:
     """A manifest in one line."""
     manifest = plugin.manifest
     methods = sum("/" in one and not one.startswith("$") for one in manifest.capabilities)
@@ -293,7 +297,7 @@ def _told(plugin: Plugin) -> str:
     return " | ".join(filter(None, parts))
 
 
-def _listed(files: Sequence[Path]) -> str:
-    names = [os.path.relpath(file) for file in files[:_FILES_TOLD]]
+def _format_files(files: Sequence[Path]) -> str:
+    names = [os.path.relpath(file) for file in files[:_FILES_NAMED]]
     more = len(files) - len(names)
     return shlex.join(names) + (f" and {more} more" if more > 0 else "")

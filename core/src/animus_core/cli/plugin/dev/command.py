@@ -13,14 +13,14 @@ import sys
 from typing import Final
 
 from animus_core.cli.output import Output
-from animus_core.cli.plugin.dev.prompt import Prompt, completions
+from animus_core.cli.plugin.dev.prompt import Prompt
 from animus_core.cli.plugin.dev.terminal import Plain, Terminal
 from animus_core.cli.plugin.dev.view import View
 from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.host.plugin import binding_of
-from animus_core.services.dev.sightings import Sighting
 from animus_core.services.dev.target import read_target
+from animus_core.services.dev.trace import TraceEvent
 from animus_core.services.dev.workbench import Bench, Workbench
 
 __all__ = ["dev"]
@@ -50,11 +50,11 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
         if not over.done():
             over.set_result(None)
 
-    def show(sighting: Sighting) -> None:
+    def show(event: TraceEvent) -> None:
         if over.done() and over.exception() is not None:
-            return  # nobody looks any more
+            return  # the reader of the output has left
         try:
-            view.show(sighting)
+            view.show(event)
         except BrokenPipeError as error:
             if not over.done():
                 over.set_exception(error)
@@ -63,7 +63,6 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
         asyncio.get_running_loop().add_signal_handler(number, leave)
     workbench = Workbench(bench, show)
     prompt = Prompt(workbench, screen, show)
-    screen.complete = lambda line: completions(line, workbench.session)
 
     async def work() -> None:
         await workbench.restart()

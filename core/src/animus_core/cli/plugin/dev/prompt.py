@@ -15,10 +15,11 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
+from animus_core.cli.plugin.dev.terminal import Completer
 from animus_core.cli.plugin.params import json_object, params_from, params_of, row_name
 from animus_core.errors import InvalidInput
 from animus_core.host.session import PluginSession
-from animus_core.services.dev.sightings import Remark, Sighting, now
+from animus_core.services.dev.trace import Remark, TraceEvent, now
 from animus_core.services.dev.workbench import Workbench
 from animus_protocol.methods import METHODS
 from animus_protocol.models.lifecycle import HEALTH_CHECK, PING
@@ -62,8 +63,8 @@ class Lines(Protocol):
         """Whether lines wait for the answers to those before them."""
         ...
 
-    async def next_line(self) -> str | None:
-        """The next one, None at the end."""
+    async def next_line(self, complete: Completer) -> str | None:
+        """The next one, None at the end; whoever types it is offered what `complete` says."""
         ...
 
 
@@ -106,7 +107,7 @@ def completions(before: str, session: PluginSession | None) -> list[str]:
 class Prompt:
     """Reads lines and does what they say, until `quit` or their end."""
 
-    def __init__(self, workbench: Workbench, lines: Lines, show: Callable[[Sighting], None]) -> None:
+    def __init__(self, workbench: Workbench, lines: Lines, show: Callable[[TraceEvent], None]) -> None:
         self._workbench = workbench
         self._lines = lines
         self._show = show
@@ -124,7 +125,7 @@ class Prompt:
         leaving = asyncio.create_task(self._leaving.wait())
         try:
             while not self._leaving.is_set():
-                line = asyncio.create_task(self._lines.next_line())
+                line = asyncio.create_task(self._lines.next_line(self._completions))
                 await asyncio.wait([line, leaving], return_when=asyncio.FIRST_COMPLETED)
                 if not line.done() or line.result() is None:
                     line.cancel()
@@ -137,6 +138,9 @@ class Prompt:
             for task in self._under_way:
                 task.cancel()
             await asyncio.wait([leaving, *self._under_way])
+
+    def _completions(self, before: str) -> list[str]:
+        return completions(before, self._workbench.session)
 
     async def _begin(self, line: str) -> None:
         """Start what a line asks for. Whoever types gets the next prompt when it is done, or after half a second."""

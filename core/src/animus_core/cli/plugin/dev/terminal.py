@@ -17,11 +17,14 @@ from typing import Final
 
 from rich.cells import cell_len
 
-__all__ = ["Plain", "Terminal"]
+__all__ = ["Completer", "Plain", "Terminal"]
 
 _READ_BYTES: Final = 64 * 1024
 _LONGEST_LINE_BYTES: Final = 1024 * 1024
 _NO_COLOR: Final = "NO_COLOR"
+
+Completer = Callable[[str], list[str]]
+"""The words that can follow what stands on a line."""
 
 
 class _Lines:
@@ -29,19 +32,19 @@ class _Lines:
 
     def __init__(self, read: Callable[[], str | None]) -> None:
         self._read = read
-        self._wanted: queue.SimpleQueue[asyncio.Future[str | None]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[asyncio.Future[str | None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="input", daemon=True)
 
     async def next(self) -> str | None:
         if not self._thread.ident:
             self._thread.start()
         line: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._wanted.put(line)
+        self._requests.put(line)
         return await line
 
     def _work(self) -> None:
         while True:
-            wanted = self._wanted.get()
+            request = self._requests.get()
             try:
                 line = self._read()
             except UnicodeDecodeError:
@@ -49,14 +52,14 @@ class _Lines:
             except OSError:
                 line = None
             try:
-                wanted.get_loop().call_soon_threadsafe(_settle, wanted, line)
+                request.get_loop().call_soon_threadsafe(_settle, request, line)
             except RuntimeError:  # the loop is closed: nobody wants lines any more
                 return
 
 
-def _settle(wanted: asyncio.Future[str | None], line: str | None) -> None:
-    if not wanted.done():
-        wanted.set_result(line)
+def _settle(request: asyncio.Future[str | None], line: str | None) -> None:
+    if not request.done():
+        request.set_result(line)
 
 
 class Plain:
@@ -67,12 +70,11 @@ class Plain:
     colored: Final = False
 
     def __init__(self) -> None:
-        self.complete: Callable[[str], list[str]] = lambda _line: []
         self._rest = bytearray()
         self._ended = sys.stdin is None  # it was closed before this began: descriptor 0 is somebody else's
         self._lines = _Lines(self._read)
 
-    async def next_line(self) -> str | None:
+    async def next_line(self, complete: Completer) -> str | None:
         """The next line of standard input (of 1 MiB at most, else a piece of one), None at its end."""
         return await self._lines.next()
 
@@ -106,7 +108,7 @@ class Terminal:
         import readline
         import termios
 
-        self.complete: Callable[[str], list[str]] = lambda _line: []
+        self._complete: Completer = lambda _line: []
         self._prompt = prompt
         self._asking = False
         self._lines = _Lines(self._read)
@@ -114,7 +116,7 @@ class Terminal:
         self._modes = termios.tcgetattr(0)
         readline.set_completer_delims(" ")
         readline.set_completer(self._completion)
-        readline.set_pre_input_hook(self._prompt_is_shown)
+        readline.set_pre_input_hook(self._on_prompt)
         is_libedit = "libedit" in (readline.__doc__ or "")
         readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
 
@@ -128,8 +130,9 @@ class Terminal:
         """Unless the operator set NO_COLOR or the terminal can nothing."""
         return not os.environ.get(_NO_COLOR) and os.environ.get("TERM") != "dumb"
 
-    async def next_line(self) -> str | None:
-        """The next line that is typed, None for Ctrl-D."""
+    async def next_line(self, complete: Completer) -> str | None:
+        """The next line that is typed, None for Ctrl-D. TAB offers what `complete` says."""
+        self._complete = complete
         return await self._lines.next()
 
     def write(self, text: str) -> None:
@@ -159,10 +162,10 @@ class Terminal:
         finally:
             self._asking = False
 
-    def _prompt_is_shown(self) -> None:
+    def _on_prompt(self) -> None:
         self._asking = True
 
     def _completion(self, word: str, number: int) -> str | None:
         before = self._readline.get_line_buffer()[: self._readline.get_begidx()]
-        fits = [one for one in self.complete(before) if one.startswith(word)]
+        fits = [one for one in self._complete(before) if one.startswith(word)]
         return fits[number] if number < len(fits) else None

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from rich.cells import cell_len, set_cell_size
 
-from animus_core.services.dev.sightings import NOISE, Frame, Remark, Sighting, StderrLine
+from animus_core.services.dev.trace import NOISE, Frame, Remark, StderrLine, TraceEvent
 from animus_core.terminal import visible
 from animus_protocol.models.base import utc_text
 
@@ -56,26 +56,26 @@ class Screen(Protocol):
 
 
 class View:
-    """Shows sightings. `full`: lines are not cut to the screen's width, and answers not to 24 lines."""
+    """Shows trace events. `full`: lines are not cut to the screen's width, and answers not to 24 lines."""
 
     def __init__(self, screen: Screen, *, json_mode: bool, full: bool) -> None:
         self._screen = screen
         self._json_mode = json_mode
         self._full = full
 
-    def show(self, sighting: Sighting) -> None:
+    def show(self, event: TraceEvent) -> None:
         """Show one. Raises as `Screen.write`."""
         if self._json_mode:
-            self._screen.write(_as_json(sighting))
-        elif isinstance(sighting, Frame):
-            self._frame(sighting)
-        elif isinstance(sighting, StderrLine):
-            self._line(_STDERR_MARK, sighting.text, _YELLOW)
-        elif sighting.event == "answer":
-            self._answer(sighting)
+            self._screen.write(_as_json(event))
+        elif isinstance(event, Frame):
+            self._frame(event)
+        elif isinstance(event, StderrLine):
+            self._line(_STDERR_MARK, event.text, _YELLOW)
+        elif event.event == "answer":
+            self._answer(event)
         else:
-            for line in sighting.text.split("\n"):
-                self._line(_REMARK_MARK, line, _RED if sighting.failed else _BOLD, whole=True)
+            for line in event.text.split("\n"):
+                self._line(_REMARK_MARK, line, _RED if event.failed else _BOLD, whole=True)
 
     def _frame(self, frame: Frame) -> None:
         mark, color = _MARKS[frame.direction, _sort_of(frame.value)]
@@ -86,15 +86,15 @@ class View:
     def _answer(self, answer: Remark) -> None:
         self._line(_ANSWER_MARK, answer.text, _RED if answer.failed else _BOLD)
         if "error" in answer.data:
-            told = answer.data["error"]
-            self._line("  ", f"{told['message']} ({told['code']})", _RED)
+            error = answer.data["error"]
+            self._line("  ", f"{error['message']} ({error['code']})", _RED)
             return
         lines = json.dumps(answer.data["result"], ensure_ascii=False, indent=2).split("\n")
-        shown = lines if self._full else lines[:_ANSWER_LINES]
-        for line in shown:
+        visible_lines = lines if self._full else lines[:_ANSWER_LINES]
+        for line in visible_lines:
             self._line("  ", line, _PLAIN)
-        if len(shown) < len(lines):
-            self._line("  ", f"… {len(lines) - len(shown)} more lines (--full)", _DIM)
+        if len(visible_lines) < len(lines):
+            self._line("  ", f"… {len(lines) - len(visible_lines)} more lines (--full)", _DIM)
 
     def _line(self, mark: str, text: str, color: str, *, whole: bool = False) -> None:
         text = visible(text)
@@ -124,16 +124,16 @@ def _sort_of(value: Any) -> str:
     return "notification" if "method" in value and "id" not in value else "call"
 
 
-def _as_json(sighting: Sighting) -> str:
-    at = utc_text(sighting.at)
-    if isinstance(sighting, Remark):
-        return _dumped({"event": sighting.event, "at": at, "message": sighting.text, **sighting.data})
-    if isinstance(sighting, StderrLine):
-        return _dumped({"direction": "stderr", "at": at, "text": sighting.text})
-    head = {"direction": sighting.direction, "at": at}
-    if sighting.value is NOISE:
-        return _dumped({**head, "text": sighting.line.decode(errors="replace")})
-    return f'{_dumped(head)[:-1]}, "frame": {sighting.line.strip().decode()}}}'  # as it was on the wire
+def _as_json(event: TraceEvent) -> str:
+    at = utc_text(event.at)
+    if isinstance(event, Remark):
+        return _dumped({"event": event.event, "at": at, "message": event.text, **event.data})
+    if isinstance(event, StderrLine):
+        return _dumped({"direction": "stderr", "at": at, "text": event.text})
+    head = {"direction": event.direction, "at": at}
+    if event.value is NOISE:
+        return _dumped({**head, "text": event.line.decode(errors="replace")})
+    return f'{_dumped(head)[:-1]}, "frame": {event.line.strip().decode()}}}'  # as it was on the wire
 
 
 def _dumped(value: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What somebody who develops a plugin sees: frames as they went over the wire, stderr, and remarks of ours.
+"""The trace of a plugin while its author works on it: frames as they went over the wire, stderr, and remarks of ours.
 
 Below lies the protocol's parser.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from animus_core.host.tap import Direction
 from animus_protocol.framing import MAX_FRAME_BYTES, parse
 
-__all__ = ["NOISE", "Frame", "FrameLines", "Remark", "Sighting", "StderrLine", "now"]
+__all__ = ["NOISE", "Frame", "FrameLines", "Remark", "StderrLine", "TraceEvent", "now"]
 
 NOISE: Final = object()
 """The value of a line that is no JSON by itself."""
@@ -45,11 +45,11 @@ class Remark(NamedTuple):
     failed: bool = False
 
 
-Sighting = Frame | StderrLine | Remark
+TraceEvent = Frame | StderrLine | Remark
 
 
 def now() -> datetime:
-    """The time of a sighting."""
+    """The time of a trace event."""
     return datetime.now(UTC)
 
 
