@@ -1,4 +1,4 @@
-"""The daemon's gate: it opens and closes with the trust in the repository, and says so once each time."""
+"""The daemon's admission: it begins and ends with the trust in the repository, and says so once each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
-from animus_core.supply.trust.trust import TrustGate, grant
+from animus_core.supply.trust.trust import TrustCheck, grant
 from animus_core.workflow.plan import Plan
 
 
@@ -33,15 +33,15 @@ async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
 
     with caplog.at_level(logging.INFO, "animus.daemon"):
         bus = Bus()
-        gate = Admission(TrustGate(config_dir, scope.project_root), database, bus, plan_for, reread)
-        assert [await gate.admits(), await gate.admits()] == [False, False]
+        admission = Admission(TrustCheck(config_dir, scope.project_root), database, bus, plan_for, reread)
+        assert [await admission.admits(), await admission.admits()] == [False, False]
         assert (bus.version, opened) == (1, [])
         grant(config_dir, scope.project_root)
-        assert [await gate.admits(), await gate.admits()] == [True, True]
+        assert [await admission.admits(), await admission.admits()] == [True, True]
         assert (bus.version, opened) == (2, ["workflows: []\n"])
         workflows.write_text("workflows: [ ]\n")
-        assert not await gate.admits()
-        assert await gate.plan_for(cast(QueueEntry, "entry")) == "entry"
+        assert not await admission.admits()
+        assert await admission.plan_for(cast(QueueEntry, "entry")) == "entry"
         rows = await database.read(lambda tx: tx.all("event_after", event_id=0, limit=9))
     told = [(row["kind"], json.loads(row["data"])) for row in rows]
     assert [kind for kind, _ in told] == ["trust_needed", "trust_given", "trust_needed"]

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from animus_core.daemon.bus import Bus
-from animus_core.daemon.capacity import Settings
+from animus_core.daemon.capacity import DaemonSettings
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, QueueEntry
@@ -57,7 +57,7 @@ class FakeRuns:
 class World:
     """A loop over a real queue, with runs that are none."""
 
-    def __init__(self, scope: Scope, database: Database, settings: Settings) -> None:
+    def __init__(self, scope: Scope, database: Database, settings: DaemonSettings) -> None:
         self.queue, self.bus, self.state = Queue(database), Bus(), CoreState(scope)
         self.runs = FakeRuns(database)
         self.broken: dict[str, Exception] = {}
@@ -74,13 +74,13 @@ class World:
         return cast(Plan, None)
 
 
-Using = Callable[[Settings], AbstractAsyncContextManager[World]]
+Using = Callable[[DaemonSettings], AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
 def using(scope: Scope) -> Using:
     @asynccontextmanager
-    async def opened(settings: Settings) -> AsyncIterator[World]:
+    async def opened(settings: DaemonSettings) -> AsyncIterator[World]:
         async with await Database.open(scope.workflow_db) as database:
             yield World(scope, database, settings)
 
@@ -90,7 +90,7 @@ def using(scope: Scope) -> Using:
 async def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_urgent_ones(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings(max_workflows=3, slot_headroom=1)) as world:
+    async with using(DaemonSettings(max_workflows=3, slot_headroom=1)) as world:
         for number in range(4):
             await world.queue.enqueue(dispatch(f"normal-{number}", minute=number))
         assert await world.loop.tick() == 2
@@ -102,7 +102,7 @@ async def test_only_as_many_start_as_there_is_room_for_and_the_headroom_is_for_u
 
 
 async def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Using, dispatch: Dispatch) -> None:
-    async with using(Settings()) as world:
+    async with using(DaemonSettings()) as world:
         await world.queue.enqueue(dispatch("A"))
         world.state.set_paused(True)
         assert await world.loop.tick() == 0
@@ -113,7 +113,7 @@ async def test_a_paused_daemon_starts_nothing_and_goes_on_when_resumed(using: Us
 async def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_starts_when_it_opens(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings()) as world:
+    async with using(DaemonSettings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.open = False
@@ -129,7 +129,7 @@ async def test_a_closed_gate_starts_nothing_and_holds_nothing_and_all_of_it_star
 async def test_an_entry_that_is_due_and_cannot_start_does_not_keep_the_loop_spinning(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings(heartbeat_s=3600)) as world:
+    async with using(DaemonSettings(heartbeat_s=3600)) as world:
         warm = await world.queue.enqueue(dispatch("A"))
         await world.queue.enqueue(dispatch("B"), run_at=warm.entry.enqueued_at)
         world.open = False
@@ -145,7 +145,7 @@ def test_pausing_survives_a_restart(scope: Scope) -> None:
 async def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_next_one_starts_at_once(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings(max_workflows=1, heartbeat_s=3600)) as world:
+    async with using(DaemonSettings(max_workflows=1, heartbeat_s=3600)) as world:
         world.broken["A"] = InvalidInput("no workflow 'w'", hint="Write one.")
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
@@ -160,7 +160,7 @@ async def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_nex
 async def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_behind_it_is_tried(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings()) as world:
+    async with using(DaemonSettings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.runs.refusals = [RetryLater("no space left on device")]
@@ -170,7 +170,7 @@ async def test_what_cannot_start_for_want_of_room_keeps_its_place_and_nothing_be
 
 
 async def test_an_entry_that_moved_on_is_passed_over(using: Using, dispatch: Dispatch) -> None:
-    async with using(Settings()) as world:
+    async with using(DaemonSettings()) as world:
         await world.queue.enqueue(dispatch("A", minute=1))
         await world.queue.enqueue(dispatch("B", minute=2))
         world.runs.refusals = [Conflict("not waiting any more")]
@@ -181,7 +181,7 @@ async def test_an_entry_that_moved_on_is_passed_over(using: Using, dispatch: Dis
 async def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heartbeat(
     using: Using, dispatch: Dispatch
 ) -> None:
-    async with using(Settings(heartbeat_s=3600)) as world:
+    async with using(DaemonSettings(heartbeat_s=3600)) as world:
         task = asyncio.ensure_future(world.loop.run())
         await world.queue.enqueue(dispatch("A"))
         world.bus.nudge()
@@ -196,14 +196,14 @@ async def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heart
 
 async def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(scope: Scope, dispatch: Dispatch) -> None:
     async with await Database.open(scope.workflow_db) as database:
-        world = World(scope, database, Settings())
+        world = World(scope, database, DaemonSettings())
         asked, mended = asyncio.Event(), asyncio.Event()
 
-        def settings() -> Settings:
+        def settings() -> DaemonSettings:
             asked.set()
             if not mended.is_set():
                 raise InvalidInput("pm-config.json: pool_size is 'x'")
-            return Settings()
+            return DaemonSettings()
 
         runs = cast(RunRegistry, world.runs)
         loop = Loop(world.queue, runs, world.bus, world.state, settings, world)

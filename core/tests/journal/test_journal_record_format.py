@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput
-from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, decode, encode, parse
+from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, JournalRecord, decode, encode, parse
 
 PATH = Path("/scope/runs/r1/journal.jsonl")
-RECORD = Record("r1", 2, 7, "phase/started", "2026-03-01T09:30:00.250Z", {"phase": "build", "é": [1, 2.5, None]})
+RECORD = JournalRecord("r1", 2, 7, "phase/started", "2026-03-01T09:30:00.250Z", {"phase": "build", "é": [1, 2.5, None]})
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -23,7 +23,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 records = st.builds(
-    Record,
+    JournalRecord,
     run=st.text(),
     epoch=st.integers(min_value=0),
     seq=st.integers(min_value=1),
@@ -47,7 +47,7 @@ def test_a_line_is_compact_json_with_the_checksum_of_all_before_it() -> None:
 
 
 @given(records)
-def test_every_record_comes_back_as_it_was_on_one_line(record: Record) -> None:
+def test_every_record_comes_back_as_it_was_on_one_line(record: JournalRecord) -> None:
     line = encode(record)
     assert line.count(b"\n") == 1
     back = decode(line, path=PATH, line_number=1)
@@ -73,7 +73,7 @@ def test_no_changed_byte_passes_for_a_record(data: st.DataObject) -> None:
 
 
 def test_half_a_surrogate_pair_survives() -> None:
-    record = Record("r1", 1, 1, "output", "t", {"text": "before \ud800 after"})
+    record = JournalRecord("r1", 1, 1, "output", "t", {"text": "before \ud800 after"})
     assert parse(encode(record)).data == record.data
 
 
@@ -100,10 +100,10 @@ def test_what_is_wrong_with_a_line_is_said_with_its_place(line: bytes, reason: s
 
 
 def test_a_record_may_fill_a_mebibyte_and_not_a_byte_more() -> None:
-    room = MAX_RECORD_BYTES - len(encode(Record("r1", 1, 1, "k", "t", {"text": ""})))
-    assert len(encode(Record("r1", 1, 1, "k", "t", {"text": "x" * room}))) == MAX_RECORD_BYTES
+    room = MAX_RECORD_BYTES - len(encode(JournalRecord("r1", 1, 1, "k", "t", {"text": ""})))
+    assert len(encode(JournalRecord("r1", 1, 1, "k", "t", {"text": "x" * room}))) == MAX_RECORD_BYTES
     with pytest.raises(InvalidInput, match=f"{MAX_RECORD_BYTES + 1} bytes, the limit is {MAX_RECORD_BYTES}"):
-        encode(Record("r1", 1, 1, "k", "t", {"text": "x" * (room + 1)}))
+        encode(JournalRecord("r1", 1, 1, "k", "t", {"text": "x" * (room + 1)}))
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -114,11 +114,11 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def test_data_nests_as_deep_as_every_reader_can_follow() -> None:
-    record = Record("r1", 1, 1, "k", "t", nested(190) | {"wide": [[]] * 500})
+    record = JournalRecord("r1", 1, 1, "k", "t", nested(190) | {"wide": [[]] * 500})
     assert parse(encode(record)).data == record.data
     for depth in (200, 500, 100_000):
         with pytest.raises(InvalidInput, match=r"nests deeper|not JSON"):
-            encode(Record("r1", 1, 1, "k", "t", nested(depth)))
+            encode(JournalRecord("r1", 1, 1, "k", "t", nested(depth)))
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_data_nests_as_deep_as_every_reader_can_follow() -> None:
 )
 def test_data_that_is_not_json_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput, match="record 'k' of run r1: its data is not JSON"):
-        encode(Record("r1", 1, 1, "k", "t", {"value": value}))
+        encode(JournalRecord("r1", 1, 1, "k", "t", {"value": value}))

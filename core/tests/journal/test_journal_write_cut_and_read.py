@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from animus_core.errors import InvalidInput, RetryLater
 from animus_core.journal.reader import JournalShrank, iterate, read_from
-from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, encode
+from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, JournalRecord, encode
 from animus_core.journal.writer import JournalWriter, Position
 from animus_core.store.locks import acquire
 
@@ -105,7 +105,7 @@ def test_a_changed_byte_is_reported_or_waited_for_and_never_read_as_a_record(
         position = data.draw(st.integers(0, len(damaged) - 1))
         damaged[position] ^= data.draw(st.integers(1, 255))
         (where / "j").write_bytes(damaged)
-        read: list[Record] = []
+        read: list[JournalRecord] = []
         try:
             for record in iterate(where / "j"):
                 read.append(record)
@@ -123,7 +123,7 @@ def test_a_changed_byte_is_reported_or_waited_for_and_never_read_as_a_record(
 def test_reading_in_small_pieces_gives_the_same(content: list[list[dict[str, Any]]], max_bytes: int) -> None:
     with folder() as where:
         write(where / "j", content)
-        read: list[Record] = []
+        read: list[JournalRecord] = []
         offset = 0
         while (batch := read_from(where / "j", offset, max_bytes=max_bytes)).records:
             read += batch.records
@@ -184,12 +184,14 @@ def test_a_missing_record_in_between_is_damage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("second", "reason"),
     [
-        (Record("r1", 2, 2, "note", "t", {}), "epoch 2 after epoch 3"),
-        (Record("r2", 3, 2, "note", "t", {}), "record of run 'r2' in the journal of run 'r1'"),
+        (JournalRecord("r1", 2, 2, "note", "t", {}), "epoch 2 after epoch 3"),
+        (JournalRecord("r2", 3, 2, "note", "t", {}), "record of run 'r2' in the journal of run 'r1'"),
     ],
 )
-def test_a_record_of_a_former_owner_or_of_another_run_is_damage(tmp_path: Path, second: Record, reason: str) -> None:
-    (tmp_path / "j").write_bytes(encode(Record("r1", 3, 1, "note", "t", {})) + encode(second))
+def test_a_record_of_a_former_owner_or_of_another_run_is_damage(
+    tmp_path: Path, second: JournalRecord, reason: str
+) -> None:
+    (tmp_path / "j").write_bytes(encode(JournalRecord("r1", 3, 1, "note", "t", {})) + encode(second))
     with pytest.raises(CorruptRecord, match=f"j:2: {reason}"):
         read_from(tmp_path / "j", 0)
 

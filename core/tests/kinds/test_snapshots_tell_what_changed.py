@@ -66,11 +66,11 @@ class Backend:
         elif old is not None:
             self._put(event(ChangeKind.DELETED, old))
 
-    def look(self, snapshot: Snapshot) -> list[SubjectChangedEvent]:
+    def compare(self, snapshot: Snapshot) -> list[SubjectChangedEvent]:
         listed = {one.id: encode(one) for one in self.subjects.values() if passes(one, WANTED)}
         gone = snapshot.missing(listed)
         left = {one: encode(self.subjects[one]) for one in gone if one in self.subjects}
-        return snapshot.look(listed, left)
+        return snapshot.compare(listed, left)
 
     def _put(self, told: SubjectChangedEvent) -> None:
         self.lost = self.lost or len(self.queue) == self.queue.maxlen
@@ -80,7 +80,7 @@ class Backend:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from("AB"), st.sampled_from([READY, DONE, None])),
-        st.sampled_from(["take", "look"]),
+        st.sampled_from(["take", "compare"]),
     ),
     max_size=40,
 )
@@ -94,7 +94,7 @@ def test_who_applies_what_is_told_has_what_the_backend_has(before: list[Any], af
     def take() -> None:
         if backend.lost:
             backend.lost = False
-            client.apply(*backend.look(snapshot))
+            client.apply(*backend.compare(snapshot))
         elif backend.queue:
             told = backend.queue.popleft()
             client.apply(snapshot.take(told, passing=passes(told.subject, WANTED), sure=True))
@@ -105,12 +105,12 @@ def test_who_applies_what_is_told_has_what_the_backend_has(before: list[Any], af
     backend.queue.clear()
     backend.lost = False
     client.has = {one.id: one for one in backend.subjects.values() if passes(one, WANTED)}
-    assert backend.look(snapshot) == []
+    assert backend.compare(snapshot) == []
     for step in after:
         if step == "take":
             take()
-        elif step == "look":
-            client.apply(*backend.look(snapshot))
+        elif step == "compare":
+            client.apply(*backend.compare(snapshot))
         else:
             backend.change(*step)
     while backend.queue or backend.lost:
@@ -120,32 +120,32 @@ def test_who_applies_what_is_told_has_what_the_backend_has(before: list[Any], af
 
 def test_a_change_that_a_look_has_told_is_not_told_by_its_event_and_the_next_one_is() -> None:
     snapshot = Snapshot()
-    snapshot.look({"A": encode(subject())}, {})
+    snapshot.compare({"A": encode(subject())}, {})
     newest = subject(at=2, title="newest")
-    assert [one.change_kind for one in snapshot.look({"A": encode(newest)}, {})] == [ChangeKind.UPDATED]
+    assert [one.change_kind for one in snapshot.compare({"A": encode(newest)}, {})] == [ChangeKind.UPDATED]
     older, same, again = (event(ChangeKind.UPDATED, one) for one in (subject(at=1, title="older"), newest, newest))
     assert [snapshot.take(one, passing=True, sure=True) for one in (older, same, again)] == [None, None, again]
 
 
 def test_a_status_that_changes_is_told_with_the_native_one_before_it() -> None:
     snapshot = Snapshot()
-    snapshot.look({"A": encode(subject(native_status="To do"))}, {})
-    (told,) = snapshot.look({"A": encode(subject(native_status="Doing"))}, {})
+    snapshot.compare({"A": encode(subject(native_status="To do"))}, {})
+    (told,) = snapshot.compare({"A": encode(subject(native_status="Doing"))}, {})
     assert (told.change_kind, told.previous_native_status) == (ChangeKind.STATUS_CHANGED, "To do")
 
 
 def test_the_order_of_a_backends_own_keys_is_no_change() -> None:
     snapshot = Snapshot()
-    snapshot.look({"A": encode(subject(custom={"a": 1, "b": {"c": 2, "d": 3}}))}, {})
-    assert snapshot.look({"A": encode(subject(custom={"b": {"d": 3, "c": 2}, "a": 1}))}, {}) == []
+    snapshot.compare({"A": encode(subject(custom={"a": 1, "b": {"c": 2, "d": 3}}))}, {})
+    assert snapshot.compare({"A": encode(subject(custom={"b": {"d": 3, "c": 2}, "a": 1}))}, {}) == []
 
 
 def test_more_than_a_watch_may_hold_is_refused_by_looks_and_events_alike() -> None:
     big = subject("B", description="x" * 2000)
     listing, listening = Snapshot(most_bytes=1500), Snapshot(most_bytes=1500)
     with pytest.raises(InvalidInput, match="subjects that are to be watched"):
-        listing.look({"B": encode(big)}, {})
-    listening.look({"A": encode(subject())}, {})
+        listing.compare({"B": encode(big)}, {})
+    listening.compare({"A": encode(subject())}, {})
     for _ in range(20):  # what comes and goes does not add up
         listening.take(event(ChangeKind.CREATED, subject("C", description="x" * 500)), passing=True, sure=True)
         listening.take(event(ChangeKind.DELETED, subject("C")), passing=True, sure=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
-from animus_core.runner.decide import MAX_ATTEMPTS, Perform, Record, Settle, next_step
+from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Settle, next_step
 from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_state import RunState, RunStatus, Stage, apply
@@ -123,7 +123,7 @@ def work_off(plan: Plan, journal: Journal, world: Told, epoch: int) -> RunState:
     for _ in range(MAX_STEPS):
         step = next_step(plan, state, epoch, "run-1")
         match step:
-            case Record(kind, data, _):
+            case AppendRecord(kind, data, _):
                 pass
             case Perform() | Settle():
                 kind, data = Kind.PHASE_OUTCOME, world.outcome(state)

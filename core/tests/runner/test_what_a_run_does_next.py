@@ -9,7 +9,7 @@ import pytest
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
-from animus_core.runner.decide import MAX_ATTEMPTS, Perform, Record, Settle, Step, Stop, next_step
+from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Settle, Step, Stop, next_step
 from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_state import RunState, Stage, apply
@@ -34,13 +34,13 @@ def step_of(plan: Plan, state: RunState, epoch: int = EPOCH) -> Step:
     return next_step(plan, state, epoch, "run-1")
 
 
-def take(state: RunState, record: Record, epoch: int = EPOCH) -> RunState:
+def take(state: RunState, record: AppendRecord, epoch: int = EPOCH) -> RunState:
     return apply(state, record.kind, record.data, epoch)
 
 
 def until_performing(plan: Plan, state: RunState | None = None, epoch: int = EPOCH) -> RunState:
     state = state or RunState()
-    while isinstance(step := step_of(plan, state, epoch), Record):
+    while isinstance(step := step_of(plan, state, epoch), AppendRecord):
         state = take(state, step, epoch)
     assert isinstance(step, Perform)
     return state
@@ -62,7 +62,7 @@ def after(plan: Plan, *outcomes: dict[str, Any]) -> RunState:
 
 def decided(plan: Plan, *outcomes: dict[str, Any]) -> kinds.PhaseDecision:
     step = step_of(plan, after(plan, *outcomes))
-    assert isinstance(step, Record)
+    assert isinstance(step, AppendRecord)
     assert isinstance(step.data, kinds.PhaseDecision), step
     return step.data
 
@@ -71,8 +71,8 @@ def says(verdict: Any, **more: Any) -> dict[str, Any]:
     return {"verdict": {"verdict": verdict, **more}}
 
 
-def record_of(step: Step) -> Record:
-    assert isinstance(step, Record), step
+def record_of(step: Step) -> AppendRecord:
+    assert isinstance(step, AppendRecord), step
     return step
 
 
@@ -85,7 +85,7 @@ def started_by(step: Step) -> kinds.PhaseStarted:
 def test_a_run_begins_intends_and_performs_its_first_phase() -> None:
     plan = plan_of(agent("build"), command("test"))
     state, seen = RunState(), []
-    while isinstance(step := step_of(plan, state), Record):
+    while isinstance(step := step_of(plan, state), AppendRecord):
         seen.append(step.kind)
         state = take(state, step)
     assert seen == [Kind.WORKFLOW_STARTED, Kind.PHASE_STARTED, Kind.PHASE_INTENT]
@@ -202,7 +202,7 @@ def test_rework_beyond_its_budget_fails_the_run(allowed: int) -> None:
     state, reworks = RunState(), 0
     while True:
         step = step_of(plan, state)
-        if isinstance(step, Record):
+        if isinstance(step, AppendRecord):
             if step.kind is Kind.WORKFLOW_FAILED:
                 break
             reworks += isinstance(step.data, kinds.PhaseDecision) and step.data.verdict == "rework"
@@ -316,7 +316,7 @@ def test_a_command_has_the_verdicts_that_its_plan_names() -> None:
 def test_a_failed_attempt_is_tried_again_as_often_as_the_plan_says_and_then_judged(result: str) -> None:
     plan = plan_of(agent("a", retry=PlannedRetry(max_attempts=3, initial_s=2.0, factor=3.0, max_s=5.0)))
     state, waits = after(plan, {"result": result}), []
-    while isinstance(step := step_of(plan, state), Record) and step.kind is Kind.PHASE_STARTED:
+    while isinstance(step := step_of(plan, state), AppendRecord) and step.kind is Kind.PHASE_STARTED:
         assert started_by(step).cause == "retry"
         waits.append(step.wait_s)
         state = ended_with(until_performing(plan, take(state, step)), result)
@@ -424,7 +424,7 @@ def test_an_order_to_cancel_ends_a_run_that_the_daemon_gave_up_wherever_its_jour
         if state.stage is not Stage.INTENDED:
             ordered = step_of(plan, apply(state, Kind.OPERATOR_ORDER, order, EPOCH))
             assert record_of(ordered).kind is Kind.WORKFLOW_CANCELLED
-        state = take(state, step) if isinstance(step, Record) else ended_with(state, exit_code=0)
+        state = take(state, step) if isinstance(step, AppendRecord) else ended_with(state, exit_code=0)
     assert stages == set(Stage) - {Stage.BLOCKED, Stage.ENDED}
 
 
@@ -439,7 +439,7 @@ def test_a_cancelled_effect_cancels_the_run() -> None:
 def test_no_phase_is_started_more_often_than_the_cap() -> None:
     plan = plan_of(agent("a", on_verdict={Verdict.ADVANCE: Transition(target="a")}))
     state, performed = RunState(), 0
-    while isinstance(step := step_of(plan, state), Record | Perform):
+    while isinstance(step := step_of(plan, state), AppendRecord | Perform):
         if isinstance(step, Perform):
             performed += 1
             state = ended_with(state)

@@ -122,12 +122,12 @@ def test_those_who_ask_all_the_time_never_make_a_taker_believe_that_the_lock_is_
 def test_those_who_ask_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
-    with running(ASKER, str(path)) as asker:
-        assert line_of(asker) == "asking"
+    with running(ASKER, str(path)) as probe:
+        assert line_of(probe) == "asking"
         assert not any(is_held(path) for _ in range(500))
 
 
-def test_an_asker_that_is_stopped_in_the_middle_is_told_apart_from_an_owner(tmp_path: Path) -> None:
+def test_a_probe_that_is_stopped_in_the_middle_is_told_apart_from_an_owner(tmp_path: Path) -> None:
     import fcntl
 
     path = tmp_path / "lock"

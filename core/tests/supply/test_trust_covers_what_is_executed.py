@@ -20,7 +20,7 @@ from animus_core.supply.trust import coverage as trust_coverage
 from animus_core.supply.trust.coverage import Bounds, Entry, digest_of
 from animus_core.supply.trust.diff import unified_diff
 from animus_core.supply.trust.store import TrustStore
-from animus_core.supply.trust.trust import Trust, TrustGate, diff, grant, is_trusted, look, revoke
+from animus_core.supply.trust.trust import Trust, TrustCheck, diff, grant, is_trusted, look, revoke
 
 HANG_S = 10
 
@@ -165,15 +165,15 @@ def test_every_change_of_what_is_executed_ends_the_trust_and_is_named(place: Pla
     place.link("linked", place.outside / "script")
     place.link("folder", place.outside / "folder")
     place.grant()
-    gate = TrustGate(place.config, place.root)
-    assert gate.check().trusted
+    check = TrustCheck(place.config, place.root)
+    assert check.check().trusted
     change, wanted = EDITS[edit]
     change(place)
     assert place.changes == [(path, what.format(outside=place.outside)) for path, what in wanted]
     assert not place.trusted
-    assert not gate.check().trusted
+    assert not check.check().trusted
     place.grant()
-    assert gate.check().trusted
+    assert check.check().trusted
 
 
 def test_tasks_and_requirements_may_change_freely(place: Place) -> None:
@@ -249,7 +249,7 @@ def test_what_is_too_much_to_look_through_cannot_be_trusted(place: Place, bounds
     assert not look(place.config, place.root, bounds=bounds).trusted
     assert not place.stored.exists()
     place.grant(mode="auto")
-    assert not TrustGate(place.config, place.root, bounds=bounds).check().trusted
+    assert not TrustCheck(place.config, place.root, bounds=bounds).check().trusted
 
 
 def test_what_cannot_be_read_is_named_and_forbids_trust_in_every_mode(place: Place) -> None:
@@ -320,11 +320,11 @@ def test_a_record_that_cannot_be_relied_on_counts_as_no_trust_and_says_why(
 ) -> None:
     place.write("w.yaml")
     place.grant(mode=mode)
-    gate = TrustGate(place.config, place.root)
-    assert gate.check().trusted
+    check = TrustCheck(place.config, place.root)
+    assert check.check().trusted
     spoil, message = SPOILED[spoiled]
     spoil(place)
-    for seen in (place.look(), gate.check()):
+    for seen in (place.look(), check.check()):
         assert (seen.trusted, seen.mode) == (False, "ask")
         assert message in seen.reason
 
@@ -353,12 +353,12 @@ def test_a_grant_is_for_what_was_shown_and_for_nothing_that_came_after(place: Pl
 def test_trust_that_is_taken_back_is_gone_and_taking_it_back_twice_is_fine(place: Place) -> None:
     place.write("w.yaml")
     place.grant(mode="auto")
-    gate = TrustGate(place.config, place.root)
-    assert gate.check().trusted
+    check = TrustCheck(place.config, place.root)
+    assert check.check().trusted
     assert revoke(place.config, place.root)
     assert not revoke(place.config, place.root)
     place.write("w.yaml", "mean\n")
-    assert not gate.check().trusted
+    assert not check.check().trusted
     assert not place.stored.exists()
 
 
@@ -367,17 +367,17 @@ def test_in_the_mode_auto_a_change_is_trusted_and_recorded_and_asking_again_keep
 ) -> None:
     place.write("w.yaml")
     place.grant(mode="auto")
-    gate = TrustGate(place.config, place.root)
+    check = TrustCheck(place.config, place.root)
     place.write("w.yaml", "other\n")
     assert (place.trusted, place.changes) == (True, [("w.yaml", "changed")])
     with caplog.at_level("INFO", "animus.trust"):
-        assert gate.check().trusted
+        assert check.check().trusted
     assert "trusted automatically: .animus/w.yaml (changed)" in caplog.text
     assert place.changes == []
     assert place.grant(mode="ask").mode == "ask"
-    assert gate.check().trusted
+    assert check.check().trusted
     place.write("w.yaml", "mean\n")
-    assert not gate.check().trusted
+    assert not check.check().trusted
     assert place.grant().mode == "ask"
 
 
@@ -386,20 +386,20 @@ def test_a_gate_opens_no_file_while_nothing_moves(place: Place, monkeypatch: pyt
     place.write("other")
     place.grant()
     monkeypatch.setattr(trust_coverage, "_SETTLED_NS", -1)  # or the test would have to wait for the files to age
-    gate = TrustGate(place.config, place.root)
-    assert gate.check().trusted
+    check = TrustCheck(place.config, place.root)
+    assert check.check().trusted
     read: list[str] = []
     content = trust_coverage._content
     monkeypatch.setattr(
         trust_coverage, "_content", lambda found, limit: (read.append(found.name), content(found, limit))[1]
     )
-    assert gate.check().trusted
+    assert check.check().trusted
     assert read == []
     facts = path.stat()
     path.write_text("TEXT\n")
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     assert path.stat().st_mtime_ns == facts.st_mtime_ns
-    assert not gate.check().trusted
+    assert not check.check().trusted
     assert read == ["w.yaml"]
 
 
@@ -416,11 +416,11 @@ def test_a_file_that_has_just_changed_is_read_again_although_its_times_and_size_
 
 def test_what_is_loaded_through_the_gate_is_trusted_before_and_after(place: Place) -> None:
     path = place.write("w.yaml", "good\n")
-    gate = TrustGate(place.config, place.root)
+    check = TrustCheck(place.config, place.root)
     with pytest.raises(NotTrusted, match="never trusted"):
-        gate.load(path.read_text)
+        check.load(path.read_text)
     place.grant()
-    assert gate.load(path.read_text) == "good\n"
+    assert check.load(path.read_text) == "good\n"
     reads: list[str] = []
 
     def swapped_while_it_is_read() -> str:
@@ -431,14 +431,14 @@ def test_what_is_loaded_through_the_gate_is_trusted_before_and_after(place: Plac
         return reads[-1]
 
     with pytest.raises(NotTrusted, match="changes without pause"):
-        gate.load(swapped_while_it_is_read)
+        check.load(swapped_while_it_is_read)
     assert reads[0] == "mean\n"
 
 
 def test_an_error_in_a_file_that_moved_meanwhile_is_not_held_against_the_trusted_one(place: Place) -> None:
     path = place.write("w.yaml", "good\n")
     place.grant()
-    gate = TrustGate(place.config, place.root)
+    check = TrustCheck(place.config, place.root)
     tries: list[str] = []
 
     def broken_once() -> str:
@@ -449,18 +449,18 @@ def test_an_error_in_a_file_that_moved_meanwhile_is_not_held_against_the_trusted
             raise Refused("half a file")
         return tries[-1]
 
-    assert gate.load(broken_once) == "good\n"
+    assert check.load(broken_once) == "good\n"
     with pytest.raises(Refused, match="always"):
-        gate.load(lambda: _raise(Refused("always")))
+        check.load(lambda: _raise(Refused("always")))
 
 
 def test_bytes_that_no_trusted_file_has_never_get_through_the_gate(place: Place) -> None:
     place.write("w.yaml", "good\n")
     data = place.write("tasks/TASK-001.md", "mean\n")
     place.grant()
-    gate = TrustGate(place.config, place.root)
+    check = TrustCheck(place.config, place.root)
     with pytest.raises(NotTrusted, match="trust does not cover"):
-        gate.load(data.read_text, lambda text: [trust_coverage.hashlib.sha256(text.encode()).hexdigest()])
+        check.load(data.read_text, lambda text: [trust_coverage.hashlib.sha256(text.encode()).hexdigest()])
 
 
 def test_a_change_is_shown_as_a_diff_in_which_a_terminal_finds_nothing_to_obey(place: Place) -> None:

@@ -1,7 +1,7 @@
 """Every session of a project, on `agent-runner.sock`: open or attach, stream, cancel, leave.
 
-Called by `app/agent_runner.py`; below it lie `session.py` and the protocol's dispatcher. A runner that dies leaves its
-sessions running; the next one attaches with the key and the last sequence number that its journal holds.
+A runner that dies leaves its sessions running; the next one attaches with the key and the last sequence number that its
+journal holds. Below lie `session.py` and the protocol's dispatcher.
 """
 
 from __future__ import annotations

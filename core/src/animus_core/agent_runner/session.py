@@ -1,7 +1,7 @@
 """One provider session: a plugin process of its own, and a spool that says everything it did.
 
-Called by `server.py`; below it lie the host's plugin session, the journal format (the spool) and the kernel-held
-attempt lock, which the provider's process inherits: once it is free, that process is dead.
+The provider's process inherits the attempt's lock: once the kernel has it free, that process is dead. Below lie the
+host's plugin session and the journal format, in which the spool is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from animus_core.host.session import PluginSession
 from animus_core.host.supervisor import Supervisor
 from animus_core.journal.kinds import fitting
 from animus_core.journal.reader import read_from
-from animus_core.journal.record import Record
+from animus_core.journal.record import JournalRecord
 from animus_core.journal.writer import JournalWriter
 from animus_core.store.json_files import write_json_atomic
 from animus_core.store.locks import HeldLock
@@ -103,7 +103,7 @@ class LiveSession:
             async with self._grown:
                 self._grown.notify_all()
 
-    async def follow(self, after_seq: int) -> AsyncIterator[Record]:
+    async def follow(self, after_seq: int) -> AsyncIterator[JournalRecord]:
         """Every record after `after_seq`, as it comes; ends after the closing one, or when the session broke."""
         offset, seq = 0, after_seq
         while True:
@@ -177,7 +177,7 @@ class LiveSession:
             return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
         self._provider = provider
         self._health = asyncio.get_running_loop().create_task(self._supervisor.watch(provider))
-        provider.on_notification = self._heard
+        provider.on_notification = self._on_notification
         if (early := self._called_off_early()) is not None:
             return early
         reach(_BEFORE_WRITE)
@@ -236,7 +236,7 @@ class LiveSession:
             return SessionClosed(end=SessionEnd.DIED, written=written, resumable=resumable, message=message)
         return SessionClosed(end=SessionEnd.CANCELLED, written=written, message=f"cancelled ({how})")
 
-    def _heard(self, notification: Notification) -> None:
+    def _on_notification(self, notification: Notification) -> None:
         kind = notification.method.removeprefix("agent/")
         if kind == notification.method or not isinstance(notification.params, dict):
             return
@@ -264,7 +264,7 @@ class LiveSession:
 
     def _summarize(self, status: str) -> None:
         key = self.opened.session
-        told = {
+        summary = {
             "provider": self.opened.tool,
             "plugin": self._supervisor.plugin.name,
             "session_id": self.session_id,
@@ -272,7 +272,7 @@ class LiveSession:
             "attempt": key.attempt,
             "status": status,
         }
-        write_json_atomic(self._files.summary, told)
+        write_json_atomic(self._files.summary, summary)
 
 
 def cookie_of(key: SessionKey) -> str:
@@ -283,8 +283,8 @@ def cookie_of(key: SessionKey) -> str:
 def _cut(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """`data` of a record that is too big for the spool; a closing record stays one."""
     if kind != CLOSED:
-        told: dict[str, Any] = fitting({"data": data})["data"]
-        return told
+        cut: dict[str, Any] = fitting({"data": data})["data"]
+        return cut
     response = data.get("response")
     return {**data, "response": fitting(response)} if response is not None else fitting(data)
 

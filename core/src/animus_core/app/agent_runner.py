@@ -1,7 +1,7 @@
 """The agent-runner's `main()`: one a project, started by the first runner that needs it, under its own lock.
 
-Run as `python -m animus_core.app.agent_runner`; below it lie `agent_runner/` and the host. It leaves when the daemon
-asks it to, or after five minutes without a session.
+Run as `python -m animus_core.app.agent_runner`. It leaves when the daemon asks it to, or after five minutes without a
+session. Below lie `agent_runner/` and the host.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["main"]
 
 _log = logging.getLogger("animus.agent_runner")
 _IDLE_S: Final = 300.0
-_TELL_S: Final = 2.0
-_TELLING: Final = 64
+_SEND_S: Final = 2.0
+_MOST_REPORTS: Final = 64
 
 
 def main() -> None:
@@ -53,8 +53,8 @@ async def _serve(root: Path, lock_fd: int) -> None:
     plugins = Discovering(config_dir(os.environ), root)
     for failure in (await plugins.now()).warnings:
         _log.warning("%s: %s", failure.name, failure.message)
-    bell = _Bell(scope)
-    runner = AgentRunner(scope, binding_of(scope), plugins.now, bell.moved)
+    moves = _MoveReports(scope)
+    runner = AgentRunner(scope, binding_of(scope), plugins.now, moves.report)
     listener = listen(scope.agent_runner_socket, runner.dispatcher(), "runner")
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, runner.leave.set)
@@ -68,35 +68,35 @@ async def _serve(root: Path, lock_fd: int) -> None:
                 break
     await listener.close()
     await runner.close()
-    await bell.close()
+    await moves.close()
     _log.info("left")
 
 
-class _Bell:
-    """Tells the daemon of each move of a provider, where there is a daemon; the state itself is asked for here."""
+class _MoveReports:
+    """Reports each move of a provider to the daemon, where there is one; the state itself stays here."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def moved(self, move: Move) -> None:
-        """Tell it, without waiting. What comes while too much is on its way is told to nobody."""
-        if len(self._tasks) < _TELLING:
-            task = asyncio.get_running_loop().create_task(self._tell(move))
+    def report(self, move: Move) -> None:
+        """Report it, without waiting. What comes while too many reports are on their way is left out."""
+        if len(self._tasks) < _MOST_REPORTS:
+            task = asyncio.get_running_loop().create_task(self._send(move))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait until everything is told, within a bound."""
+        """Wait until everything is sent, within a bound."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_TELL_S)
+            await asyncio.wait(self._tasks, timeout=_SEND_S)
 
-    async def _tell(self, move: Move) -> None:
+    async def _send(self, move: Move) -> None:
         try:
             peer = await connect(self._scope.control_socket, Dispatcher(), name="daemon")
         except AnimusError:
             return
-        told = PluginMoved(
+        moved = PluginMoved(
             plugin=move.plugin,
             plugin_kind=move.kind,
             was=move.was,
@@ -104,7 +104,7 @@ class _Bell:
             reason=move.reason,
             pid=move.pid,
         )
-        peer.notify(PLUGIN_MOVED, told)
+        peer.notify(PLUGIN_MOVED, moved)
         await peer.aclose()
 
 

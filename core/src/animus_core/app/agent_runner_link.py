@@ -1,7 +1,7 @@
-"""The daemon's side of the agent-runner: asked how its providers are, told to start them again, dismissed at the end.
+"""The daemon's side of the agent-runner: asked how its providers are and to start them again, dismissed at the end.
 
-Used by `app/daemon.py`; below lie the sockets and the agent-runner's lock. Each question is a connection of its own:
-the agent-runner comes and goes with the work.
+Each question is a connection of its own: the agent-runner comes and goes with the work. Below lie the sockets and the
+agent-runner's lock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["AgentRunnerLink"]
 _log = logging.getLogger("animus.daemon")
 _ANSWER_S: Final = 5.0
 _DISMISS_S: Final = 15.0
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 
 
 class AgentRunnerLink:
@@ -56,7 +56,7 @@ class AgentRunnerLink:
                 peer = await connect(self._scope.agent_runner_socket, Dispatcher(), name="agent-runner")
             except AnimusError as error:
                 why = error
-                await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for
+                await asyncio.sleep(_POLL_S)  # a socket file has no event to wait for
                 continue
             try:
                 await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=_ANSWER_S)

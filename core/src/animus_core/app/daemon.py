@@ -25,7 +25,7 @@ from animus_core.control.local import open_project
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
 from animus_core.daemon.admission import Admission
-from animus_core.daemon.capacity import Settings
+from animus_core.daemon.capacity import DaemonSettings
 from animus_core.daemon.launch import Launch
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.plugin_events import PluginEvents
@@ -54,7 +54,7 @@ _log = logging.getLogger("animus.daemon")
 DEFAULT_DRAIN_S: Final = 60.0
 _CATCH_UP_S: Final = 10.0
 _TURN_S: Final = 30.0
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 
 
 def main() -> None:
@@ -86,18 +86,18 @@ class _Ready:
 
     def serving(self, untrusted: str | None) -> None:
         """It serves; `untrusted` says why it starts no work."""
-        self._tell({"ok": True, "pid": os.getpid(), "untrusted": untrusted})
+        self._report({"ok": True, "pid": os.getpid(), "untrusted": untrusted})
 
     def failed(self, error: AnimusError) -> None:
         """It will not serve."""
-        told = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
-        self._tell({"ok": False, "error": told})
+        failure = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+        self._report({"ok": False, "error": failure})
 
-    def _tell(self, told: dict[str, Any]) -> None:
+    def _report(self, outcome: dict[str, Any]) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(BrokenPipeError):
-                os.write(fd, json.dumps(told).encode() + b"\n")
+                os.write(fd, json.dumps(outcome).encode() + b"\n")
             os.close(fd)
 
 
@@ -133,7 +133,7 @@ async def _own(scope: Scope) -> HeldLock:
                 f"a daemon of {scope.project_root} is running already (pid {holder.get('pid', 'unknown')})",
                 hint="Look at it: animus daemon status",
             )
-        await asyncio.sleep(_LOOK_S)  # whoever holds the lock says neither when it leaves nor when it will answer
+        await asyncio.sleep(_POLL_S)  # whoever holds the lock says neither when it leaves nor when it will answer
     return held
 
 
@@ -158,8 +158,8 @@ class _Daemon:
         self._stopping = asyncio.Event()
         self._drain_s = DEFAULT_DRAIN_S
         self._runs = RunRegistry(self._scope, project.database, project.bus, self._start_runner, project.bus.nudge)
-        self._gate = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
-        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._gate)
+        self._admission = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
+        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._admission)
         self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
@@ -224,7 +224,7 @@ class _Daemon:
             return
         self._plugin_events.moved(Move(move.plugin, move.plugin_kind, was, state, move.reason, move.pid))
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> DaemonSettings:
         return read_settings(self._scope, self._block)
 
     def _projectors(self) -> list[ProjectorTask]:

@@ -1,6 +1,6 @@
-"""A runner's line to the daemon: hello, doorbell, orders; dialled again whenever the daemon comes back.
+"""A runner's line to the daemon: hello, how far the journal is, orders; dialled again whenever the daemon comes back.
 
-Called by `app/runner.py`; below it lie sockets and the peer. Losing it never stops a run.
+Losing it never stops a run. Below lie sockets and the peer.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class DaemonLink:
         self._table.answer(wire.RUNNER_CANCEL, self._cancel)
         self._table.answer(wire.RUNNER_STOP, self._stop)
 
-    def ring(self, offset: int) -> None:
+    def journal_advanced(self, offset: int) -> None:
         """Tell the daemon that the journal has grown; without one the next hello says it."""
         self._offset = offset
         if self._peer is not None:
-            told = wire.RunnerDoorbell(run=self._hello.run, epoch=self._hello.epoch, offset=offset)
-            self._peer.notify(wire.RUNNER_DOORBELL, told)
+            advanced = wire.RunnerDoorbell(run=self._hello.run, epoch=self._hello.epoch, offset=offset)
+            self._peer.notify(wire.RUNNER_DOORBELL, advanced)
 
     async def __aenter__(self) -> DaemonLink:
         self._dialling = asyncio.get_running_loop().create_task(self._dial())
@@ -74,7 +74,7 @@ class DaemonLink:
             hello = self._hello.model_copy(update={"offset": self._offset})
             await peer.call(wire.RUNNER_HELLO, hello, timeout_s=_HELLO_S)
             self._peer = peer
-            self.ring(self._offset)
+            self.journal_advanced(self._offset)
             await asyncio.wait([peer.ended])
         except ProtocolError as error:
             _log.warning("the daemon did not take the hello: %s", error)

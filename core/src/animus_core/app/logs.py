@@ -1,6 +1,6 @@
 """Where a process of the core logs: stderr, which its starter has pointed at a file.
 
-Called by each `main()`; below it lies the standard library. Secrets never reach a log: nothing logs environments.
+Secrets never reach a log: nothing logs environments. Below lies the standard library.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
     daemon = DaemonLink(scope.control_socket, hello)
     agent = AgentEffect(plan, dispatch, run_id, epoch, root, link)
     command = CommandEffect(plan, dispatch, run_id, root, paths)
-    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, daemon.ring)
+    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, daemon.journal_advanced)
     daemon.on_cancel = execution.cancel
     started = kinds.RunnerStarted(pid=me.pid, starttime=me.starttime, boot_id=me.boot_id, version=VERSION)
     task = asyncio.ensure_future(execution.run(state, started, order))

@@ -1,7 +1,7 @@
 """Starts the core's own processes: detached from the terminal, with a lock that the kernel holds for them.
 
-Called by the CLI (daemon), the daemon (runners) and runners (the agent-runner); below it lie locks and paths. A child
-inherits the descriptor of its lock: while it lives, the lock is held, and nobody ever unlocks it.
+A child inherits the descriptor of its lock: while it lives, the lock is held, and nobody ever unlocks it. Below lie
+locks and paths.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from animus_protocol.peer import Handler, Peer
 __all__ = ["core_environment", "link_agent_runner", "start_core_process"]
 
 _ANSWER_S: Final = 20.0
-_LOOK_S: Final = 0.02
+_POLL_S: Final = 0.02
 
 
 def core_environment(declared: Iterable[str]) -> dict[str, str]:
@@ -83,4 +83,4 @@ async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Pee
                 raise AgentRunnerUnavailable(
                     f"the agent-runner does not answer at {path}", hint=f"Read {log}."
                 ) from None
-        await asyncio.sleep(_LOOK_S)  # a socket file has no event to wait for; the lock says that somebody is coming
+        await asyncio.sleep(_POLL_S)  # a socket file has no event to wait for; the lock says that somebody is coming

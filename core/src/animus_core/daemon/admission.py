@@ -1,7 +1,7 @@
 """Whether work may start at all: only what the operator trusts is executed, and the daemon says when that changes.
 
-Called by the loop each tick; below lie the trust gate, the database and the bus. While the gate is closed nothing is
-held or lost: entries keep their places, runs that are under way go on with their snapshots.
+It is asked at each tick. While nothing is admitted nothing is held or lost: entries keep their places, runs that are
+under way go on with their snapshots. Below lie the trust check, the events and the bus.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from animus_core.daemon.bus import Bus
 from animus_core.daemon.events import record_event, trust_event
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.store.database import Database
-from animus_core.supply.trust.trust import TRUST_HINT, TrustGate
+from animus_core.supply.trust.trust import TRUST_HINT, TrustCheck
 from animus_core.workflow.plan import Plan
 
 __all__ = ["Admission", "PlanFor"]
@@ -26,26 +26,26 @@ PlanFor = Callable[[QueueEntry], Awaitable[Plan]]
 
 
 class Admission:
-    """The gate of one daemon. The given `plan_for` looks at the trust again, before and after it reads the files."""
+    """Admission of one daemon. The given `plan_for` checks the trust again, before and after it reads the files."""
 
     def __init__(
         self,
-        gate: TrustGate,
+        check: TrustCheck,
         database: Database,
         bus: Bus,
         plan_for: PlanFor,
         opened: Callable[[], Awaitable[None]],
     ) -> None:
         self._plan_for = plan_for
-        self._gate = gate
+        self._check = check
         self._database = database
         self._bus = bus
         self._opened = opened
         self._was_open = True
 
     async def admits(self) -> bool:
-        """Whether new work may start now. A change is logged, recorded as an event, and told to `opened`."""
-        trust = await asyncio.to_thread(self._gate.check)
+        """Whether new work may start now. A change is logged and recorded as an event; `opened` is called."""
+        trust = await asyncio.to_thread(self._check.check)
         if trust.trusted is not self._was_open:
             await self._database.write(lambda tx: record_event(tx, trust_event(trust)))
             self._was_open = trust.trusted

@@ -1,13 +1,14 @@
 """How many runs may start now: a pure function of the settings and what is active.
 
-Called by `loop.py`; nothing lies below.
+The headroom keeps slots for urgent work, because nothing that runs is ever stopped for something else. Nothing lies
+below.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "Room", "Settings", "room"]
+__all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "DaemonSettings", "Room", "room"]
 
 URGENT_PRIORITY: Final = 2
 """Entries of this priority or smaller (critical, high) may use the headroom."""
@@ -15,7 +16,7 @@ URGENT_PRIORITY: Final = 2
 LOWEST_PRIORITY: Final = 4
 
 
-class Settings(NamedTuple):
+class DaemonSettings(NamedTuple):
     """What an operator sets: `max_workflows` runs at once, of which `slot_headroom` are kept for urgent entries."""
 
     max_workflows: int = 10
@@ -30,7 +31,7 @@ class Room(NamedTuple):
     urgent: int
 
 
-def room(settings: Settings, active: int, *, paused: bool) -> Room:
+def room(settings: DaemonSettings, active: int, *, paused: bool) -> Room:
     """`max_workflows − active − slot_headroom` for all, the headroom for urgent ones; nothing while paused."""
     if paused:
         return Room(0, 0)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.host.plugin_state import Move
 from animus_core.journal.kinds import Kind
-from animus_core.journal.record import Record
+from animus_core.journal.record import JournalRecord
 from animus_core.store.clock import utc_now_text
 from animus_core.store.statements import Tx
 from animus_core.supply.trust.trust import Trust
@@ -75,7 +75,7 @@ def record_event(tx: Tx, event: Event) -> None:
     tx.execute("event_insert", run_id=event.run_id, seq=event.seq, kind=event.kind, at=event.at, data=data)
 
 
-def journal_event(run: RunIdentity, record: Record) -> Event:
+def journal_event(run: RunIdentity, record: JournalRecord) -> Event:
     """The event of one journal record, also of a kind that this version does not know."""
     payload = {**_of_run(run), "epoch": record.epoch, **record.data}
     return Event(record.kind, record.at, payload, run.run_id, record.seq)

@@ -1,6 +1,6 @@
 """What the daemon tells the world about runs: facts, append-only, each with an id that a replay repeats.
 
-Called by `ingest.py` in the transaction of the state change that the fact tells of; nothing lies below.
+A fact is written in the transaction of the state change that it states. Values only; below lie the kinds of records.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From journal records to rows: events, the projection of runs and phases, and facts, in one transaction.
 
-Called by `runs.py` with what it read from a run's journal; below lie named statements. The cursor moves in the same
-transaction, so a record is taken exactly once, whenever the daemon dies.
+The cursor moves in the same transaction, so a record is taken exactly once, whenever the daemon dies. Below lie events
+and named statements.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from animus_core.daemon.facts import FactKind, fact_id, fact_kind
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind, read_data
 from animus_core.journal.reader import Batch
-from animus_core.journal.record import Record
+from animus_core.journal.record import JournalRecord
 from animus_core.store.clock import utc_now_text
 from animus_core.store.statements import Tx
 from animus_protocol.models.base import encode
@@ -63,7 +63,7 @@ def block_run(tx: Tx, run: RunIdentity, epoch: int, reason: str, hint: str) -> N
     _fact(tx, run, FactKind.BLOCKED, fact_id(run.run_id, f"{epoch}:blocked"), at, data)
 
 
-def _project(tx: Tx, run: RunIdentity, record: Record, data: kinds.RecordData) -> None:
+def _project(tx: Tx, run: RunIdentity, record: JournalRecord, data: kinds.RecordData) -> None:
     run_id, at = run.run_id, record.at
     match data:
         case kinds.RunnerStarted():

@@ -1,8 +1,8 @@
 """The daemon's loop: look at the queue, see how much room there is, start what fits, wait for something to happen.
 
-Called by `app/daemon.py`; below lie the queue, capacity and the runs. It wakes on a nudge (an enqueue, a run's end), on
-the moment when a deferred entry becomes due, and on a heartbeat as a fallback. It knows no policy: what is in the
-queue is worked off in order, and what cannot start is held with the reason.
+It wakes on a nudge (an enqueue, a run's end), on the moment when a deferred entry becomes due, and on a heartbeat as a
+fallback. It knows no policy: what is in the queue is worked off in order, and what cannot start is held with the
+reason. Below lie the queue, capacity and the runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from animus_core.daemon.bus import Bus
-from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, Settings, room
+from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, DaemonSettings, room
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.registry import RunRegistry
@@ -23,12 +23,12 @@ from animus_core.daemon.state import CoreState
 from animus_core.errors import AnimusError, Conflict, NotTrusted, RetryLater
 from animus_core.workflow.plan import Plan
 
-__all__ = ["Gate", "Loop", "new_run_id"]
+__all__ = ["Loop", "WorkAdmission", "new_run_id"]
 
 _log = logging.getLogger("animus.daemon")
 
 
-class Gate(Protocol):
+class WorkAdmission(Protocol):
     """Whether work may start, and what it then executes."""
 
     async def admits(self) -> bool:
@@ -49,14 +49,20 @@ class Loop:
     """Runs until `stop` is called. Every tick is complete in itself; an error in one is logged, and the next comes."""
 
     def __init__(
-        self, queue: Queue, runs: RunRegistry, bus: Bus, state: CoreState, settings: Callable[[], Settings], gate: Gate
+        self,
+        queue: Queue,
+        runs: RunRegistry,
+        bus: Bus,
+        state: CoreState,
+        settings: Callable[[], DaemonSettings],
+        admission: WorkAdmission,
     ) -> None:
         self._queue = queue
         self._runs = runs
         self._bus = bus
         self._state = state
         self._settings = settings
-        self._gate = gate
+        self._admission = admission
         self._nudged = bus.nudged
         self._looked_at = datetime.now(UTC)
         self._stopping = False
@@ -86,7 +92,7 @@ class Loop:
         """Start as many entries as there is room for; how many were started."""
         self._looked_at = datetime.now(UTC)
         self._runs.check_hellos()
-        if not await self._gate.admits():
+        if not await self._admission.admits():
             return 0
         free = room(self._settings(), self._runs.active, paused=self._state.paused)
         started = 0
@@ -102,7 +108,7 @@ class Loop:
             if self._stopping:
                 break
             try:
-                await self._runs.start(entry, await self._gate.plan_for(entry), new_run_id())
+                await self._runs.start(entry, await self._admission.plan_for(entry), new_run_id())
                 started += 1
                 _log.info("%s: started %s", entry.subject_id, entry.workflow_ref)
             except NotTrusted as error:  # since the tick began: everything keeps its place
@@ -124,12 +130,12 @@ class Loop:
         try:
             return self._settings().heartbeat_s
         except AnimusError:
-            return Settings().heartbeat_s
+            return DaemonSettings().heartbeat_s
 
     async def _wait_s(self) -> float:
         heartbeat_s = self._heartbeat_s()
         due = await self._queue.next_due_at()
-        # What was due already could not start: only a nudge or the next look changes that.
+        # What was due already could not start: only a nudge or the next tick changes that.
         if due is None or datetime.fromisoformat(due) <= self._looked_at:
             return heartbeat_s
         until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()

@@ -1,6 +1,6 @@
 """What an operator has switched, and the settings: read at start, written at once.
 
-Called by the loop and the services; below lie the JSON files `core-state.json` and `pm-config.json`.
+Below lie the JSON files `core-state.json` and `pm-config.json`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from animus_core.daemon.capacity import Settings
+from animus_core.daemon.capacity import DaemonSettings
 from animus_core.errors import InvalidInput
 from animus_core.store.clock import utc_now_text
 from animus_core.store.json_files import read_json_or_default, write_json_atomic
@@ -43,7 +43,7 @@ class CoreState:
             write_json_atomic(self._scope.core_state, self._values)
 
 
-def read_settings(scope: Scope, block: DaemonBlock) -> Settings:
+def read_settings(scope: Scope, block: DaemonBlock) -> DaemonSettings:
     """`pm-config.json`, else the workflows' `daemon:` block; runs are capped by `ANIMUS_WORKFLOW_CONCURRENCY_MAX` (10).
 
     Raises InvalidInput naming the file and the key.
@@ -54,7 +54,9 @@ def read_settings(scope: Scope, block: DaemonBlock) -> Settings:
     wanted = _number(scope, config, "pool_size", block.pool_size or cap)
     headroom = _number(scope, config, "slot_headroom", 0)
     heartbeat = _number(scope, config, "interval_secs", block.interval_secs or 5)
-    return Settings(max_workflows=min(max(1, wanted), cap), slot_headroom=headroom, heartbeat_s=max(1.0, heartbeat))
+    return DaemonSettings(
+        max_workflows=min(max(1, wanted), cap), slot_headroom=headroom, heartbeat_s=max(1.0, heartbeat)
+    )
 
 
 def _number(scope: Scope, config: dict[str, Any], key: str, default: int) -> int:

@@ -1,7 +1,7 @@
 """A plugin's notifications for any number of listeners, none of which can hold up the plugin or each other.
 
-Owned by `session.py`; nothing lies below. Each subscriber has a bounded queue. By default one that is slow loses its
-own oldest and is told how many; one that subscribes `lossless` loses nothing, and the plugin has to wait for it.
+Each subscriber has a bounded queue. By default one that is slow loses its own oldest and learns how many; one that
+subscribes `lossless` loses nothing, and the plugin has to wait for it.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ class Subscription:
         return item
 
     def close(self) -> None:
-        """Hear nothing more. Safe to call again."""
+        """Take nothing more. Safe to call again."""
         self._leave(self)
         self.end()
 
     def put(self, notification: Notification) -> None:
-        """Called by the broadcast: never waits."""
+        """Queue one notification; for the broadcast, and never waits."""
         if self._flow is None and len(self._items) >= self._capacity:
             self._items.popleft()
             self._missed += 1
@@ -97,7 +97,7 @@ class Subscription:
         self._wake()
 
     def end(self) -> None:
-        """Called by the broadcast when nothing more can come; what is queued is still given."""
+        """Nothing more can come; what is queued is still given. For the broadcast."""
         self._ended = True
         if self._held:
             self._hold(False)

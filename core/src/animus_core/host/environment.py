@@ -1,7 +1,6 @@
 """The environment that a child gets: a short documented list, what was declared, and nothing else.
 
-Called by whoever starts plugins, commands and runners; below it lies the registry's options. Secrets of the
-operator's shell stay out of every child that did not declare them (protocol §2).
+Secrets of the operator's shell stay out of every child that did not declare them (protocol §2).
 """
 
 from __future__ import annotations

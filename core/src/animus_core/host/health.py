@@ -34,15 +34,15 @@ async def watch_health(session: PluginSession, interval_s: float, report: Callab
     byte and no call that was made before them may still be answered; who works on a long call is only degraded.
     """
     loop = asyncio.get_running_loop()
-    misses, heard_bytes, silent_since = 0, session.peer.received_bytes, loop.time()
+    misses, seen_bytes, silent_since = 0, session.peer.received_bytes, loop.time()
     while True:
         await asyncio.wait([session.peer.ended], timeout=interval_s)
         if session.alive:
             complaint = await _complaint(session)
         if not session.alive:
             return f"it {await session.how_it_ended()}"
-        if session.peer.received_bytes != heard_bytes:
-            misses, heard_bytes = 0, session.peer.received_bytes
+        if session.peer.received_bytes != seen_bytes:
+            misses, seen_bytes = 0, session.peer.received_bytes
         else:
             misses += 1
             silent_since = loop.time() if misses == 1 else silent_since

@@ -1,8 +1,7 @@
 """How a process of the core itself is started so that nothing in the folder where it stands becomes part of it.
 
-Called by the CLI (daemon) and by `app/spawn.py` (runner, agent-runner), which stand in a repository that may be
-hostile; below lies nothing. Python would put the working directory before its own library for `-m` (docs of `-P`), and
-also for an empty or relative part of `PYTHONPATH`.
+The folder may be a hostile repository, and Python would put the working directory before its own library for `-m` (docs
+of `-P`), and also for an empty or relative part of `PYTHONPATH`.
 """
 
 from __future__ import annotations

@@ -51,5 +51,5 @@ AnyPlugin = TypeVar("AnyPlugin", bound=LaunchablePlugin)
 
 
 def binding_of(scope: Scope) -> ProjectBinding:
-    """What a plugin is told about the project of `scope`."""
+    """What a plugin learns of the project of `scope`."""
     return ProjectBinding(project_root=str(scope.project_root), repo_scope=scope.root.name)

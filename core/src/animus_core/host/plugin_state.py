@@ -51,7 +51,7 @@ class Move(NamedTuple):
 
 
 class PluginStatus(NamedTuple):
-    """What an operator is told of one plugin. Times in seconds; `failures` in a row, `restarts` ever."""
+    """What an operator sees of one plugin. Times in seconds; `failures` in a row, `restarts` ever."""
 
     name: str
     kind: str

@@ -1,8 +1,8 @@
 """One child process: its pipes, its stderr, its end with everything it started.
 
-Called by `session.py` (plugins); below it lie `launch.py` and `stderr_tail.py`. A child runs in a session of its own,
-so that its whole group can be signalled, and dies with its parent. Its exit is seen through a pidfd, and its group is
-ended before it is reaped, while the number of the group cannot belong to anybody else.
+A child runs in a session of its own, so that its whole group can be signalled, and dies with its parent. Its exit is
+seen through a pidfd, and its group is ended before it is reaped, while the number of the group cannot belong to anybody
+else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One live plugin: started, greeted, asked, listened to, and ended in the order of protocol §2.
 
-Called by `supervise.py` (plugins that stay) and the agent-runner (one a session); below it lie `process.py`,
-`broadcast.py` and the peer. Every error about a plugin names it and shows the tail of its stderr.
+Every error about a plugin names it and shows the tail of its stderr. Below lie `process.py`, `broadcast.py` and the
+peer.
 """
 
 from __future__ import annotations
@@ -208,11 +208,11 @@ class PluginSession:
             raise self._failed(f"initialize was refused: {error}") from error
         if not is_compatible(result.protocol_version):
             raise self._failed(f"it speaks protocol {result.protocol_version}, this host {PROTOCOL_VERSION}")
-        told = {result.plugin_info.plugin_kind, *result.plugin_info.plugin_kinds}
-        if told.isdisjoint(self.plugin.kinds):
+        named = {result.plugin_info.plugin_kind, *result.plugin_info.plugin_kinds}
+        if named.isdisjoint(self.plugin.kinds):
             said = ", ".join(self.plugin.kinds)
             raise self._failed(
-                f"it introduces itself as {', '.join(sorted(told))}, and its manifest said {said}: another program?"
+                f"it introduces itself as {', '.join(sorted(named))}, and its manifest said {said}: another program?"
             )
         self.info = result.plugin_info
         self.capabilities = result.capabilities

@@ -1,7 +1,7 @@
 """A child's stderr: always read, its last lines kept, everything said once to the log under the child's name.
 
-Owned by `process.py`; below lies the event loop. Bounded whatever the child does: so many lines kept, so long each, so
-many a second in the log. Values that are secret are replaced before anybody sees them.
+Bounded whatever the child does: so many lines kept, so long each, so many a second in the log. Values that are secret
+are replaced before anybody sees them.
 """
 
 from __future__ import annotations

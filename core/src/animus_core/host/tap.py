@@ -1,8 +1,7 @@
 """Shows what goes over the wire between a plugin and its session, byte for byte, without touching it.
 
-Made by whoever watches a plugin (`animus plugin dev`) and handed to `open_session`; below lie the protocol's pumps. A
-relay stands on either side: what it reads it shows, then writes on. Each keeps 1 MiB at most and then lets its writer
-wait, so that both sides feel each other as they would without it.
+A relay stands on either side: what it reads it shows, then writes on. Each keeps 1 MiB at most and then lets its writer
+wait, so that a slow side slows the other one down as it would without it.
 """
 
 from __future__ import annotations

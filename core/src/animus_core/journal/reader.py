@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from animus_core.errors import Conflict, InvalidInput, RetryLater
-from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, Record, parse
+from animus_core.journal.record import MAX_RECORD_BYTES, CorruptRecord, JournalRecord, parse
 from animus_core.store.durability import sync_data
 
 __all__ = ["Batch", "JournalShrank", "JournalUnreadable", "iterate", "read_from"]
@@ -34,7 +34,7 @@ class JournalShrank(Conflict):
 class Batch:
     """Verified records in order, and the byte offset to read from next; no records means nothing new."""
 
-    records: list[Record]
+    records: list[JournalRecord]
     next_offset: int
 
 
@@ -74,7 +74,7 @@ def read_from(
         os.close(fd)
 
 
-def iterate(path: Path) -> Iterator[Record]:
+def iterate(path: Path) -> Iterator[JournalRecord]:
     """Every complete record of the journal, verified, in memory one batch at a time; errors as of `read_from`."""
     offset, seq = 0, 1
     while (batch := read_from(path, offset, expected_seq=seq)).records:
@@ -96,7 +96,7 @@ def _complete_lines(fd: int, path: Path, offset: int, max_bytes: int) -> bytes:
 
 
 def _parse_all(path: Path, offset: int, content: bytes, expected_seq: int | None) -> Batch:
-    records: list[Record] = []
+    records: list[JournalRecord] = []
     for line in content.split(b"\n")[:-1]:
         try:
             record = parse(line + b"\n")
@@ -109,7 +109,7 @@ def _parse_all(path: Path, offset: int, content: bytes, expected_seq: int | None
     return Batch(records, offset + len(content))
 
 
-def _check_follows(record: Record, previous: Record | None, expected_seq: int | None) -> None:
+def _check_follows(record: JournalRecord, previous: JournalRecord | None, expected_seq: int | None) -> None:
     if previous is not None:
         expected_seq = previous.seq + 1
         if record.run != previous.run:

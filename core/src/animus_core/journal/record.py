@@ -1,6 +1,6 @@
 """The journal's format: one LF-terminated line of compact JSON a record, closed by a checksum.
 
-Used by the writer and the reader, nobody else makes or takes apart a line. A line is
+Nobody else makes or takes apart a line. A line is
 
     {"v":1,"run":"…","epoch":1,"seq":1,"kind":"…","at":"…","data":{…},"crc":"0f1e2d3c"}
 
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from animus_core.errors import Internal, InvalidInput
 
-__all__ = ["MAX_RECORD_BYTES", "VERSION", "CorruptRecord", "Record", "decode", "encode", "parse"]
+__all__ = ["MAX_RECORD_BYTES", "VERSION", "CorruptRecord", "JournalRecord", "decode", "encode", "parse"]
 
 VERSION: Final = 1
 MAX_RECORD_BYTES: Final = 1024 * 1024
@@ -48,7 +48,7 @@ class CorruptRecord(Internal):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JournalRecord:
     """One record: what (`kind`, `data`) happened when (`at`, RFC 3339 UTC) in which run, under which owner (`epoch`).
 
     `seq` counts from 1 without gaps through the whole journal, across epochs. `crc` is filled in by `decode`.
@@ -64,7 +64,7 @@ class Record:
     crc: str = ""
 
 
-def encode(record: Record) -> bytes:
+def encode(record: JournalRecord) -> bytes:
     """The record's line. Raises InvalidInput if `data` is not JSON, nests deeper than 200 or the line exceeds 1 MiB."""
     try:
         body = _body(record, _write).encode()
@@ -85,7 +85,7 @@ def encode(record: Record) -> bytes:
     return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
-def decode(line: bytes, *, path: Path, line_number: int) -> Record:
+def decode(line: bytes, *, path: Path, line_number: int) -> JournalRecord:
     """The record of a complete line, LF included; raises CorruptRecord with `path:line_number` and the reason."""
     try:
         return parse(line)
@@ -93,7 +93,7 @@ def decode(line: bytes, *, path: Path, line_number: int) -> Record:
         raise CorruptRecord(path, line_number, str(error)) from error
 
 
-def parse(line: bytes) -> Record:
+def parse(line: bytes) -> JournalRecord:
     """As `decode`, for callers that work out the place only when it is needed: raises ValueError with the reason."""
     body, tail = line[:-_TAIL_BYTES], line[-_TAIL_BYTES:]
     crc = b"%08x" % zlib.crc32(body)
@@ -120,18 +120,18 @@ def parse(line: bytes) -> Record:
     return _checked(fields)
 
 
-def _body(record: Record, write: Callable[[Any], str]) -> str:
+def _body(record: JournalRecord, write: Callable[[Any], str]) -> str:
     return (
         f'{{"v":{record.v},"run":{write(record.run)},"epoch":{record.epoch},"seq":{record.seq},'
         f'"kind":{write(record.kind)},"at":{write(record.at)},"data":{write(record.data)}'
     )
 
 
-def _checked(fields: dict[str, Any]) -> Record:
+def _checked(fields: dict[str, Any]) -> JournalRecord:
     for name, kind in (("run", str), ("epoch", int), ("seq", int), ("kind", str), ("at", str), ("data", dict)):
         if type(fields.get(name)) is not kind:
             raise ValueError(f"field {name!r} is missing or not of type {kind.__name__}")
-    return Record(
+    return JournalRecord(
         fields["run"], fields["epoch"], fields["seq"], fields["kind"], fields["at"], fields["data"],
         v=VERSION, crc=fields["crc"],
     )  # fmt: skip

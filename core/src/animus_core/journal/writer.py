@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from animus_core.errors import Conflict, RetryLater
 from animus_core.journal.reader import read_from
-from animus_core.journal.record import CorruptRecord, Record, encode
+from animus_core.journal.record import CorruptRecord, JournalRecord, encode
 from animus_core.store.clock import utc_now_text
 from animus_core.store.durability import sync_data, sync_directory
 from animus_core.store.locks import HeldLock
@@ -166,7 +166,7 @@ class JournalWriter:
         end, seq = self._last
         for kind, data in records:
             seq += 1
-            line = encode(Record(self._run, self._epoch, seq, kind, at, dict(data)))
+            line = encode(JournalRecord(self._run, self._epoch, seq, kind, at, dict(data)))
             end += len(line)
             lines.append(line)
             positions.append(Position(end, seq))

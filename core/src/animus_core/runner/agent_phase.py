@@ -1,6 +1,7 @@
 """An agent phase: a session at the agent-runner, followed until it closes, across the death of either side.
 
-Called by `execute.py`; below it lies the connection to the agent-runner, which `app` provides.
+The session's spool at the agent-runner is the truth; the number of the last record that the journal has is where the
+next connection goes on. Below lies the connection to the agent-runner, which `app` provides.
 """
 
 from __future__ import annotations

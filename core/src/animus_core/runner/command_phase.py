@@ -1,7 +1,7 @@
 """A command phase: a program in its own session, tied to the runner's life, with its output in a file.
 
-Called by `execute.py`; below it lie the host's launcher and the kernel-held attempt lock, which the program inherits:
-once it is free, nothing of that attempt runs any more.
+The program inherits the attempt's lock: once the kernel has it free, nothing of that attempt runs any more. Below lie
+the host's launcher and that lock.
 """
 
 from __future__ import annotations

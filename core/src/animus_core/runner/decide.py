@@ -15,7 +15,7 @@ from animus_core.workflow.definitions import Idempotency, PhaseMode, Risk, Verdi
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState, Stage
 
-__all__ = ["Perform", "Record", "Settle", "Step", "Stop", "next_step"]
+__all__ = ["AppendRecord", "Perform", "Settle", "Step", "Stop", "next_step"]
 
 RECOVERY_TRIES: Final = 3
 MAX_ATTEMPTS: Final = 100
@@ -25,7 +25,7 @@ _SHOWN_CHARS: Final = 40
 
 
 @dataclass(frozen=True)
-class Record:
+class AppendRecord:
     """Journal this, then ask again. `wait_s`: pause before it (the backoff of a retry)."""
 
     kind: Kind
@@ -52,22 +52,22 @@ class Stop:
     """Nothing to do: the run is over or waits for a person."""
 
 
-Step = Record | Perform | Settle | Stop
+Step = AppendRecord | Perform | Settle | Stop
 
 
 def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
     """The one thing to do in `state`."""
     if _called_off(state) and state.stage not in (Stage.INTENDED, Stage.BLOCKED, Stage.ENDED):
-        return Record(Kind.WORKFLOW_CANCELLED, _cancelled(state))
+        return AppendRecord(Kind.WORKFLOW_CANCELLED, _cancelled(state))
     match state.stage:
         case Stage.NEW:
             phases = [phase.id for phase in plan.phases]
             started = kinds.WorkflowStarted(workflow_ref=plan.workflow_ref, phases=phases)
-            return Record(Kind.WORKFLOW_STARTED, started)
+            return AppendRecord(Kind.WORKFLOW_STARTED, started)
         case Stage.READY:
             return _begin(plan, state, 0, "first") if state.decision is None else _follow(plan, state, state.decision)
         case Stage.STARTED:
-            return Record(Kind.PHASE_INTENT, _intent(plan, state))
+            return AppendRecord(Kind.PHASE_INTENT, _intent(plan, state))
         case Stage.INTENDED:
             phase = _current(plan, state)
             return Perform(phase) if state.intent_epoch == epoch else Settle(phase)
@@ -92,22 +92,22 @@ def _current(plan: Plan, state: RunState) -> PlannedPhase:
     return plan.phases[state.phase.ordinal]
 
 
-def _begin(plan: Plan, state: RunState, ordinal: int, cause: kinds.Cause, context: str | None = None) -> Record:
+def _begin(plan: Plan, state: RunState, ordinal: int, cause: kinds.Cause, context: str | None = None) -> AppendRecord:
     phase = plan.phases[ordinal]
     attempt = state.attempts.get(phase.id, 0) + 1
     if attempt > MAX_ATTEMPTS:
         ended = kinds.WorkflowEnded(phase=phase.id, reason=f"{phase.id} was started {MAX_ATTEMPTS} times in this run")
-        return Record(Kind.WORKFLOW_FAILED, ended)
+        return AppendRecord(Kind.WORKFLOW_FAILED, ended)
     data = kinds.PhaseStarted(phase=phase.id, ordinal=ordinal, attempt=attempt, cause=cause, context=context)
-    return Record(Kind.PHASE_STARTED, data)
+    return AppendRecord(Kind.PHASE_STARTED, data)
 
 
-def _again(plan: Plan, state: RunState, cause: kinds.Cause, wait_s: float = 0.0) -> Record:
+def _again(plan: Plan, state: RunState, cause: kinds.Cause, wait_s: float = 0.0) -> AppendRecord:
     assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
     feedback = None if state.order is None else state.order.feedback
     context = "\n\n".join(text for text in (state.phase.context, feedback) if text)
     record = _begin(plan, state, state.phase.ordinal, cause, context or None)
-    return Record(record.kind, record.data, wait_s)
+    return AppendRecord(record.kind, record.data, wait_s)
 
 
 def _intent(plan: Plan, state: RunState) -> kinds.PhaseIntent:
@@ -127,12 +127,12 @@ def _conclude(plan: Plan, state: RunState, run_id: str) -> Step:
     if state.order is not None:
         return _again(plan, state, "resumed")
     if outcome.result is OutcomeKind.CANCELLED:
-        return Record(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase=phase.id, reason=outcome.text))
+        return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase=phase.id, reason=outcome.text))
     if outcome.result is OutcomeKind.LOST:
         return _recover(plan, state, phase, outcome, run_id)
     if outcome.result is not OutcomeKind.FINISHED and state.tries < phase.retry.max_attempts:
         return _again(plan, state, "retry", wait_s=_backoff_s(phase, state.tries))
-    return Record(Kind.PHASE_DECISION, judge(plan, state, phase, outcome))
+    return AppendRecord(Kind.PHASE_DECISION, judge(plan, state, phase, outcome))
 
 
 def _recover(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.PhaseOutcome, run_id: str) -> Step:
@@ -148,7 +148,7 @@ def _recover(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.Ph
         reason=f"phase {phase.id} was interrupted ({outcome.text}) and {why}: repeating it needs a decision",
         hint=f"Look at what it did, then run: animus workflow resume {run_id}",
     )
-    return Record(Kind.WORKFLOW_BLOCKED, blocked)
+    return AppendRecord(Kind.WORKFLOW_BLOCKED, blocked)
 
 
 def _backoff_s(phase: PlannedPhase, tries: int) -> float:
@@ -270,16 +270,16 @@ def _target(plan: Plan, state: RunState, phase: PlannedPhase, decision: kinds.Ph
             return ""
 
 
-def _follow(plan: Plan, state: RunState, decision: kinds.PhaseDecision) -> Record:
+def _follow(plan: Plan, state: RunState, decision: kinds.PhaseDecision) -> AppendRecord:
     verdict = Verdict(decision.verdict)
     phase = next(planned for planned in plan.phases if planned.id == decision.phase)
     sent_back = verdict is Verdict.REWORK or (verdict is Verdict.FAIL and bool(decision.target))
     if sent_back and state.reworks.get(phase.id, 0) > phase.max_rework_attempts:
         reason = f"{phase.id} asked for rework more than {phase.max_rework_attempts} times: {decision.reason}"
-        return Record(Kind.WORKFLOW_FAILED, kinds.WorkflowEnded(phase=phase.id, reason=reason))
+        return AppendRecord(Kind.WORKFLOW_FAILED, kinds.WorkflowEnded(phase=phase.id, reason=reason))
     if decision.target:
         ordinal = next(i for i, planned in enumerate(plan.phases) if planned.id == decision.target)
         return _begin(plan, state, ordinal, *(("rework", decision.reason) if sent_back else ("next", None)))
     if verdict in (Verdict.ADVANCE, Verdict.SKIP):
-        return Record(Kind.WORKFLOW_COMPLETED, kinds.WorkflowEnded())
-    return Record(Kind.WORKFLOW_FAILED, kinds.WorkflowEnded(phase=phase.id, reason=decision.reason))
+        return AppendRecord(Kind.WORKFLOW_COMPLETED, kinds.WorkflowEnded())
+    return AppendRecord(Kind.WORKFLOW_FAILED, kinds.WorkflowEnded(phase=phase.id, reason=decision.reason))

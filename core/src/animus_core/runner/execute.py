@@ -1,7 +1,7 @@
 """The loop of a run: ask what comes next, do it, journal it, fold it; until the run is over or waits.
 
-Called by `app/runner.py`; below it lie `decide.py` (what comes next), the two kinds of effect, and the journal. The
-loop has no state of its own: whoever holds the run's lock can begin it anew from the journal at any moment.
+The loop has no state of its own: whoever holds the run's lock can begin it anew from the journal at any moment. Below
+lie `decide.py` (what comes next), the two kinds of effect, and the journal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, RecordData, fitting, read_data
 from animus_core.journal.reader import iterate
 from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull, JournalWriter
-from animus_core.runner.decide import Perform, Record, Settle, Stop, next_step
+from animus_core.runner.decide import AppendRecord, Perform, Settle, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_state import RunState, RunStatus, Stage, apply
 from animus_protocol.crash_points import declare, reach
@@ -84,7 +84,7 @@ class Execution:
         epoch: int,
         journal: JournalWriter,
         effects: dict[str, Effect],
-        doorbell: Callable[[int], None],
+        journal_advanced: Callable[[int], None],
     ) -> None:
         self.state = RunState()
         self._plan = plan
@@ -92,7 +92,7 @@ class Execution:
         self._epoch = epoch
         self._journal = journal
         self._effects = effects
-        self._doorbell = doorbell
+        self._journal_advanced = journal_advanced
         self._cancel_reason: str | None = None
         self._called_off = asyncio.Event()
         self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
@@ -112,7 +112,7 @@ class Execution:
             match step:
                 case Stop():
                     return self.state.status
-                case Record(kind, data, wait_s):
+                case AppendRecord(kind, data, wait_s):
                     if wait_s > 0 and await self._called_off_within(wait_s):
                         continue
                     await self._journalize(kind, data)
@@ -133,13 +133,13 @@ class Execution:
         if self._effect_task is not None:
             self._effect_task.cancel()
 
-    def _cancelled_step(self) -> Record | None:
+    def _cancelled_step(self) -> AppendRecord | None:
         if self._cancel_reason is None or self.state.stage in (Stage.INTENDED, Stage.ENDED):
             return None
         if self.state.stage is Stage.BLOCKED:
             order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=self._cancel_reason)
-            return Record(Kind.OPERATOR_ORDER, order)
-        return Record(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
+            return AppendRecord(Kind.OPERATOR_ORDER, order)
+        return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
 
     async def _called_off_within(self, wait_s: float) -> bool:
         """Sit out the backoff that the workflow asks for; whether an operator ended it."""
@@ -187,15 +187,15 @@ class Execution:
             reach(point)
 
     def _append(self, kind: Kind, data: RecordData) -> None:
-        told = data.model_dump(mode="json", exclude_none=True)
+        payload = data.model_dump(mode="json", exclude_none=True)
         following = apply(self.state, kind, data, self._epoch)
         sync = kind not in _UNSYNCED
         try:
-            position = self._journal.append(kind, told, sync=sync)
+            position = self._journal.append(kind, payload, sync=sync)
         except InvalidInput as error:
             _log.warning("%s (it is cut)", error.message)
-            told = fitting(told)
-            following = apply(self.state, kind, read_data(kind, told), self._epoch)
-            position = self._journal.append(kind, told, sync=sync)
+            payload = fitting(payload)
+            following = apply(self.state, kind, read_data(kind, payload), self._epoch)
+            position = self._journal.append(kind, payload, sync=sync)
         self.state = following
-        self._doorbell(position.offset_end)
+        self._journal_advanced(position.offset_end)

@@ -1,6 +1,6 @@
-"""What an agent is told: the phase's directive, the subject, and why the work is done again.
+"""The prompt of an agent: the phase's directive, the subject, and why the work is done again.
 
-Called by `agent_phase.py` and `command_phase.py` (variables); below it lies the template.
+The variables are those of commands, too. Below lies the template.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Discovery
 from animus_core.supply.distributions import how_to_install
-from animus_core.supply.trust.trust import TrustGate
+from animus_core.supply.trust.trust import TrustCheck
 from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import Plan, build_plan, providers_needed
@@ -69,7 +69,7 @@ class Project:
     def __post_init__(self) -> None:
         self.queue = Queue(self.database)
         self.state = CoreState(self.scope)
-        self.trust = TrustGate(self.scope.root.parent, self.scope.project_root)
+        self.trust = TrustCheck(self.scope.root.parent, self.scope.project_root)
 
     @property
     def fleet(self) -> Fleet:

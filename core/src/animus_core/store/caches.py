@@ -1,7 +1,6 @@
 """Where things are kept that can be had again: folders of small files, bounded, and never trusted if others may write.
 
-Called by `fingerprint.py` and `manifest_cache.py`; below lies the file system. Nothing here fails: a cache that cannot
-be used is no cache.
+Nothing here fails: a cache that cannot be used is no cache.
 """
 
 from __future__ import annotations

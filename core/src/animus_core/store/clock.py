@@ -1,6 +1,6 @@
 """The time as it is written into records and files: RFC 3339 in UTC with milliseconds and a Z.
 
-Used by the journal, the locks and whoever fills a timestamp column; texts of this form sort as the moments do.
+Texts of this form sort as the moments do.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Database:
         RetryLater for one that cannot be used; neither is changed.
         """
         self = cls(path, queue_limit, batch_limit)
-        # A daemon thread: a process that ends without close() loses nothing that it was told to be written.
+        # A daemon thread: a process that ends without close() loses nothing that was acknowledged.
         self._thread = threading.Thread(
             target=self._main, args=(busy_timeout_s,), name=f"database {path.name}", daemon=True
         )
@@ -147,15 +147,15 @@ class Database:
         try:
             connection = connect_writer(self.path, busy_timeout_s=busy_timeout_s)
         except BaseException as error:  # noqa: BLE001 - raised again where open() waits
-            self._tell(_resolve, self._opened, error)
+            self._on_loop(_resolve, self._opened, error)
         else:
-            self._tell(_resolve, self._opened, None)
+            self._on_loop(_resolve, self._opened, None)
             try:
                 self._serve(connection)
             finally:
                 connection.close()
         finally:
-            self._tell(self._end)
+            self._on_loop(self._end)
 
     def _end(self) -> None:
         """On the event loop, at last: nobody may wait for a thread that is no more."""
@@ -192,15 +192,15 @@ class Database:
         try:
             if reads:
                 self._run_reads(connection, tx, reads)
-                self._tell(self._settle, reads)
+                self._on_loop(self._settle, reads)
                 waiting = [*writes]
             if writes:
                 self._run_writes(connection, tx, writes)
-                self._tell(self._settle, writes)
+                self._on_loop(self._settle, writes)
         except BaseException:
             for job in waiting:
                 job.error = Internal(f"{self.path}: the database's thread has failed")
-            self._tell(self._settle, waiting)
+            self._on_loop(self._settle, waiting)
             raise
 
     def _run_reads(self, connection: sqlite3.Connection, tx: Tx, jobs: Sequence[_Job]) -> None:
@@ -258,7 +258,7 @@ class Database:
             return RuntimeError(f"the function raised {error!r}, which no awaiting caller can be given")
         return error
 
-    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
+    def _on_loop(self, callback: Callable[..., object], *arguments: object) -> None:
         try:
             self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:

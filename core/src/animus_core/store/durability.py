@@ -1,7 +1,7 @@
 """Flushing to the disk itself: what must hold after a power loss, and not only after a crash.
 
-Used by the journal and the JSON files; below it lies the kernel. Linux has `fdatasync`; macOS answers `fsync` before
-the drive has written and needs `F_FULLFSYNC`, which some of its file systems refuse: then `fsync` is the best there is.
+Linux has `fdatasync`; macOS answers `fsync` before the drive has written and needs `F_FULLFSYNC`, which some of its
+file systems refuse: then `fsync` is the best there is.
 """
 
 from __future__ import annotations

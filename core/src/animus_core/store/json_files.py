@@ -1,7 +1,7 @@
 """JSON files that are whole or absent: the one place that writes and reads them.
 
-Used for configuration, state and snapshots; below it lies the file system. A write goes to a temporary file in the
-same directory, is flushed, renamed over the old one, and the directory is flushed. Files are 0600.
+A write goes to a temporary file in the same directory, is flushed, renamed over the old one, and the directory is
+flushed. Files are 0600.
 """
 
 from __future__ import annotations

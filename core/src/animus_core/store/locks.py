@@ -1,12 +1,12 @@
 """Ownership as a lock that the kernel holds: held means alive, free means dead.
 
-Used for the daemon's singleton, each run, each command attempt and the agent-runner; below it lies `flock`. The lock
-belongs to the open file description, which a child inherits: it is free once the last descriptor of it is closed, by
-whatever means, and nobody ever unlocks. The file is never deleted; what stands in it is for people.
+The daemon's singleton, each run, each attempt and the agent-runner have one. The lock belongs to the open file
+description, which a child inherits: it is free once the last descriptor of it is closed, by whatever means, and nobody
+ever unlocks. The file is never deleted; what stands in it is for people. Below lies `flock`.
 
-Asking must not disturb taking. `is_held` tries a *shared* lock and drops it at once, so askers never disturb each
-other, and `acquire` can tell an asker from an owner: where the exclusive lock is refused but a shared one is granted,
-no owner exists, and it tries again.
+A probe must not disturb taking. `is_held` tries a *shared* lock and drops it at once, so probes never disturb each
+other, and `acquire` can tell a probe from an owner: where the exclusive lock is refused but a shared one is granted, no
+owner exists, and it tries again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from animus_core.store.process_identity import own_identity
 
 __all__ = ["HeldLock", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
 
-_PATIENCE_WITH_ASKERS_S: Final = 2.0
-_FIRST_LOOK_S: Final = 0.001
-_LONGEST_LOOK_S: Final = 0.05
+_PATIENCE_WITH_PROBES_S: Final = 2.0
+_FIRST_POLL_S: Final = 0.001
+_LONGEST_POLL_S: Final = 0.05
 _HOLDER_BYTES: Final = 4096
 
 
@@ -62,11 +62,11 @@ class HeldLock:
 
     def describe(self, *, epoch: int | None = None) -> None:
         """Write who holds the lock into the file: `{pid, boot_id, starttime, epoch?, at}`."""
-        told: dict[str, Any] = asdict(own_identity())
+        holder: dict[str, Any] = asdict(own_identity())
         if epoch is not None:
-            told["epoch"] = epoch
-        told["at"] = utc_now_text()
-        line = json.dumps(told, separators=(",", ":")).encode() + b"\n"
+            holder["epoch"] = epoch
+        holder["at"] = utc_now_text()
+        line = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
         try:
             os.pwrite(self.fd, line, 0)
             os.ftruncate(self.fd, len(line))
@@ -91,9 +91,9 @@ def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
     """Take the lock at `path` without waiting for its owner; None means that somebody owns it.
 
     Makes the file (0600) where it is missing, in a directory that exists. Raises RetryLater if the file cannot be
-    opened or locked, or if askers keep it busy for 2 s without pause.
+    opened or locked, or if probes keep it busy for 2 s without pause.
     """
-    deadline = time.monotonic() + _PATIENCE_WITH_ASKERS_S
+    deadline = time.monotonic() + _PATIENCE_WITH_PROBES_S
     while True:
         fd = _open(path, os.O_RDWR | os.O_CREAT)
         try:
@@ -169,17 +169,17 @@ def is_held(path: Path) -> bool:
 def wait_free(path: Path, timeout_s: float, *, stop: threading.Event | None = None) -> bool:
     """Whether the lock at `path` becomes free within `timeout_s` seconds; False too once `stop` is set.
 
-    Blocks its thread and looks at growing intervals of 1 to 50 ms: a blocking flock could not be called off. `stop`
+    Blocks its thread and probes at growing intervals of 1 to 50 ms: a blocking flock could not be called off. `stop`
     lets an async caller that runs this in a thread end it early.
     """
     wakeup = stop or threading.Event()
     deadline = time.monotonic() + timeout_s
-    look_s = _FIRST_LOOK_S
+    poll_s = _FIRST_POLL_S
     while is_held(path):
         left_s = deadline - time.monotonic()
-        if left_s <= 0 or wakeup.wait(min(look_s, left_s)):
+        if left_s <= 0 or wakeup.wait(min(poll_s, left_s)):
             return False
-        look_s = min(look_s * 2, _LONGEST_LOOK_S)
+        poll_s = min(poll_s * 2, _LONGEST_POLL_S)
     return True
 
 
@@ -190,12 +190,12 @@ def read_holder(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, RetryLater):
         return None
     try:
-        told = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
+        holder = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
     except (OSError, ValueError):
         return None
     finally:
         os.close(fd)
-    return told if isinstance(told, dict) else None
+    return holder if isinstance(holder, dict) else None
 
 
 def _open(path: Path, flags: int) -> int:

@@ -1,7 +1,7 @@
 """Where everything is: the configuration directory, the project's root, and the state that belongs to a project.
 
-Used by every process; nothing is read from or written to a place that is not named here. Below it lie the file system
-and Git's files, which are read without running git.
+Nothing is read from or written to a place that is not named here. Below it lie the file system and Git's files, which
+are read without running git.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Opens regular files and nothing else: a pipe or a device of the expected name must neither hang nor trigger anything.
 
-Called by the modules of this room that read what others write; below it lies the file system.
+For files that others write. Below lies the file system.
 """
 
 from __future__ import annotations

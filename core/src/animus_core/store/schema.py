@@ -1,6 +1,6 @@
 """Opening `workflow.db`: made from nothing, brought up to date, or refused without touching it.
 
-Used by `database`, for the writer and for readers; below it lie sqlite3 and the `.sql` files beside this module.
+Below lie sqlite3 and the `.sql` files beside this module.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """
     try:
         if not _make_file(path):
-            # A look that changes nothing comes first: switching to WAL already writes into the file.
+            # A read that changes nothing comes first: switching to WAL already writes into the file.
             with closing(_connect(path, "ro", busy_timeout_s)) as looking:
                 _version(path, looking)
         with ExitStack() as undo:
@@ -98,7 +98,7 @@ def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def failure(path: Path, error: sqlite3.Error) -> AnimusError:
-    """What a caller is told of an error that the file or the machine has: RetryLater, with what to do."""
+    """What a caller gets for an error that the file or the machine has: RetryLater, with what to do."""
     hint = fault_hint(error)
     if hint is None:
         return Internal(f"{path}: {error}", hint="Report this: it is a fault of Animus.")

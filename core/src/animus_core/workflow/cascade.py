@@ -1,6 +1,6 @@
 """Who works an agent phase: phase runtime, then agent profile, then the phase's `default_tool`, field by field.
 
-Called by `validate` (does a provider remain?) and `plan`. Below lies `definitions`.
+Below lies `definitions`.
 """
 
 from __future__ import annotations

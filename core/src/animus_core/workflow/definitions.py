@@ -1,8 +1,8 @@
 """What the YAML says, as typed definitions; keys, types and defaults are the protocol's authored form.
 
-Built by `load`, checked against each other by `validate`, read by `plan`. A key that is listed in `NOT_SUPPORTED`
-is one that other versions act on and this one does not: it is refused, because ignoring it would change what a run
-does without a word. Below lie `issues`, `located` and pydantic.
+Built by `load`, checked against each other by `validate`, read by `plan`. A key that is listed in `NOT_SUPPORTED` is
+one that other versions act on and this one does not: it is refused, because ignoring it would change what a run does
+without a word. Below lie `issues`, `located` and pydantic.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from animus_core.workflow.issues import Issue, Place
+from animus_core.workflow.issues import Issue, SourceLocation
 from animus_core.workflow.located import Located, Source
 
 __all__ = [
@@ -342,11 +342,11 @@ class Defined(Generic[D_co]):
     located: Located
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SourceLocation:
         """Where it begins."""
         return self.located.place
 
-    def place_of(self, *path: str | int) -> Place:
+    def place_of(self, *path: str | int) -> SourceLocation:
         """Where the value under `path` is, or the nearest enclosing one that was written."""
         return self.located.find(*path).place
 
@@ -359,7 +359,7 @@ class WorkflowSet:
     """
 
     default_workflow_ref: str | None = None
-    default_place: Place | None = None
+    default_place: SourceLocation | None = None
     workflows: Mapping[str, Defined[WorkflowDefinition]] = field(default_factory=dict)
     phases: Mapping[str, Defined[PhaseDefinition]] = field(default_factory=dict)
     agents: Mapping[str, Defined[AgentProfile]] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Turns what pydantic found in a definition into issues that a person can act on.
 
-Called by `load` for each definition. Below lie `definitions`, `issues` and `located`.
+Below lie `definitions`, `issues` and `located`.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def build(model: type[T], located: Located) -> tuple[T | None, list[Issue]]:
             return model.model_validate(located.plain()), issues
         except ValidationError as error:
             details = error.errors(include_url=False)
-        told = [detail for detail in details if not _is_consequence(detail, details, located)]
-        issues += [_issue(model, located, detail) for detail in told[:MAX_DETAILS]]
-        if len(told) > MAX_DETAILS or any(detail["type"] != "extra_forbidden" for detail in details):
+        independent = [detail for detail in details if not _is_consequence(detail, details, located)]
+        issues += [_issue(model, located, detail) for detail in independent[:MAX_DETAILS]]
+        if len(independent) > MAX_DETAILS or any(detail["type"] != "extra_forbidden" for detail in details):
             return None, issues
         for detail in details:
             located = located.without(detail["loc"])
@@ -86,7 +86,7 @@ def key_issue(located: Located, key: str, model_keys: Mapping[str, bool]) -> Iss
 
 
 def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails], root: Located) -> bool:
-    """What follows from a mistake that is told anyway: a refused value, a list that is short of its faulty items."""
+    """What follows from a mistake that is reported anyway: a refused value, a list without its faulty items."""
     path = detail["loc"]
     if detail["type"] == "too_short":
         return any(other is not detail and other["loc"][: len(path)] == path for other in details)

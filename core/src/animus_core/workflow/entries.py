@@ -1,7 +1,7 @@
 """The three ways to write an entry of `workflows[].phases`, brought to one.
 
-`- build`, `- review: {…}` and `- id: review` become a mapping with `id`; `- workflow_ref: other` stays as it is.
-Called by `load` before a workflow is checked. Below lie `issues` and `located`.
+`- build`, `- review: {…}` and `- id: review` become a mapping with `id`; `- workflow_ref: other` stays as it is. Below
+lie `issues` and `located`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sub-workflows: are they sound (`survey`), and what one workflow comes to when they stand inline (`expand`).
 
-Called by `validate` and `plan`. Below lie `definitions` and `issues`.
+Below lie `definitions` and `issues`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _excess(workflow: Defined[WorkflowDefinition], reach: Reach) -> list[Issue]:
         too_much = f"nests sub-workflows deeper than {MAX_NESTING} levels"
     if too_much is None or not reach.complete:
         return []
-    # Whoever includes this one is not told the same again.
+    # Once is enough: the workflows that include this one do not repeat it.
     reach.complete = False
     return [Issue.at(workflow.place, f"the workflow {shown(workflow.id)} {too_much}", "split it into several runs")]
 

@@ -1,7 +1,7 @@
 """`${VAR}` in the raw text of a workflow file, replaced before the YAML is parsed (comments included).
 
-`${VAR}` must be set; `${VAR:-default}` takes the default when it is unset or empty; `${VAR:?message}` refuses with
-that message when it is unset or empty; `$$` is one `$`; any other `$` stays. Called by `load`; below lies `issues`.
+`${VAR}` must be set; `${VAR:-default}` takes the default when it is unset or empty; `${VAR:?message}` refuses with that
+message when it is unset or empty; `$$` is one `$`; any other `$` stays. Below lies `issues`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final
 
-from animus_core.workflow.issues import Issue, Mistake, Place, Severity, printable, shown
+from animus_core.workflow.issues import Issue, Mistake, Severity, SourceLocation, printable, shown
 
 __all__ = ["interpolate"]
 
@@ -37,7 +37,7 @@ def interpolate(text: str, lookup: Mapping[str, str], file: str) -> tuple[str, l
         if match["body"] is None:
             return "$"
         row = bisect_right(starts, match.start())
-        place = Place(file, row, match.start() - starts[row - 1] + 1)
+        place = SourceLocation(file, row, match.start() - starts[row - 1] + 1)
         value, issue = _value(match["body"], bool(match["end"]), lookup, place)
         if issue is not None:
             issues.append(issue)
@@ -50,7 +50,7 @@ def interpolate(text: str, lookup: Mapping[str, str], file: str) -> tuple[str, l
     return TOKEN.sub(replace, text), issues
 
 
-def _value(body: str, closed: bool, lookup: Mapping[str, str], place: Place) -> tuple[str, Issue | None]:
+def _value(body: str, closed: bool, lookup: Mapping[str, str], place: SourceLocation) -> tuple[str, Issue | None]:
     parts = BODY.fullmatch(body)
     if not closed or parts is None or "${" in body:
         return "", Issue.at(place, *_malformed(body, closed))

@@ -21,8 +21,8 @@ __all__ = [
     "InvalidWorkflow",
     "Issue",
     "Mistake",
-    "Place",
     "Severity",
+    "SourceLocation",
     "closest",
     "did_you_mean",
     "printable",
@@ -39,7 +39,7 @@ MAX_CANDIDATES: Final = 200
 MAX_SHOWN_CHARS: Final = 60
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """A position in a file: `file` relative to the project root, `line` and `column` from 1."""
 
     file: str
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 class Severity(StrEnum):
-    """An error refuses the files; a warning is told and no more."""
+    """An error refuses the files; a warning is shown and no more."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -70,7 +70,7 @@ class Issue(BaseModel):
     severity: Severity = Severity.ERROR
 
     @classmethod
-    def at(cls, place: Place, message: str, hint: str, *, severity: Severity = Severity.ERROR) -> Issue:
+    def at(cls, place: SourceLocation, message: str, hint: str, *, severity: Severity = Severity.ERROR) -> Issue:
         """The issue at `place`."""
         return cls(
             file=place.file,

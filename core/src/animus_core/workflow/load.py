@@ -1,7 +1,7 @@
 """The project's workflow files, read and checked: `load_workflows`.
 
-Called whenever a dispatch is accepted, and by `validate` and `reload` commands; the only module here that touches
-the disk. Files: `.animus/workflows.yaml`, then `.animus/workflows/*.yaml` by name. Below lies the whole package.
+Called whenever a dispatch is accepted, and by `validate` and `reload` commands; the only module here that touches the
+disk. Files: `.animus/workflows.yaml`, then `.animus/workflows/*.yaml` by name. Below lies the whole package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from animus_core.workflow.definitions import (
 from animus_core.workflow.diagnose import build, key_issue
 from animus_core.workflow.entries import normalise_entries
 from animus_core.workflow.interpolate import interpolate
-from animus_core.workflow.issues import MAX_ISSUES, InvalidWorkflow, Issue, Mistake, Place, Severity, printable, shown
+from animus_core.workflow.issues import (
+    MAX_ISSUES,
+    InvalidWorkflow,
+    Issue,
+    Mistake,
+    Severity,
+    SourceLocation,
+    printable,
+    shown,
+)
 from animus_core.workflow.located import Located, Source
 from animus_core.workflow.validate import validate
 from animus_core.workflow.yaml_source import parse, read_text
@@ -81,7 +90,7 @@ class _Reader:
         self.chars = 0
         self.sources: list[Source] = []
         self.broken: set[tuple[str, str]] = set()
-        self.places: dict[tuple[str, str], Place] = {}
+        self.places: dict[tuple[str, str], SourceLocation] = {}
         self.defined: dict[str, dict[str, Defined[Any]]] = {name: {} for name in ("workflows", *SECTIONS)}
         self.default: Located | None = None
         self.daemon = DaemonBlock()
@@ -94,7 +103,7 @@ class _Reader:
         self.issues += issues
         self.errors += sum(issue.severity is Severity.ERROR for issue in issues)
 
-    def refuse(self, place: Place, message: str, hint: str) -> None:
+    def refuse(self, place: SourceLocation, message: str, hint: str) -> None:
         self.add(Issue.at(place, message, hint))
 
     def files(self) -> list[Path]:
@@ -106,15 +115,15 @@ class _Reader:
         except FileNotFoundError:
             pass
         except OSError as error:
-            place = Place(self.name(folder), 1, 1)
+            place = SourceLocation(self.name(folder), 1, 1)
             self.refuse(place, f"cannot be listed: {error.strerror}", "make it a readable folder, or remove it")
         for path in candidates:
             if path.suffix == ".yml":
-                place, hint = Place(self.name(path), 1, 1), "rename it to `.yaml`"
+                place, hint = SourceLocation(self.name(path), 1, 1), "rename it to `.yaml`"
                 self.add(Issue.at(place, "is not read", hint, severity=Severity.WARNING))
         found += [path for path in candidates if path.suffix == ".yaml"]
         if len(found) > MAX_FILES:
-            place = Place(self.name(folder), 1, 1)
+            place = SourceLocation(self.name(folder), 1, 1)
             self.refuse(place, f"holds more than {MAX_FILES} workflow files", "merge some of them")
         return found[:MAX_FILES]
 
@@ -125,7 +134,7 @@ class _Reader:
             self.sources.append(Source(path=file, sha256=digest))
             self.chars += len(text)
             if self.chars > MAX_TOTAL_CHARS:
-                issue = Issue.at(Place(file, 1, 1), "the workflow files are too large together", "remove some")
+                issue = Issue.at(SourceLocation(file, 1, 1), "the workflow files are too large together", "remove some")
                 raise Mistake(issue)
             text, issues = interpolate(text, self.env, file)
             self.add(*issues)

@@ -1,6 +1,6 @@
 """Plain values that remember where they were written.
 
-Made by `yaml_source`, kept by each definition so that a mistake found later still has its line. Below lies `issues`.
+Each definition keeps them, so that a mistake found later still has its line. Below lies `issues`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from animus_core.workflow.issues import Place
+from animus_core.workflow.issues import SourceLocation
 
 __all__ = ["Located", "Plain", "Scalar", "Source"]
 
@@ -31,10 +31,10 @@ class Located:
     """A value at a place: a scalar, or a mapping or list of located values.
 
     `place` is the key's position for a value in a mapping and the item's own for one in a list. `refused`: what stood
-    here was told as a mistake already, and a null stands in for it.
+    here was reported as a mistake already, and a null stands in for it.
     """
 
-    place: Place
+    place: SourceLocation
     value: Scalar = None
     fields: dict[str, Located] | None = field(default=None)
     items: list[Located] | None = field(default=None)

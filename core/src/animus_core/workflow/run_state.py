@@ -1,7 +1,6 @@
 """The state of a run: a table of stages, and the fold of its journal into a state.
 
-Used by the runner, which decides from it what comes next, and by the daemon, which shows it; below lie the record
-kinds. A record that the table does not allow raises and changes nothing.
+A record that the table does not allow raises and changes nothing. Below lie the kinds of records.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`{{name}}` at run time: exact names, one pass, nothing else.
 
-Called by whoever builds a prompt or a command line from a plan. No white space is trimmed, there are no
-expressions, an unknown name stays as it was written, and a value is never looked at again.
+No white space is trimmed, there are no expressions, an unknown name stays as it was written, and a value is never
+looked at again.
 """
 
 from __future__ import annotations

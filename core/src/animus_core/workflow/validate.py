@@ -1,7 +1,6 @@
 """What the definitions say about each other: unknown names, circles, phases that nobody could execute.
 
-Called by `load` once all files are read; pure. Each finding has its place and a hint. Below lie `definitions`,
-`cascade`, `expand` and `issues`.
+Pure. Each finding has its place and a hint. Below lie `definitions`, `cascade`, `expand` and `issues`.
 """
 
 from __future__ import annotations

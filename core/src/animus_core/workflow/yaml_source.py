@@ -1,8 +1,8 @@
 """One YAML file → `Located` values: plain text, numbers, flags, lists and mappings, each with its line.
 
-Called by `load`. The reader is PyYAML's composer alone (its constructors never see a collection), so nothing in a
-file can name a Python object. A hostile file costs little: size, depth and number of nodes are bounded, aliases
-counted each time they are used. Below lie `issues` and `located`.
+The reader is PyYAML's composer alone (its constructors never see a collection), so nothing in a file can name a Python
+object. A hostile file costs little: size, depth and number of nodes are bounded, aliases counted each time they are
+used. Below lie `issues` and `located`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from animus_core.workflow.issues import Issue, Mistake, Place, printable, shown
+from animus_core.workflow.issues import Issue, Mistake, SourceLocation, printable, shown
 from animus_core.workflow.located import Located, Scalar
 
 __all__ = ["A_BOOLEAN", "MAX_BYTES", "parse", "read_text"]
@@ -71,7 +71,7 @@ def read_text(path: Path, file: str) -> tuple[str, str]:
 
     Raises Mistake otherwise. `file` is the name that messages use.
     """
-    start = Place(file, 1, 1)
+    start = SourceLocation(file, 1, 1)
     try:
         # Without O_NONBLOCK a FIFO of that name would hang every command.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -90,7 +90,7 @@ def read_text(path: Path, file: str) -> tuple[str, str]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line_start = raw.rfind(b"\n", 0, error.start) + 1
-        place = Place(file, raw.count(b"\n", 0, error.start) + 1, error.start - line_start + 1)
+        place = SourceLocation(file, raw.count(b"\n", 0, error.start) + 1, error.start - line_start + 1)
         raise Mistake(Issue.at(place, "is not UTF-8 text", "save it as UTF-8")) from error
     return text.removeprefix("\ufeff"), hashlib.sha256(raw).hexdigest()
 
@@ -113,7 +113,7 @@ def parse(text: str, file: str) -> tuple[Located, list[Issue]]:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        place = SourceLocation(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
         raise Mistake(Issue.at(place, message, "remove it")) from error
     try:
@@ -124,7 +124,7 @@ def parse(text: str, file: str) -> tuple[Located, list[Issue]]:
     except (ValueError, OverflowError) as error:
         # The scanner hands numbers of escapes and directives to int() and chr() unchecked.
         mark = loader.get_mark()
-        place = Place(file, mark.line + 1, mark.column + 1)
+        place = SourceLocation(file, mark.line + 1, mark.column + 1)
         raise Mistake(Issue.at(place, "holds a number that no character or version has", "correct it")) from error
     finally:
         loader.dispose()
@@ -132,7 +132,7 @@ def parse(text: str, file: str) -> tuple[Located, list[Issue]]:
 
 def _syntax_issue(error: yaml.MarkedYAMLError, file: str) -> Issue:
     mark = error.problem_mark or error.context_mark
-    place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
+    place = SourceLocation(file, mark.line + 1, mark.column + 1) if mark is not None else SourceLocation(file, 1, 1)
     what = printable(error.problem or error.context or "broken")
     hint = "correct the YAML here or just above"
     if "'\\t'" in str(error.problem):
@@ -155,13 +155,13 @@ class _Converter:
 
     def document(self, node: yaml.Node | None) -> tuple[Located, list[Issue]]:
         if node is None:
-            return Located(Place(self.file, 1, 1)), []
+            return Located(SourceLocation(self.file, 1, 1)), []
         return self.convert(node, self.place(node), 1), self.issues
 
-    def place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def place(self, node: yaml.Node) -> SourceLocation:
+        return SourceLocation(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def convert(self, node: yaml.Node, place: Place, depth: int) -> Located:
+    def convert(self, node: yaml.Node, place: SourceLocation, depth: int) -> Located:
         self.count += 1
         if self.count > MAX_NODES or depth > MAX_DEPTH:
             message = "aliases make this document too large"
@@ -208,7 +208,7 @@ class _Converter:
             self.refuse(node, f"the key {shown(node.value)} is read as {article}", hint)
         return None
 
-    def scalar(self, node: yaml.ScalarNode, place: Place) -> Located:
+    def scalar(self, node: yaml.ScalarNode, place: SourceLocation) -> Located:
         kind = SCALAR_TAGS.get(node.tag, "str")
         try:
             value = self.loader.scalar(node, kind)

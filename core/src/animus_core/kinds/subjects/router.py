@@ -1,8 +1,8 @@
 """Which plugin owns a subject kind, and typed calls to it.
 
-Called by ingress, services, projectors and the watches of subjects; below it lies the fleet. Exact kinds beat globs,
-the longest glob wins, and two plugins with the same claim refuse to start (protocol §4). Claims stand in the manifest;
-a backend whose manifest names none is started when somebody needs to know, and says them in its handshake.
+Exact kinds beat globs, the longest glob wins, and two plugins with the same claim refuse to start (protocol §4). Claims
+stand in the manifest; a backend whose manifest names none is started when somebody needs to know, and says them in its
+handshake.
 """
 
 from __future__ import annotations

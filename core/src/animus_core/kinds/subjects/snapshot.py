@@ -1,7 +1,7 @@
-"""What one watch knows of its subjects, and what is a change: by comparing two looks, or by a backend's own word.
+"""What one watch knows of its subjects, and what is a change: by comparing two listings, or by a backend's own word.
 
-Owned by `subject_watch.py`; below lie the models of the subject protocol. Decisions only, no I/O. A snapshot holds the
-subjects whole, since the end of one is told with its last state; it is bounded by their size.
+Decisions only, no I/O. A snapshot holds the subjects whole, since an event of a deletion carries the last state; it is
+bounded by their size. Below lie the models of the subject protocol.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def passes(subject: Subject, wanted: SubjectFilter) -> bool:
 
 
 class Snapshot:
-    """The subjects of one watch as they were last told, as JSON by id: at most `most_bytes` of it."""
+    """The subjects of one watch as they were last reported, as JSON by id: at most `most_bytes` of it."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._known: dict[str, bytes] = {}
         self._size_bytes = 0
-        self._looked = False
-        self._told: dict[str, bytes | None] = {}
+        self._compared = False
+        self._reported: dict[str, bytes | None] = {}
 
     def check_room(self, size_bytes: int) -> None:
         """Raise InvalidInput when that many bytes of subjects are more than one watch may hold."""
@@ -59,36 +59,36 @@ class Snapshot:
         return [subject_id for subject_id in self._known if subject_id not in listed]
 
     def known(self, subject_id: str) -> bytes | None:
-        """A subject as it was last told."""
+        """A subject as it was last reported."""
         return self._known.get(subject_id)
 
-    def look(self, listed: dict[str, bytes], left: Mapping[str, bytes]) -> list[SubjectChangedEvent]:
+    def compare(self, listed: dict[str, bytes], left: Mapping[str, bytes]) -> list[SubjectChangedEvent]:
         """Take `listed` over; what is different from before, nothing the first time.
 
-        `left` has those that still exist and no longer pass the filter: they are told once more, as they are. What is
-        in neither is deleted. Raises InvalidInput when it is too much.
+        `left` has those that still exist and no longer pass the filter: they are reported once more, as they are.
+        What is in neither is deleted. Raises InvalidInput when it is too much.
         """
         size_bytes = sum(map(len, listed.values()))
         self.check_room(size_bytes)
-        first, before = not self._looked, self._known
-        self._looked, self._known, self._size_bytes = True, listed, size_bytes
+        first, before = not self._compared, self._known
+        self._compared, self._known, self._size_bytes = True, listed, size_bytes
         now = {**listed, **left}
         events = [] if first else [_difference(before.get(one), now.get(one)) for one in {**listed, **before}]
         found = [event for event in events if event is not None]
-        self._told = {event.id: now.get(event.id) for event in found}
+        self._reported = {event.id: now.get(event.id) for event in found}
         return found
 
     def take(self, event: SubjectChangedEvent, *, passing: bool, sure: bool) -> SubjectChangedEvent | None:
-        """The event, if the watcher is to be told of it: its subject passes the filter now, or did before.
+        """The event, if the watcher is to have it: its subject passes the filter now, or did before.
 
-        What the last look has told already comes as an event too, when the backend had noticed before the look: that,
-        and what is older than it, is not told again. An event that may have been meant for another watch (not `sure`)
-        is told only if it tells something new. Raises InvalidInput when it is too much.
+        What the last comparison has reported comes as an event too, when the backend had noticed before that listing:
+        it, and what is older, is not reported again. An event that may have been meant for another watch (not `sure`)
+        is reported only if it says something new. Raises InvalidInput when it is too much.
         """
         subject_id = event.subject.id
         known = self._known.get(subject_id)
         now = None if event.change_kind is ChangeKind.DELETED else encode(event.subject)
-        if (not sure and _same(now, known)) or self._was_told(subject_id, now):
+        if (not sure and _same(now, known)) or self._was_reported(subject_id, now):
             return None
         if passing and now is not None:
             self._size_bytes += len(now) - len(known or b"")
@@ -101,14 +101,15 @@ class Snapshot:
             return None
         return event
 
-    def _was_told(self, subject_id: str, now: bytes | None) -> bool:
-        if subject_id not in self._told:
+    def _was_reported(self, subject_id: str, now: bytes | None) -> bool:
+        if subject_id not in self._reported:
             return False
-        told = self._told[subject_id]
-        if now is not None and told is not None and _subject(now).updated_at < _subject(told).updated_at:
+        reported = self._reported[subject_id]
+        # Older than what was reported: a notification that was on its way while we listed.
+        if now is not None and reported is not None and _subject(now).updated_at < _subject(reported).updated_at:
             return True
-        del self._told[subject_id]
-        return _same(now, told)
+        del self._reported[subject_id]
+        return _same(now, reported)
 
 
 def _difference(old: bytes | None, new: bytes | None) -> SubjectChangedEvent | None:

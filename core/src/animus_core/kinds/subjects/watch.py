@@ -1,9 +1,9 @@
-"""The changes of one subject kind: by its backend's own `watch`, or else by looking every few seconds.
+"""The changes of one subject kind: by its backend's own `watch`, or else by listing every few seconds.
 
-Made by the subject service, one for a subscriber and kind; below lie the router and `subject_snapshot.py`. A watch
-outlives the backend's process: with the next one it looks first, and tells what has changed meanwhile. It looks, too,
-when it was too slow for the backend's notifications: its subscription may lose them, because one that may not would
-let a slow watcher hold up every other call to the backend. What is told is then the state that they led to.
+There is one for a subscriber and kind. A watch outlives the backend's process: with the next one it lists first, and
+reports what has changed meanwhile. It lists, too, when it was too slow for the backend's notifications: its
+subscription may lose them, because one that may not would let a slow watcher hold up every other call to the backend.
+What is reported is then the state that they led to. Below lie the router and `snapshot.py`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Tell = Callable[[wire.SubjectChangedEvent], Awaitable[None]]
 class SubjectWatch:
     """Watches the subjects of `kind` that pass `wanted`. `kind` may be a claim that ends in `.*`.
 
-    `opened` is set once every later change will be told. `poll_s` is how long it waits between two looks.
+    `opened` is set once every later change will be reported. `poll_s` is how long it waits between two listings.
     """
 
     def __init__(
@@ -73,10 +73,12 @@ class SubjectWatch:
             wait_s = self._wait_s() if self.opened.is_set() else 0.0
             if not wait_s:
                 wait_s = await self._one_life(tell)
-            await asyncio.sleep(wait_s)  # the supervisor's backoff, the interval of looks, or an end nobody tells of
+            await asyncio.sleep(
+                wait_s
+            )  # the supervisor's backoff, the interval of listings, or an end that has no event
 
     async def _one_life(self, tell: Tell) -> float:
-        """Watch one process until its end; how many seconds to wait before the next look at it."""
+        """Watch one process until its end; how many seconds to wait before the next one."""
         try:
             session = await self._router.session(self.kind)
         except UnclaimedKind:
@@ -95,14 +97,14 @@ class SubjectWatch:
             watch_id = await self._ask_to_watch(session)
             if watch_id is not None:
                 try:
-                    await self._look(session, tell)
+                    await self._poll(session, tell)
                     async for item in notifications:
-                        await self._hear(session, watch_id, item, tell)
+                        await self._on_notification(session, watch_id, item, tell)
                 finally:
                     await self._unwatch(session, watch_id)
                 return
         while session.alive:
-            await self._look(session, tell)
+            await self._poll(session, tell)
             await asyncio.wait([session.peer.ended], timeout=self._poll_s)
 
     async def _ask_to_watch(self, session: PluginSession) -> int | None:
@@ -133,25 +135,27 @@ class SubjectWatch:
             with contextlib.suppress(ProtocolError):
                 session.peer.notify(CANCEL_REQUEST, CancelParams(id=watch_id))
 
-    async def _hear(self, session: PluginSession, watch_id: int, item: Notification | Lagged, tell: Tell) -> None:
+    async def _on_notification(
+        self, session: PluginSession, watch_id: int, item: Notification | Lagged, tell: Tell
+    ) -> None:
         if isinstance(item, Lagged):
-            await self._look(session, tell)
+            await self._poll(session, tell)
             return
         if item.method != wire.SUBJECT_CHANGED.name:
             return
         try:
-            told = wire.SubjectChangedParams.model_validate(item.params)
+            changed = wire.SubjectChangedParams.model_validate(item.params)
         except ValidationError:  # something has changed, and it cannot be read what
-            await self._look(session, tell)
+            await self._poll(session, tell)
             return
-        sure = str(told.id) == str(watch_id)
-        if not self._is_of_kind(told.subject) or not (sure or told.id == told.subject.id):
+        sure = str(changed.id) == str(watch_id)
+        if not self._is_of_kind(changed.subject) or not (sure or changed.id == changed.subject.id):
             return  # of another kind, or for another watch
-        event = self._snapshot.take(told.event(), passing=passes(told.subject, self._wanted), sure=sure)
+        event = self._snapshot.take(changed.event(), passing=passes(changed.subject, self._wanted), sure=sure)
         if event is not None:
             await tell(event)
 
-    async def _look(self, session: PluginSession, tell: Tell) -> None:
+    async def _poll(self, session: PluginSession, tell: Tell) -> None:
         listed, whole = await self._list(session)
         left: dict[str, bytes] = {}
         for subject_id in self._snapshot.missing(listed):
@@ -159,7 +163,7 @@ class SubjectWatch:
                 found = await self._find(session, subject_id)
                 if found is not None:
                     (listed if passes(found, self._wanted) else left)[subject_id] = encode(found)
-        events = self._snapshot.look(listed, left)
+        events = self._snapshot.compare(listed, left)
         self.opened.set()
         self._complaint = ""
         for event in events:
@@ -186,7 +190,7 @@ class SubjectWatch:
             asked = self._wanted.model_copy(update={"cursor": page.next_cursor})
 
     async def _find(self, session: PluginSession, subject_id: str) -> wire.Subject | None:
-        """A subject that is listed no more; None when there is none. While that cannot be told, as it was."""
+        """A subject that is listed no more; None when there is none. While the backend does not say, as it was."""
         try:
             found = await self._router.ask(session, self.kind, _FIND, wire.SubjectGetParams(id=subject_id))
         except RpcError as error:

@@ -25,7 +25,7 @@ __all__ = [
     "Change",
     "Mode",
     "Trust",
-    "TrustGate",
+    "TrustCheck",
     "diff",
     "grant",
     "is_trusted",
@@ -131,7 +131,7 @@ class _Seen(NamedTuple):
         return later.trust.trusted == self.trust.trusted and later.survey == self.survey and later.hashes == self.hashes
 
 
-class TrustGate:
+class TrustCheck:
     """A daemon's look at its project: cheap while nothing moves. Safe to call from several threads; it blocks."""
 
     def __init__(self, config_dir: Path, root: Path, *, bounds: Bounds | None = None) -> None:
