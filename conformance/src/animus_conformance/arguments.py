@@ -38,7 +38,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     options, unknown = parser.parse_known_args(own)
     if options.command != "run":
         unknown += plugin
-    elif not plugin and not any(one.startswith("-") for one in unknown):
+    elif not plugin and not any(word.startswith("-") for word in unknown):
         named = shlex.join(unknown) or "my-plugin"
         raise UsageMistake(f"name the plugin's command behind two dashes: animus-conformance run -- {named}")
     if unknown:
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     judge.add_argument("--kind", choices=[*KINDS], help="what it is judged as; by default what its manifest says")
-    judge.add_argument("--level", choices=[one.value for one in Level], help="how deep; by default L3")
+    judge.add_argument("--level", choices=[level.value for level in Level], help="how deep; by default L3")
     judge.add_argument("--only", action="append", default=[], metavar="ID", help="this check alone; may be repeated")
     judge.add_argument("--profile", choices=[*PROFILES], default=DEFAULT_PROFILE.name, help="the host that is played")
     judge.add_argument("--config", type=Path, metavar="FILE", help="by default conformance.toml, where there is one")
@@ -94,10 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         judge.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the report as {_FORMAT_WORDS[name]}")
     explain = commands.add_parser("explain", help="say what a requirement asks, and how it is checked")
     explain.add_argument("id", metavar="ID")
-    tell = commands.add_parser("list", help="list the requirements")
-    tell.add_argument("--kind", choices=[*KINDS], help="those that concern this kind")
-    for one in (explain, tell):
-        one.add_argument("--json", action="store_true", help="as JSON, with everything that is known")
+    listing = commands.add_parser("list", help="list the requirements")
+    listing.add_argument("--kind", choices=[*KINDS], help="those that concern this kind")
+    for command in (explain, listing):
+        command.add_argument("--json", action="store_true", help="as JSON, with everything that is known")
     return parser
 
 

@@ -84,7 +84,7 @@ def _command(arguments: Sequence[str]) -> int:
             _say(json.dumps(described(found), indent=2, ensure_ascii=False) if options.json else explanation(found))
         case "list":
             rows = of_kind(options.kind)
-            as_json = [described(one) for one in rows]
+            as_json = [described(row) for row in rows]
             _say(json.dumps(as_json, indent=2, ensure_ascii=False) if options.json else listing(rows))
         case _:
             code = asyncio.run(unless_interrupted(_run(options, plugin)))
@@ -101,7 +101,7 @@ def _say(text: str) -> None:
 async def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     settings = settings_for(options.config, Path.cwd())
     level = Level(options.level) if options.level else settings.level or _DEFAULT_LEVEL
-    named = [check_named(one) for one in options.only]
+    named = [check_named(requirement_id) for requirement_id in options.only]
     reports = {name: path for name in FORMATS if (path := getattr(options, name)) is not None}
     require_writable(reports)
     absolute = command_from(command, Path.cwd())
@@ -187,5 +187,5 @@ def _chosen(kind: Kind, level: Level, named: Sequence[Check]) -> list[Check]:
 def _passed(report: Report, level: Level, named: Sequence[Check]) -> bool:
     """What was named has to pass, whatever its strength; else the level decides."""
     if named:
-        return all(one.verdict not in (Verdict.FAIL, Verdict.UNPROVEN) for one in report.outcomes)
+        return all(outcome.verdict not in (Verdict.FAIL, Verdict.UNPROVEN) for outcome in report.outcomes)
     return report.reached(level)

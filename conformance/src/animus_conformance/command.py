@@ -24,7 +24,10 @@ def command_from(command: Sequence[str], folder: Path) -> list[str]:
     beside = Path(sys.executable).parent / program
     if "/" not in program and shutil.which(program) is None and os.access(beside, os.X_OK):
         program = str(beside)
-    return [_absolute(program, folder) if "/" in program else program, *(_absolute(one, folder) for one in arguments)]
+    return [
+        _absolute(program, folder) if "/" in program else program,
+        *(_absolute(argument, folder) for argument in arguments),
+    ]
 
 
 def _absolute(argument: str, folder: Path) -> str:

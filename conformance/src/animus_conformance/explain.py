@@ -30,7 +30,7 @@ def check_named(requirement_id: str) -> Check:
 
 def of_kind(kind: str | None) -> list[Check]:
     """The checks that concern `kind`, or all."""
-    return [one for one in checks().values() if kind is None or one.requirement.concerns(kind)]
+    return [check for check in checks().values() if kind is None or check.requirement.concerns(kind)]
 
 
 def explanation(found: Check) -> str:
@@ -50,7 +50,7 @@ def explanation(found: Check) -> str:
 
 def listing(found: Sequence[Check]) -> str:
     """One line a requirement."""
-    rows = [one.requirement for one in found]
+    rows = [check.requirement for check in found]
     width = max((len(row.id) for row in rows), default=0)
     return "\n".join(f"{row.level}  {row.strength:6}  {row.id:{width}}  {row.title}" for row in rows)
 

@@ -84,7 +84,7 @@ def restriction(kind: str, plugin_kind: Any) -> str:
     """
     if kind != CUSTOM.name or plugin_kind in (None, CUSTOM.plugin_kind):
         return ""
-    known = [one.plugin_kind for one in _ALL]
+    known = [kind.plugin_kind for kind in _ALL]
     if plugin_kind in known:
         return f"life cycle and robustness only, since it was judged as custom and not as {plugin_kind}"
     near = get_close_matches(str(plugin_kind), known, n=1)

@@ -28,4 +28,4 @@ class Patience(NamedTuple):
         """All of it, stretched or shortened. Raises ValueError."""
         if not 0 < factor < math.inf:
             raise ValueError(f"patience: expected a number above 0, not {factor}")
-        return Patience(*(one * factor for one in self))
+        return Patience(*(seconds * factor for seconds in self))

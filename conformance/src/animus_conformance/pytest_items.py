@@ -113,16 +113,18 @@ class Door:
     def pytest_collection(self, session: pytest.Session) -> None:
         """Take the ids of checks out of the arguments, which pytest would look for as files."""
         arguments = session.config.args
-        self._wanted = {one.removeprefix(_BEFORE_ID) for one in arguments if one.startswith(_BEFORE_ID)} - {""}
-        arguments[:] = [one for one in arguments if not one.startswith(_BEFORE_ID)]
-        unknown = self._wanted - {one.requirement.id for one in self._chosen}
+        self._wanted = {
+            argument.removeprefix(_BEFORE_ID) for argument in arguments if argument.startswith(_BEFORE_ID)
+        } - {""}
+        arguments[:] = [argument for argument in arguments if not argument.startswith(_BEFORE_ID)]
+        unknown = self._wanted - {check.requirement.id for check in self._chosen}
         if unknown:
             raise pytest.UsageError(f"no check of this kind and level has the id {', '.join(sorted(unknown))}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Add the items, before anything selects among them."""
-        chosen = [one for one in self._chosen if not self._wanted or one.requirement.id in self._wanted]
+        chosen = [check for check in self._chosen if not self._wanted or check.requirement.id in self._wanted]
         node: Checks = Checks.from_parent(session, name=_ROOT, nodeid=_ROOT, chosen=chosen, plugin=self._plugin)
         items.extend(session.genitems(node))
 
@@ -175,8 +177,8 @@ class Checks(pytest.Collector):
 
     def collect(self) -> Iterator[CheckItem]:
         """One item a check."""
-        for one in self._chosen:
-            yield CheckItem.from_parent(self, name=one.requirement.id, check=one, plugin=self._plugin)
+        for check in self._chosen:
+            yield CheckItem.from_parent(self, name=check.requirement.id, check=check, plugin=self._plugin)
 
 
 class CheckItem(pytest.Item):

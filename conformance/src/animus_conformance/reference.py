@@ -34,30 +34,30 @@ counts for plugins that advertise it; of the others it is proved that they refus
 def page() -> str:
     """The whole page: requirements of every kind first, then a section a kind."""
     found = list(checks().values())
-    sections = [("Every plugin", [one for one in found if "*" in one.requirement.kinds])]
-    several = [one for one in found if len(one.requirement.kinds) > 1]
+    sections = [("Every plugin", [check for check in found if "*" in check.requirement.kinds])]
+    several = [check for check in found if len(check.requirement.kinds) > 1]
     sections.append(("Several kinds", several))
     for kind in KINDS.values():
-        own = [one for one in found if one.requirement.kinds == (kind.name,)]
+        own = [check for check in found if check.requirement.kinds == (kind.name,)]
         sections.append((f"{kind.name} (`{kind.plugin_kind}`)", own))
     return "\n".join([_TOP, *(_section(title, rows) for title, rows in sections if rows)])
 
 
 def _section(title: str, rows: Iterable[Check]) -> str:
-    return "\n".join([f"## {title}", "", *(_entry(one) for one in rows)])
+    return "\n".join([f"## {title}", "", *(_entry(row) for row in rows)])
 
 
-def _entry(one: Check) -> str:
-    wanted = one.requirement
+def _entry(check: Check) -> str:
+    wanted = check.requirement
     several = wanted.kinds if len(wanted.kinds) > 1 else ()
     facts = [wanted.level.value, wanted.strength.value, wanted.section]
     facts += [f"kinds {', '.join(several)}"] if several else []
-    facts += [f"if `{one.method}`"] if one.method else []
+    facts += [f"if `{check.method}`"] if check.method else []
     paragraphs = [
         f"### {wanted.id}",
         f"*{' · '.join(facts)}* · **{_escaped(wanted.title)}**",
         _escaped(wanted.text),
-        f"*How it is checked:* {_escaped(' '.join(one.how.split()))}",
+        f"*How it is checked:* {_escaped(' '.join(check.how.split()))}",
         *([f"*What to do:* {_escaped(wanted.fix)}"] if wanted.fix else []),
     ]
     return "\n\n".join(_filled(paragraph) for paragraph in paragraphs) + "\n"

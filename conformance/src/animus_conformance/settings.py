@@ -203,7 +203,7 @@ class _Reader:
     def _texts(self, value: Any, *where: str) -> Sequence[str]:
         if not isinstance(value, list):
             raise self._wrong(where, "expected a list of texts")
-        return tuple(self._text(one, *where) for one in value)
+        return tuple(self._text(text, *where) for text in value)
 
     def _text(self, value: Any, *where: str | int) -> str:
         if not isinstance(value, str) or not value:
@@ -219,9 +219,9 @@ class _Reader:
 def _spelled(where: Sequence[str | int]) -> str:
     """A path of keys for people: `setup.command`, `expected_failures number 1: id`."""
     text = ""
-    for one in where:
-        if isinstance(one, int):
-            text += f" number {one + 1}: "
+    for key in where:
+        if isinstance(key, int):
+            text += f" number {key + 1}: "
         else:
-            text += f".{one}" if text and not text.endswith(" ") else one
+            text += f".{key}" if text and not text.endswith(" ") else key
     return text.removesuffix(": ")

@@ -16,7 +16,7 @@ __all__ = ["line_of"]
 _HEADER: Final = re.compile(r"\s*(?P<open>\[\[?)(?P<key>[^\[\]]+)\]\]?\s*(?:#.*)?")
 _ENTRY: Final = re.compile(r"""\s*(?P<key>(?:"[^"]*"|'[^']*'|[\w.\s-])+?)\s*=.*""")
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
@@ -24,9 +24,9 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
 
     `path` names tables and keys from the top, and the tables of a list by their place in it, from 0.
     """
-    found: dict[Path, int] = {}
-    lists: Counter[Path] = Counter()
-    table: Path = ()
+    found: dict[KeyPath, int] = {}
+    lists: Counter[KeyPath] = Counter()
+    table: KeyPath = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.fullmatch(line):
             table = _keys(header["key"])
@@ -42,7 +42,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     return found.get(wanted)
 
 
-def _keys(text: str) -> Path:
+def _keys(text: str) -> KeyPath:
     """`params."agent/run"` as its two keys; empty for what only looks like a key, as a line of a long text may."""
     keys: list[str] = []
     value: Any

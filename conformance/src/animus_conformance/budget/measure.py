@@ -107,8 +107,8 @@ def memory_bytes(session: int) -> int:
 
     Raises Unproven where the system does not tell.
     """
-    folders = [one for one in Path("/proc").glob("[0-9]*") if _session_of(int(one.name)) == session]
-    total = sum(_private_bytes(one) for one in folders)
+    folders = [process for process in Path("/proc").glob("[0-9]*") if _session_of(int(process.name)) == session]
+    total = sum(_private_bytes(folder) for folder in folders)
     if not total:
         raise Unproven("this system does not tell how much memory a process uses")
     return total

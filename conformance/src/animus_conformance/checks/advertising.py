@@ -1,6 +1,6 @@
 """What a plugin advertises, held against what its kind needs and what its schema says (protocol §2).
 
-Asked by the checks of several kinds; below it lies the plugin under test.
+It serves the checks of several kinds. Below it lie the processes and the claims.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ async def require_advertised(processes: Processes, claims: Claims, method: str) 
     """Raises Failed when neither the manifest nor `initialize` names the method."""
     await processes.shared()
     if method not in claims.advertised:
-        told = ", ".join(sorted(claims.advertised)) or "no methods"
-        raise Failed(f"{method} is not advertised; advertised are {told}")
+        methods = ", ".join(sorted(claims.advertised)) or "no methods"
+        raise Failed(f"{method} is not advertised; advertised are {methods}")
 
 
 def require_flags(claims: Claims, schema: Mapping[str, Any], methods: Mapping[str, str]) -> None:
@@ -29,7 +29,7 @@ def require_flags(claims: Claims, schema: Mapping[str, Any], methods: Mapping[st
     for flag, method in methods.items():
         said, is_advertised = schema.get(flag), method in claims.advertised
         if said is not None and said != is_advertised:
-            told = "is" if is_advertised else "is not"
+            verb = "is" if is_advertised else "is not"
             raise Failed(
-                f"{flag} is {json.dumps(said)}, and {claims.method(method)} {told} among the advertised methods"
+                f"{flag} is {json.dumps(said)}, and {claims.method(method)} {verb} among the advertised methods"
             )

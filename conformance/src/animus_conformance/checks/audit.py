@@ -48,6 +48,6 @@ async def _served(processes: Processes, claims: Claims, kind: Kind) -> dict[str,
 
 def _patch(claims: Claims, add: list[str], remove: list[str]) -> str:
     """A JSON merge patch for the manifest."""
-    now = [one for one in claims.manifest.get("capabilities") or [] if isinstance(one, str)]
-    capabilities = [*(one for one in now if one not in remove), *add]
+    now = [capability for capability in claims.manifest.get("capabilities") or [] if isinstance(capability, str)]
+    capabilities = [*(capability for capability in now if capability not in remove), *add]
     return f"a patch for the manifest: {json.dumps({'capabilities': capabilities})}"

@@ -36,8 +36,8 @@ async def any_params(
     )  # importing hypothesis takes a while, and only this check needs it
 
     await processes.shared()
-    methods = sorted(one for one in claims.spelled if oracle.method_types(canonical(one)) is not None)
-    methods = [one for one in methods if canonical(one) in kind.methods] or ["health/check"]
+    methods = sorted(method for method in claims.spelled if oracle.method_types(canonical(method)) is not None)
+    methods = [method for method in methods if canonical(method) in kind.methods] or ["health/check"]
     loop = asyncio.get_running_loop()
     async with _Target(processes, patience, observed) as target:
 

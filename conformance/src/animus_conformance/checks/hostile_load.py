@@ -31,21 +31,21 @@ async def many_frames_at_once(processes: Processes, claims: Claims, kind: Kind) 
     async with processes.started() as host:
         ids = [f"many-{number}" for number in range(_MANY)]
         frames = []
-        for number, one in enumerate(ids):
+        for number, request_id in enumerate(ids):
             asked = ("$/ping", {}) if number % 2 else (method, params)
-            host.expect(one, asked[0])
-            frames.append(json.dumps({"jsonrpc": "2.0", "id": one, "method": asked[0], "params": asked[1]}))
+            host.expect(request_id, asked[0])
+            frames.append(json.dumps({"jsonrpc": "2.0", "id": request_id, "method": asked[0], "params": asked[1]}))
         host.raw("".join(frame + "\n" for frame in frames).encode())
-        for one in ids:
-            await host.reply(one)
+        for request_id in ids:
+            await host.reply(request_id)
 
 
 @check("hostile.concurrent-requests")
 async def concurrent_requests(processes: Processes, claims: Claims, kind: Kind) -> None:
     """Asks 64 things without waiting, of the kind and of the life cycle, and waits for all answers."""
     async with processes.started() as host:
-        for one in _burst(claims, kind, host):
-            await host.reply(one)
+        for request_id in _burst(claims, kind, host):
+            await host.reply(request_id)
         await _alive(host, f"after {_AT_ONCE} requests at once")
 
 
@@ -55,14 +55,14 @@ async def cancel_storm(processes: Processes, claims: Claims, kind: Kind) -> None
     async with processes.started() as host:
         ids = []
         for number in range(_AT_ONCE):
-            one = host.send(*_request(claims, kind, number))
-            ids.append(one)
-            host.tell("$/cancelRequest", {"id": one})
+            request_id = host.send(*_request(claims, kind, number))
+            ids.append(request_id)
+            host.tell("$/cancelRequest", {"id": request_id})
             if number % 4 == 0:
-                host.tell("$/cancelRequest", {"id": one})
+                host.tell("$/cancelRequest", {"id": request_id})
                 host.tell("$/cancelRequest", {"id": 800_000 + number})
-        for one in ids:
-            await host.reply(one)
+        for request_id in ids:
+            await host.reply(request_id)
         await _alive(host, "after the storm")
 
 
@@ -71,8 +71,8 @@ async def slow_reader(processes: Processes, claims: Claims, kind: Kind, patience
     """Asks 200 things and reads the answers a little at a time."""
     async with processes.started(profile=PROFILES["slow-reader"]) as host:
         ids = [host.send(*_request(claims, kind, number)) for number in range(_MANY)]
-        for one in ids:
-            await host.reply(one, patience.answer_s * 3)
+        for request_id in ids:
+            await host.reply(request_id, patience.answer_s * 3)
 
 
 @check("hostile.shutdown-under-load")

@@ -132,10 +132,10 @@ async def store_refuses_bad_params(processes: Processes, settings: SuiteSettings
         journal.entry(target=["a", "list"]),
     ]
     params: list[Any] = [{}, {"entries": "a text"}, *({"entries": [entry]} for entry in entries)]
-    for one in params:
-        reply = await host.ask(STORE, one)
+    for bad in params:
+        reply = await host.ask(STORE, bad)
         if reply.code != -32602:
-            raise Failed(f"{STORE} with {json.dumps(one):.300} got {reply}, and not the error -32602")
+            raise Failed(f"{STORE} with {json.dumps(bad):.300} got {reply}, and not the error -32602")
 
 
 def _without_message(journal: Journal) -> dict[str, Any]:

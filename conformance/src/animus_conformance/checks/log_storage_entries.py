@@ -55,12 +55,12 @@ class Journal:
 
     def own(self, entries: Iterable[Any]) -> list[Entry]:
         """Those that were made here, in the order they come in."""
-        return [one for one in entries if isinstance(one, dict) and one.get("id") in self._ids]
+        return [entry for entry in entries if isinstance(entry, dict) and entry.get("id") in self._ids]
 
 
 def ids_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Their ids, in their order."""
-    return [str(one["id"]) for one in entries]
+    return [str(entry["id"]) for entry in entries]
 
 
 def instant(ts: str) -> datetime:
@@ -73,7 +73,7 @@ def difference(stored: Mapping[str, Any], given_back: Mapping[str, Any]) -> str 
 
     An optional member that is null is absent, a time is an instant, and members that nobody stored are free.
     """
-    names: Sequence[str] = (*stored, *(one for one in _OPTIONAL if one not in stored))
+    names: Sequence[str] = (*stored, *(name for name in _OPTIONAL if name not in stored))
     for name in names:
         was, now = stored.get(name), given_back.get(name)
         same = instant(was) == instant(now) if name == "ts" and was and now else _same(was, now)

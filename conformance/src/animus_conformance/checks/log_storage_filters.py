@@ -96,7 +96,7 @@ async def by_time_range(processes: Processes, claims: Claims, settings: SuiteSet
     entries = [journal.entry(f"second {number}", after_s=_APART_S * (number > 0)) for number in range(4)]
     await _keep_all(settings, host, entries)
     for zone in (UTC, _ELSEWHERE):
-        between = [_middle(one, other, zone) for one, other in pairwise(entries)]
+        between = [_middle(entry, other, zone) for entry, other in pairwise(entries)]
         await _finds(settings, host, journal, entries[1:], since=between[0])
         await _finds(settings, host, journal, entries[:-1], until=between[-1])
         await _finds(settings, host, journal, entries[1:3], since=between[0], until=between[-1])
@@ -165,8 +165,8 @@ async def _finds(settings: SuiteSettings, host: Host, journal: Journal, wanted: 
         )
 
 
-def _middle(one: Entry, other: Entry, zone: tzinfo) -> str:
+def _middle(entry: Entry, other: Entry, zone: tzinfo) -> str:
     """The instant halfway between two entries, as a clock in `zone` shows it."""
-    first, second = instant(one["ts"]), instant(other["ts"])
+    first, second = instant(entry["ts"]), instant(other["ts"])
     moment = (first + (second - first) / 2).astimezone(zone)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

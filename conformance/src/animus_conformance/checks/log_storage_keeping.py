@@ -73,7 +73,7 @@ async def stored_entries_are_unchanged(processes: Processes, claims: Claims, set
         await keep(settings, host, entries)
         found = await recall(journal)
     require_kept(entries, found)
-    by_id = {one["id"]: one for one in found}
+    by_id = {entry["id"]: entry for entry in found}
     for entry in entries:
         changed = difference(entry, by_id[entry["id"]])
         if changed is not None:
@@ -138,7 +138,7 @@ async def _survive(
         await end(host)
     async with processes.started(project=project) as host:
         found = set(ids_of(await everything(settings, host.given)))
-    missing = [one for one in ids_of([*early, *last]) if one not in found]
+    missing = [entry_id for entry_id in ids_of([*early, *last]) if entry_id not in found]
     if missing:
         raise Failed(f"{len(missing)} of {len(early) + len(last)} acknowledged entries are gone after {what}")
 
@@ -161,6 +161,6 @@ async def _require_dedup(claims: Claims, host: Host) -> None:
 def _once_each(entries: list[Entry], found: list[Entry]) -> None:
     require_kept(entries, found)
     counts = Counter(ids_of(found))
-    doubled = [one for one in ids_of(entries) if counts[one] > 1]
+    doubled = [entry_id for entry_id in ids_of(entries) if counts[entry_id] > 1]
     if doubled:
         raise Failed(f"{len(doubled)} of {len(entries)} entries that came twice with the same id were stored twice")

@@ -58,7 +58,7 @@ async def oldest_first(processes: Processes, settings: SuiteSettings) -> None:
     require_kept(entries, found)
     once = [*dict.fromkeys(ids_of(found))]
     if once != ids_of(entries):
-        numbers = [ids_of(entries).index(one) for one in once]
+        numbers = [ids_of(entries).index(entry_id) for entry_id in once]
         raise Failed(f"entries that were stored as 0, 1, 2, … came as {numbers}")
 
 
@@ -150,8 +150,8 @@ async def _kept(settings: SuiteSettings, host: Host, journal: Journal, count: in
 
 def _each_once(entries: list[Entry], found: list[Entry]) -> None:
     counts = Counter(ids_of(found))
-    missing = [one for one in ids_of(entries) if not counts[one]]
-    repeated = [one for one in counts if counts[one] > 1]
+    missing = [entry_id for entry_id in ids_of(entries) if not counts[entry_id]]
+    repeated = [entry_id for entry_id in counts if counts[entry_id] > 1]
     if missing or repeated:
         raise Failed(
             f"of {len(entries)} entries, read in pages of {_PAGE}, {len(missing)} are missing "

@@ -110,21 +110,21 @@ class Tail:
         self._alone = alone
         self.request_id = request_id
 
-    def told(self) -> list[Notification]:
+    def events(self) -> list[Notification]:
         """The events so far."""
         return [
-            one
-            for one in self._host.notifications.since(self._after)
-            if one.method == EVENT and self._is_ours(one.params)
+            notification
+            for notification in self._host.notifications.since(self._after)
+            if notification.method == EVENT and self._is_ours(notification.params)
         ]
 
-    async def told_up_to(self, last: Entry) -> list[Notification] | None:
+    async def events_up_to(self, last: Entry) -> list[Notification] | None:
         """The events up to the one that tells `last`; None when that does not come in time."""
         end = await self._host.notifications.next(EVENT, lambda params: self._tells(params, last), after=self._after)
         if end is None:
             return None
-        told = self.told()
-        return told[: 1 + next(number for number, one in enumerate(told) if self._tells(one.params, last))]
+        events = self.events()
+        return events[: 1 + next(number for number, event in enumerate(events) if self._tells(event.params, last))]
 
     async def tells_again(self, entry: Entry, already: int) -> bool:
         """Whether `entry` is told more than `already` times before a silence has passed."""
@@ -195,8 +195,8 @@ async def _queried(settings: SuiteSettings, host: Host, journal: Journal) -> lis
 async def _tailed(settings: SuiteSettings, host: Host, tail: Tail, journal: Journal) -> list[Entry]:
     last = Journal().entry("everything before this was told")
     await keep(settings, host, [last])
-    await tail.told_up_to(last)
-    return journal.own(_member(one.params, "entry") for one in tail.told())
+    await tail.events_up_to(last)
+    return journal.own(_member(event.params, "entry") for event in tail.events())
 
 
 def _member(value: Any, name: str) -> Any:

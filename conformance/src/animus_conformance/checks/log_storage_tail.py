@@ -40,13 +40,13 @@ async def tail_has_its_type(processes: Processes, settings: SuiteSettings) -> No
 @check("log-storage.tail.events-have-their-type", method=TAIL)
 async def events_have_their_type(processes: Processes, settings: SuiteSettings) -> None:
     """Stores entries of several kinds while a tail is open and holds each event against LogStorageEventParams."""
-    told_so_far = await _some_events(processes, settings)
-    if not told_so_far:
+    events = await _some_events(processes, settings)
+    if not events:
         raise Unproven("nothing is told of entries that were stored while a tail was open")
-    for told in told_so_far:
-        wrong = oracle.mismatch("log-storage#/$defs/LogStorageEventParams", told.params)
+    for event in events:
+        wrong = oracle.mismatch("log-storage#/$defs/LogStorageEventParams", event.params)
         if wrong is not None:
-            raise Failed(f"{told.method} {json.dumps(told.params):.300}: {wrong}")
+            raise Failed(f"{event.method} {json.dumps(event.params):.300}: {wrong}")
 
 
 @check("log-storage.tail.events-name-their-tail", method=TAIL)
@@ -56,11 +56,11 @@ async def events_name_their_tail(processes: Processes, settings: SuiteSettings, 
         entries = Journal().entries(3)
         tail = _alone(settings, host)
         await given_reply(host, tail.request_id, TAIL)
-        for told in await _told(settings, patience, host, tail, entries):
-            if not isinstance(told.params, dict) or "id" not in told.params:
+        for event in await _given_events(settings, patience, host, tail, entries):
+            if not isinstance(event.params, dict) or "id" not in event.params:
                 raise Unproven("events without an id: of which type they are is checked elsewhere")
-            if told.params["id"] != tail.request_id:
-                raise Failed(f"the tail is request {tail.request_id}, and an event of it has id {told.params['id']!r}")
+            if event.params["id"] != tail.request_id:
+                raise Failed(f"the tail is request {tail.request_id}, and an event of it has id {event.params['id']!r}")
 
 
 @check("log-storage.tail.leaves-no-gap", method=TAIL)
@@ -80,12 +80,12 @@ async def leaves_no_gap(processes: Processes, settings: SuiteSettings) -> None:
         for request_id in early:
             await given_reply(host, request_id, STORE)
         last = owed[-1][-1]
-        await tail.told_up_to(last)
+        await tail.events_up_to(last)
         if await tail.tells_again(last, 1):
             raise Failed("the last entry was told twice")
-        _require_typed(tail.told())
-        told = ids_of(journal.own(one.params.get("entry") for one in tail.told()))
-    _once_each([one for batch in owed for one in ids_of(batch)], told)
+        _require_typed(tail.events())
+        ids = ids_of(journal.own(event.params.get("entry") for event in tail.events()))
+    _once_each([entry_id for batch in owed for entry_id in ids_of(batch)], ids)
 
 
 @check("log-storage.tail.tells-nothing-old", method=TAIL)
@@ -96,8 +96,8 @@ async def tells_nothing_old(processes: Processes, settings: SuiteSettings, patie
     old, new = journal.entries(3), journal.entries(1)
     await keep(settings, host, old)
     async with tailing(settings, host) as tail:
-        told = await _told(settings, patience, host, tail, new)
-    repeated = set(ids_of(old)) & {_told_id(one) for one in told}
+        events = await _given_events(settings, patience, host, tail, new)
+    repeated = set(ids_of(old)) & {_entry_id(event) for event in events}
     if repeated:
         raise Failed(f"{len(repeated)} of {len(old)} entries that were stored before the tail was opened are told")
 
@@ -110,13 +110,13 @@ async def tail_filters(processes: Processes, claims: Claims, settings: SuiteSett
     if not query:
         raise NotAdvertised("the schema claims no filter: whether a tail applies one is left to the plugin")
     async with tailing(settings, host) as tail:
-        await _told(settings, patience, host, tail, journal.entries(1))
+        await _given_events(settings, patience, host, tail, journal.entries(1))
     async with tailing(settings, host, **query) as tail:
         await keep(settings, host, [*others.values(), wanted])
-        told = await tail.told_up_to(wanted)
-    if told is None:
+        events = await tail.events_up_to(wanted)
+    if events is None:
         raise Failed(f"a tail with {json.dumps(query)} does not tell an entry that fits")
-    wrong = [name for name, entry in others.items() if entry["id"] in {_told_id(one) for one in told}]
+    wrong = [name for name, entry in others.items() if entry["id"] in {_entry_id(event) for event in events}]
     if wrong:
         raise Failed(f"a tail with {json.dumps(query)} tells entries that miss {', '.join(wrong)}")
 
@@ -127,17 +127,17 @@ async def two_tails_at_once(processes: Processes, settings: SuiteSettings, patie
     host = await processes.shared()
     journal = Journal()
     async with tailing(settings, host) as first:
-        await _told(settings, patience, host, first, journal.entries(1))
+        await _given_events(settings, patience, host, first, journal.entries(1))
         async with tailing(settings, host) as second:
             both = journal.entry("told to both")
             await keep(settings, host, [both])
             for name, tail in (("first", first), ("second", second)):
-                if await tail.told_up_to(both) is None:
+                if await tail.events_up_to(both) is None:
                     raise Failed(f"of two open tails the {name} one is not told of a new entry")
             first.cancel()
             left = journal.entry("told to the one that is left")
             await keep(settings, host, [left])
-            if await second.told_up_to(left) is None:
+            if await second.events_up_to(left) is None:
                 raise Failed("after the first of two tails was cancelled the second one is not told of a new entry")
 
 
@@ -147,7 +147,7 @@ async def cancel_ends_it(processes: Processes, settings: SuiteSettings, patience
     host = await processes.shared()
     journal = Journal()
     async with tailing(settings, host) as tail:
-        await _told(settings, patience, host, tail, journal.entries(1))
+        await _given_events(settings, patience, host, tail, journal.entries(1))
         tail.cancel()
         await host.given("health/check")
         on_its_way, late = journal.entry("may still be told"), journal.entry("stored after the cancellation")
@@ -155,7 +155,7 @@ async def cancel_ends_it(processes: Processes, settings: SuiteSettings, patience
         await tail.tells_again(on_its_way, 0)
         await keep(settings, host, [late])
         await tail.tells_again(late, 0)
-        if late["id"] in {_told_id(one) for one in tail.told()}:
+        if late["id"] in {_entry_id(event) for event in tail.events()}:
             raise Failed(f"{patience.silence_s:g} s after $/cancelRequest a new entry is still told")
 
 
@@ -186,29 +186,29 @@ async def _some_events(processes: Processes, settings: SuiteSettings) -> list[No
     ]
     async with tailing(settings, host) as tail:
         await keep(settings, host, entries)
-        return await tail.told_up_to(entries[-1]) or tail.told()
+        return await tail.events_up_to(entries[-1]) or tail.events()
 
 
-async def _told(
+async def _given_events(
     settings: SuiteSettings, patience: Patience, host: Host, tail: Tail, entries: Sequence[Entry]
 ) -> list[Notification]:
     """Store entries; the events up to the last of them. Raises Unproven when that is not told."""
     await keep(settings, host, entries)
-    told = await tail.told_up_to(entries[-1])
-    if told is None:
+    events = await tail.events_up_to(entries[-1])
+    if events is None:
         raise Unproven(f"an entry that was stored while a tail was open is not told within {patience.event_s:g} s")
-    return told
+    return events
 
 
-def _require_typed(told: Sequence[Notification]) -> None:
+def _require_typed(events: Sequence[Notification]) -> None:
     """Raises Unproven when events are not of their type: what they tell is anybody's guess."""
-    for one in told:
-        if oracle.mismatch("log-storage#/$defs/LogStorageEventParams", one.params) is not None:
+    for event in events:
+        if oracle.mismatch("log-storage#/$defs/LogStorageEventParams", event.params) is not None:
             raise Unproven("there are events of another type")
 
 
-def _told_id(told: Notification) -> Any:
-    entry = told.params.get("entry") if isinstance(told.params, dict) else None
+def _entry_id(event: Notification) -> Any:
+    entry = event.params.get("entry") if isinstance(event.params, dict) else None
     return entry.get("id") if isinstance(entry, dict) else None
 
 
@@ -226,14 +226,14 @@ def _send(settings: SuiteSettings, host: Host, batch: Sequence[Entry]) -> int:
     return host.send(STORE, settings.params_for(STORE, entries=list(batch)))
 
 
-def _once_each(owed: Sequence[str], told: Sequence[str]) -> None:
-    counts = Counter(told)
-    missing = [one for one in owed if not counts[one]]
+def _once_each(owed: Sequence[str], ids: Sequence[str]) -> None:
+    counts = Counter(ids)
+    missing = [entry_id for entry_id in owed if not counts[entry_id]]
     if missing:
         raise Failed(f"{len(missing)} of {len(owed)} entries that were stored after the tail was opened are not told")
-    repeated = [one for one in counts if counts[one] > 1]
+    repeated = [entry_id for entry_id in counts if counts[entry_id] > 1]
     if repeated:
         raise Failed(f"{len(repeated)} entries are told more than once")
-    numbers = [told.index(one) for one in owed]
+    numbers = [ids.index(entry_id) for entry_id in owed]
     if numbers != sorted(numbers):
         raise Failed("entries that were stored one after the other are told in another order")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.checks.provider_session import LASTING, Provider, Providers, Session, succeeded
+from animus_conformance.checks.provider_session import LASTING, Provider, Providers, ProviderSession, succeeded
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.patience import Patience
@@ -19,10 +19,10 @@ _CANCELLED: Final = -32002
 
 
 class Cancelled(NamedTuple):
-    """A run that was cancelled after `told` notifications of the host. `end` is None when it got no answer."""
+    """A run that was cancelled after `notified` notifications of its process. `end` is None when it got no answer."""
 
-    session: Session
-    told: int
+    session: ProviderSession
+    notified: int
     answer: Mapping[str, Any]
     end: Reply | None
 
@@ -85,8 +85,8 @@ async def tells_the_truth(providers: Providers) -> None:
 async def error_is_not_recoverable(providers: Providers) -> None:
     """Cancels a run and looks at the last agent/error between that and its end, if there is one."""
     cancelled = await _cancelled(providers)
-    told = cancelled.session.told_of_it(_end_of(cancelled), cancelled.told)
-    errors = [one.params for one in told if one.method == "agent/error"]
+    notifications = cancelled.session.own_notifications(_end_of(cancelled), cancelled.notified)
+    errors = [notification.params for notification in notifications if notification.method == "agent/error"]
     if not errors:
         raise NotAdvertised("no agent/error came between agent/cancel and the end of the run")
     if errors[-1].get("recoverable") is not False:
@@ -204,9 +204,9 @@ async def _cancelled(providers: Providers) -> Cancelled:
 
 async def _cancel(provider: Provider) -> Cancelled:
     session = await provider.running()
-    told = provider.host.notifications.count
+    notified = provider.host.notifications.count
     answer = await provider.cancel(session)
-    return Cancelled(session, told, answer, await session.ended_within(provider.host.patience.answer_s))
+    return Cancelled(session, notified, answer, await session.ended_within(provider.host.patience.answer_s))
 
 
 def _end_of(cancelled: Cancelled) -> Reply:

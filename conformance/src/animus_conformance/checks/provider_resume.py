@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from animus_conformance.checks.provider_session import LASTING, Provider, Providers, Session
+from animus_conformance.checks.provider_session import LASTING, Provider, Providers, ProviderSession
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.patience import Patience
@@ -87,14 +87,14 @@ async def can_be_cancelled(providers: Providers, claims: Claims, patience: Patie
         raise Failed(f"agent/cancel of a resumed session got {dict(answer)}, and it went on")
 
 
-async def _resumed(provider: Provider) -> Session:
+async def _resumed(provider: Provider) -> ProviderSession:
     """A session that ran to its end and is asked to go on."""
     session = provider.run()
     await session.given()
     return provider.resume(session.id)
 
 
-def _stray(session: Session, reply: Reply) -> Notification | None:
+def _stray(session: ProviderSession, reply: Reply) -> Notification | None:
     """The first notification between request and reply that names another session."""
-    own = session.told_of_it(reply)
-    return next((one for one in session.told(reply) if one not in own), None)
+    own = session.own_notifications(reply)
+    return next((notification for notification in session.notifications(reply) if notification not in own), None)

@@ -12,7 +12,7 @@ from animus_conformance.checks.provider_session import (
     WORKING_DIRECTORY,
     Provider,
     Providers,
-    Session,
+    ProviderSession,
     joined_output,
     succeeded,
 )
@@ -69,9 +69,11 @@ async def exit_code_0(providers: Providers) -> None:
     result, reply = await session.given()
     if result["exit_code"] == 0:
         return
-    told = [one.params for one in session.told(reply) if one.method == "agent/error"]
-    if result.get("errors") or told:
-        raise Unproven(f"the run went wrong: {result.get('errors') or told}")
+    notifications = [
+        notification.params for notification in session.notifications(reply) if notification.method == "agent/error"
+    ]
+    if result.get("errors") or notifications:
+        raise Unproven(f"the run went wrong: {result.get('errors') or notifications}")
     raise Failed(f"exit_code is {result['exit_code']}, and the run tells of no error")
 
 
@@ -190,8 +192,12 @@ async def works_in_cwd(providers: Providers, settings: SuiteSettings) -> None:
     folder.mkdir(exist_ok=True)
     session = provider.run(WORKING_DIRECTORY, cwd=str(folder))
     result, reply = await session.given()
-    results = [one.params for one in session.told_of_it(reply) if one.method == "agent/toolResult"]
-    shown = [result["output"], *(str(one.get("output")) for one in results)]
+    results = [
+        notification.params
+        for notification in session.own_notifications(reply)
+        if notification.method == "agent/toolResult"
+    ]
+    shown = [result["output"], *(str(tool_result.get("output")) for tool_result in results)]
     if not any(str(path) in text for path in (folder, folder.resolve()) for text in shown):
         raise Failed(f"cwd was {folder}, and the agent told {shown}")
 
@@ -217,7 +223,7 @@ async def timeout_is_told(providers: Providers, patience: Patience) -> None:
         raise Failed(f"after timeout_secs {_TIMEOUT_SECS} the run ended with {reply}")
 
 
-async def _served(provider: Provider, session: Session, what: str) -> Mapping[str, Any]:
+async def _served(provider: Provider, session: ProviderSession, what: str) -> Mapping[str, Any]:
     """The result of a run that differs from an ordinary one. Raises Failed when it goes wrong for that reason."""
     try:
         reply = await session.reply()
@@ -243,11 +249,11 @@ async def _refuses_without(providers: Providers, name: str) -> None:
         raise Failed(f"agent/run without {name} got {reply}, and not the error {_BAD_PARAMS}")
 
 
-async def _both(first: Session, second: Session) -> list[Reply]:
+async def _both(first: ProviderSession, second: ProviderSession) -> list[Reply]:
     """The answers to two runs at once, at least one of them a result. Raises Failed otherwise."""
     answers = await asyncio.gather(first.reply(), second.reply(), return_exceptions=True)
-    replies = [one for one in answers if isinstance(one, Reply)]
-    if len(replies) < len(answers) or not any(isinstance(one.result, Mapping) for one in replies):
+    replies = [answer for answer in answers if isinstance(answer, Reply)]
+    if len(replies) < len(answers) or not any(isinstance(reply.result, Mapping) for reply in replies):
         raise Failed(f"of two runs at once came {' and '.join(map(str, answers))}")
     return replies
 
@@ -260,8 +266,8 @@ async def _given_both(provider: Provider) -> None:
         raise Unproven(f"first {failed}") from None
 
 
-def _joins(session: Session, reply: Reply, after: int | None = None) -> bool:
-    streamed = joined_output(session.told_of_it(reply, after))
+def _joins(session: ProviderSession, reply: Reply, after: int | None = None) -> bool:
+    streamed = joined_output(session.own_notifications(reply, after))
     return streamed is None or streamed.strip() == str(reply.result.get("output")).strip()
 
 

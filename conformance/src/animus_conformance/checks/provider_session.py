@@ -29,8 +29,8 @@ __all__ = [
     "WITH_TOOLS",
     "WORKING_DIRECTORY",
     "Provider",
+    "ProviderSession",
     "Providers",
-    "Session",
     "joined_output",
     "succeeded",
 ]
@@ -53,14 +53,14 @@ _ENDED_EARLY: Final = (
 )
 
 
-class Session:
+class ProviderSession:
     """A run, or a resumed one, from its request on."""
 
     def __init__(self, host: Host, session_id: str, request_id: int, run_s: float) -> None:
         self.id = session_id
         self.request_id = request_id
         self.host = host
-        self.first_told = host.notifications.count
+        self.first_notification = host.notifications.count
         """The number of the first notification that may be of this run."""
         self.began = time.monotonic()
         self._run_s = run_s
@@ -94,25 +94,29 @@ class Session:
         within_s = self.host.patience.silence_s * _SILENT_BEGIN
         news = [
             asyncio.ensure_future(self.ended_within(within_s)),
-            asyncio.ensure_future(self.next_notification(self.first_told, within_s)),
+            asyncio.ensure_future(self.next_notification(self.first_notification, within_s)),
         ]
         await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
-        for one in news:
-            one.cancel()
+        for task in news:
+            task.cancel()
         await asyncio.wait(news)
 
     async def next_notification(self, after: int, within_s: float) -> Notification | None:
         """The first notification of this session from number `after` on, or None when none comes in time."""
         return await self.host.notifications.next(NOTIFICATIONS, self._is_named, after=after, within_s=within_s)
 
-    def told(self, reply: Reply, after: int | None = None) -> list[Notification]:
+    def notifications(self, reply: Reply, after: int | None = None) -> list[Notification]:
         """The notifications of any session between its request, or number `after`, and `reply`."""
-        heard = self.host.notifications.since(self.first_told if after is None else after, reply.notifications_before)
-        return [one for one in heard if one.method in NOTIFICATIONS]
+        sent = self.host.notifications.since(
+            self.first_notification if after is None else after, reply.notifications_before
+        )
+        return [notification for notification in sent if notification.method in NOTIFICATIONS]
 
-    def told_of_it(self, reply: Reply, after: int | None = None) -> list[Notification]:
+    def own_notifications(self, reply: Reply, after: int | None = None) -> list[Notification]:
         """Those of them that name this session."""
-        return [one for one in self.told(reply, after) if self._is_named(one.params)]
+        return [
+            notification for notification in self.notifications(reply, after) if self._is_named(notification.params)
+        ]
 
     def _is_named(self, params: Any) -> bool:
         return isinstance(params, Mapping) and params.get("session_id") == self.id
@@ -136,40 +140,40 @@ class Provider:
         session = {"cwd": str(self.host.project), "session_id": str(uuid.uuid4())}
         return {"prompt": _PROMPT, **given.get(ORDINARY, {}), **given.get(task, {}), **session, **changes}
 
-    def run(self, task: str = ORDINARY, **changes: Any) -> Session:
+    def run(self, task: str = ORDINARY, **changes: Any) -> ProviderSession:
         """Ask for a run, without waiting."""
         return self.begin("agent/run", self.params(task, **changes))
 
-    def resume(self, session_id: str, task: str = "agent/resume") -> Session:
+    def resume(self, session_id: str, task: str = "agent/resume") -> ProviderSession:
         """Ask for a session to be resumed, without waiting."""
         return self.begin("agent/resume", self.params(task, session_id=session_id))
 
-    def begin(self, method: str, params: Mapping[str, Any]) -> Session:
+    def begin(self, method: str, params: Mapping[str, Any]) -> ProviderSession:
         """Send a request that begins a run."""
         limit_s = params.get("timeout_secs")
         patience = self.host.patience
         run_s = max(patience.start_s, limit_s + patience.answer_s) if isinstance(limit_s, int) else patience.start_s
-        return Session(self.host, str(params.get("session_id")), self.host.send(method, params), run_s)
+        return ProviderSession(self.host, str(params.get("session_id")), self.host.send(method, params), run_s)
 
-    async def running(self, task: str = LASTING) -> Session:
+    async def running(self, task: str = LASTING) -> ProviderSession:
         """A run that goes on. Raises Unproven when it was refused, or ended by itself."""
         session = self.run(task)
         await session.begun()
         await self.require_running(session)
         return session
 
-    async def require_running(self, session: Session) -> None:
+    async def require_running(self, session: ProviderSession) -> None:
         """Raises Unproven when the run is over."""
         if session.answered:
             await session.given()
             raise Unproven(_ENDED_EARLY)
 
-    async def cancel(self, session: Session) -> Mapping[str, Any]:
+    async def cancel(self, session: ProviderSession) -> Mapping[str, Any]:
         """The AgentCancelResponse for a session. Raises Unproven for any trouble."""
         answer: Mapping[str, Any] = await self.host.given("agent/cancel", {"session_id": session.id})
         return answer
 
-    async def let_go(self, session: Session) -> None:
+    async def let_go(self, session: ProviderSession) -> None:
         """Leave no run behind for the next check, as far as the plugin can be moved to it."""
         self.host.send("agent/cancel", {"session_id": session.id})
         await session.ended_within(self.host.patience.answer_s)
@@ -203,9 +207,11 @@ def succeeded(reply: Reply) -> bool:
     return reply.error is None and isinstance(reply.result, Mapping) and reply.result.get("exit_code") == 0
 
 
-def joined_output(told: list[Notification]) -> str | None:
+def joined_output(notifications: list[Notification]) -> str | None:
     """The answer as it was streamed; None when no piece of it was. Raises Unproven for a piece that has no text."""
-    pieces = [one.params.get("text") for one in told if one.method == "agent/output"]
-    if not all(isinstance(one, str) for one in pieces):
+    pieces = [
+        notification.params.get("text") for notification in notifications if notification.method == "agent/output"
+    ]
+    if not all(isinstance(piece, str) for piece in pieces):
         raise Unproven("agent/output came without a text")
     return "".join(pieces) if pieces else None

@@ -76,6 +76,8 @@ def checks() -> Mapping[str, Check]:
 def checks_for(kind: Kind, up_to: Level) -> list[Check]:
     """What a plugin of `kind` is judged by, level by level; what the whole run observes on the wire comes last."""
     chosen = [
-        one for one in checks().values() if one.requirement.concerns(kind.name) and one.requirement.level <= up_to
+        known
+        for known in checks().values()
+        if known.requirement.concerns(kind.name) and known.requirement.level <= up_to
     ]
-    return sorted(chosen, key=lambda one: (one.requirement.id.startswith("wire."), one.requirement.level))
+    return sorted(chosen, key=lambda known: (known.requirement.id.startswith("wire."), known.requirement.level))

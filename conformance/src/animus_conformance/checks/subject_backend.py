@@ -139,7 +139,7 @@ class Backend:
 
     # its subjects
 
-    async def look(self, subject_id: str) -> Subject:
+    async def fetch(self, subject_id: str) -> Subject:
         """The subject as `get` shows it. Raises Unproven."""
         found: Subject = await self.given("get", id=subject_id)
         return found
@@ -177,7 +177,7 @@ class Backend:
             if reply.error is None:
                 made: Subject = self.typed("create", reply)
                 self.made_ids.add(made["id"])
-                await self.look(made["id"])
+                await self.fetch(made["id"])
                 return made
         if reply.code in NOT_SERVED:
             raise NotAdvertised(f"{self.method('create')} is refused with {reply.code}, so that hosts do without")
@@ -198,7 +198,7 @@ class Backend:
             await self.ask("status", id=subject["id"], status=status)
         elif self.offers("update"):
             await self.ask("update", id=subject["id"], patch={"status": status})
-        return bool((await self.look(subject["id"]))["status"] == status)
+        return bool((await self.fetch(subject["id"]))["status"] == status)
 
     async def knows(self, subject: Subject) -> bool:
         """Whether get finds it. Raises Failed for no answer."""
@@ -215,7 +215,7 @@ class Backend:
             await self.drop(subject)
 
     @contextlib.asynccontextmanager
-    async def one(self, **wishes: Any) -> AsyncIterator[Subject]:
+    async def any_subject(self, **wishes: Any) -> AsyncIterator[Subject]:
         """A subject to try things on: a new one, or one that is there where none can be made. Raises Unproven."""
         subject = None
         if self.offers("create"):
@@ -237,7 +237,7 @@ class Backend:
     async def populated(self) -> AsyncIterator[list[Subject]]:
         """All subjects, among them, where it makes any, some that differ in what filters ask for. Raises Unproven."""
         async with contextlib.AsyncExitStack() as stack:
-            titles = {one["title"] for one in await self.everything()}
+            titles = {subject["title"] for subject in await self.everything()}
             if self.offers("create"):
                 with contextlib.suppress(NotAdvertised, Unproven):  # what exists will do
                     for wishes in _VARIED:
@@ -263,7 +263,7 @@ class Backend:
     async def _borrowed(self) -> Subject:
         named = self.settings.params_for("subject/get").get("id")
         if isinstance(named, str):
-            return await self.look(named)
+            return await self.fetch(named)
         found = await self.everything()
         if not found:
             raise Unproven(NO_SUBJECT)
@@ -275,7 +275,7 @@ class Backend:
             return
         with contextlib.suppress(Failed, Unproven, NotAdvertised):
             if self.offers("update"):
-                now, old = (set(one.get("labels") or []) for one in (await self.look(before["id"]), before))
+                now, old = (set(subject.get("labels") or []) for subject in (await self.fetch(before["id"]), before))
                 patch = {"status": before["status"], "assignee": before.get("assignee")}
                 labels = {"labels_add": sorted(old - now), "labels_remove": sorted(now - old)}
                 await self.ask("update", id=before["id"], patch={**patch, **labels})

@@ -27,7 +27,7 @@ async def update_has_its_type(backends: Backends, settings: SuiteSettings) -> No
     """Sends patches until one is accepted, and holds the result against Subject, flat or nested."""
     backend = await backends.shared()
     patches: list[dict[str, Any]] = [{"status": "done"}, {"assignee": _person(settings)}, {"labels_add": ["seen"]}, {}]
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         for patch in patches:
             reply = await backend.ask("update", id=subject["id"], patch=patch)
             if reply.code not in _FIELD_REFUSALS:
@@ -42,13 +42,13 @@ async def update_changes(backends: Backends, settings: SuiteSettings) -> None:
     """Patches the assignee, then the status, and looks at the reply and at get."""
     backend = await backends.shared()
     taken = []
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         for field, value in (("assignee", _person(settings)), ("status", "in-progress")):
             changed = await _patched(backend, subject, {field: value})
             if changed is None:
                 continue
             taken.append(field)
-            for where, shown in (("the reply", changed), (backend.method("get"), await backend.look(subject["id"]))):
+            for where, shown in (("the reply", changed), (backend.method("get"), await backend.fetch(subject["id"]))):
                 if shown.get(field) != value:
                     raise Failed(f"after a patch with {field} {value!r}, {where} shows {shown.get(field)!r}")
     if not taken:
@@ -60,16 +60,16 @@ async def update_leaves_the_rest(backends: Backends) -> None:
     """Patches the assignee, then a label, and compares everything else before and after."""
     backend = await backends.shared()
     custom = await backend.custom_values()
-    async with backend.one(**_FULL, custom=custom) as subject:
+    async with backend.any_subject(**_FULL, custom=custom) as subject:
         steps: Iterable[tuple[Mapping[str, Any], tuple[str, ...]]] = (
             ({"assignee": "grace"}, (*_WRITTEN, "labels")),
             ({"labels_add": ["seen"]}, (*_WRITTEN, "assignee")),
         )
         for patch, rest in steps:
-            before = await backend.look(subject["id"])
+            before = await backend.fetch(subject["id"])
             if await _patched(backend, subject, patch) is None:
                 continue
-            after = await backend.look(subject["id"])
+            after = await backend.fetch(subject["id"])
             pairs = [(name, before.get(name), after.get(name)) for name in rest]
             pairs += [(f"custom.{name}", _custom(before, name), _custom(after, name)) for name in custom]
             for name, old, new in pairs:
@@ -81,11 +81,11 @@ async def update_leaves_the_rest(backends: Backends) -> None:
 async def null_clears_the_assignee(backends: Backends, settings: SuiteSettings) -> None:
     """Gives it to somebody, then sends assignee: null, and looks at the reply and at get."""
     backend = await backends.shared()
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         if await _patched(backend, subject, {"assignee": _person(settings)}) is None:
             raise NotAdvertised("it refuses an assignee, so that there is none to clear")
         cleared = await backend.result("update", id=subject["id"], patch={"assignee": None})
-        for where, shown in (("the reply", cleared), (backend.method("get"), await backend.look(subject["id"]))):
+        for where, shown in (("the reply", cleared), (backend.method("get"), await backend.fetch(subject["id"]))):
             if shown.get("assignee") is not None:
                 raise Failed(f"after the patch assignee: null, {where} shows {shown['assignee']!r}")
 
@@ -94,7 +94,7 @@ async def null_clears_the_assignee(backends: Backends, settings: SuiteSettings) 
 async def labels_are_added_and_removed(backends: Backends) -> None:
     """Adds two labels, then one of them again and a third while it takes off the other and one that is not there."""
     backend = await backends.shared()
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         if await _patched(backend, subject, {"labels_add": ["plumbing", "urgent"]}) is None:
             raise NotAdvertised("it refuses labels")
         had = {*(subject.get("labels") or []), "plumbing", "urgent"}
@@ -111,11 +111,11 @@ async def custom_is_merged(backends: Backends) -> None:
     values = await backend.custom_values()
     if len(values) < 2:
         raise NotAdvertised("its schema names fewer than two fields of its own")
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         for name, value in values.items():
             if await _patched(backend, subject, {"custom": {name: value}}) is None:
                 raise NotAdvertised(f"it refuses the field {name} in custom")
-        shown = await backend.look(subject["id"])
+        shown = await backend.fetch(subject["id"])
         for name, value in values.items():
             if _custom(shown, name) != value:
                 raise Failed(f"custom got {values} field by field, and {name} is {_custom(shown, name)!r}")
@@ -125,7 +125,7 @@ async def custom_is_merged(backends: Backends) -> None:
 async def status_has_its_type(backends: Backends) -> None:
     """Sets a status and holds the result against Subject, flat or nested."""
     backend = await backends.shared()
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         reply = await backend.offered("status", id=subject["id"], status="done")
     backend.require_type("status", reply)
 
@@ -136,7 +136,7 @@ async def status_is_set(backends: Backends) -> None:
     backend = await backends.shared()
     refusals = []
     moves = ("in-progress", "done")
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         for status in moves:
             reply = await backend.ask("status", id=subject["id"], status=status)
             if reply.code in _FIELD_REFUSALS:
@@ -145,11 +145,11 @@ async def status_is_set(backends: Backends) -> None:
             if reply.error is not None:
                 raise Failed(f"{backend.method('status')} {status} was refused: {reply}")
             moved = backend.typed("status", reply)
-            for where, shown in (("the reply", moved), (backend.method("get"), await backend.look(subject["id"]))):
+            for where, shown in (("the reply", moved), (backend.method("get"), await backend.fetch(subject["id"]))):
                 if shown["status"] != status:
                     raise Failed(f"after {backend.method('status')} {status}, {where} shows {shown['status']!r}")
     if len(refusals) == len(moves):
-        if all(one.code in NOT_SERVED for one in refusals):
+        if all(refusal.code in NOT_SERVED for refusal in refusals):
             raise NotAdvertised(f"{backend.method('status')} is refused with {refusals[0].code}")
         raise Failed(f"it can be moved neither to in-progress nor to done: {refusals[0]}")
 
@@ -166,7 +166,7 @@ async def updated_at_never_goes_back(backends: Backends) -> None:
     offered = [(verb, params) for verb, params in changes if backend.offers(verb)]
     if not offered:
         raise NotAdvertised("it changes nothing: neither status nor update is advertised")
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         last = subject["updated_at"]
         for verb, params in offered:
             reply = await backend.ask(verb, id=subject["id"], **params)
@@ -190,7 +190,7 @@ async def _patched(backend: Backend, subject: Subject, patch: Mapping[str, Any])
 
 
 async def _expect_labels(backend: Backend, subject: Subject, after: str, wanted: set[str]) -> None:
-    shown = (await backend.look(subject["id"])).get("labels") or []
+    shown = (await backend.fetch(subject["id"])).get("labels") or []
     if sorted(shown) != sorted(wanted):
         raise Failed(f"after {after} the labels are {sorted(shown)}, not {sorted(wanted)}")
 

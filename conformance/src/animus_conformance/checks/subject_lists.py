@@ -29,7 +29,7 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "status": _Field(lambda subject: [subject["status"]], several=True, unheard_of=""),
     "native_status": _Field(lambda subject: _one(subject.get("native_status")), several=False),
     "has_attachment_kind": _Field(
-        lambda subject: [one["kind"] for one in subject.get("attachments") or []], several=False
+        lambda subject: [attachment["kind"] for attachment in subject.get("attachments") or []], several=False
     ),
     "assignee": _Field(lambda subject: _one(subject.get("assignee")), several=True),
     "labels_any": _Field(lambda subject: subject.get("labels") or [], several=True),
@@ -54,9 +54,9 @@ async def kind_filters(backends: Backends) -> None:
     backend = await backends.shared()
     async with backend.populated() as everything:
         general = backend.method("list") == "subject/list"
-        kinds = dict.fromkeys(one["kind"] for one in everything) if general else {backend.kind: None}
+        kinds = dict.fromkeys(subject["kind"] for subject in everything) if general else {backend.kind: None}
         for kind in [*kinds][:_MOST_VALUES]:
-            await _compare(backend, {"kind": [kind]}, [one for one in everything if one["kind"] == kind])
+            await _compare(backend, {"kind": [kind]}, [subject for subject in everything if subject["kind"] == kind])
         await _compare(backend, {"kind": [_NOBODYS]}, [])
 
 
@@ -64,13 +64,13 @@ def _filters(name: str, field: _Field) -> None:
     async def compare(backends: Backends) -> None:
         backend = await backends.shared()
         async with backend.populated() as everything:
-            values = [*dict.fromkeys(value for one in everything for value in field.has(one))][:_MOST_VALUES]
-            unheard_of = field.unheard_of or next((one for one in _STATUSES if one not in values), "")
+            values = [*dict.fromkeys(value for subject in everything for value in field.has(subject))][:_MOST_VALUES]
+            unheard_of = field.unheard_of or next((status for status in _STATUSES if status not in values), "")
             wanted = [[value] for value in values]
             wanted += [values[:2]] if field.several and len(values) > 1 else []
             wanted += [[unheard_of]] if unheard_of else []
             for each in wanted:
-                expected = [one for one in everything if not set(each).isdisjoint(field.has(one))]
+                expected = [subject for subject in everything if not set(each).isdisjoint(field.has(subject))]
                 await _compare(backend, {name: each if field.several else each[0]}, expected)
 
     compare.__doc__ = f"Filters by {name}: by values that subjects have, and by one that none has."
@@ -86,10 +86,10 @@ async def labels_all_filters(backends: Backends) -> None:
     """Filters by one label, by two that a subject has, and by one of them with a label that none has."""
     backend = await backends.shared()
     async with backend.populated() as everything:
-        most = max((one.get("labels") or [] for one in everything), key=len)
+        most = max((subject.get("labels") or [] for subject in everything), key=len)
         for wanted in (most[:1], most[:2], [*most[:1], _NOBODYS]):
             if wanted:
-                expected = [one for one in everything if set(wanted) <= set(one.get("labels") or [])]
+                expected = [subject for subject in everything if set(wanted) <= set(subject.get("labels") or [])]
                 await _compare(backend, {"labels_all": wanted}, expected)
 
 
@@ -98,12 +98,12 @@ async def updated_since_filters(backends: Backends) -> None:
     """Filters by a time long ago, by one to come, and by one between two changes where they lie apart."""
     backend = await backends.shared()
     async with backend.populated() as everything:
-        times = sorted({moment(one["updated_at"]) for one in everything})
-        gaps = [(one, other - one) for one, other in pairwise(times)]
-        apart = [one + gap / 2 for one, gap in gaps if gap > timedelta(seconds=2)]
+        times = sorted({moment(subject["updated_at"]) for subject in everything})
+        gaps = [(time, other - time) for time, other in pairwise(times)]
+        apart = [time + gap / 2 for time, gap in gaps if gap > timedelta(seconds=2)]
         day = timedelta(days=1)
         for since in (times[0] - day, *apart[:1], max(times[-1], datetime.now(UTC)) + day):
-            expected = [one for one in everything if moment(one["updated_at"]) >= since]
+            expected = [subject for subject in everything if moment(subject["updated_at"]) >= since]
             await _compare(backend, {"updated_since": since.astimezone(UTC).isoformat()}, expected)
 
 
@@ -112,15 +112,15 @@ async def filters_combine(backends: Backends) -> None:
     """Filters by a status together with a label, one that subjects have and one that none has."""
     backend = await backends.shared()
     async with backend.populated() as everything:
-        statuses = dict.fromkeys(one["status"] for one in everything)
-        labels = dict.fromkeys(label for one in everything for label in one.get("labels") or [])
+        statuses = dict.fromkeys(subject["status"] for subject in everything)
+        labels = dict.fromkeys(label for subject in everything for label in subject.get("labels") or [])
         for status in [*statuses][:_MOST_VALUES]:
-            of_status = [one for one in everything if one["status"] == status]
+            of_status = [subject for subject in everything if subject["status"] == status]
             await _given(backend, {"status": [status]}, of_status)
             for label in [*[*labels][:_MOST_VALUES], _NOBODYS]:
-                labelled = [one for one in everything if label in (one.get("labels") or [])]
+                labelled = [subject for subject in everything if label in (subject.get("labels") or [])]
                 await _given(backend, {"labels_any": [label]}, labelled)
-                both = [one for one in of_status if one in labelled]
+                both = [subject for subject in of_status if subject in labelled]
                 await _compare(backend, {"status": [status], "labels_any": [label]}, both)
 
 
@@ -129,7 +129,7 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: Iterab
 
     What nobody has may be refused as invalid, too: nothing comes either way.
     """
-    method, ids = backend.method("list"), sorted(one["id"] for one in expected)
+    method, ids = backend.method("list"), sorted(subject["id"] for subject in expected)
     reply = await backend.ask("list", **wanted)
     if reply.code in NOT_SERVED:
         raise NotAdvertised(f"{method} {wanted} is refused with {reply.code}")
@@ -137,7 +137,7 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: Iterab
         raise Failed(f"{method} {wanted} was refused: {reply}")
     if reply.error is not None:
         return
-    found = {one["id"] for one in await backend.joined(backend.typed("list", reply), wanted)}
+    found = {subject["id"] for subject in await backend.joined(backend.typed("list", reply), wanted)}
     if found != {*ids}:
         surplus, lacking = sorted(found.difference(ids)), sorted({*ids} - found)
         raise Failed(f"{method} {wanted}: {surplus[:5]} should not be there, {lacking[:5]} should")

@@ -23,10 +23,10 @@ async def pages_join(backends: Backends) -> None:
     async with backend.populated() as everything:
         await _require_pages(backend, len(everything))
         for size in _SIZES:
-            await _compare(backend, {"limit": size}, [one["id"] for one in everything])
-        (status, _), *_ = Counter(one["status"] for one in everything).most_common()
+            await _compare(backend, {"limit": size}, [subject["id"] for subject in everything])
+        (status, _), *_ = Counter(subject["status"] for subject in everything).most_common()
         wanted = {"status": [status]}
-        ids = [one["id"] for one in await backend.everything(**wanted)]
+        ids = [subject["id"] for subject in await backend.everything(**wanted)]
         await _compare(backend, {"limit": 1, **wanted}, ids)
 
 
@@ -38,14 +38,14 @@ async def pages_hold(backends: Backends) -> None:
         everything = await stack.enter_async_context(backend.populated())
         await _require_pages(backend, len(everything))
         try:
-            await _compare(backend, {"limit": 1}, [one["id"] for one in everything])
+            await _compare(backend, {"limit": 1}, [subject["id"] for subject in everything])
         except Failed as failed:
             raise Unproven(f"without a change in between: {failed}") from None
         wanted: dict[str, Any] = {"limit": 1}
         seen: Counter[str] = Counter()
         for number in range(_MOST_PAGES):
             page = await backend.given("list", **wanted)
-            seen.update(one["id"] for one in page["subjects"])
+            seen.update(subject["id"] for subject in page["subjects"])
             if not page.get("next_cursor"):
                 break
             wanted["cursor"] = page["next_cursor"]
@@ -89,9 +89,9 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: list[s
     params = dict(wanted)
     for _ in range(_MOST_PAGES):
         page = await backend.given("list", **params)
-        found.update(one["id"] for one in page["subjects"])
-        twice = [one for one, times in found.items() if times > 1]
-        surplus = [one for one in found if one not in expected]
+        found.update(subject["id"] for subject in page["subjects"])
+        twice = [subject_id for subject_id, times in found.items() if times > 1]
+        surplus = [subject_id for subject_id in found if subject_id not in expected]
         if twice or surplus:
             raise Failed(f"pages of {backend.method('list')} {wanted}: {twice} come twice, {surplus} should not come")
         if not page.get("next_cursor"):
@@ -101,6 +101,6 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: list[s
         if len(expected) <= _MOST_PAGES:
             raise Failed(f"pages of {backend.method('list')} {wanted} have no end")
         return
-    lacking = [one for one in expected if one not in found]
+    lacking = [subject for subject in expected if subject not in found]
     if lacking:
         raise Failed(f"pages of {backend.method('list')} {wanted} end without {lacking[:5]}")

@@ -55,7 +55,7 @@ async def spellings_agree(backends: Backends, settings: SuiteSettings) -> None:
     """Lists by both names, and compares the subjects of the kind."""
     backend = await backends.shared()
     lists: dict[str, set[str]] = {}
-    async with backend.one():
+    async with backend.any_subject():
         for method in (f"{backend.kind}/list", "subject/list"):
             wanted = settings.params_for("subject/list", kind=[backend.kind])
             reply = await backend.host.ask(method, wanted)
@@ -66,7 +66,7 @@ async def spellings_agree(backends: Backends, settings: SuiteSettings) -> None:
             page = backend.typed("list", reply)
             if page.get("next_cursor"):
                 raise Unproven(f"{method} gives pages even without a limit")
-            lists[method] = {one["id"] for one in page["subjects"] if one["kind"] == backend.kind}
+            lists[method] = {subject["id"] for subject in page["subjects"] if subject["kind"] == backend.kind}
     (one, ids), (other, other_ids) = lists.items()
     if ids != other_ids:
         raise Failed(f"only one of {one} and {other} shows {sorted(ids ^ other_ids)}")
@@ -87,7 +87,7 @@ async def list_has_its_type(backends: Backends) -> None:
 async def listed_kinds_are_claimed(backends: Backends, claims: Claims) -> None:
     """Compares the kind of every listed subject with the claims."""
     backend = await backends.shared()
-    async with backend.one():
+    async with backend.any_subject():
         for subject in await backend.everything():
             if not any(covers(claim, subject["kind"]) for claim in claims.subject_kinds):
                 claimed = ", ".join(claims.subject_kinds)
@@ -100,8 +100,8 @@ async def ids_are_unique(backends: Backends) -> None:
     backend = await backends.shared()
     async with backend.populated():
         page = await backend.given("list")
-    ids = [one["id"] for one in page["subjects"]]
-    twice = {one for one in ids if ids.count(one) > 1}
+    ids = [subject["id"] for subject in page["subjects"]]
+    twice = {subject_id for subject_id in ids if ids.count(subject_id) > 1}
     if twice:
         raise Failed(f"{backend.method('list')} has these ids more than once: {sorted(twice)}")
 
@@ -113,7 +113,7 @@ async def ids_are_stable(backends: Backends, projects: Projects) -> None:
     project = await projects.new()
     async with backends.started(project) as backend:
         await _made_if_possible(backend)
-        known = {one["id"]: one for one in await backend.everything()}
+        known = {subject["id"]: subject for subject in await backend.everything()}
         await backend.host.shut_down()
     async with backends.started(project) as backend:
         again = await backend.everything()
@@ -146,7 +146,7 @@ async def get_gives_the_one(backends: Backends) -> None:
     backend = await backends.shared()
     async with backend.populated() as everything:
         for listed in (everything[0], everything[-1]):
-            found = await backend.look(listed["id"])
+            found = await backend.fetch(listed["id"])
             for field in ("id", "kind", "title", "status"):
                 if found[field] != listed[field]:
                     raise Failed(
@@ -161,7 +161,7 @@ async def foreign_verbs_are_refused(backends: Backends, claims: Claims) -> None:
     backend = await backends.shared()
     if any(covers(claim, _FOREIGN) for claim in claims.subject_kinds):
         raise NotAdvertised("it claims every kind")
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         asked = [
             (f"{_FOREIGN}/list", {}),
             (f"{_FOREIGN}/get", {"id": subject["id"]}),
@@ -184,7 +184,7 @@ async def verbs_narrow(backends: Backends, claims: Claims, settings: SuiteSettin
     plain = [claim for claim in claims.subject_kinds if "*" not in claim]
     if len(plain) < 2:
         raise NotAdvertised(f"it claims one plain kind at most: {', '.join(claims.subject_kinds)}")
-    async with backend.one():
+    async with backend.any_subject():
         for kind in plain:
             reply = await backend.host.ask(f"{kind}/list", settings.params_for("subject/list"))
             if reply.error is not None:

@@ -16,7 +16,18 @@ from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 from animus_conformance.wire.messages import Reply
 
-__all__ = ["CHANGED", "SHOWN", "Change", "Watch", "ask_to_watch", "changes_of", "is_for", "named", "showing", "shows"]
+__all__ = [
+    "CHANGED",
+    "SHOWN",
+    "SubjectChange",
+    "Watch",
+    "ask_to_watch",
+    "changes_of",
+    "is_for",
+    "named",
+    "showing",
+    "shows",
+]
 
 CHANGED: Final = "subject/changed"
 
@@ -33,11 +44,11 @@ _PATCHES: Final[Sequence[tuple[Mapping[str, Any], frozenset[str]]]] = (
 )
 _UNKNOWN_ID: Final = ""
 
-Test = Callable[[Mapping[str, Any]], bool]
+EventTest = Callable[[Mapping[str, Any]], bool]
 """Whether the params of an event are such as are waited for."""
 
 
-class Change(NamedTuple):
+class SubjectChange(NamedTuple):
     """Something that was done to a subject, as get shows it afterwards; `kinds` are the names for it."""
 
     what: str
@@ -56,7 +67,7 @@ class Watch:
     def __init__(self, backend: Backend, request_id: int, after: int) -> None:
         self.backend = backend
         self.id = request_id
-        self.after = after
+        self._after = after
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -80,9 +91,9 @@ class Watch:
                 with contextlib.suppress(Unproven):
                     await watch.end()
 
-    def mark(self) -> None:
-        """What is told from now on counts."""
-        self.after = self.backend.host.notifications.count
+    def mark(self, number: int | None = None) -> None:
+        """What is told from now on counts, or from notification `number` on, and nothing before."""
+        self._after = self.backend.host.notifications.count if number is None else number
 
     async def end(self) -> str:
         """End it by its verb, else by cancelling; what was sent. Raises Unproven when there is no answer."""
@@ -97,21 +108,21 @@ class Watch:
             raise Unproven(str(failed)) from None
         return f"$/cancelRequest (subject/unwatch got {reply.code})"
 
-    async def told(
-        self, subject: Subject, where: Test = lambda params: True, within_s: float | None = None
+    async def event_about(
+        self, subject: Subject, where: EventTest = lambda params: True, within_s: float | None = None
     ) -> Mapping[str, Any] | None:
         """The params of the first event on a subject that pass `where`; None when none comes in time."""
-        told = await self.backend.host.notifications.next(
+        notification = await self.backend.host.notifications.next(
             CHANGED,
             lambda params: isinstance(params, Mapping) and self._concerns(params, subject["id"]) and where(params),
-            after=self.after,
+            after=self._after,
             within_s=within_s,
         )
-        return None if told is None else told.params
+        return None if notification is None else notification.params
 
-    async def event(self, change: Change) -> Mapping[str, Any]:
+    async def given_event(self, change: SubjectChange) -> Mapping[str, Any]:
         """The first event on the change's subject. Raises Unproven when there is none, or it has another type."""
-        params = await self.told(change.subject)
+        params = await self.event_about(change.subject)
         if params is None:
             raise Unproven(f"nothing was told after {change.what}")
         wrong = self.mismatch(params)
@@ -140,7 +151,7 @@ async def ask_to_watch(backend: Backend, **wanted: Any) -> tuple[int, Reply]:
     return request_id, await backend.host.reply(request_id)
 
 
-async def changes_of(watch: Watch, projects: Projects) -> AsyncGenerator[Change, None]:
+async def changes_of(watch: Watch, projects: Projects) -> AsyncGenerator[SubjectChange, None]:
     """Does to a subject whatever is served, one thing after the other, and marks the watch before each.
 
     Raises Unproven where neither the backend nor the settings' stimulus changes anything.
@@ -150,27 +161,27 @@ async def changes_of(watch: Watch, projects: Projects) -> AsyncGenerator[Change,
         for _ in range(2):
             watch.mark()
             await projects.stimulate("subject", backend.host.project)
-            yield Change("the command stimulus.subject", {"id": _UNKNOWN_ID}, _ANY_KIND)
+            yield SubjectChange("the command stimulus.subject", {"id": _UNKNOWN_ID}, _ANY_KIND)
         return
     watch.mark()
-    async with backend.one() as subject:
+    async with backend.any_subject() as subject:
         is_own = subject["id"] in backend.made_ids
         if is_own:
-            yield Change(backend.method("create"), subject, frozenset({"created"}))
+            yield SubjectChange(backend.method("create"), subject, frozenset({"created"}))
         for verb, params, kinds in _steps(backend):
             watch.mark()
             reply = await backend.ask(verb, id=subject["id"], **params)
             if reply.error is None:
-                yield Change(f"{backend.method(verb)} {params}", await backend.look(subject["id"]), kinds)
+                yield SubjectChange(f"{backend.method(verb)} {params}", await backend.fetch(subject["id"]), kinds)
         if is_own and backend.offers("delete"):
-            subject = await backend.look(subject["id"])
+            subject = await backend.fetch(subject["id"])
             watch.mark()
             await backend.drop(subject)
             if not await backend.knows(subject):
-                yield Change(backend.method("delete"), subject, frozenset({"deleted"}))
+                yield SubjectChange(backend.method("delete"), subject, frozenset({"deleted"}))
 
 
-def is_for(watch_id: int) -> Test:
+def is_for(watch_id: int) -> EventTest:
     """For events of this watch; the subject's id in place of a watch's is for all of them."""
 
     def test(params: Mapping[str, Any]) -> bool:
@@ -181,14 +192,14 @@ def is_for(watch_id: int) -> Test:
     return test
 
 
-def named(kinds: frozenset[str]) -> Test:
+def named(kinds: frozenset[str]) -> EventTest:
     """For events whose change_kind is one of these."""
     return lambda params: params.get("change_kind") in kinds
 
 
-def showing(states: Sequence[Subject]) -> Test:
+def showing(states: Sequence[Subject]) -> EventTest:
     """For events that show their subject in one of these states; any state of one that the suite does not know."""
-    return lambda params: any(one["id"] == _UNKNOWN_ID or shows(params.get("subject"), one) for one in states)
+    return lambda params: any(state["id"] == _UNKNOWN_ID or shows(params.get("subject"), state) for state in states)
 
 
 def shows(shown: Any, subject: Subject) -> bool:

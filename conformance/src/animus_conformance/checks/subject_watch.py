@@ -11,7 +11,7 @@ from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backe
 from animus_conformance.checks.subject_stream import (
     CHANGED,
     SHOWN,
-    Change,
+    SubjectChange,
     Watch,
     ask_to_watch,
     changes_of,
@@ -26,16 +26,16 @@ from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 
-def _after_each_change(look: Callable[[Watch, Change], Awaitable[None]]) -> CheckFunction:
+def _after_each_change(judge: Callable[[Watch, SubjectChange], Awaitable[None]]) -> CheckFunction:
     """A check that opens a watch, makes every change that is served, and looks at what is told of each."""
 
     async def check_each(backends: Backends, projects: Projects) -> None:
         backend = await backends.shared()
         async with Watch.opened(backend) as watch, contextlib.aclosing(changes_of(watch, projects)) as changes:
             async for change in changes:
-                await look(watch, change)
+                await judge(watch, change)
 
-    check_each.__doc__ = look.__doc__
+    check_each.__doc__ = judge.__doc__
     return check_each
 
 
@@ -52,17 +52,17 @@ async def watch_has_its_type(backends: Backends) -> None:
 
 @check("subject.watch.tells-every-change", method="subject/watch")
 @_after_each_change
-async def tells_every_change(watch: Watch, change: Change) -> None:
+async def tells_every_change(watch: Watch, change: SubjectChange) -> None:
     """Creates, updates, moves and deletes a subject, whichever is served, and waits for an event each time."""
-    if await watch.told(change.subject) is None:
+    if await watch.event_about(change.subject) is None:
         raise Failed(f"after {change.what} of {change.subject['id']} no {CHANGED} came")
 
 
 @check("subject.watch.events-have-their-type", method="subject/watch")
 @_after_each_change
-async def events_have_their_type(watch: Watch, change: Change) -> None:
+async def events_have_their_type(watch: Watch, change: SubjectChange) -> None:
     """Holds the event after each change against SubjectChangedParams."""
-    params = await watch.told(change.subject)
+    params = await watch.event_about(change.subject)
     if params is None:
         raise Unproven(f"nothing was told after {change.what}")
     wrong = watch.mismatch(params)
@@ -72,32 +72,32 @@ async def events_have_their_type(watch: Watch, change: Change) -> None:
 
 @check("subject.watch.event-ids", method="subject/watch")
 @_after_each_change
-async def event_ids(watch: Watch, change: Change) -> None:
+async def event_ids(watch: Watch, change: SubjectChange) -> None:
     """Compares the id of the event after each change with the watch's and the subject's."""
-    params = await watch.event(change)
-    if await watch.told(change.subject, is_for(watch.id)) is None:
+    params = await watch.given_event(change)
+    if await watch.event_about(change.subject, is_for(watch.id)) is None:
         known = f"the watch's is {watch.id}, the subject's {params['subject']['id']!r}"
         raise Failed(f"{CHANGED} after {change.what} has the id {params['id']!r}; {known}")
 
 
 @check("subject.watch.change-kinds", method="subject/watch")
 @_after_each_change
-async def change_kinds(watch: Watch, change: Change) -> None:
+async def change_kinds(watch: Watch, change: SubjectChange) -> None:
     """Waits for an event with the right change_kind after each change."""
-    first = await watch.event(change)
-    if await watch.told(change.subject, named(change.kinds)) is None:
+    first = await watch.given_event(change)
+    if await watch.event_about(change.subject, named(change.kinds)) is None:
         wanted = " or ".join(sorted(change.kinds))
         raise Failed(f"after {change.what} the change_kind is {first['change_kind']!r}, and not {wanted}")
 
 
 @check("subject.watch.subject-is-current", method="subject/watch")
 @_after_each_change
-async def subject_is_current(watch: Watch, change: Change) -> None:
+async def subject_is_current(watch: Watch, change: SubjectChange) -> None:
     """Waits for an event that shows the subject as get shows it after each change."""
-    first = await watch.event(change)
-    now = await watch.backend.look(first["subject"]["id"]) if change.is_outside else change.subject
-    if await watch.told(now, showing([now])) is None:
-        shown, wanted = ({name: one.get(name) for name in SHOWN} for one in (first["subject"], now))
+    first = await watch.given_event(change)
+    now = await watch.backend.fetch(first["subject"]["id"]) if change.is_outside else change.subject
+    if await watch.event_about(now, showing([now])) is None:
+        shown, wanted = ({name: subject.get(name) for name in SHOWN} for subject in (first["subject"], now))
         raise Failed(f"after {change.what} the subject is {wanted}, and {CHANGED} shows {shown}")
 
 
@@ -110,18 +110,18 @@ async def watch_filters(processes: Processes, backends: Backends, projects: Proj
         if not backend.offers("status") and not backend.offers("update"):
             await _nothing_passes(backend, projects)
             return
-        subject = await stack.enter_async_context(backend.one(status="ready"))
+        subject = await stack.enter_async_context(backend.any_subject(status="ready"))
         watch = await stack.enter_async_context(Watch.opened(backend, status=["done"]))
         await backend.move(subject, "in-progress")
         if not await backend.move(subject, "done"):
             raise Unproven("nothing can be moved to done")
-        told = await watch.told(subject)
-        if told is None:
+        event = await watch.event_about(subject)
+        if event is None:
             raise Failed(f"{subject['id']} was moved to done, and a watch with status [done] was not told")
-        if watch.mismatch(told) is not None:
-            raise Unproven(f"{CHANGED} has not the protocol's type ({watch.mismatch(told)})")
-        if told["subject"]["status"] != "done":
-            raise Failed(f"{subject['id']} was not done yet, and a watch with status [done] was told: {told}")
+        if watch.mismatch(event) is not None:
+            raise Unproven(f"{CHANGED} has not the protocol's type ({watch.mismatch(event)})")
+        if event["subject"]["status"] != "done":
+            raise Failed(f"{subject['id']} was not done yet, and a watch with status [done] was told: {event}")
 
 
 @check("subject.watch.two-watches", method="subject/watch")
@@ -133,13 +133,17 @@ async def two_watches(backends: Backends, projects: Projects) -> None:
         if reply.error is not None:
             raise Failed(f"the second {backend.method('watch')} was refused: {reply}")
         change = await anext(changes)
-        await first.event(change)
-        told = [one for one in (first.id, second_id) if await first.told(change.subject, is_for(one)) is not None]
+        await first.given_event(change)
+        serving = [
+            watch_id
+            for watch_id in (first.id, second_id)
+            if await first.event_about(change.subject, is_for(watch_id)) is not None
+        ]
         await Watch(backend, second_id, 0).end()
-        if not told:
+        if not serving:
             raise Unproven(f"{CHANGED} has ids that belong to neither of the two")
-        if len(told) == 1:
-            raise Failed(f"of two watches, {first.id} and {second_id}, only {told[0]} was told of {change.what}")
+        if len(serving) == 1:
+            raise Failed(f"of two watches, {first.id} and {second_id}, only {serving[0]} was told of {change.what}")
 
 
 @check("subject.watch.ends", method="subject/watch")
@@ -153,16 +157,18 @@ async def watch_ends(processes: Processes, backends: Backends, patience: Patienc
         changes = await stack.enter_async_context(contextlib.aclosing(changes_of(watch, projects)))
         first = await anext(changes)
         began = clock()
-        await watch.event(first)
+        await watch.given_event(first)
         latency_s = clock() - began
         how = await watch.end()
         ended_at = backend.host.notifications.count
-        later = [one.subject async for one in changes if one.is_outside or not shows(first.subject, one.subject)]
+        later = [
+            change.subject async for change in changes if change.is_outside or not shows(first.subject, change.subject)
+        ]
         if not later:
             raise Unproven(f"after {first.what} nothing else can be changed")
-        watch.after = ended_at
+        watch.mark(ended_at)
         within_s = patience.silence_s + 2 * latency_s
-        late = await watch.told(first.subject, showing(later), within_s)
+        late = await watch.event_about(first.subject, showing(later), within_s)
         if late is not None:
             raise Failed(f"the watch {watch.id} was ended by {how}, and then it told {late}")
 
@@ -171,8 +177,10 @@ async def _nothing_passes(backend: Backend, projects: Projects) -> None:
     """A change outside, with one watch for everything and one whose filter nothing passes. Raises Failed, Unproven."""
     async with Watch.opened(backend) as watch, Watch.opened(backend, labels_any=["nobody-has-this"]) as narrow:
         async with contextlib.aclosing(changes_of(watch, projects)) as changes:
-            subject = (await watch.event(await anext(changes)))["subject"]
+            subject = (await watch.given_event(await anext(changes)))["subject"]
         ids = (narrow.id, str(narrow.id))
-        wrong = await narrow.told(subject, lambda params: params.get("id") in ids, backend.host.patience.silence_s)
+        wrong = await narrow.event_about(
+            subject, lambda params: params.get("id") in ids, backend.host.patience.silence_s
+        )
         if wrong is not None:
             raise Failed(f"a watch for a label that nothing has was told: {wrong}")

@@ -27,7 +27,7 @@ async def create_keeps_kind_and_title(backends: Backends) -> None:
     """Creates a subject with a title in several scripts, and looks at the reply and at get."""
     backend = await backends.shared()
     async with backend.made() as made:
-        for where, shown in (("the reply", made), (backend.method("get"), await backend.look(made["id"]))):
+        for where, shown in (("the reply", made), (backend.method("get"), await backend.fetch(made["id"]))):
             for field, sent in (("kind", backend.kind), ("title", TITLE)):
                 if shown[field] != sent:
                     raise Failed(f"sent was the {field} {sent!r}, and {where} shows {shown[field]!r}")
@@ -58,7 +58,7 @@ async def create_is_found(backends: Backends) -> None:
     backend = await backends.shared()
     made = await backend.given("create", **backend.create_params())
     reply = await backend.ask("get", id=made["id"])
-    listed = [one["id"] for one in await backend.everything()]
+    listed = [subject["id"] for subject in await backend.everything()]
     await backend.drop(made)
     if reply.error is not None:
         raise Failed(f"{backend.method('create')} made {made['id']}, and {backend.method('get')} of it got {reply}")
@@ -89,7 +89,7 @@ async def next_has_its_type(backends: Backends) -> None:
     if not backend.offers("create"):
         backend.require_type("next", await backend.offered("next", kind=backend.kind))
         return
-    async with backend.one(status="ready"):
+    async with backend.any_subject(status="ready"):
         backend.require_type("next", await backend.offered("next", kind=backend.kind))
 
 
@@ -100,7 +100,7 @@ async def next_is_ready(backends: Backends) -> None:
     await _require_ready(backend)
     if not backend.offers("create"):
         return
-    async with backend.one(status="ready") as subject:
+    async with backend.any_subject(status="ready") as subject:
         await _require_ready(backend)
         if await backend.move(subject, "done"):
             await _require_ready(backend)
@@ -116,7 +116,7 @@ async def next_is_of_the_kind(backends: Backends) -> None:
             raise Failed(f"asked for {backend.kind}, next gives {found['id']}, which is a {found['kind']}")
         if found is not None or not backend.offers("create"):
             return
-        async with backend.one(status="ready"):
+        async with backend.any_subject(status="ready"):
             pass
 
 
@@ -124,8 +124,8 @@ async def next_is_of_the_kind(backends: Backends) -> None:
 async def next_finds_one(backends: Backends) -> None:
     """Asks next while a subject is there whose status is ready."""
     backend = await backends.shared()
-    async with backend.one(status="ready"):
-        ready = [one["id"] for one in await backend.everything() if one["status"] == "ready"]
+    async with backend.any_subject(status="ready"):
+        ready = [subject["id"] for subject in await backend.everything() if subject["status"] == "ready"]
         if not ready:
             raise Unproven("no subject is ready: have one made by the `project` or the `setup` of conformance.toml")
         if await backend.given("next", kind=backend.kind) is None:
@@ -147,7 +147,7 @@ async def delete_deletes(backends: Backends) -> None:
     made = await _made_to_be_deleted(backend)
     reply = await backend.ask("delete", id=made["id"])
     known = await backend.knows(made)
-    listed = made["id"] in [one["id"] for one in await backend.everything()]
+    listed = made["id"] in [subject["id"] for subject in await backend.everything()]
     if reply.code in NOT_SERVED:
         if not known or not listed:
             raise Failed(f"{backend.method('delete')} was refused with {reply.code}, and {made['id']} is gone")
@@ -171,7 +171,7 @@ async def _keeps(backend: Backend, fields: Mapping[str, Any]) -> bool:
         raise Failed(f"{backend.method('create')} with {', '.join(fields)} was refused: {reply}")
     made = backend.typed("create", reply)
     try:
-        shown = await backend.look(made["id"])
+        shown = await backend.fetch(made["id"])
     finally:
         await backend.drop(made)
     lost = [name for name in fields if not _shows(shown, name, params[name])]
@@ -199,7 +199,7 @@ async def _require_ready(backend: Backend) -> None:
         return
     if found["status"] != "ready":
         raise Failed(f"{backend.method('next')} gives {found['id']}, which is {found['status']}")
-    stored = await backend.look(found["id"])
+    stored = await backend.fetch(found["id"])
     if stored["status"] != "ready":
         raise Failed(
             f"{backend.method('next')} gives {found['id']}, which {backend.method('get')} shows as {stored['status']}"

@@ -46,12 +46,12 @@ async def schema_has_its_type(processes: Processes, transports: Transports) -> N
 async def default_port(processes: Processes, settings: SuiteSettings, patience: Patience) -> None:
     """Starts it without bind_addr and compares the port with default_port."""
     async with FakeDaemon.running() as daemon, processes.started() as host:
-        told = (await host.given(SCHEMA)).get("default_port")
-        if not told:
+        default_port = (await host.given(SCHEMA)).get("default_port")
+        if not default_port:
             raise NotAdvertised("the schema names no default_port")
         address = await _own_address(settings, patience, host, daemon)
-        if address.port != told:
-            raise Failed(f"the schema says default_port {told}, and without bind_addr it listens on {address}")
+        if address.port != default_port:
+            raise Failed(f"the schema says default_port {default_port}, and without bind_addr it listens on {address}")
 
 
 @check("transport.start.is-advertised")
@@ -79,22 +79,22 @@ async def start_has_its_type(transports: Transports, observed: Observed) -> None
 async def start_listens(transports: Transports) -> None:
     """Reads bound_addr and connects to it, as soon as transport/start is answered."""
     transport = await transports.shared()
-    told = transport.info["bound_addr"]
-    address = read_address(told)
+    bound = transport.info["bound_addr"]
+    address = read_address(bound)
     if address is None:
-        raise Failed(f"bound_addr {told!r} is neither host:port nor a URL")
+        raise Failed(f"bound_addr {bound!r} is neither host:port nor a URL")
     if not await is_reachable(address):
-        raise Failed(f"transport/start is answered, and nobody listens on bound_addr {told}")
+        raise Failed(f"transport/start is answered, and nobody listens on bound_addr {bound}")
 
 
 @check("transport.start.started-at", method=START)
 async def started_at(transports: Transports) -> None:
     """Compares started_at with the time around the request."""
     transport = await transports.shared()
-    told = transport.info["started_at"]
-    at = datetime.fromisoformat(told.upper().replace(":60", ":59"))
+    said = transport.info["started_at"]
+    at = datetime.fromisoformat(said.upper().replace(":60", ":59"))
     if not transport.began - _PLAUSIBLE <= at <= transport.ended + _PLAUSIBLE:
-        raise Failed(f"it was started between {transport.began} and {transport.ended}, and says {told}")
+        raise Failed(f"it was started between {transport.began} and {transport.ended}, and says {said}")
 
 
 @check("transport.start.binds-what-was-asked", method=START)
@@ -102,9 +102,9 @@ async def binds_what_was_asked(processes: Processes, transports: Transports) -> 
     """Asks for one free port of the loopback and looks where it listens."""
     asked = free_address()
     async with FakeDaemon.running() as daemon, processes.started() as host:
-        told = await reached(address_in(info_in(await transports.given_start(host, daemon, bind_addr=str(asked)))))
-        if told.port != asked.port or not await is_reachable(asked):
-            raise Failed(f"it was asked to listen on {asked}, and listens on {told}")
+        bound = await reached(address_in(info_in(await transports.given_start(host, daemon, bind_addr=str(asked)))))
+        if bound.port != asked.port or not await is_reachable(asked):
+            raise Failed(f"it was asked to listen on {asked}, and listens on {bound}")
 
 
 @check("transport.start.port-0", method=START)
@@ -140,7 +140,7 @@ async def loopback_by_default(processes: Processes, settings: SuiteSettings, pat
             if not _is_loopback(address.host):
                 raise Failed(f"without bind_addr it listens on {address}, where other machines reach it")
             raise Unproven("this system does not tell on which addresses a port listens")
-        foreign = sorted(one for one in hosts if not _is_loopback(one))
+        foreign = sorted(host for host in hosts if not _is_loopback(host))
         if foreign:
             raise Failed(f"without bind_addr it listens on {', '.join(foreign)}, where other machines reach it")
         if not hosts:

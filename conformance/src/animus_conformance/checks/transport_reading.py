@@ -31,7 +31,7 @@ _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 def words_asked_for(daemon: FakeDaemon, before: int, request: Request) -> tuple[str, ...]:
     """What the daemon has said since it had been asked `before` things. Raises Unproven when that is nothing."""
-    asked = [one.method for one in daemon.asked[before:]]
+    asked = [question.method for question in daemon.asked[before:]]
     if not asked:
         raise Unproven(f"first {request} did not make it ask the daemon")
     words = tuple(word for method in asked for word in TELLING.get(method, ()))

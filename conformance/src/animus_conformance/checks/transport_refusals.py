@@ -39,8 +39,8 @@ async def taken_address_is_not_claimed(processes: Processes, transports: Transpo
             await alive(host, f"after a start on {taken}, which was taken")
             if reply.error is not None:
                 return
-            told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
-            if told is None or told.port == taken.port or not await is_reachable(told):
+            claimed = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
+            if claimed is None or claimed.port == taken.port or not await is_reachable(claimed):
                 raise Failed(f"somebody else listens on {taken}, and {START} for it got {reply}")
 
 
@@ -52,8 +52,8 @@ async def names_a_taken_address(processes: Processes, transports: Transports) ->
             taken = Address(LOOPBACK, sock.getsockname()[1])
             reply = await transports.given_start(host, daemon, bind_addr=str(taken))
             require_served(START, reply)
-        told = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
-        if told is not None and told.port == taken.port:
+        claimed = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
+        if claimed is not None and claimed.port == taken.port:
             raise Unproven(f"it claims to listen on {taken}, where somebody else listens")
         if reply.category != "address_in_use":
             raise Failed(f"somebody else listens on {taken}, and {START} for it got {reply}")

@@ -64,19 +64,21 @@ async def watch_has_its_type(trigger: TriggerLives, settings: SuiteSettings, obs
 async def silent_without_cause(trigger: TriggerLives) -> None:
     """Watches a new project in which nothing happens, and waits for a short while."""
     lives = await trigger.noted()
-    told = lives.given(lives.uncaused)
-    if told:
-        raise Failed(f"nothing has happened, and {len(told)} events came, the first with the id {told[0].event_id!r}")
+    events = lives.given(lives.uncaused)
+    if events:
+        raise Failed(
+            f"nothing has happened, and {len(events)} events came, the first with the id {events[0].event_id!r}"
+        )
 
 
 @check("trigger.event.comes", method=WATCH)
 async def event_comes(trigger: TriggerLives, patience: Patience) -> None:
     """Makes something happen three times while it watches, and waits for an event each time."""
     lives = await trigger.noted()
-    for number, one in enumerate(lives.caused or lives.given(None), start=1):
-        if one.failure is not None:
-            raise Failed(f"when something happened, the stream ended with {json.dumps(one.failure):.300}")
-        if one.event is None and one.clash is None:
+    for number, cause in enumerate(lives.caused or lives.given(None), start=1):
+        if cause.failure is not None:
+            raise Failed(f"when something happened, the stream ended with {json.dumps(cause.failure):.300}")
+        if cause.event is None and cause.clash is None:
             nth = f"the time number {number}" if number > 1 else "the first time"
             raise Failed(f"within {patience.event_s:g} s nothing new is told of what happened {nth}")
 
@@ -85,7 +87,8 @@ async def event_comes(trigger: TriggerLives, patience: Patience) -> None:
 async def event_has_its_type(trigger: TriggerLives) -> None:
     """Holds everything that was told in all processes that watched against TriggerEventParams."""
     lives = await trigger.noted()
-    events = [told.params for host in lives.hosts for told in host.notifications.since(0) if told.method == EVENT]
+    notifications = [notification for host in lives.hosts for notification in host.notifications.since(0)]
+    events = [notification.params for notification in notifications if notification.method == EVENT]
     for params in events or lives.given(None):
         wrong = event_mismatch(params)
         if wrong is not None:
@@ -96,10 +99,10 @@ async def event_has_its_type(trigger: TriggerLives) -> None:
 async def event_id_is_unique(trigger: TriggerLives) -> None:
     """Compares the ids of the events of what happened three times, one after the other."""
     lives = await trigger.noted()
-    for one in lives.caused or lives.given(None):
-        if one.clash is not None:
-            raise Failed(f"two events that say different things have the id {one.clash.event_id!r}")
-    lives.given(lives.first_told)
+    for cause in lives.caused or lives.given(None):
+        if cause.clash is not None:
+            raise Failed(f"two events that say different things have the id {cause.clash.event_id!r}")
+    lives.given(lives.first_events)
 
 
 @check("trigger.event.is-told-once", method=WATCH)
@@ -107,7 +110,7 @@ async def event_is_told_once(trigger: TriggerLives) -> None:
     """Counts the ids of the first process, a while after the last event."""
     lives = await trigger.noted()
     lives.require_claim("supports_dedup")
-    counts = Counter(one.event_id for one in lives.given(lives.first_told))
+    counts = Counter(event.event_id for event in lives.given(lives.first_events))
     often = [event_id for event_id, count in counts.items() if count > 1]
     if often:
         raise Failed(
@@ -119,7 +122,7 @@ async def event_is_told_once(trigger: TriggerLives) -> None:
 async def event_names_its_trigger(trigger: TriggerLives, settings: SuiteSettings) -> None:
     """Looks for the trigger_id of each event among the triggers of the settings' configuration."""
     lives = await trigger.noted()
-    named = {one.trigger_id for one in lives.given(lives.first_told)} - {None}
+    named = {event.trigger_id for event in lives.given(lives.first_events)} - {None}
     configured = _configured(settings.params_for(WATCH).get("config"))
     if named and not configured:
         raise Unproven(f"events name the trigger {min(map(str, named))!r}: say which there are in {_HOW_TO_CONFIGURE}")

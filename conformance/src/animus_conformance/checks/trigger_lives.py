@@ -16,8 +16,8 @@ from animus_conformance.checks.trigger_stream import (
     SCHEMA,
     WATCH,
     Caused,
-    Event,
     Stream,
+    TriggerEvent,
     ack_params,
     answer,
     caused,
@@ -53,16 +53,16 @@ class Lives:
     cut_short: str = ""
     flags: Mapping[str, Any] | None = None
     opening: Reply | None = None
-    uncaused: list[Event] | None = None
+    uncaused: list[TriggerEvent] | None = None
     caused: list[Caused] = field(default_factory=list)
-    first_told: list[Event] | None = None
+    first_events: list[TriggerEvent] | None = None
     ack_reply: Reply | None = None
     ack_again_reply: Reply | None = None
     ping_reply: Reply | None = None
     reopening: Reply | None = None
-    told_again: list[Event] | None = None
+    second_events: list[TriggerEvent] | None = None
     caused_again: Caused | None = None
-    told_after_kill: list[Event] | None = None
+    third_events: list[TriggerEvent] | None = None
 
     def given(self, fact: _Fact | None) -> _Fact:
         """A fact that was noted. Raises Unproven when it was not."""
@@ -81,20 +81,20 @@ class Lives:
         if not self.claims(flag):
             raise NotAdvertised(f"{SCHEMA} does not say {flag}: true")
 
-    def event(self, number: int) -> Event:
+    def event(self, number: int) -> TriggerEvent:
         """Of the events that were caused in the first life, this one, from 0 on. Raises Unproven."""
         return self.given(self.caused[number].event if number < len(self.caused) else None)
 
     @property
-    def known(self) -> dict[str, Event]:
+    def known(self) -> dict[str, TriggerEvent]:
         """Every event of the first two lives by its id."""
-        return {one.event_id: one for one in [*(self.told_again or []), *(self.first_told or [])]}
+        return {event.event_id: event for event in [*(self.second_events or []), *(self.first_events or [])]}
 
     @property
-    def strangers(self) -> list[Event]:
+    def strangers(self) -> list[TriggerEvent]:
         """Events that came in the second life, though nothing had happened, under ids that are new."""
-        before = {one.event_id for one in self.given(self.first_told)}
-        return [one for one in self.given(self.told_again) if one.event_id not in before]
+        before = {event.event_id for event in self.given(self.first_events)}
+        return [event for event in self.given(self.second_events) if event.event_id not in before]
 
 
 class TriggerLives:
@@ -175,7 +175,7 @@ class _Living(Lives):
                 if self.caused[-1].event is None:
                     raise Unproven("first nothing new was told of what had happened")
             await stream.pass_time(self._quiet_s)
-            self.first_told = stream.events()
+            self.first_events = stream.events()
             if self.acknowledges:
                 host.tell(ACK, ack_params(self._settings, self.event(0).event_id))
                 by_request = ack_params(self._settings, self.event(1).event_id)
@@ -195,7 +195,7 @@ class _Living(Lives):
             self.reopening = stream.reply
             stream.require_open()
             last = self.event(_EVENTS - 1)
-            self.told_again = await self._backlog(stream, last)
+            self.second_events = await self._backlog(stream, last)
             self.caused_again = await caused(self._projects, stream, self.known)
             if self.acknowledges:
                 await host.given(ACK, ack_params(self._settings, last.event_id))
@@ -207,9 +207,9 @@ class _Living(Lives):
             self.hosts.append(host)
             stream = await Stream.open(self._settings, host)
             again = self.given(self.caused_again).event
-            self.told_after_kill = await self._backlog(stream, again)
+            self.third_events = await self._backlog(stream, again)
 
-    async def _backlog(self, stream: Stream, awaited: Event | None) -> list[Event]:
+    async def _backlog(self, stream: Stream, awaited: TriggerEvent | None) -> list[TriggerEvent]:
         """What a new watch tells, up to the event that is to come back, and what comes soon after it."""
         resumes = self.flags is None or self.claims("supports_resume")
         if resumes and awaited is not None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.checks.trigger_lives import Lives, TriggerLives
-from animus_conformance.checks.trigger_stream import ACK, WATCH, Event, ack_params, answer, require_answer
+from animus_conformance.checks.trigger_stream import ACK, WATCH, TriggerEvent, ack_params, answer, require_answer
 from animus_conformance.patience import Patience
 from animus_conformance.settings import SuiteSettings
 from animus_conformance.target.processes import Processes
@@ -38,7 +38,7 @@ async def tells_what_is_left(trigger: TriggerLives) -> None:
     lives = await trigger.noted()
     lives.require_claim("supports_resume")
     left = lives.event(_LEFT)
-    if left.event_id not in _ids(lives.given(lives.told_again)):
+    if left.event_id not in _ids(lives.given(lives.second_events)):
         _require_no_strangers(lives)
         raise Failed(
             f"the schema says supports_resume, and the event {left.event_id!r}, which was told and not acknowledged, "
@@ -51,10 +51,10 @@ async def keeps_ids(trigger: TriggerLives) -> None:
     """Compares what the second process tells, before anything new happens, with what the first one told."""
     lives = await trigger.noted()
     left = lives.event(_LEFT)
-    for one in lives.strangers:
-        if one.says_the_same_as(left):
-            raise Failed(f"the event {left.event_id!r} is told again under the id {one.event_id!r}")
-    if left.event_id in _ids(lives.given(lives.told_again)):
+    for event in lives.strangers:
+        if event.says_the_same_as(left):
+            raise Failed(f"the event {left.event_id!r} is told again under the id {event.event_id!r}")
+    if left.event_id in _ids(lives.given(lives.second_events)):
         return
     _require_no_strangers(lives)
     if lives.claims("supports_resume"):
@@ -125,7 +125,7 @@ async def ack_survives_a_kill(trigger: TriggerLives) -> None:
         _require_not(lives, number)
     _require_no_strangers(lives)
     done = lives.event(_LEFT)
-    if done.event_id in _ids(lives.given(lives.told_after_kill)):
+    if done.event_id in _ids(lives.given(lives.third_events)):
         raise Failed(f"the event {done.event_id!r} was acknowledged, and is told after the process was killed")
 
 
@@ -142,8 +142,8 @@ async def ack_of_an_unknown_event(processes: Processes, settings: SuiteSettings)
         await host.ask("$/ping")
 
 
-def _ids(events: Collection[Event]) -> set[str]:
-    return {one.event_id for one in events}
+def _ids(events: Collection[TriggerEvent]) -> set[str]:
+    return {event.event_id for event in events}
 
 
 def _require_no_strangers(lives: Lives) -> None:
@@ -155,14 +155,14 @@ def _require_no_strangers(lives: Lives) -> None:
 def _require_done(lives: Lives, number: int, how: str) -> None:
     """Raises Failed when an event that was acknowledged in the first process is told in the second."""
     done = lives.event(number)
-    if done.event_id in _ids(lives.given(lives.told_again)):
+    if done.event_id in _ids(lives.given(lives.second_events)):
         raise Failed(f"the event {done.event_id!r} was acknowledged by {how}, and is told after a restart")
     _require_no_strangers(lives)
 
 
 def _require_not(lives: Lives, number: int) -> None:
     """The same where that is not the point. Raises Unproven."""
-    if lives.event(number).event_id in _ids(lives.given(lives.told_again)):
+    if lives.event(number).event_id in _ids(lives.given(lives.second_events)):
         raise Unproven("events come back after a restart though they were acknowledged in another way")
 
 

@@ -23,8 +23,8 @@ __all__ = [
     "SCHEMA",
     "WATCH",
     "Caused",
-    "Event",
     "Stream",
+    "TriggerEvent",
     "ack_params",
     "answer",
     "caused",
@@ -44,14 +44,14 @@ _NO_ANSWER: Final = "no_answer"
 _STATUS: Final = "accepted"
 
 
-class Event(NamedTuple):
+class TriggerEvent(NamedTuple):
     """An event, read from any of its forms; its id tells it from others, what else it says may be told again."""
 
     event_id: str
     trigger_id: str | None
     payload: Any
 
-    def says_the_same_as(self, other: Event) -> bool:
+    def says_the_same_as(self, other: TriggerEvent) -> bool:
         """Whether trigger and payload are equal, whatever the ids."""
         return (self.trigger_id, self.payload) == (other.trigger_id, other.payload)
 
@@ -63,8 +63,8 @@ class Caused(NamedTuple):
     ended the stream.
     """
 
-    event: Event | None
-    clash: Event | None
+    event: TriggerEvent | None
+    clash: TriggerEvent | None
     failure: Any
     seconds: float
 
@@ -97,20 +97,20 @@ class Stream:
         if self.reply.error is not None:
             raise Unproven(f"first {WATCH} was refused: {self.reply}")
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[TriggerEvent]:
         """What was told so far. Raises Unproven when some of it has not the protocol's type."""
-        return [one for one in map(_read, self._told()) if one is not None]
+        return [event for event in map(_read, self._params()) if event is not None]
 
     def failure(self) -> Any:
         """The error that ended the stream; None while there is none."""
-        errors = (params.get("error") for params in self._told() if isinstance(params, Mapping))
+        errors = (params.get("error") for params in self._params() if isinstance(params, Mapping))
         return next((error for error in errors if error is not None), None)
 
     async def fails(self) -> bool:
         """Whether the stream ends with an error, in time."""
         return await self.host.notifications.next(EVENT, _is_failure, after=self._after) is not None
 
-    async def tells(self, wanted: Event, within_s: float) -> bool:
+    async def tells(self, wanted: TriggerEvent, within_s: float) -> bool:
         """Whether `wanted` is told within so many seconds, under its own id or another."""
 
         def is_it(params: Any) -> bool:
@@ -123,11 +123,15 @@ class Stream:
         """Let so much time go by, for what is still to come."""
         await self.host.notifications.next(EVENT, lambda _: False, after=self._after, within_s=seconds)
 
-    def _told(self) -> list[Any]:
-        return [told.params for told in self.host.notifications.since(self._after) if told.method == EVENT]
+    def _params(self) -> list[Any]:
+        return [
+            notification.params
+            for notification in self.host.notifications.since(self._after)
+            if notification.method == EVENT
+        ]
 
 
-async def caused(projects: Projects, stream: Stream, known: Mapping[str, Event]) -> Caused:
+async def caused(projects: Projects, stream: Stream, known: Mapping[str, TriggerEvent]) -> Caused:
     """Make something happen and wait for an event that is not among the `known` ones.
 
     Raises Unproven when nothing can be made to happen, or when events have not the protocol's type.
@@ -139,12 +143,16 @@ async def caused(projects: Projects, stream: Stream, known: Mapping[str, Event])
     def is_new(params: Any) -> bool:
         return _is_failure(params) or getattr(_read(params), "event_id", None) not in known
 
-    told = await host.notifications.next(EVENT, is_new, after=after)
+    notification = await host.notifications.next(EVENT, is_new, after=after)
     seconds = time.monotonic() - began
-    if told is not None and not _is_failure(told.params):
-        return Caused(_read(told.params), None, None, seconds)
-    again = [_read(one.params) for one in host.notifications.since(after) if one.method == EVENT]
-    clash = [one for one in again if one is not None and not one.says_the_same_as(known.get(one.event_id, one))]
+    if notification is not None and not _is_failure(notification.params):
+        return Caused(_read(notification.params), None, None, seconds)
+    again = [
+        _read(notification.params) for notification in host.notifications.since(after) if notification.method == EVENT
+    ]
+    clash = [
+        event for event in again if event is not None and not event.says_the_same_as(known.get(event.event_id, event))
+    ]
     return Caused(None, clash[0] if clash else None, stream.failure(), seconds)
 
 
@@ -191,7 +199,7 @@ def _is_failure(params: Any) -> bool:
     return isinstance(params, Mapping) and params.get("error") is not None
 
 
-def _read(params: Any) -> Event | None:
+def _read(params: Any) -> TriggerEvent | None:
     """An event out of any of its forms; None for a failure. Raises Unproven for another type."""
     if oracle.mismatch(_EVENT_TYPE, params) is not None:
         raise Unproven(f"there are events of another type: {json.dumps(params):.300}")
@@ -199,4 +207,4 @@ def _read(params: Any) -> Event | None:
         return None
     event = params if params.get("event") is None else params["event"]
     event_id = event["event_id"] if "event_id" in event else event["id"]
-    return Event(event_id, event.get("trigger_id"), event.get("payload"))
+    return TriggerEvent(event_id, event.get("trigger_id"), event.get("payload"))

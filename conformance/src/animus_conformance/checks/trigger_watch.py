@@ -44,7 +44,7 @@ async def second_watch_leaves_one(
     """Asks for a second watch, makes something happen, and counts how often its event is told."""
     lives = await trigger.noted()
     _require_no_surprises(lives)
-    counts = Counter(one.event_id for one in lives.given(lives.first_told))
+    counts = Counter(event.event_id for event in lives.given(lives.first_events))
     if max(counts.values(), default=0) > 1 and lives.claims("supports_dedup"):
         raise Unproven("a single watch tells events more than once")
     async with processes.started() as host:
@@ -57,7 +57,7 @@ async def second_watch_leaves_one(
         if news.event is None:
             raise Failed(f"a second watch {now}, and now nothing is told of what happens")
         await stream.pass_time(patience.silence_s)
-        count = sum(one.event_id == news.event.event_id for one in stream.events())
+        count = sum(event.event_id == news.event.event_id for event in stream.events())
         if count > 1 and lives.claims("supports_dedup"):
             raise Failed(f"a second watch {now}, and now one event is told {count} times")
 
@@ -75,11 +75,11 @@ async def cancel_ends_it(
             raise Unproven("nothing new is told of what happens")
         host.tell("$/cancelRequest", {"id": stream.request_id})
         await host.given("$/ping")
-        before = {one.event_id for one in stream.events()}
+        before = {event.event_id for event in stream.events()}
         await projects.stimulate("event", host.project)
         wait_s = min(max(patience.silence_s, 2 * first.seconds), patience.event_s)
         await stream.pass_time(wait_s)
-        late = {one.event_id for one in stream.events()} - before
+        late = {event.event_id for event in stream.events()} - before
         if late:
             raise Failed(f"after $/cancelRequest of the watch the event {min(late)!r} was told")
 
@@ -141,7 +141,7 @@ async def passes_over_foreign_triggers(
 
 
 async def _caused(projects: Projects, stream: Stream) -> Caused:
-    return await caused(projects, stream, {one.event_id: one for one in stream.events()})
+    return await caused(projects, stream, {event.event_id: event for event in stream.events()})
 
 
 def _require_no_surprises(lives: Lives) -> None:

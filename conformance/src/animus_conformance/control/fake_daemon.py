@@ -147,7 +147,9 @@ class FakeDaemon:
         method, request_id, params = message["method"], message.get("id"), message.get("params") or {}
         if method == "$/cancelRequest":
             wanted = params.get("id") if isinstance(params, dict) else None
-            self._streams = [one for one in self._streams if one.writer is not writer or one.request_id != wanted]
+            self._streams = [
+                stream for stream in self._streams if stream.writer is not writer or stream.request_id != wanted
+            ]
         elif request_id is not None:
             self.asked.append(Asked(method, params))
             self._answer(writer, request_id, method)

@@ -22,7 +22,7 @@ _WRONG_ONLY: Final = frozenset({"agent/run", "agent/resume", "transport/start"})
 """Methods that cost money or open ports when they are asked rightly: only params of wrong types are sent."""
 
 
-class _Found(Exception):
+class _WrongAnswer(Exception):
     """A request that is answered wrongly."""
 
 
@@ -59,13 +59,13 @@ def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number
             raise _NoAnswer(error) from error
         if wrong is not None:
             found.append(wrong)
-            raise _Found(wrong)
+            raise _WrongAnswer(wrong)
 
     try:
         every_answer_is_sound()
     except _NoAnswer as none:
         raise none.why from None
-    except _Found:
+    except _WrongAnswer:
         return found[-1]
     except Flaky:
         return f"{found[0]} (not every time: it may depend on what was asked before)"

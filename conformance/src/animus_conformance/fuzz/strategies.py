@@ -54,7 +54,7 @@ def _of(schema: Mapping[str, Any], bundle: str, depth: int) -> st.SearchStrategy
         return st.sampled_from(schema["enum"])
     for union in ("anyOf", "oneOf"):
         if union in schema:
-            return st.one_of(*(_of(one, bundle, depth) for one in schema[union]))
+            return st.one_of(*(_of(option, bundle, depth) for option in schema[union]))
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     return st.one_of(*(_of_kind(kind, schema, bundle, depth) for kind in kinds)) if kinds else any_json()
@@ -83,9 +83,11 @@ def _of_kind(kind: str, schema: Mapping[str, Any], bundle: str, depth: int) -> s
 
 def _object(schema: Mapping[str, Any], bundle: str, depth: int) -> st.SearchStrategy[Any]:
     properties, required = schema.get("properties", {}), set(schema.get("required", []))
-    members = {name: _of(one, bundle, depth + 1) for name, one in properties.items()}
-    optional = {} if depth >= _MAX_DEPTH else {name: one for name, one in members.items() if name not in required}
-    known = st.fixed_dictionaries({name: one for name, one in members.items() if name in required}, optional=optional)
+    members = {name: _of(member, bundle, depth + 1) for name, member in properties.items()}
+    optional = {} if depth >= _MAX_DEPTH else {name: member for name, member in members.items() if name not in required}
+    known = st.fixed_dictionaries(
+        {name: member for name, member in members.items() if name in required}, optional=optional
+    )
     if properties:
         return known
     more = schema.get("additionalProperties")
@@ -98,6 +100,6 @@ def _one_wrong(value: Any) -> st.SearchStrategy[Any]:
         return any_json()
     names = st.sampled_from(sorted(value))
     replaced = st.tuples(names, any_json()).map(lambda change: {**value, change[0]: change[1]})
-    left_out = names.map(lambda name: {key: one for key, one in value.items() if key != name})
+    left_out = names.map(lambda name: {key: member for key, member in value.items() if key != name})
     added = st.tuples(_TEXTS, any_json()).map(lambda change: {**value, change[0]: change[1]})
     return st.one_of(replaced, left_out, added)

@@ -30,7 +30,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "restriction": report.restriction,
         "levels": {level.value: verdict.value for level, verdict in report.levels.items()},
         "reached": None if report.highest is None else report.highest.value,
-        "checks": [_check(one) for one in report.outcomes],
+        "checks": [_check(outcome) for outcome in report.outcomes],
         "command": [*report.command],
         "profile": report.profile,
         "seed": report.seed,

@@ -67,10 +67,10 @@ def _case(suite: Xml.Element, report: Report, outcome: Outcome) -> str:
         return ""
     tag = _DECIDING.get(outcome.verdict, _SKIPPED) if report.decides(outcome) else _SKIPPED
     advice = "" if report.decides(outcome) else f" ({outcome.strength}, advice)"
-    told = Xml.SubElement(case, tag, message=printable(f"{outcome.verdict}{advice}: {outcome.reason}"))
+    element = Xml.SubElement(case, tag, message=printable(f"{outcome.verdict}{advice}: {outcome.reason}"))
     if tag != _SKIPPED:
-        told.set("type", outcome.verdict.value)
-        told.text = printable(f"{outcome.reason}\n\n{outcome.evidence}\n\nagain: {outcome.reproduction}")
+        element.set("type", outcome.verdict.value)
+        element.text = printable(f"{outcome.reason}\n\n{outcome.evidence}\n\nagain: {outcome.reproduction}")
     elif outcome.evidence and advice:
         Xml.SubElement(case, "system-out").text = printable(outcome.evidence)
     return tag

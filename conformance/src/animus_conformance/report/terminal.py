@@ -77,7 +77,9 @@ class Terminal:
         counts = Counter(_MARKS[outcome.verdict] for outcome in report.outcomes)
         self._say(", ".join(f"{count} {mark}" for mark, count in counts.items()) + f"  (seed {report.seed})")
         self._say(
-            "  ".join(f"{level}: {self._painted(one, _COLOURS.get(one))}" for level, one in report.levels.items())
+            "  ".join(
+                f"{level}: {self._painted(verdict, _COLOURS.get(verdict))}" for level, verdict in report.levels.items()
+            )
         )
         self._say(self._result(report))
 

@@ -47,10 +47,10 @@ def requirements() -> Mapping[str, Requirement]:
         if path.name.endswith(".toml"):
             document = tomllib.loads(path.read_text("utf-8"))
             for row in document["requirement"]:
-                one = _read(path.name, document["kinds"], row)
-                if one.id in found:
-                    raise SuiteBroken(f"{path.name}: the id {one.id} is taken")
-                found[one.id] = one
+                wanted = _read(path.name, document["kinds"], row)
+                if wanted.id in found:
+                    raise SuiteBroken(f"{path.name}: the id {wanted.id} is taken")
+                found[wanted.id] = wanted
     return found
 
 

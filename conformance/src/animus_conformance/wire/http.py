@@ -189,7 +189,7 @@ async def _within(request: Request, within_s: float) -> AsyncIterator[None]:
 def _texts(value: Any) -> list[str]:
     """Every text and number of a JSON value."""
     if isinstance(value, dict):
-        return [text for one in value.values() for text in _texts(one)]
+        return [text for member in value.values() for text in _texts(member)]
     if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
+        return [text for member in value for text in _texts(member)]
     return [str(value)]

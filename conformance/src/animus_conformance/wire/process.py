@@ -18,7 +18,7 @@ __all__ = ["PluginProcess"]
 
 _STDERR_KEPT_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
-_LOOK_S: Final = 0.001
+_POLL_S: Final = 0.001
 
 
 class PluginProcess:
@@ -61,7 +61,7 @@ class PluginProcess:
     async def consumed(self, within_s: float) -> bool:
         """Wait until it has read all of its input; whether it did, within `within_s` seconds.
 
-        Nothing tells when a pipe has been emptied, so this looks every millisecond.
+        Nothing tells when a pipe has been emptied, so the pipe is polled every millisecond.
         """
         deadline = time.monotonic() + within_s
         while not self._stdin.is_closing():
@@ -70,7 +70,7 @@ class PluginProcess:
                 return True
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_POLL_S)
         return False
 
     def end_input(self) -> None:
