@@ -1,7 +1,7 @@
 """The base of every mutant: a well-behaved plugin's frames, passed on as they are unless one is broken on purpose.
 
-Subclassed in `mutants/`, driven by `proxy.py`, which runs between the suite and a good plugin. Standard library only:
-a mutant starts for nearly every check.
+`proxy.py` drives it, between the suite and a good plugin. Standard library only: a mutant starts for nearly every
+check.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ Sent = Message | bytes | list[Message | bytes] | None
 class Mutation:
     """Changes nothing. A mutant overrides the places where it breaks something.
 
-    `say(message)` writes to the host, `pass_on(message)` to the plugin behind; both may be used at any time.
+    `say(message)` writes to the host, `pass_on(message)` to the plugin behind; both may be used once it is connected.
     """
 
     say: Callable[[Sent], None]
     pass_on: Callable[[Message], None]
+
+    def connect(self, say: Callable[[Sent], None], pass_on: Callable[[Message], None]) -> None:
+        """Both ends are there."""
+        self.say, self.pass_on = say, pass_on
 
     def manifest(self, manifest: Message) -> Message | bytes:
         """What `--manifest` prints."""
@@ -37,7 +41,7 @@ class Mutation:
         """A request of the host on its way to the plugin; None when it is not to get there."""
         return request
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         """A notification of the host on its way to the plugin."""
         return notification
 
@@ -45,7 +49,7 @@ class Mutation:
         """A reply of the plugin on its way to the host."""
         return reply
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         """A notification of the plugin on its way to the host."""
         return notification
 

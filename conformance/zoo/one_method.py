@@ -1,6 +1,6 @@
 """What mutants have in common that break one method, or one sort of notification: say which and what comes instead.
 
-Subclassed in `mutants/`; below it lies `mutation.py`. Standard library only, as there.
+Below it lies `mutation.py`. Standard library only, as there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ __all__ = [
     "AskedOtherwise",
     "CancelledOtherwise",
     "ExcusedOtherwise",
+    "NotifiedOtherwise",
     "OneMethod",
     "Refusing",
-    "ToldOtherwise",
     "Unserved",
 ]
 
@@ -119,7 +119,7 @@ class CancelledOtherwise(OneMethod):
             self.ids.append(request["id"])
         return request
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         params = notification.get("params")
         if notification["method"] == "$/cancelRequest" and isinstance(params, dict) and params.get("id") in self.ids:
             return self.cancelled(notification)
@@ -130,10 +130,10 @@ class CancelledOtherwise(OneMethod):
         raise NotImplementedError
 
 
-class ToldOtherwise(OneMethod):
+class NotifiedOtherwise(OneMethod):
     """Changes the notifications of one method."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if self.concerns(notification):
             notification["params"] = self.changed(notification["params"])
         return notification

@@ -1,8 +1,7 @@
 """A mutant as a process: `proxy.py NAME -- COMMAND`, a good plugin's command with one mutation in between.
 
-Started by the suite like any plugin; below it lie the mutants and the good plugin. Two threads move lines, and a lock
-lets a mutation see one at a time. The plugin behind is forked off and not started anew where it is a Python script,
-since a run of the zoo starts thousands.
+Below it lie the mutants and the good plugin. Two threads move lines, and a lock lets a mutation see one at a time. The
+plugin behind is forked off and not started anew where it is a Python script, since a run of the zoo starts thousands.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Proxy:
         self._lock = threading.RLock()
         self._requests: dict[Any, Message] = {}
         self._plugin = Behind(command)
-        mutation.say, mutation.pass_on = self._say, self._pass_on
+        mutation.connect(self._say, self._pass_on)
 
     def run(self) -> NoReturn:
         """Until the plugin behind has ended."""
@@ -73,14 +72,14 @@ class Proxy:
             self._requests[message["id"]] = message
             changed = self._mutation.asked(json.loads(line))
         else:
-            changed = self._mutation.told(json.loads(line))
+            changed = self._mutation.notified(json.loads(line))
         if changed is not None:
             self._write(line if changed == message else _line(changed))
 
     def _from_plugin(self, line: bytes) -> None:
         message = json.loads(line)
         if "method" in message:
-            self._say(self._mutation.tells(message))
+            self._say(self._mutation.notifies(message))
         else:
             request = self._requests.pop(message.get("id"), None)
             self._say(message if request is None else self._mutation.answers(request, message))
@@ -147,11 +146,11 @@ def _line(message: object) -> bytes:
 
 
 def _manifest(mutation: Mutation, command: list[str]) -> NoReturn:
-    told = subprocess.run([*command, "--manifest"], stdout=subprocess.PIPE, check=False)
-    changed = mutation.manifest(json.loads(told.stdout))
+    done = subprocess.run([*command, "--manifest"], stdout=subprocess.PIPE, check=False)
+    changed = mutation.manifest(json.loads(done.stdout))
     sys.stdout.buffer.write(changed if isinstance(changed, bytes) else _line(changed))
     sys.stdout.buffer.flush()
-    sys.exit(mutation.manifest_exit(told.returncode))
+    sys.exit(mutation.manifest_exit(done.returncode))
 
 
 def main() -> NoReturn:

@@ -1,6 +1,6 @@
 """The grammar of the command line: `run`, `list`, `explain` and their options.
 
-Called by the CLI; below it lies argparse.
+Below it lies argparse.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command `animus-conformance`: run, list, explain.
 
-Started by its console script; below it lie the run and the reports. Exit codes: 0 the level is reached, 1 it is not, 2
-the command could not be carried out, 128 and the signal's number when a signal ended it.
+Below it lie the run and the reports. Exit codes: 0 the level is reached, 1 it is not, 2 the command could not be
+carried out, 128 and the signal's number when a signal ended it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The plugin's command, made fit for a process that runs in another folder.
 
-Called by the CLI, the pytest plugin and the plugin under test; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can go wrong with the suite itself, by what the caller can do about it.
 
-Raised below the CLI and the pytest plugin, which show the message; verdicts about a plugin are in `verdict.py`.
+The doors show the message. Verdicts about a plugin are no errors of the suite: they are in `verdict.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a requirement asks and how it is checked, for people and for programs.
 
-Called by the CLI; below it lie the requirements and the checks.
+Below it lie the requirements and the checks.
 """
 
 from __future__ import annotations

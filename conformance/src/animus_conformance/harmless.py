@@ -1,6 +1,6 @@
 """Params with which any method can be asked without doing harm: mostly for things that are not there.
 
-Used to see whether a method is served at all; nothing lies below (protocol §4).
+They serve to see whether a method is there at all. Nothing lies below (protocol §4).
 """
 
 from __future__ import annotations

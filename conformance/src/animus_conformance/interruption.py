@@ -1,6 +1,6 @@
 """Ends the suite's work on SIGINT, SIGTERM and SIGHUP, once, so that it can kill its processes and remove its folders.
 
-Called by the CLI; below it lies asyncio.
+Below it lies asyncio.
 """
 
 from __future__ import annotations

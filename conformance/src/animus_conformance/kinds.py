@@ -1,6 +1,6 @@
 """The kinds of plugins as people type them, and what the suite has to know of each.
 
-Read by everything that asks "of which kind?"; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a value is what the protocol says, by the suite's own JSON Schemas.
 
-Asked by checks and by the wire's observer; below it lie the files in `schemas/` and jsonschema. The schemas are written
-from the protocol's facts and share nothing with the models of SDK and host.
+Below it lie the files in `schemas/` and jsonschema. The schemas are written from the protocol's facts and share nothing
+with the models of SDK and host.
 """
 
 from __future__ import annotations

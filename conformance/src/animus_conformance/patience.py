@@ -1,6 +1,6 @@
 """How long the suite waits for what; one factor stretches all of it for slow machines.
 
-Held by the plugin under test, read wherever something is awaited; nothing lies below (protocol §2).
+Nothing lies below (protocol §2).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Host profiles: the hosts that a plugin may meet, as this suite plays them.
 
-Chosen on the command line for a whole run, and by single checks; nothing lies below (protocol §2).
+`--profile` chooses one for a whole run; single checks choose others. Nothing lies below (protocol §2).
 """
 
 from __future__ import annotations

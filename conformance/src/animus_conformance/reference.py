@@ -1,6 +1,6 @@
 """The reference page of all requirements, as Markdown: `python -m animus_conformance.reference`.
 
-Called by maintainers, whose tests hold the page in the documentation against it; below it lie the checks.
+A test holds the page in the documentation against it. Below it lie the checks.
 """
 
 from __future__ import annotations

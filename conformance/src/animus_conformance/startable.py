@@ -1,6 +1,6 @@
 """Whether a command can be started at all, asked before anything is: a typing mistake is told in a second.
 
-Called by the CLI and the pytest door; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In which line of a TOML file a key stands, which tomllib does not tell.
 
-Asked by the settings and the budget when there is a mistake to be shown; below it lies tomllib, which reads the keys.
+It serves messages about mistakes. Below it lies tomllib, which reads the keys.
 """
 
 from __future__ import annotations

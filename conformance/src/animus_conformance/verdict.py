@@ -1,6 +1,6 @@
 """What a check can come to, and how it says so.
 
-Checks raise these; `run.py` turns them into outcomes, reports show them. Nothing lies below.
+A check says its verdict by raising it, or passes by returning. Nothing lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The work items of the good subject backend: a JSON file, what it holds at first, and what passes a filter.
 
-Used by `subject.py` alone; nothing lies below but the file (protocol §4).
+Nothing lies below but the file (protocol §4).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Just enough of an HTTP/1.1 server for the good transports: GET, a thread a connection, whole answers and streams.
 
-Used by `transport.py` and `web_ui.py`; standard library only, and nothing of it that takes long to import.
+Standard library only, and nothing of it that takes long to import.
 """
 
 from __future__ import annotations

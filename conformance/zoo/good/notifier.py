@@ -84,8 +84,10 @@ class Notifier(Plugin):
         return {"accepted": False, "delivered": 0, "lifecycle_events": []}
 
     def taken(self, delivered: int, event: Json) -> Json:
-        told = happened("notification-sent", event.get("project_root"), event_id=event["id"], connector="file")
-        return {"accepted": True, "delivered": delivered, "lifecycle_events": [told] * delivered}
+        lifecycle_event = happened(
+            "notification-sent", event.get("project_root"), event_id=event["id"], connector="file"
+        )
+        return {"accepted": True, "delivered": delivered, "lifecycle_events": [lifecycle_event] * delivered}
 
     def send(self, event: Json) -> int:
         """Write a message, unless it was written before; how many were."""

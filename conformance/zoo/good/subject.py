@@ -130,12 +130,12 @@ class SubjectBackend(Plugin):
     def _tell(self, change_kind: str, subject: Subject, before: Subject | None = None) -> None:
         for watch_id, (kind, wanted) in list(self._watches.items()):
             if any(passes(one, _narrowed(kind, wanted)) for one in (subject, before) if one):
-                told = {"id": watch_id, "change_kind": change_kind, "subject": subject}
+                params = {"id": watch_id, "change_kind": change_kind, "subject": subject}
                 if VARIANT == "talkative":
-                    told["id"] = subject["id"]
+                    params["id"] = subject["id"]
                 if before and before["native_status"] != subject["native_status"]:
-                    told["previous_native_status"] = before["native_status"]
-                self.wire.tell("subject/changed", told)
+                    params["previous_native_status"] = before["native_status"]
+                self.wire.tell("subject/changed", params)
 
     # the verbs
 

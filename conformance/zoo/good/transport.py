@@ -156,13 +156,13 @@ class Transport(Plugin):
         return {"shutdown": True} if VARIANT == "url" else {}
 
     def schema(self, params: Json, call: Call) -> Json:
-        told: Json = {"kinds": ["http" if SPEAKS_HTTP else "raw"], "supports_streaming": SPEAKS_HTTP}
-        told["supports_websocket"] = False
+        schema: Json = {"kinds": ["http" if SPEAKS_HTTP else "raw"], "supports_streaming": SPEAKS_HTTP}
+        schema["supports_websocket"] = False
         if VARIANT == "url":
             with self.turn:
                 self.own_port = self.own_port or free_port()
-            told["default_port"] = self.own_port
-        return told
+            schema["default_port"] = self.own_port
+        return schema
 
     def route(self, path: str) -> Answer:
         if not SPEAKS_HTTP:

@@ -22,7 +22,7 @@ from lines import Call, Json, Plugin, Refused
 VARIANT = sys.argv[sys.argv.index("--variant") + 1] if "--variant" in sys.argv else ""
 KEEPS_ACKS = VARIANT not in ("cursor", "minimal")
 METHODS = ["trigger/watch", "trigger/schema", *(["trigger/ack"] if KEEPS_ACKS else [])]
-LOOK_S = 0.01
+POLL_S = 0.01
 REPEAT_S = 0.1
 
 
@@ -73,7 +73,7 @@ class Watch:
         self.wire = call.wire
         self.acked = acked
         self.over: set[str] = set()
-        self.told: dict[str, float] = {}
+        self.sent_at: dict[str, float] = {}
         self.stopped = threading.Event()
         self.has_looked = threading.Event()
 
@@ -85,16 +85,16 @@ class Watch:
         while not self.stopped.is_set():
             for letter in letters(folders):
                 if self.is_due(letter.event_id) and not self.stopped.is_set():
-                    self.told[letter.event_id] = time.monotonic()
+                    self.sent_at[letter.event_id] = time.monotonic()
                     self.wire.tell("trigger/event", shown(letter))
             self.has_looked.set()
-            self.stopped.wait(LOOK_S)
+            self.stopped.wait(POLL_S)
 
     def is_due(self, event_id: str) -> bool:
         if event_id in self.acked or event_id in self.over:
             return False
-        repeats = VARIANT == "older" and time.monotonic() - self.told.get(event_id, 0.0) > REPEAT_S
-        return event_id not in self.told or repeats
+        repeats = VARIANT == "older" and time.monotonic() - self.sent_at.get(event_id, 0.0) > REPEAT_S
+        return event_id not in self.sent_at or repeats
 
     def fail(self, refused: Refused) -> None:
         self.wire.tell("trigger/event", {"error": {name: refused.error[name] for name in ("code", "message")}})

@@ -41,7 +41,7 @@ class ThinksUnderLoad(Mutation):
 class KeepsEverything(Mutation):
     """Uses 100 MiB, once it has started: to fill them at the start would cost more than a start-up may."""
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         if notification["method"] == "initialized":
             self.kept = b"x" * (100 * 1024 * 1024)
         return notification

@@ -156,7 +156,7 @@ class HoldsOneBack(Mutation):
             self.held = None
         return request
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         self.cancelled = self.cancelled or notification["method"] == "$/cancelRequest"
         return notification
 
@@ -177,7 +177,7 @@ class ForgetsWhatWasCancelledTwice(Mutation):
         twice = isinstance(request["id"], int) and (request["id"] - 2) % 12 == 0
         return None if twice and self.cancels > 3 else request
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         if notification["method"] == "$/cancelRequest":
             self.cancels += 1
         return notification
@@ -248,7 +248,7 @@ class WantsShutdownFirst(Mutation):
         self.shut_down = self.shut_down or request["method"] == "shutdown"
         return request
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == "exit" and not self.shut_down else notification
 
 
@@ -317,6 +317,7 @@ class HidesWhatItCan(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         if request["method"] == "initialize" and "result" in reply:
-            told = reply["result"]["capabilities"]
-            told["methods"] = [one for one in told["methods"] if not one.endswith("/next")]
+            capabilities = reply["result"]["capabilities"]
+            methods = capabilities["methods"]
+            capabilities["methods"] = [method for method in methods if not method.endswith("/next")]
         return reply

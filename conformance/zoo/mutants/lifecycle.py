@@ -189,7 +189,7 @@ class KnowsEverything(Mutation):
 class DiesOfNews(Mutation):
     """Dies of a notification that it does not know."""
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         if notification["method"] == "conformance/no_such_notification":
             os._exit(1)
         return notification
@@ -218,7 +218,7 @@ class StaysAfterExit(Mutation):
         self.shut_down = self.shut_down or request["method"] == "shutdown"
         return request
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == "exit" and self.shut_down and self.seen < 10 else notification
 
 

@@ -193,7 +193,7 @@ class WritesBehind(Mutation):
         self.write()
         return request
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         self.write()
         return notification
 

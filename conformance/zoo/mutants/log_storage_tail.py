@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
-from one_method import AnsweredOtherwise, AskedOtherwise, CancelledOtherwise, ExcusedOtherwise, ToldOtherwise
+from one_method import AnsweredOtherwise, AskedOtherwise, CancelledOtherwise, ExcusedOtherwise, NotifiedOtherwise
 
 from mutants.log_storage import LEVELS, STORE, TAIL
 from mutants.log_storage_query import FindsAllLevels, FindsAllNames, TakesUnknownLevelsForAll
@@ -14,7 +14,7 @@ from mutants.log_storage_query import FindsAllLevels, FindsAllNames, TakesUnknow
 EVENT = "log_storage/event"
 
 
-class Told(ToldOtherwise):
+class ChangedEvents(NotifiedOtherwise):
     """Changes events."""
 
     method = EVENT
@@ -26,7 +26,7 @@ class Numbered(Mutation):
     def __init__(self) -> None:
         self.events: Counter[Any] = Counter()
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] != EVENT:
             return notification
         tail = notification["params"]["id"]
@@ -59,7 +59,7 @@ class SaysFalseWithAGlob(AnsweredOtherwise):
 
 
 @mutant("log-storage.tail.events-have-their-type", base="log-storage")
-class TellsLines(Told):
+class TellsLines(ChangedEvents):
     """Tells entries under another name."""
 
     def changed(self, params: Any) -> Any:
@@ -67,7 +67,7 @@ class TellsLines(Told):
 
 
 @mutant("log-storage.tail.events-have-their-type", base="log-storage")
-class TellsLoudLevels(Told):
+class TellsLoudLevels(ChangedEvents):
     """Tells entries with their levels in capitals."""
 
     def changed(self, params: Any) -> Any:
@@ -75,7 +75,7 @@ class TellsLoudLevels(Told):
 
 
 @mutant("log-storage.tail.events-have-their-type", base="log-storage")
-class TellsWithoutAnId(Told):
+class TellsWithoutAnId(ChangedEvents):
     """Tells entries without an id."""
 
     def changed(self, params: Any) -> Any:
@@ -83,7 +83,7 @@ class TellsWithoutAnId(Told):
 
 
 @mutant("log-storage.tail.events-name-their-tail", base="log-storage")
-class WritesIdsAsTexts(Told):
+class WritesIdsAsTexts(ChangedEvents):
     """Gives the id of the request back as a text."""
 
     def changed(self, params: Any) -> Any:
@@ -91,7 +91,7 @@ class WritesIdsAsTexts(Told):
 
 
 @mutant("log-storage.tail.events-name-their-tail", base="log-storage")
-class CountsItsEvents(Told):
+class CountsItsEvents(ChangedEvents):
     """Gives events ids of their own."""
 
     number = 1_000_000

@@ -29,7 +29,7 @@ class Telling(Mutation):
         """A notification `agent/<what>`."""
         return {"jsonrpc": "2.0", "method": f"agent/{what}", "params": params}
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         prefix, _, what = notification["method"].partition("/")
         return self.notification(what, notification["params"]) if prefix == "agent" else notification
 
@@ -317,7 +317,7 @@ class RunsASessionTwice(Mutation):
             self._own[params.get("session_id", "")] = session_id
         return request
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         return {**notification, "params": self._named(notification["params"])}
 
     def answers(self, request: Message, reply: Message) -> Sent:

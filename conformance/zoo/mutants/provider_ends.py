@@ -161,7 +161,7 @@ class DeniesThatItCancelled(CancelAnswered):
 class CallsTheEndRecoverable(Mutation):
     """Tells of the end of a cancelled run as of something that it recovers from."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == "agent/error":
             notification["params"]["recoverable"] = True
         return notification
@@ -267,7 +267,7 @@ class SwallowsWhatWasCancelledByRequest(CancelledEnd):
     def __init__(self) -> None:
         self._ids: set[object] = set()
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         if notification["method"] == "$/cancelRequest" and isinstance(notification.get("params"), dict):
             self._ids.add(str(notification["params"].get("id")))
         return notification
@@ -328,7 +328,7 @@ class TellsInANewSessionsName(Mutation):
             self._resumed.add(session_of(request))
         return request
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["params"]["session_id"] in self._resumed:
             notification["params"]["session_id"] = "agent-2"
         return notification

@@ -12,7 +12,7 @@ from mutants.subject_reading import Asks, Replies, verb_of
 class Events(Mutation):
     """Changes what subject/changed carries."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == "subject/changed":
             return self.instead_of(notification, notification["params"])
         return notification
@@ -178,7 +178,7 @@ class CannotStop(Mutation):
             return None
         return request
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == "$/cancelRequest" else notification
 
 

@@ -208,8 +208,8 @@ class ClaimsWhatOthersHave(Mutation):
 
     def answers(self, request: Message, reply: Message) -> Sent:
         if request["method"] == START and "error" in reply and reply["error"]["data"]["category"] == "address_in_use":
-            told = {"bound_addr": request["params"]["bind_addr"], "started_at": "2026-03-02T09:30:00Z"}
-            return self.result(request, told)
+            info = {"bound_addr": request["params"]["bind_addr"], "started_at": "2026-03-02T09:30:00Z"}
+            return self.result(request, info)
         return reply
 
 
@@ -319,8 +319,8 @@ class PromisesASecond(Watching):
     def asked_to_start(self, request: Message) -> Message | None:
         bind_addr = request["params"].get("bind_addr")
         if self.listens and isinstance(bind_addr, str) and is_free(bind_addr):
-            told = {"bound_addr": bind_addr, "started_at": "2026-03-02T09:30:00Z"}
-            self.say(self.result(request, told))
+            info = {"bound_addr": bind_addr, "started_at": "2026-03-02T09:30:00Z"}
+            self.say(self.result(request, info))
             return None
         return request
 

@@ -170,7 +170,7 @@ class AnswersInAHurry(Relaying):
 class StaysForItsServer(Watching):
     """Stays after exit as long as it listens."""
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == "exit" and self.listens else notification
 
 
@@ -184,7 +184,7 @@ class LeavesItsServerBehind(Watching):
         self.bound = reply["result"]["bound_addr"]
         return reply
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         self.exits = self.exits or notification["method"] == "exit"
         return notification
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mutation import Message, Mutation, Sent, mutant
-from one_method import AnsweredOtherwise, Refusing, ToldOtherwise, Unserved
+from one_method import AnsweredOtherwise, NotifiedOtherwise, Refusing, Unserved
 
 WATCH = "trigger/watch"
 ACK = "trigger/ack"
@@ -13,7 +13,7 @@ SCHEMA = "trigger/schema"
 EVENT = "trigger/event"
 
 
-class Told(ToldOtherwise):
+class ChangedEvents(NotifiedOtherwise):
     """Changes events."""
 
     method = EVENT
@@ -98,7 +98,7 @@ class Greets(Mutation):
 class TellsNothing(Mutation):
     """Swallows every event."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         return None if notification["method"] == EVENT else notification
 
 
@@ -108,13 +108,13 @@ class TellsTheFirst(Mutation):
 
     count = 0
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         self.count += notification["method"] == EVENT
         return None if notification["method"] == EVENT and self.count > 1 else notification
 
 
 @mutant("trigger.event.comes", base="trigger")
-class GivesUp(Told):
+class GivesUp(ChangedEvents):
     """Ends the stream with an error when something happens."""
 
     def changed(self, params: Any) -> Any:
@@ -122,7 +122,7 @@ class GivesUp(Told):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class NumbersItsEvents(Told):
+class NumbersItsEvents(ChangedEvents):
     """Has a number as event_id."""
 
     def changed(self, params: Any) -> Any:
@@ -130,7 +130,7 @@ class NumbersItsEvents(Told):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class HasNoIds(Told):
+class HasNoIds(ChangedEvents):
     """Tells events without an id."""
 
     def changed(self, params: Any) -> Any:
@@ -138,7 +138,7 @@ class HasNoIds(Told):
 
 
 @mutant("trigger.event.has-its-type", base="trigger")
-class HintsAtALot(Told):
+class HintsAtALot(ChangedEvents):
     """Has a list as action_hint."""
 
     def changed(self, params: Any) -> Any:
@@ -146,7 +146,7 @@ class HintsAtALot(Told):
 
 
 @mutant("trigger.event.id-is-unique", base="trigger")
-class HasOneId(Told):
+class HasOneId(ChangedEvents):
     """Tells every event under one id."""
 
     def changed(self, params: Any) -> Any:
@@ -154,7 +154,7 @@ class HasOneId(Told):
 
 
 @mutant("trigger.event.names-its-trigger", base="trigger")
-class NamesItself(Told):
+class NamesItself(ChangedEvents):
     """Has its own name as trigger_id."""
 
     def changed(self, params: Any) -> Any:
@@ -165,5 +165,5 @@ class NamesItself(Told):
 class TellsEverythingTwice(Mutation):
     """Tells each event twice and says supports_dedup."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         return [notification, notification] if notification["method"] == EVENT else notification

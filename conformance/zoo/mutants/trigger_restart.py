@@ -19,7 +19,7 @@ class _SecondLife(Mutation):
     def __init__(self) -> None:
         self.old = set(os.listdir(INBOX)) if os.path.isdir(INBOX) else set()
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] != EVENT or not self.old:
             return notification
         return self.tells_later(notification, notification["params"]["payload"]["letter"] in self.old)
@@ -69,15 +69,15 @@ class BeginsAnew(_SecondLife):
 class DrawsIds(Mutation):
     """Gives each event an id of this process, and knows which one an acknowledgement means."""
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == EVENT:
             notification["params"]["event_id"] += f"-{os.getpid()}"
         return notification
 
     def asked(self, request: Message) -> Message:
-        return self.told(request)
+        return self.notified(request)
 
-    def told(self, notification: Message) -> Message:
+    def notified(self, notification: Message) -> Message:
         params = notification.get("params")
         if notification["method"] == ACK and isinstance(params, dict) and isinstance(params.get("event_id"), str):
             params["event_id"] = params["event_id"].partition("-")[0]
@@ -95,11 +95,11 @@ class CountsFromOneAgain(_SecondLife):
 
     first = "first-event"
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == EVENT and not self.old and not os.path.exists(self.first):
             with open(self.first, "w", encoding="utf-8") as file:
                 file.write(notification["params"]["event_id"])
-        return super().tells(notification)
+        return super().notifies(notification)
 
     def tells_later(self, event: Message, is_old: bool) -> Sent:
         if not is_old:
@@ -147,14 +147,14 @@ class AcksAnother(AnsweredOtherwise):
 
 
 @mutant("trigger.ack.is-final", base="trigger")
-class HearsRequestsOnly(Mutation):
+class HeedsRequestsOnly(Mutation):
     """Ignores an acknowledgement that is a notification."""
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == ACK else notification
 
 
-class _Unheard(Mutation):
+class _SwallowsAcks(Mutation):
     """Answers acknowledgements and does not pass them on."""
 
     def asked(self, request: Message) -> Message | None:
@@ -162,34 +162,34 @@ class _Unheard(Mutation):
         if request["method"] != ACK or not isinstance(params, dict) or not isinstance(params.get("event_id"), str):
             return request
         self.say(self.result(request, {"event_id": params["event_id"], "acked": True}))
-        self.heard(params)
+        self.swallow(params)
         return None
 
-    def heard(self, params: Message) -> None:
+    def swallow(self, params: Message) -> None:
         """An acknowledgement was answered."""
 
 
 @mutant("trigger.ack.is-final", base="trigger")
-class ForgetsWithItsProcess(_Unheard):
+class ForgetsWithItsProcess(_SwallowsAcks):
     """Keeps acknowledgements for as long as its process lives."""
 
-    def told(self, notification: Message) -> Message | None:
+    def notified(self, notification: Message) -> Message | None:
         return None if notification["method"] == ACK else notification
 
 
 @mutant("trigger.ack.request-counts", base="trigger")
-class OnlyPretends(_Unheard):
+class OnlyPretends(_SwallowsAcks):
     """Answers an acknowledgement that is a request and does not heed it."""
 
 
 @mutant("trigger.ack.survives-a-kill", base="trigger")
-class WritesAtTheEnd(_Unheard):
+class WritesAtTheEnd(_SwallowsAcks):
     """Writes acknowledgements by request to its file when it is shut down."""
 
     def __init__(self) -> None:
         self.unwritten: list[Message] = []
 
-    def heard(self, params: Message) -> None:
+    def swallow(self, params: Message) -> None:
         self.unwritten.append(params)
 
     def asked(self, request: Message) -> Message | None:
@@ -206,7 +206,7 @@ class AcksOnce(Mutation):
     def __init__(self) -> None:
         self.events: dict[str, int] = {}
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == EVENT:
             self.events[notification["params"]["event_id"]] = 0
         return notification
@@ -228,7 +228,7 @@ class DiesOfAcksOfOne(Mutation):
         self.events: list[Any] = []
         self.acked: list[Any] = []
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         if notification["method"] == EVENT:
             self.events.append(notification["params"]["event_id"])
         return notification

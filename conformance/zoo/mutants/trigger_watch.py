@@ -53,7 +53,7 @@ class WatchesTwice(Watched):
         self.streams += refused or "result" in reply
         return self.result(request, {"watching": True}) if refused else reply
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         copies = max(self.streams, 1)  # an event may come before the reply that counts its stream
         return [notification] * copies if notification["method"] == EVENT else notification
 
@@ -68,7 +68,7 @@ class StopsAtASecondWatch(Watched):
         self.is_over = self.is_over or (request["method"] == WATCH and self.is_open)
         return request
 
-    def tells(self, notification: Message) -> Sent:
+    def notifies(self, notification: Message) -> Sent:
         return None if notification["method"] == EVENT and self.is_over else notification
 
 

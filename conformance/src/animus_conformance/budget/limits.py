@@ -1,6 +1,6 @@
 """The budget: how many times the reference's cost a plugin may cost.
 
-Read by the CLI from `--budget FILE`; below it lies tomllib.
+`--budget FILE` names limits of one's own. Below it lies tomllib.
 """
 
 from __future__ import annotations

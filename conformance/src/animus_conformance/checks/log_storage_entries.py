@@ -1,6 +1,6 @@
 """Entries that the checks of log storages store, and what is the same when it comes back (protocol §4).
 
-Used by the `log_storage` modules of this room; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

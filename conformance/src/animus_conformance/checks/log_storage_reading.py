@@ -1,6 +1,6 @@
 """How the checks of log storages store entries and get them back: pages, tails, whichever there is (protocol §4).
 
-Used by the `log_storage` modules of this room; below it lie the plugin under test and its entries.
+Below it lie the settings, the claims and the entries.
 """
 
 from __future__ import annotations

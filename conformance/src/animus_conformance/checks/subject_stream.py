@@ -1,7 +1,7 @@
 """A watch on subjects as the checks hold it, what they change meanwhile, and how events are told apart.
 
-Used by `subject_watch.py`; below lie the backend and the wire. Events may come before or after the replies of what
-caused them, more than one for each, and under the id of the watch or of the subject (protocol §4).
+Below lie the backend and the wire. Events may come before or after the replies of what caused them, more than one for
+each, and under the id of the watch or of the subject (protocol §4).
 """
 
 from __future__ import annotations

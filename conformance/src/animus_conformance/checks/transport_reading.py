@@ -1,7 +1,7 @@
 """How the checks of transports read through one: over HTTP at its end, from the fake daemon at the other.
 
-Used by the checks of transports and web UIs; below lie the HTTP client and the fake daemon's words. Which paths ask the
-daemon is the plugin's own business, so the settings name them.
+`HttpBridge` is a part, below which lie the HTTP client and the fake daemon's words. Which paths ask the daemon is the
+plugin's own business, so the settings name them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a page loads: its scripts, style sheets and images, as a browser would find them.
 
-Used by the checks of web UIs; below it lies the standard library's HTML parser.
+Below it lies the standard library's HTML parser.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What the fake daemon says: always the same, with words that nobody would make up (protocol §5).
 
-Asked by `fake_daemon.py`; by `TELLING` the checks recognise an answer that came through a transport. Nothing lies
-below.
+By `TELLING` checks recognise an answer that came through a transport. Nothing lies below.
 """
 
 from __future__ import annotations

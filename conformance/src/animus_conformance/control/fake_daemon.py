@@ -1,6 +1,6 @@
 """The fake daemon: a Unix socket with NDJSON JSON-RPC that records what it is asked (protocol §5).
 
-Opened by the checks of transports, which give its path to `transport/start`; below it lie the answers and asyncio.
+Its path is given to `transport/start`. Below it lie the answers and asyncio.
 """
 
 from __future__ import annotations

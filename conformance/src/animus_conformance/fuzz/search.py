@@ -1,6 +1,6 @@
 """Looks for a request that a plugin answers wrongly, and makes what it finds as small as it can.
 
-Called by the fuzzing check on a thread of its own, since hypothesis is synchronous; below it lie the strategies.
+Hypothesis is synchronous, so this runs on a thread of its own. Below it lie the strategies.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Hypothesis strategies out of the suite's JSON Schemas: right params, and params that are wrong in one place.
 
-Used by `search.py`; below it lies the oracle. It covers what our own schemas use of JSON Schema, and no more.
+Below it lies the oracle. It covers what our own schemas use of JSON Schema, and no more.
 """
 
 from __future__ import annotations

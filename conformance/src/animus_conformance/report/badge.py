@@ -1,6 +1,6 @@
 """The report as a badge: a small SVG that says which level is reached.
 
-Called by `files.py`; nothing lies below. It names no font file and no address, so that it looks the same everywhere.
+Nothing lies below. It names no font file and no address, so that it looks the same everywhere.
 """
 
 from __future__ import annotations

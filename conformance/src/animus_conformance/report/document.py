@@ -1,6 +1,6 @@
 """The report as JSON: for programs, and what the other formats are compared with.
 
-Called by `files.py`; nothing lies below but the outcomes. Members are added, never renamed or removed.
+Nothing lies below but the outcomes. Members are added, never renamed or removed.
 """
 
 from __future__ import annotations

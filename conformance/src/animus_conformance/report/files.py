@@ -1,6 +1,6 @@
 """Reports as files: each is looked at before the run, and written whole behind it.
 
-Called by the CLI; below it lies one module a format.
+Below it lies one module a format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The report as one HTML page that needs nothing beside it: no script, no font, no address.
 
-Called by `files.py`; below it lie `page.html.j2` and Jinja2, which escapes everything that a plugin said.
+Below it lie `page.html.j2` and Jinja2, which escapes everything that a plugin said.
 """
 
 from __future__ import annotations

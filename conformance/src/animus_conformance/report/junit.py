@@ -1,8 +1,8 @@
 """The report as JUnit XML: what CI systems show beside other tests.
 
-Called by `files.py`; below it lies the standard library's ElementTree. One test case a check, its level as the class.
-What decides and fails is a failure, what decides and is unproven an error, so that neither turns a build green;
-everything else that did not pass is skipped, with its reason.
+Below it lies the standard library's ElementTree. One test case a check, its level as the class. What decides and fails
+is a failure, what decides and is unproven an error, so that neither turns a build green; everything else that did not
+pass is skipped, with its reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A run as it goes, and its end, for somebody who looks at a terminal.
 
-Called by the CLI; nothing lies below but the outcomes. On a terminal the check that runs stands in a line that is
-written over; elsewhere there are plain lines only.
+Nothing lies below but the outcomes. On a terminal the check that runs stands in a line that is written over; elsewhere
+there are plain lines only.
 """
 
 from __future__ import annotations

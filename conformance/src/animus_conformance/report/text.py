@@ -1,6 +1,6 @@
 """Texts of a plugin, made harmless for whoever reads a report: nothing that a terminal or XML would act on or refuse.
 
-Called by the terminal and every report that people read; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

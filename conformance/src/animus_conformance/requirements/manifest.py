@@ -1,8 +1,7 @@
 """Reads the requirements from the TOML files beside this module.
 
-Asked by the run, `explain`, the documentation and the tests; nothing lies below but the files. A file holds
-`[[requirement]]` tables with `id`, `section`, `strength`, `level`, `title`, `text` and, where it helps, `fix`; its
-`kinds` (`["*"]` for every kind) stands once at the top.
+Nothing lies below but the files. A file holds `[[requirement]]` tables with `id`, `section`, `strength`, `level`,
+`title`, `text` and, where it helps, `fix`; its `kinds` (`["*"]` for every kind) stands once at the top.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JSON values out of a plugin's bytes, as tolerant as the protocol asks of a host, and what had to be tolerated.
 
-Fed by `host.py`; below it lies the standard library's json alone (protocol §1).
+Below it lies the standard library's json alone (protocol §1).
 """
 
 from __future__ import annotations

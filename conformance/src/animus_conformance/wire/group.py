@@ -1,8 +1,8 @@
 """A command with everything that it starts: begun in a session of its own, waited for by itself, ended as a whole.
 
-Used wherever the suite starts something: plugins, their manifests, the settings' commands. Below it lie asyncio's
-subprocess transports. `asyncio.subprocess.Process.wait` would wait for whoever holds the pipes, too: a helper that
-outlives the plugin, or a pipe that nobody reads.
+Whatever the suite starts is one: plugins, their manifests, the settings' commands. Below it lie asyncio's subprocess
+transports. `asyncio.subprocess.Process.wait` would wait for whoever holds the pipes, too: a helper that outlives the
+plugin, or a pipe that nobody reads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Plain HTTP/1.1 towards a transport's address: one request a connection, whole answers and streams.
 
-Used by the checks of transports and web UIs; below it lie asyncio's streams. Redirects are the caller's business.
+Below it lie asyncio's streams. Redirects are the caller's business.
 """
 
 from __future__ import annotations

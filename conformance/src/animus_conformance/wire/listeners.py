@@ -1,6 +1,6 @@
 """Who listens on a port, by the system's own table of sockets.
 
-Asked by the checks of transports, which do not believe what a plugin says of it; nothing lies below but /proc.
+What a plugin says of it is not believed. Nothing lies below but /proc.
 """
 
 from __future__ import annotations

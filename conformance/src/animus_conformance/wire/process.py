@@ -1,6 +1,6 @@
 """A plugin's process: its output read on request, its stderr always drained, its whole group ended.
 
-Owned by `host.py`, started by `plugin_under_test.py`; below it lies the process group (protocol §2).
+Below it lies the process group (protocol §2).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs a plugin as a person would who types its name: with a terminal as standard input.
 
-Called by one check of the life cycle; below it lie the standard library's pty and the process group (protocol §2).
+Below it lie the standard library's pty and the process group (protocol §2).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What went over one wire, kept for the evidence of a failure: a bounded number of frames, long ones cut.
 
-Written by `host.py`, read by `run.py`; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations
