@@ -20,6 +20,7 @@ def command_from(command: Sequence[str], folder: Path) -> list[str]:
     A bare program name that is not on the PATH is looked up beside this interpreter, where console scripts of its
     environment are.
     """
+    # Every process starts in a project folder of its own, where what the person typed would name nothing.
     program, *arguments = command
     beside = Path(sys.executable).parent / program
     if "/" not in program and shutil.which(program) is None and os.access(beside, os.X_OK):

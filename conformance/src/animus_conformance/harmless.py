@@ -10,11 +10,13 @@ from typing import Any, Final
 
 __all__ = ["harmless_params"]
 
+# 7 stands where a text or an object belongs: right params would make, run, start or send something.
 _PARAMS: Final[Mapping[str, Mapping[str, Any]]] = {
     "subject/get": {"id": "no-such-subject"},
     "subject/update": {"id": "no-such-subject", "patch": {}},
     "subject/status": {"id": "no-such-subject", "status": "ready"},
     "subject/delete": {"id": "no-such-subject"},
+    # From here on right params would make, run or start something: these are refused for their types.
     "subject/create": {"title": 7},
     "agent/run": {"prompt": 7, "cwd": 7},
     "agent/resume": {"prompt": "probe", "cwd": "/", "session_id": "no-such-session"},

@@ -24,7 +24,7 @@ async def unless_interrupted(work: Coroutine[Any, Any, int]) -> int:
 
     def interrupt(number: int) -> None:
         received.append(number)
-        if len(received) == 1:
+        if len(received) == 1:  # a second cancellation would break into the tidying up that the first one began
             task.cancel()
 
     for number in _SIGNALS:

@@ -36,7 +36,7 @@ class Report:
     def highest(self) -> Level | None:
         """The level that is reached: it and all before it passed. None when there is none, or not all was judged."""
         if not self.complete:
-            return None
+            return None  # with `--only` a level would be reached by leaving out what fails
         return max((level for level in self.levels if self.reached(level)), default=None)
 
     @property

@@ -47,6 +47,7 @@ class MethodTypes(NamedTuple):
 
 def mismatch(type_name: str, value: Any) -> str | None:
     """Where and how `value` is no `bundle#/$defs/Type`; None when it is one."""
+    # Of several mismatches the one deepest in the value: "anyOf" at the top would say nothing to an author.
     error = best_match(_validator(type_name).iter_errors(value))
     if error is None:
         return None

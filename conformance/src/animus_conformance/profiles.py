@@ -28,6 +28,7 @@ PROFILES: Final[Mapping[str, Profile]] = {
         Profile("1.1", "1.1.0"),
         Profile("1.0", "1.0.0"),
         Profile("strict", "1.1.0", tolerant=False),
+        # At most 1 MB a second, in small pieces: a plugin has to bear that it cannot write on.
         Profile("slow-reader", "1.1.0", read_bytes=2048, read_pause_s=0.002),
         Profile("no-extensions", "1.1.0", sends_extensions=False),
     )

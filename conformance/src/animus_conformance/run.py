@@ -89,6 +89,7 @@ async def run_check(parts: Parts, check: Check, today: date | None = None) -> Ou
     began = time.monotonic()
     verdict, reason, trouble = await _verdict(parts, check)
     evidence = "" if verdict is Verdict.PASS else "\n".join(filter(None, (conversations.evidence(), trouble)))
+    # Also after a check that stayed unproven: what it has done to the process before that is not known.
     if verdict not in (Verdict.PASS, Verdict.NOT_ADVERTISED):
         parts.part(Processes).give_up_rough()
     outcome = Outcome(
@@ -177,7 +178,7 @@ def _as_expected(outcome: Outcome, settings: SuiteSettings, today: date) -> Outc
         # A list of known failures that is never shortened would hide the same failure when it comes back.
         return replace(outcome, verdict=Verdict.FAIL, reason="it passes: take it out of expected_failures")
     if outcome.verdict is not Verdict.FAIL:
-        return outcome
+        return outcome  # an unproven check has not failed as expected: the reason that was written down is another one
     if today > expected.expires:
         return replace(outcome, reason=f"{outcome.reason} (was expected until {expected.expires}: {expected.reason})")
     return replace(outcome, verdict=Verdict.EXPECTED_FAILURE, reason=f"{expected.reason} (until {expected.expires})")

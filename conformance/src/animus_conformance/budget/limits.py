@@ -23,6 +23,7 @@ class Budget:
     The first, second and fourth are upper limits, `throughput` is a lower one. `file` says where they were read.
     """
 
+    # Generous, so that they hold on any machine: they are for what is slow by mistake, and no race.
     start_up: float = 40.0
     latency: float = 12.0
     throughput: float = 0.1

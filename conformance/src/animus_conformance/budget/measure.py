@@ -33,6 +33,7 @@ _ROUNDS: Final = 5
 """Enough for a median that one round with a busy machine does not move."""
 _PINGS: Final = 200
 _IN_FLIGHT: Final = 64
+"""The figure that budgets are written for (`pings a second with 64 in flight`)."""
 _ECHO: Final = Path(__file__).parent / "echo.py"
 
 

@@ -22,6 +22,7 @@ from animus_conformance.wire.host import Host
 from animus_conformance.wire.observer import Observed
 
 _MAX_PROCESSES: Final = 12
+"""A plugin that dies of a request costs a start for each attempt to make the request smaller."""
 _SHRINK_FOR: Final = 3
 """For how many times the patience with an answer a find is looked at more closely."""
 

@@ -53,7 +53,9 @@ _UNUSUAL: Final = (
     '"\u2028\u2029\ufeff"',
 )
 _DEPTH: Final = 100_000
+"""Past what parsers that call themselves can bear, at any usual size of a stack."""
 _PIECE_BYTES: Final = 7
+"""So few, and odd, that cuts fall into names and into letters of several bytes."""
 _GARBAGE_LINES: Final = 1_000
 _MAX_STDERR_BYTES: Final = 1024 * 1024
 

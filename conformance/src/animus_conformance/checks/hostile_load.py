@@ -21,6 +21,7 @@ from animus_conformance.verdict import Failed
 from animus_conformance.wire.host import Host
 
 _AT_ONCE: Final = 64
+"""More than a pool of threads has by default, which in Python is 32 at most."""
 _MANY: Final = 200
 
 

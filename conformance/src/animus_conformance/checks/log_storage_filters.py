@@ -32,6 +32,8 @@ BAD_FILTERS: Final[Mapping[str, dict[str, Any]]] = {
 """Params with a wrong value, by the flag that claims the filter."""
 
 _APART_S: Final = 2.0
+"""So far that a storage which keeps whole seconds still tells the entries apart."""
+# An offset that is no whole hour shows who cuts the minutes off.
 _ELSEWHERE: Final = timezone(timedelta(hours=5, minutes=30))
 
 

@@ -25,6 +25,7 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
 
 _PAGE: Final = 3
+"""Ten entries make four pages, and the last one is not full."""
 
 
 @check("log-storage.query.result-has-its-type", method=QUERY)

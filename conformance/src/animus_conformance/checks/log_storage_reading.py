@@ -43,6 +43,7 @@ SCHEMA: Final = "log_storage/schema"
 EVENT: Final = "log_storage/event"
 
 _MAX_PAGES: Final = 500
+"""The storage may be somebody's own, and large: the message asks for an empty one then."""
 
 Ask = Callable[[str, Any], Awaitable[Any]]
 """`Host.given` or `Host.result`, by whether the answer is the point in question."""

@@ -25,6 +25,7 @@ from animus_conformance.wire.host import Host
 from animus_conformance.wire.messages import Notification
 
 _BATCHES: Final = 5
+"""With 20 entries each, before, during and after the tail is opened: enough for a race to show."""
 _BATCH: Final = 20
 
 

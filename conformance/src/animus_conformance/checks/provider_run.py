@@ -26,7 +26,9 @@ from animus_conformance.wire.messages import REFUSALS, Reply
 from animus_conformance.wire.observer import Observed
 
 _CLOCKS_MS: Final = 50
+"""Two processes read two clocks, and a tick may lie between."""
 _TIMEOUT_SECS: Final = 1
+"""The shortest that the protocol can say: the check waits for it."""
 _TIMED_OUT: Final = (-32003, -32002)
 _BAD_PARAMS: Final = -32602
 

@@ -80,4 +80,5 @@ def checks_for(kind: Kind, up_to: Level) -> list[Check]:
         for known in checks().values()
         if known.requirement.concerns(kind.name) and known.requirement.level <= up_to
     ]
+    # What was observed on all connections is judged once every other check has had its connections.
     return sorted(chosen, key=lambda known: (known.requirement.id.startswith("wire."), known.requirement.level))

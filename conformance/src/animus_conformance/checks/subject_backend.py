@@ -44,6 +44,7 @@ TITLE: Final = "Ask Zoë whether the café’s boiler — №2 — was serviced 
 
 _CORE: Final = ("list", "get")
 _MOST_PAGES: Final = 1_000
+"""A cursor that always leads on must not hold the check until its time is over."""
 _VARIED: Final[Sequence[Mapping[str, Any]]] = (
     {"title": "Repair the garden gate", "status": "blocked", "labels": ["garden", "urgent"], "assignee": "ada"},
     {"title": "Order new hinges", "status": "in-progress", "labels": ["garden"], "assignee": "grace", "priority": 4},

@@ -14,6 +14,7 @@ from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 _NOBODYS: Final = "nobody-has-this"
 _STATUSES: Final = ("ready", "in-progress", "blocked", "done", "cancelled")
 _MOST_VALUES: Final = 3
+"""Each value costs a list of everything; a filter that works for three works for the fourth."""
 _INVALID: Final = -32602
 
 

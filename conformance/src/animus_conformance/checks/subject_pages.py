@@ -13,6 +13,7 @@ from animus_conformance.verdict import Failed, NotAdvertised, Unproven
 
 _SIZES: Final = (1, 2, 3)
 _MOST_PAGES: Final = 40
+"""The store may be somebody's own, and large: what has not come twice by then is no reason to read all of it."""
 _CURSOR_REFUSALS: Final = (-32602, *NOT_SERVED)
 
 

@@ -25,6 +25,7 @@ from animus_conformance.wire.http import Address, HttpTrouble
 
 _REACH_S: Final = 2.0
 _END_OF_INPUT_S: Final = 5.0
+"""What the requirement gives a transport: it may have connections to end first."""
 
 
 @check("transport.shutdown.result-has-its-type", method=SHUTDOWN)

@@ -13,6 +13,7 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.http import Address, HttpTrouble, Request, fetch
 
 _ITEMS: Final = 30
+"""Enough to overtake each other where a transport handles them at the same time."""
 _AGAIN_S: Final = 0.1
 _COMMON_PATHS: Final = ("/api/v1/subjects", "/api/v1/daemon/status", "/api/subjects", "/subjects", "/status", "/")
 

@@ -53,6 +53,7 @@ SHUTDOWN_S: Final = 5.0
 _PORTS: Final = range(20_000, 32_000)
 """Below the ports that systems give away by themselves, so that nobody else takes one between choice and use."""
 _TRIES: Final = 100
+"""Of 12,000 ports: when all of them are taken, something else is wrong with the machine."""
 _CHOICE: Final = random.SystemRandom()
 _REACH_S: Final = 2.0
 _POLLS: Final = 50

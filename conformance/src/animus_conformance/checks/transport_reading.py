@@ -26,6 +26,7 @@ __all__ = ["Body", "HttpBridge", "missing_words", "words_asked_for"]
 
 _READ: Final = "transport/start.http"
 _STREAM: Final = "transport/start.stream"
+# A stream never ends by itself, and a transport may repeat all that ever happened on it.
 _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 

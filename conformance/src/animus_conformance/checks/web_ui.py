@@ -12,7 +12,9 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.http import Address, HttpTrouble, Request, Response, fetch
 
 _MAX_REDIRECTS: Final = 3
+"""From `/` to a start page takes one or two; more is a circle."""
 _MAX_ASSETS: Final = 50
+"""A bound for the time of the check; pages load a few files."""
 _HEALTH: Final = "/healthz"
 
 

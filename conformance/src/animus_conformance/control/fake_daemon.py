@@ -19,8 +19,10 @@ from animus_conformance.control.answers import ANSWERS, STREAMS, Json, stream_it
 __all__ = ["Asked", "FakeDaemon"]
 
 _MAX_PATH_BYTES: Final = 100
+"""A Unix socket's path has 104 bytes on macOS and 108 on Linux, its end included."""
 _MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 _MAX_UNREAD_BYTES: Final = 4 * 1024 * 1024
+"""A transport that reads no more must not fill the suite's memory."""
 
 
 class Asked(NamedTuple):
@@ -53,7 +55,7 @@ class FakeDaemon:
         self._streams: list[_Stream] = []
         self._held: list[Callable[[], None]] = []
         self._holds = False
-        self._told = 0
+        self._number = 0
         self._news = asyncio.Event()
 
     @classmethod
@@ -114,9 +116,9 @@ class FakeDaemon:
 
     def tell(self, word: str) -> None:
         """A new item with `word` in it, on every open stream."""
-        self._told += 1
+        self._number += 1
         for stream in self._streams:
-            data = stream_item(stream.method, self._told, word)
+            data = stream_item(stream.method, self._number, word)
             message = {"method": STREAMS[stream.method], "params": {"id": stream.request_id, "data": data}}
             _write(stream.writer, message)
 

@@ -44,11 +44,11 @@ def search(ask: Callable[[str, Any], str | None], methods: Sequence[str], number
     @seed(number)
     @settings(
         max_examples=examples,
-        database=None,
-        deadline=None,
+        database=None,  # the seed alone decides, on every machine
+        deadline=None,  # the plugin's answers have deadlines of their own
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
+        report_multiple_bugs=False,  # one find is one reason
         print_blob=False,
     )
     @given(_requests(methods))

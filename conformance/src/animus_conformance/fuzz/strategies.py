@@ -15,6 +15,7 @@ from animus_conformance import oracle
 __all__ = ["any_json", "nearly_valid_params", "valid_value"]
 
 _MAX_DEPTH: Final = 4
+"""Schemas refer to themselves (a filter within a filter); deeper down everything optional is left out."""
 _TEXTS: Final = st.text(st.characters(codec="utf-8"), max_size=30)
 
 

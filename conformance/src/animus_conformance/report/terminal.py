@@ -28,6 +28,7 @@ _COLOURS: Final = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.UNPROVEN: "33
 _ADVICE_COLOUR: Final = "33"
 _CLEAR_LINE: Final = "\r\x1b[K"
 _MAX_EVIDENCE_LINES: Final = 40
+"""One screen; the whole of it is in the reports."""
 
 
 class Terminal:

@@ -18,7 +18,7 @@ from animus_conformance.wire.group import Launch, ProcessGroup
 __all__ = ["MAX_MANIFEST_BYTES", "ManifestProbe", "probe_manifest"]
 
 MAX_MANIFEST_BYTES: Final = 1024 * 1024
-"""The most that is read, so that whoever prints without end fills nobody's memory; manifests have a few kilobytes."""
+"""What a manifest may have at most (protocol §2); whoever prints without end is not read any further."""
 _READ_BYTES: Final = 64 * 1024
 
 

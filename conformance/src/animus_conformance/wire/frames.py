@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 __all__ = ["MAX_FRAME_BYTES", "Frame", "FrameReader", "Noise"]
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
+"""A line that has no end must not fill the suite's memory."""
 _TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _NEVER_ENDS: Final = "a value that never ends"
 

@@ -20,6 +20,7 @@ __all__ = ["Launch", "ProcessGroup"]
 
 _BUFFER_BYTES: Final = 64 * 1024
 _KILLED_S: Final = 10.0
+"""SIGKILL works at once but for a process that waits for a disk: that one is given up."""
 
 
 class Launch(NamedTuple):

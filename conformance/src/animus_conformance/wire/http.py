@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 __all__ = ["Address", "HttpTrouble", "Request", "Response", "fetch", "read_address", "streaming"]
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of one answer, or of one line in it: whatever a plugin sends, the suite keeps no more."""
 _READ_BYTES: Final = 64 * 1024
 _ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:/\[\]\s]+)):(?P<port>[0-9]{1,5})")
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to connect, not where to listen

@@ -17,6 +17,7 @@ from animus_conformance.wire.group import Launch, ProcessGroup
 __all__ = ["PluginProcess"]
 
 _STDERR_KEPT_BYTES: Final = 64 * 1024
+"""Always read to the end, since a full pipe would stop the plugin; kept as far as anybody shows it."""
 _READ_BYTES: Final = 64 * 1024
 _POLL_S: Final = 0.001
 

@@ -13,6 +13,7 @@ __all__ = ["Transcript"]
 
 _MAX_LINES: Final = 400
 _MAX_CHARS: Final = 1_000
+"""It is evidence in a report: the last lines lead to the failure, and of a long one the beginning says what it is."""
 
 
 class Transcript:
