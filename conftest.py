@@ -53,6 +53,12 @@ def _within(deadline_s: float | None, test: Test) -> Test:
     return bounded
 
 
+def _is_async(test: Callable[..., object]) -> bool:
+    """Whether a test is a coroutine function, also below hypothesis."""
+    given = getattr(test, "hypothesis", None)
+    return inspect.iscoroutinefunction(given.inner_test if given else test)
+
+
 def _deadline_s(item: pytest.Item) -> float | None:
     """The seconds of `@pytest.mark.timeout` or of the configuration, less what cleaning up may take; 0 is no limit."""
     marker = item.get_closest_marker("timeout")
@@ -64,7 +70,7 @@ def _deadline_s(item: pytest.Item) -> float | None:
 @pytest.fixture(autouse=True)
 def _nothing_is_left(request: pytest.FixtureRequest) -> None:
     """Before every other fixture of an async test, so that what those give back is not counted as left behind."""
-    if inspect.iscoroutinefunction(request.function):
+    if _is_async(request.function):
         request.getfixturevalue("_descriptors_are_closed")
         request.getfixturevalue("_loop_is_idle")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
@@ -57,119 +57,99 @@ async def dial(fake: FakeDaemon) -> Client:
     return Client(*await asyncio.open_unix_connection(str(fake.path)))
 
 
-def with_daemon(test: Callable[[FakeDaemon, Client], Awaitable[None]]) -> None:
-    """Run `test` with a daemon and one connection to it."""
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeDaemon]:
+    async with FakeDaemon.running() as daemon:
+        yield daemon
 
-    async def run() -> None:
-        async with asyncio.timeout(WITHIN_S * 4), FakeDaemon.running() as fake:
-            client = await dial(fake)
-            try:
-                await test(fake, client)
-            finally:
-                client.close()
 
-    asyncio.run(run())
+@pytest.fixture
+async def client(fake: FakeDaemon) -> AsyncIterator[Client]:
+    """A connection to the daemon."""
+    dialled = await dial(fake)
+    yield dialled
+    dialled.close()
 
 
 @pytest.mark.parametrize("method", ANSWERS)
-def test_every_answer_has_the_type_of_the_control_protocol(method: str) -> None:
-    async def test(_: FakeDaemon, client: Client) -> None:
-        reply = await client.ask(method)
-        wanted = ROWS[method].result
-        assert wanted is not None
-        wanted.model_validate(reply["result"])
-        shown = json.dumps(reply["result"], ensure_ascii=False)
-        assert all(json.dumps(word, ensure_ascii=False)[1:-1] in shown for word in TELLING[method])
-
-    with_daemon(test)
+async def test_every_answer_has_the_type_of_the_control_protocol(method: str, client: Client) -> None:
+    reply = await client.ask(method)
+    wanted = ROWS[method].result
+    assert wanted is not None
+    wanted.model_validate(reply["result"])
+    shown = json.dumps(reply["result"], ensure_ascii=False)
+    assert all(json.dumps(word, ensure_ascii=False)[1:-1] in shown for word in TELLING[method])
 
 
 @pytest.mark.parametrize("method", STREAMS)
-def test_a_stream_is_acknowledged_and_its_items_have_their_type(method: str) -> None:
-    async def test(fake: FakeDaemon, client: Client) -> None:
-        assert (await client.ask(method))["result"] == {"watching": True}
-        assert await fake.is_listened_to(WITHIN_S)
-        fake.tell("lantern")
-        told = await client.heard()
-        assert told["method"] == STREAMS[method]
-        assert told["params"]["id"] == 1
-        ROWS[told["method"]].params.model_validate(told["params"])
-        assert "lantern" in json.dumps(told)
-
-    with_daemon(test)
-
-
-def test_a_cancelled_stream_tells_nothing_more() -> None:
-    async def test(fake: FakeDaemon, client: Client) -> None:
-        await client.ask("daemon/events")
-        client.send(method="$/cancelRequest", params={"id": 1})
-        await client.ask("daemon/status")  # is answered when the cancellation has been read
-        fake.tell("lantern")
-        assert "result" in await client.ask("daemon/status")
-
-    with_daemon(test)
+async def test_a_stream_is_acknowledged_and_its_items_have_their_type(
+    method: str, fake: FakeDaemon, client: Client
+) -> None:
+    assert (await client.ask(method))["result"] == {"watching": True}
+    assert await fake.is_listened_to(WITHIN_S)
+    fake.tell("lantern")
+    told = await client.heard()
+    assert told["method"] == STREAMS[method]
+    assert told["params"]["id"] == 1
+    ROWS[told["method"]].params.model_validate(told["params"])
+    assert "lantern" in json.dumps(told)
 
 
-def test_requests_are_recorded_in_their_order() -> None:
-    async def test(fake: FakeDaemon, client: Client) -> None:
-        await client.ask("subject/list", filter={"limit": 1})
-        await client.ask("queue/stats")
-        assert [tuple(one) for one in fake.asked] == [("subject/list", {"filter": {"limit": 1}}), ("queue/stats", {})]
-        assert (await fake.was_asked(after=1, within_s=WITHIN_S)) == ("queue/stats", {})
-        assert await fake.was_asked(after=2, within_s=0.01) is None
-
-    with_daemon(test)
+async def test_a_cancelled_stream_tells_nothing_more(fake: FakeDaemon, client: Client) -> None:
+    await client.ask("daemon/events")
+    client.send(method="$/cancelRequest", params={"id": 1})
+    await client.ask("daemon/status")  # is answered when the cancellation has been read
+    fake.tell("lantern")
+    assert "result" in await client.ask("daemon/status")
 
 
-def test_unknown_methods_and_malformed_lines_are_refused() -> None:
-    async def test(_: FakeDaemon, client: Client) -> None:
-        unknown = await client.ask("subject/none")
-        assert (unknown["error"]["code"], unknown["error"]["data"]["category"]) == (-32601, "not_supported")
-        for line, code in ((b"hello", -32700), (b"[]", -32600), (b'{"method": 7}', -32600)):
-            client.send_raw(line)
-            assert (await client.heard())["error"]["code"] == code
-
-    with_daemon(test)
+async def test_requests_are_recorded_in_their_order(fake: FakeDaemon, client: Client) -> None:
+    await client.ask("subject/list", filter={"limit": 1})
+    await client.ask("queue/stats")
+    assert [tuple(one) for one in fake.asked] == [("subject/list", {"filter": {"limit": 1}}), ("queue/stats", {})]
+    assert (await fake.was_asked(after=1, within_s=WITHIN_S)) == ("queue/stats", {})
+    assert await fake.was_asked(after=2, within_s=0.01) is None
 
 
-def test_answers_that_are_held_back_come_when_they_are_released() -> None:
-    async def test(fake: FakeDaemon, client: Client) -> None:
-        fake.hold()
-        client.send(id="held", method="daemon/status", params={})
-        await fake.was_asked(within_s=WITHIN_S)
-        fake.let_pass()
-        client.send(id="passes", method="daemon/status", params={})
-        assert (await client.heard())["id"] == "passes"
-        fake.release()
-        assert (await client.heard())["id"] == "held"
-
-    with_daemon(test)
+async def test_unknown_methods_and_malformed_lines_are_refused(client: Client) -> None:
+    unknown = await client.ask("subject/none")
+    assert (unknown["error"]["code"], unknown["error"]["data"]["category"]) == (-32601, "not_supported")
+    for line, code in ((b"hello", -32700), (b"[]", -32600), (b'{"method": 7}', -32600)):
+        client.send_raw(line)
+        assert (await client.heard())["error"]["code"] == code
 
 
-def test_a_stopped_daemon_cuts_its_clients_off_and_starts_again_on_the_same_path() -> None:
-    async def test(fake: FakeDaemon, client: Client) -> None:
-        await client.ask("daemon/status")
-        await fake.stop()
-        assert await client.is_cut_off()
-        assert not fake.path.exists()
-        await fake.start()
-        again = await dial(fake)
-        assert (await again.ask("daemon/status"))["result"]["running"] is True
-        again.close()
-
-    with_daemon(test)
+async def test_answers_that_are_held_back_come_when_they_are_released(fake: FakeDaemon, client: Client) -> None:
+    fake.hold()
+    client.send(id="held", method="daemon/status", params={})
+    await fake.was_asked(within_s=WITHIN_S)
+    fake.let_pass()
+    client.send(id="passes", method="daemon/status", params={})
+    assert (await client.heard())["id"] == "passes"
+    fake.release()
+    assert (await client.heard())["id"] == "held"
 
 
-def test_the_path_stays_short_where_temporary_folders_are_deep(
+async def test_a_stopped_daemon_cuts_its_clients_off_and_starts_again_on_the_same_path(
+    fake: FakeDaemon, client: Client
+) -> None:
+    await client.ask("daemon/status")
+    await fake.stop()
+    assert await client.is_cut_off()
+    assert not fake.path.exists()
+    await fake.start()
+    again = await dial(fake)
+    assert (await again.ask("daemon/status"))["result"]["running"] is True
+    again.close()
+
+
+async def test_the_path_stays_short_where_temporary_folders_are_deep(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     deep = tmp_path_factory.mktemp("deep") / ("x" * 100)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
 
-    async def run() -> int:
-        async with FakeDaemon.running() as fake:
-            return len(bytes(fake.path))
-
-    assert asyncio.run(run()) <= 100
+    async with FakeDaemon.running() as fake:
+        assert len(bytes(fake.path)) <= 100
     assert not [*deep.iterdir()]

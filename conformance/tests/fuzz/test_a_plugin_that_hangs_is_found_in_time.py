@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ from animus_conformance.fuzz.options import FuzzOptions
 from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
 from animus_conformance.run import run_check
-from animus_conformance.verdict import Outcome, Verdict
+from animus_conformance.verdict import Verdict
 
 GOOD: Final = Path(__file__).parents[2] / "zoo" / "good"
 HANGS: Final = """\
@@ -31,18 +30,15 @@ PLUGIN.serve()
 """
 
 
-def test_a_find_that_takes_long_is_made_small_for_some_time_and_told(tmp_path: Path) -> None:
+async def test_a_find_that_takes_long_is_made_small_for_some_time_and_told(tmp_path: Path) -> None:
     hung = tmp_path / "hung"
     program = tmp_path / "hangs"
     program.write_text(HANGS.format(python=sys.executable, good=str(GOOD), hung=str(hung)))
     program.chmod(0o755)
 
-    async def judged() -> Outcome:
-        options = RunOptions([str(program)], patience=Patience(answer_s=0.5), fuzzing=FuzzOptions(seed=3))
-        async with Parts.opened(options) as parts:
-            return await run_check(parts, checks()["fuzz.any-params"])
-
-    outcome = asyncio.run(judged())
+    options = RunOptions([str(program)], patience=Patience(answer_s=0.5), fuzzing=FuzzOptions(seed=3))
+    async with Parts.opened(options) as parts:
+        outcome = await run_check(parts, checks()["fuzz.any-params"])
     assert outcome.verdict is Verdict.FAIL
     assert "health/check with " in outcome.reason
     assert "got no answer within 0.5 s" in outcome.reason

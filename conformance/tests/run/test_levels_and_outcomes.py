@@ -46,18 +46,14 @@ def ending(error: Exception | None) -> Function:
     return function
 
 
-def outcome_of(
+async def outcome_of(
     function: Function, *, expires: date | None = None, today: date = DAY, patience: Patience | None = None
 ) -> Outcome:
     expected = {} if expires is None else {ID: ExpectedFailure(ID, "being mended", expires)}
-
-    async def judged() -> Outcome:
-        settings = SuiteSettings(expected_failures=expected)
-        options = RunOptions([sys.executable], settings=settings, patience=patience or Patience())
-        async with Parts.opened(options) as parts:
-            return await run_check(parts, Check(requirement(ID), function, None), today)
-
-    return asyncio.run(judged())
+    settings = SuiteSettings(expected_failures=expected)
+    options = RunOptions([sys.executable], settings=settings, patience=patience or Patience())
+    async with Parts.opened(options) as parts:
+        return await run_check(parts, Check(requirement(ID), function, None), today)
 
 
 @pytest.mark.parametrize(
@@ -69,25 +65,25 @@ def outcome_of(
         (NotAdvertised("why"), Verdict.NOT_ADVERTISED),
     ],
 )
-def test_what_a_check_raises_is_its_verdict(error: Exception | None, verdict: Verdict) -> None:
-    outcome = outcome_of(ending(error))
+async def test_what_a_check_raises_is_its_verdict(error: Exception | None, verdict: Verdict) -> None:
+    outcome = await outcome_of(ending(error))
     assert (outcome.verdict, outcome.reason) == (verdict, "why" if error else "")
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyError("bug"), AssertionError("a bug"), OSError("a bug")])
-def test_a_bug_in_a_check_leaves_it_unproven_and_shows_where(error: Exception) -> None:
-    outcome = outcome_of(ending(error))
+async def test_a_bug_in_a_check_leaves_it_unproven_and_shows_where(error: Exception) -> None:
+    outcome = await outcome_of(ending(error))
     assert outcome.verdict is Verdict.UNPROVEN
     assert outcome.reason == f"the suite failed: {error!r}"
     assert "Traceback" in outcome.evidence
     assert "in function" in outcome.evidence
 
 
-def test_a_check_that_does_not_end_is_unproven() -> None:
+async def test_a_check_that_does_not_end_is_unproven() -> None:
     async def waits() -> None:
         await asyncio.Event().wait()
 
-    outcome = outcome_of(waits, patience=Patience(check_s=0.05))
+    outcome = await outcome_of(waits, patience=Patience(check_s=0.05))
     assert outcome.verdict is Verdict.UNPROVEN
     assert "did not come to an end within 0.05 s" in outcome.reason
 
@@ -102,8 +98,10 @@ def test_a_check_that_does_not_end_is_unproven() -> None:
         (Unproven("why"), DAY, Verdict.UNPROVEN),
     ],
 )
-def test_a_failure_is_expected_until_its_day_is_over(error: Exception | None, today: date, verdict: Verdict) -> None:
-    assert outcome_of(ending(error), expires=DAY, today=today).verdict is verdict
+async def test_a_failure_is_expected_until_its_day_is_over(
+    error: Exception | None, today: date, verdict: Verdict
+) -> None:
+    assert (await outcome_of(ending(error), expires=DAY, today=today)).verdict is verdict
 
 
 @given(st.lists(OUTCOMES), st.booleans())
@@ -127,20 +125,17 @@ def test_a_level_is_reached_when_all_up_to_it_passed(levels: dict[Level, Verdict
     assert replace(report, complete=False).highest is None
 
 
-def test_a_run_tells_of_each_check_before_and_behind_it(good: Sequence[str]) -> None:
+async def test_a_run_tells_of_each_check_before_and_behind_it(good: Sequence[str]) -> None:
     calls: list[tuple[str, str]] = []
 
-    async def judged() -> Report:
-        async with Parts.opened(RunOptions(good)) as parts:
-            chosen = [checks()["manifest.prints-one-object"], checks()["lifecycle.ping"]]
-            return await run(
-                parts,
-                chosen,
-                lambda outcome: calls.append(("ended", outcome.id)),
-                on_begin=lambda check: calls.append(("began", check.requirement.id)),
-            )
-
-    report = asyncio.run(judged())
+    async with Parts.opened(RunOptions(good)) as parts:
+        chosen = [checks()["manifest.prints-one-object"], checks()["lifecycle.ping"]]
+        report = await run(
+            parts,
+            chosen,
+            lambda outcome: calls.append(("ended", outcome.id)),
+            on_begin=lambda check: calls.append(("began", check.requirement.id)),
+        )
     assert calls == [(what, one.id) for one in report.outcomes for what in ("began", "ended")]
     assert report.plugin["name"] == "good-custom"
     assert not report.complete

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,12 +24,8 @@ from animus_conformance.verdict import Unproven
 from animus_conformance.wire.host import Host
 
 
-def with_parts(command: Sequence[str], work: Callable[[Parts], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with Parts.opened(RunOptions(command, patience=Patience(start_s=5.0))) as parts:
-            await work(parts)
-
-    asyncio.run(run())
+def parts_of(command: Sequence[str]) -> AbstractAsyncContextManager[Parts]:
+    return Parts.opened(RunOptions(command, patience=Patience(start_s=5.0)))
 
 
 class DaemonThatDoesNotStop:
@@ -37,7 +33,7 @@ class DaemonThatDoesNotStop:
         raise RuntimeError("a daemon that does not stop")
 
 
-def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatch, good: Sequence[str]) -> None:
+async def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatch, good: Sequence[str]) -> None:
     def unknown(number: int) -> NoReturn:
         raise KeyError(number)
 
@@ -45,15 +41,13 @@ def test_a_user_without_a_name_can_judge_a_plugin(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
-    async def work(parts: Parts) -> None:
+    async with parts_of(good) as parts:
         assert parts.part(Claims).manifest["name"] == "good-custom"
         projects = parts.part(Projects)
         assert "USER" not in projects.environment(await projects.new())
 
-    with_parts(good, work)
 
-
-def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path) -> None:
+async def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path) -> None:
     plugin = tmp_path / "refuses"
     plugin.write_text(
         f"#!{sys.executable}\nimport json, sys\nopen('started', 'a').write('x')\n"
@@ -63,7 +57,7 @@ def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path)
     )
     plugin.chmod(0o755)
 
-    async def work(parts: Parts) -> None:
+    async with parts_of([str(plugin)]) as parts:
         processes = parts.part(Processes)
         for start in (processes.shared, processes.shared, processes.rough):
             with pytest.raises(Unproven, match=r"it does not start: initialize answered with error.*no database"):
@@ -71,10 +65,8 @@ def test_a_process_that_was_not_initialized_is_given_to_no_check(tmp_path: Path)
         [host] = parts.part(Conversations).hosts
         assert (host.project / "started").read_text() == "x"
 
-    with_parts([str(plugin)], work)
 
-
-def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_output(tmp_path: Path) -> None:
+async def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_output(tmp_path: Path) -> None:
     good = Path(__file__).parents[2] / "zoo" / "good"
     plugin = tmp_path / "helped"
     plugin.write_text(
@@ -84,7 +76,7 @@ def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_
     )
     plugin.chmod(0o755)
 
-    async def work(parts: Parts) -> None:
+    async with parts_of([str(plugin)]) as parts:
         processes = parts.part(Processes)
         first = await processes.shared()
         os.kill(first.process.pid, signal.SIGKILL)
@@ -94,18 +86,17 @@ def test_a_shared_process_that_was_killed_is_replaced_though_a_helper_holds_its_
         assert second is not first
         assert (await second.ask("$/ping")).error is None
 
-    with_parts([str(plugin)], work)
 
-
-def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[str]) -> None:
+async def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[str]) -> None:
     hosts: list[Host] = []
 
-    async def work(parts: Parts) -> None:
-        parts.part(DaemonThatDoesNotStop)
-        hosts.extend([await parts.part(Processes).shared(), await parts.part(Processes).rough()])
+    async def work() -> None:
+        async with parts_of(good) as parts:
+            parts.part(DaemonThatDoesNotStop)
+            hosts.extend([await parts.part(Processes).shared(), await parts.part(Processes).rough()])
 
     with pytest.raises(RuntimeError, match="does not stop"):
-        with_parts(good, work)
+        await work()
     assert [host.process.exit_code for host in hosts] == [-signal.SIGKILL] * 2
     assert not any(host.project.exists() for host in hosts)
 
@@ -118,10 +109,10 @@ def test_everything_is_tidied_up_whatever_goes_wrong_at_the_end(good: Sequence[s
         (["/nowhere"], "setup: /nowhere cannot be started: No such file or directory"),
     ],
 )
-def test_a_command_of_the_settings_is_over_when_it_has_ended(
+async def test_a_command_of_the_settings_is_over_when_it_has_ended(
     good: Sequence[str], command: Sequence[str], said: str | None
 ) -> None:
-    async def work(parts: Parts) -> None:
+    async with parts_of(good) as parts:
         projects = Projects(SuiteSettings(setup=command), parts.part(Patience))
         try:
             if said is None:
@@ -131,5 +122,3 @@ def test_a_command_of_the_settings_is_over_when_it_has_ended(
                     await projects.new()
         finally:
             await projects.close()
-
-    with_parts(good, work)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,36 +35,28 @@ for line in sys.stdin:
 """
 
 
-def with_echo(work: Callable[[Host], Awaitable[None]]) -> Observed:
-    """Speak with a plugin that first says what it is told to, and then answers; what was observed."""
-    observed = Observed()
-
-    async def run() -> None:
-        launch = Launch([sys.executable, "-u", "-c", ECHO], Path.cwd(), dict(os.environ))
-        host = Host(await PluginProcess.start(launch), Path.cwd(), DEFAULT_PROFILE, Patience(), observed)
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await work(host)
-        finally:
-            await host.close()
-
-    asyncio.run(run())
-    return observed
+@asynccontextmanager
+async def echo(observed: Observed | None = None) -> AsyncIterator[Host]:
+    """Speaks with a plugin that first says what it is told to, and then answers."""
+    launch = Launch([sys.executable, "-u", "-c", ECHO], Path.cwd(), dict(os.environ))
+    host = Host(await PluginProcess.start(launch), Path.cwd(), DEFAULT_PROFILE, Patience(), observed or Observed())
+    try:
+        yield host
+    finally:
+        await host.close()
 
 
-def test_half_a_surrogate_pair_in_an_id_goes_back_as_it_came() -> None:
-    async def work(host: Host) -> None:
+async def test_half_a_surrogate_pair_in_an_id_goes_back_as_it_came() -> None:
+    async with echo() as host:
         await host.ask("x", {"say": r'{"jsonrpc":"2.0","id":"\ud83d","method":"ask"}'})
         told = await host.notifications.next("heard")
         assert told is not None
         assert told.params["id"] == "\ud83d"
         assert (await host.ask("x")).error is None
 
-    with_echo(work)
-
 
 @pytest.mark.parametrize("odd", ['{"a": 1}', "[1]"])
-def test_a_refusal_may_carry_an_id_that_is_none_when_such_a_message_was_sent(odd: str) -> None:
+async def test_a_refusal_may_carry_an_id_that_is_none_when_such_a_message_was_sent(odd: str) -> None:
     refusal = f'{{"jsonrpc":"2.0","id":{odd},"error":{{"code":-32600,"message":"no"}}}}'
 
     async def sent(host: Host) -> None:
@@ -77,13 +70,15 @@ def test_a_refusal_may_carry_an_id_that_is_none_when_such_a_message_was_sent(odd
         host.allow(json.loads(odd))
         await host.ask("x", {"say": f'{{"jsonrpc":"2.0","id":{odd},"result":{{}}}}'})
 
-    assert with_echo(sent).violations.of("wire.answers-only-what-was-asked") == []
-    for violating in (never_sent, answered):
-        assert len(with_echo(violating).violations.of("wire.answers-only-what-was-asked")) == 1
+    for work, count in ((sent, 0), (never_sent, 1), (answered, 1)):
+        observed = Observed()
+        async with echo(observed) as host:
+            await work(host)
+        assert len(observed.violations.of("wire.answers-only-what-was-asked")) == count
 
 
-def test_a_wait_that_is_cut_off_as_the_answer_comes_is_cut_off() -> None:
-    async def work(host: Host) -> None:
+async def test_a_wait_that_is_cut_off_as_the_answer_comes_is_cut_off() -> None:
+    async with echo() as host:
         request_id = host.send("x")
 
         async def cut() -> None:
@@ -95,5 +90,3 @@ def test_a_wait_that_is_cut_off_as_the_answer_comes_is_cut_off() -> None:
         await cutting
         with pytest.raises(asyncio.CancelledError):
             await waiting
-
-    with_echo(work)

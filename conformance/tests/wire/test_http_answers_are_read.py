@@ -30,12 +30,9 @@ async def server(answer: bytes) -> AsyncIterator[Address]:
         yield Address(*listening.sockets[0].getsockname())
 
 
-def fetched(answer: bytes, within_s: float = WITHIN_S) -> Response:
-    async def run() -> Response:
-        async with server(answer) as address:
-            return await fetch(address, Request("/"), within_s)
-
-    return asyncio.run(run())
+async def fetched(answer: bytes, within_s: float = WITHIN_S) -> Response:
+    async with server(answer) as address:
+        return await fetch(address, Request("/"), within_s)
 
 
 @pytest.mark.parametrize(
@@ -46,16 +43,16 @@ def fetched(answer: bytes, within_s: float = WITHIN_S) -> Response:
         b"\r\nhello",
     ],
 )
-def test_a_body_is_read_in_every_framing(rest: bytes) -> None:
-    assert fetched(b"HTTP/1.1 200 OK\r\n" + rest).body == b"hello"
+async def test_a_body_is_read_in_every_framing(rest: bytes) -> None:
+    assert (await fetched(b"HTTP/1.1 200 OK\r\n" + rest)).body == b"hello"
 
 
 @pytest.mark.parametrize(
     "rest", [b"Content-Length: 99999999999\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\nfffffffff\r\nhello"]
 )
-def test_an_answer_that_announces_too_much_is_not_waited_for(rest: bytes) -> None:
+async def test_an_answer_that_announces_too_much_is_not_waited_for(rest: bytes) -> None:
     with pytest.raises(HttpTrouble, match=r"announces [0-9,]+ bytes"):
-        fetched(b"HTTP/1.1 200 OK\r\n" + rest)
+        await fetched(b"HTTP/1.1 200 OK\r\n" + rest)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +65,16 @@ def test_an_answer_that_announces_too_much_is_not_waited_for(rest: bytes) -> Non
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nlong\r\n",
     ],
 )
-def test_what_is_no_whole_answer_is_trouble(answer: bytes) -> None:
+async def test_what_is_no_whole_answer_is_trouble(answer: bytes) -> None:
     with pytest.raises(HttpTrouble):
-        fetched(answer)
+        await fetched(answer)
 
 
-def test_nobody_there_is_trouble() -> None:
+async def test_nobody_there_is_trouble() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         address = Address(*sock.getsockname())
     with pytest.raises(HttpTrouble, match="got no answer"):
-        asyncio.run(fetch(address, Request("/"), WITHIN_S))
+        await fetch(address, Request("/"), WITHIN_S)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -17,16 +17,7 @@ from animus_core.store import database as database_module
 from animus_core.store.database import Database, open_readonly
 from animus_core.store.statements import Tx
 
-_T = TypeVar("_T")
 LIMIT = 1_000_000
-
-
-def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    async def bounded() -> _T:
-        async with asyncio.timeout(30):
-            return await coroutine
-
-    return asyncio.run(bounded())
 
 
 @asynccontextmanager
@@ -74,38 +65,32 @@ async def gather_behind_gate(database: Database, *calls: Coroutine[Any, Any, Any
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_concurrent_writers_share_commits_and_each_finds_its_write_committed(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            with open_readonly(database.path) as witness:
+async def test_concurrent_writers_share_commits_and_each_finds_its_write_committed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        with open_readonly(database.path) as witness:
 
-                async def writer(name: int) -> None:
-                    for number in range(5):
-                        event_id = await database.write(add_event(f"{name}/{number}"))
-                        row = witness.read(lambda tx: tx.one("event_after", event_id=event_id - 1, limit=1))  # noqa: B023 - called at once
-                        assert row is not None
-                        assert (row["event_id"], row["kind"]) == (event_id, f"{name}/{number}")
+            async def writer(name: int) -> None:
+                for number in range(5):
+                    event_id = await database.write(add_event(f"{name}/{number}"))
+                    row = witness.read(lambda tx: tx.one("event_after", event_id=event_id - 1, limit=1))  # noqa: B023 - called at once
+                    assert row is not None
+                    assert (row["event_id"], row["kind"]) == (event_id, f"{name}/{number}")
 
-                await asyncio.gather(*(writer(name) for name in range(64)))
-                assert database.writes == 64 * 5
-                assert database.commits < 64
-                assert len(witness.read(kinds)) == 64 * 5
-
-    run(main())
+            await asyncio.gather(*(writer(name) for name in range(64)))
+            assert database.writes == 64 * 5
+            assert database.commits < 64
+            assert len(witness.read(kinds)) == 64 * 5
 
 
-def test_what_waits_together_is_committed_together_up_to_the_limit(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path, batch_limit=10) as database:
-            before = database.commits
-            await gather_behind_gate(database, *(database.write(add_event(str(number))) for number in range(25)))
-            assert database.commits - before == 3
-            assert await database.read(kinds) == [str(number) for number in range(25)]
-
-    run(main())
+async def test_what_waits_together_is_committed_together_up_to_the_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, batch_limit=10) as database:
+        before = database.commits
+        await gather_behind_gate(database, *(database.write(add_event(str(number))) for number in range(25)))
+        assert database.commits - before == 3
+        assert await database.read(kinds) == [str(number) for number in range(25)]
 
 
-def test_a_write_that_fails_is_undone_alone(tmp_path: Path) -> None:
+async def test_a_write_that_fails_is_undone_alone(tmp_path: Path) -> None:
     def half_then_fail(tx: Tx) -> None:
         add_event("undone")(tx)
         raise KeyError("mine")
@@ -114,24 +99,21 @@ def test_a_write_that_fails_is_undone_alone(tmp_path: Path) -> None:
         for _ in range(2):
             tx.execute("event_insert", run_id="r", seq=1, kind="twice", at="t", data="{}")
 
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            results = await gather_behind_gate(
-                database,
-                database.write(add_event("first")),
-                database.write(half_then_fail),
-                database.write(duplicate),
-                database.write(lambda tx: next(iter(()))),
-                database.write(add_event("last")),
-            )
-            assert [type(result) for result in results] == [int, KeyError, sqlite3.IntegrityError, RuntimeError, int]
-            assert await database.read(kinds) == ["first", "last"]
-            assert (database.commits, database.writes) == (1, 2)
-
-    run(main())
+    async with opened(tmp_path) as database:
+        results = await gather_behind_gate(
+            database,
+            database.write(add_event("first")),
+            database.write(half_then_fail),
+            database.write(duplicate),
+            database.write(lambda tx: next(iter(()))),
+            database.write(add_event("last")),
+        )
+        assert [type(result) for result in results] == [int, KeyError, sqlite3.IntegrityError, RuntimeError, int]
+        assert await database.read(kinds) == ["first", "last"]
+        assert (database.commits, database.writes) == (1, 2)
 
 
-def test_an_error_that_a_write_handles_itself_costs_nothing(tmp_path: Path) -> None:
+async def test_an_error_that_a_write_handles_itself_costs_nothing(tmp_path: Path) -> None:
     def once(tx: Tx) -> str:
         try:
             tx.execute("event_insert", run_id="r", seq=1, kind="k", at="t", data="{}")
@@ -139,14 +121,11 @@ def test_an_error_that_a_write_handles_itself_costs_nothing(tmp_path: Path) -> N
             return "there already"
         return "new"
 
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            assert [await database.write(once) for _ in range(2)] == ["new", "there already"]
-
-    run(main())
+    async with opened(tmp_path) as database:
+        assert [await database.write(once) for _ in range(2)] == ["new", "there already"]
 
 
-def test_nobody_is_told_before_the_commit_and_no_reader_sees_what_is_not_committed(
+async def test_nobody_is_told_before_the_commit_and_no_reader_sees_what_is_not_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
@@ -156,24 +135,21 @@ def test_nobody_is_told_before_the_commit_and_no_reader_sees_what_is_not_committ
         with open_readonly(tmp_path / "workflow.db") as witness:
             seen.append((point, len(witness.read(kinds)), len(told)))
 
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            monkeypatch.setattr(database_module, "reach", observe)
+    async with opened(tmp_path) as database:
+        monkeypatch.setattr(database_module, "reach", observe)
 
-            async def write(name: str) -> None:
-                await database.write(add_event(name))
-                told.append(1)
+        async def write(name: str) -> None:
+            await database.write(add_event(name))
+            told.append(1)
 
-            reads = await gather_behind_gate(database, write("a"), write("b"), database.read(kinds))
-            # The read waited together with the writes and was answered from before them.
-            assert reads[2] == []
-
-    run(main())
+        reads = await gather_behind_gate(database, write("a"), write("b"), database.read(kinds))
+        # The read waited together with the writes and was answered from before them.
+        assert reads[2] == []
     assert seen == [("store.before_commit", 0, 0), ("store.committed", 2, 0)]
     assert len(told) == 2
 
 
-def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
+async def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(point: str) -> None:
@@ -182,142 +158,118 @@ def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
         error.sqlite_errorname = "SQLITE_FULL"
         raise error
 
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            with monkeypatch.context() as patch:
-                patch.setattr(database_module, "reach", fail)
-                results = await gather_behind_gate(database, *(database.write(add_event("lost")) for _ in range(3)))
-            for result in results:
-                assert isinstance(result, RetryLater)
-                assert str(database.path) in result.message
-                assert result.hint is not None
-                assert "Make room" in result.hint
-            assert len({id(result) for result in results}) == 3
-            assert await database.read(kinds) == []
-            await database.write(add_event("after"))
-            assert await database.read(kinds) == ["after"]
-
-    run(main())
+    async with opened(tmp_path) as database:
+        with monkeypatch.context() as patch:
+            patch.setattr(database_module, "reach", fail)
+            results = await gather_behind_gate(database, *(database.write(add_event("lost")) for _ in range(3)))
+        for result in results:
+            assert isinstance(result, RetryLater)
+            assert str(database.path) in result.message
+            assert result.hint is not None
+            assert "Make room" in result.hint
+        assert len({id(result) for result in results}) == 3
+        assert await database.read(kinds) == []
+        await database.write(add_event("after"))
+        assert await database.read(kinds) == ["after"]
 
 
-def test_a_cancelled_caller_disturbs_nobody(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path, queue_limit=4) as database:
-            for _ in range(5):
-                gate = Gate(database)
-                await gate.entered.wait()
-                tasks = [asyncio.create_task(database.write(add_event(name))) for name in ("a", "cancelled", "b")]
-                await asyncio.sleep(0)
-                tasks[1].cancel()
-                await gate.open()
-                results = await asyncio.gather(*tasks, return_exceptions=True)
-                assert [type(result) for result in results] == [int, asyncio.CancelledError, int]
-            # Had a place in the queue been lost or given back twice each time, there would be 0 or 9 of them now.
-            assert database._room._value == 4
-            assert await database.read(kinds) == ["a", "b"] * 5
-
-    run(main())
-
-
-def test_more_callers_than_the_queue_holds_are_let_in_one_by_one(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path, queue_limit=5) as database:
+async def test_a_cancelled_caller_disturbs_nobody(tmp_path: Path) -> None:
+    async with opened(tmp_path, queue_limit=4) as database:
+        for _ in range(5):
             gate = Gate(database)
             await gate.entered.wait()
-            tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(50)]
-            for _ in range(5):
-                await asyncio.sleep(0)
-            assert database._jobs.qsize() == 4  # and the one that the thread is at
+            tasks = [asyncio.create_task(database.write(add_event(name))) for name in ("a", "cancelled", "b")]
+            await asyncio.sleep(0)
+            tasks[1].cancel()
             await gate.open()
-            await asyncio.gather(*tasks)
-            assert len(await database.read(kinds)) == 50
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [type(result) for result in results] == [int, asyncio.CancelledError, int]
+        # Had a place in the queue been lost or given back twice each time, there would be 0 or 9 of them now.
+        assert database._room._value == 4
+        assert await database.read(kinds) == ["a", "b"] * 5
 
-    run(main())
 
-
-def test_closing_carries_out_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
-    async def main() -> None:
-        database = await Database.open(tmp_path / "workflow.db", queue_limit=5)
+async def test_more_callers_than_the_queue_holds_are_let_in_one_by_one(tmp_path: Path) -> None:
+    async with opened(tmp_path, queue_limit=5) as database:
         gate = Gate(database)
         await gate.entered.wait()
-        tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(10)]
-        await asyncio.sleep(0)
-        closing = asyncio.create_task(database.close())
-        await asyncio.sleep(0)
+        tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(50)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert database._jobs.qsize() == 4  # and the one that the thread is at
         await gate.open()
-        await closing
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(result) for result in results] == [int] * 4 + [RetryLater] * 6
-        with pytest.raises(RetryLater, match="the database is closed"):
-            await database.write(add_event("late"))
-        await database.close()
-        with open_readonly(tmp_path / "workflow.db") as witness:
-            assert len(witness.read(kinds)) == 4
-
-    run(main())
+        await asyncio.gather(*tasks)
+        assert len(await database.read(kinds)) == 50
 
 
-def test_a_read_sees_one_state_and_cannot_write(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            await database.write(add_event("a"))
+async def test_closing_carries_out_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "workflow.db", queue_limit=5)
+    gate = Gate(database)
+    await gate.entered.wait()
+    tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(10)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    await gate.open()
+    await closing
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [int] * 4 + [RetryLater] * 6
+    with pytest.raises(RetryLater, match="the database is closed"):
+        await database.write(add_event("late"))
+    await database.close()
+    with open_readonly(tmp_path / "workflow.db") as witness:
+        assert len(witness.read(kinds)) == 4
+
+
+async def test_a_read_sees_one_state_and_cannot_write(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        await database.write(add_event("a"))
+        with pytest.raises(Internal, match="a read tried to write"):
+            await database.read(add_event("b"))
+        with open_readonly(database.path) as reader:
             with pytest.raises(Internal, match="a read tried to write"):
-                await database.read(add_event("b"))
-            with open_readonly(database.path) as reader:
-                with pytest.raises(Internal, match="a read tried to write"):
-                    reader.read(add_event("b"))
-                assert reader.read(kinds) == ["a"]
-            await database.write(add_event("c"))
-            assert await database.read(kinds) == ["a", "c"]
-
-    run(main())
+                reader.read(add_event("b"))
+            assert reader.read(kinds) == ["a"]
+        await database.write(add_event("c"))
+        assert await database.read(kinds) == ["a", "c"]
 
 
-def test_a_handle_that_is_kept_is_of_no_use(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with opened(tmp_path) as database:
-            kept = await database.write(lambda tx: tx)
-            with pytest.raises(sqlite3.OperationalError, match="the transaction has ended"):
-                add_event("escaped")(kept)
-            with pytest.raises(Internal, match="no statement is named 'drop_everything'"):
-                await database.read(lambda tx: tx.execute("drop_everything"))
-        with open_readonly(tmp_path / "workflow.db") as reader:
-            kept = reader.read(lambda tx: tx)
-            with pytest.raises(sqlite3.OperationalError, match="the transaction has ended"):
-                kept.all("event_after", event_id=0, limit=1)
-
-    run(main())
+async def test_a_handle_that_is_kept_is_of_no_use(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        kept = await database.write(lambda tx: tx)
+        with pytest.raises(sqlite3.OperationalError, match="the transaction has ended"):
+            add_event("escaped")(kept)
+        with pytest.raises(Internal, match="no statement is named 'drop_everything'"):
+            await database.read(lambda tx: tx.execute("drop_everything"))
+    with open_readonly(tmp_path / "workflow.db") as reader:
+        kept = reader.read(lambda tx: tx)
+        with pytest.raises(sqlite3.OperationalError, match="the transaction has ended"):
+            kept.all("event_after", event_id=0, limit=1)
 
 
-def test_a_fault_of_the_engine_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_of_the_engine_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noted: list[object] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: noted.append(args.exc_value))
 
     def fail(point: str) -> None:
         raise MemoryError(point)
 
-    async def main() -> None:
-        database = await Database.open(tmp_path / "workflow.db")
-        monkeypatch.setattr(database_module, "reach", fail)
-        results = await gather_behind_gate(database, *(database.write(add_event("k")) for _ in range(3)))
-        assert [type(result) for result in results] == [Internal] * 3
-        await database.close()
-        with pytest.raises(RetryLater):
-            await database.read(kinds)
-
-    run(main())
+    database = await Database.open(tmp_path / "workflow.db")
+    monkeypatch.setattr(database_module, "reach", fail)
+    results = await gather_behind_gate(database, *(database.write(add_event("k")) for _ in range(3)))
+    assert [type(result) for result in results] == [Internal] * 3
+    await database.close()
+    with pytest.raises(RetryLater):
+        await database.read(kinds)
     assert [type(error) for error in noted] == [MemoryError]
 
 
-def test_an_open_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
-    async def main() -> None:
-        opening = asyncio.create_task(Database.open(tmp_path / "workflow.db"))
-        await asyncio.sleep(0)
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        async with opened(tmp_path) as database:
-            await database.write(add_event("k"))
-
-    run(main())
+async def test_an_open_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+    opening = asyncio.create_task(Database.open(tmp_path / "workflow.db"))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with opened(tmp_path) as database:
+        await database.write(add_event("k"))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("database")]

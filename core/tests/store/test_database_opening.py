@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,12 +20,8 @@ from animus_core.store.schema import (
 )
 
 
-def open_and_close(path: Path) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(30):
-            await (await Database.open(path)).close()
-
-    asyncio.run(main())
+async def open_and_close(path: Path) -> None:
+    await (await Database.open(path)).close()
 
 
 def pragma(path: Path, name: str) -> object:
@@ -39,10 +34,10 @@ def schema_of(path: Path) -> list[tuple[str, ...]]:
         return connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
 
 
-def test_a_new_database_is_private_and_says_what_it_is(tmp_path: Path) -> None:
+async def test_a_new_database_is_private_and_says_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a b?c#d%41.db"
-    open_and_close(path)
-    open_and_close(path)
+    await open_and_close(path)
+    await open_and_close(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert pragma(path, "user_version") == SCHEMA_VERSION
     assert pragma(path, "application_id") == APPLICATION_ID
@@ -65,30 +60,27 @@ def test_a_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-def test_the_side_files_of_an_open_database_are_private_too(tmp_path: Path) -> None:
+async def test_the_side_files_of_an_open_database_are_private_too(tmp_path: Path) -> None:
     def modes() -> dict[str, int]:
         return {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
 
-    async def main() -> dict[str, int]:
-        async with asyncio.timeout(30), await Database.open(tmp_path / "workflow.db"):
-            return await asyncio.to_thread(modes)
-
-    assert asyncio.run(main()) == dict.fromkeys(("workflow.db", "workflow.db-wal", "workflow.db-shm"), 0o600)
+    async with await Database.open(tmp_path / "workflow.db"):
+        assert modes() == dict.fromkeys(("workflow.db", "workflow.db-wal", "workflow.db-shm"), 0o600)
 
 
-def test_a_file_whose_making_was_interrupted_is_finished(tmp_path: Path) -> None:
+async def test_a_file_whose_making_was_interrupted_is_finished(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     with closing(sqlite3.connect(tmp_path / "wal.db")) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     for name in ("empty.db", "wal.db"):
-        open_and_close(tmp_path / name)
+        await open_and_close(tmp_path / name)
         assert pragma(tmp_path / name, "user_version") == SCHEMA_VERSION
 
 
-def refused(path: Path, *, error: type[AnimusError], because: str) -> None:
+async def refused(path: Path, *, error: type[AnimusError], because: str) -> None:
     before = path.read_bytes()
     with pytest.raises(error, match=because) as caught:
-        open_and_close(path)
+        await open_and_close(path)
     assert str(path) in caught.value.message
     assert caught.value.hint is not None
     with pytest.raises(error, match=because):
@@ -96,42 +88,42 @@ def refused(path: Path, *, error: type[AnimusError], because: str) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_database_of_a_newer_animus_is_refused_and_untouched(tmp_path: Path) -> None:
+async def test_a_database_of_a_newer_animus_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    open_and_close(path)
+    await open_and_close(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    refused(path, error=Conflict, because="made by a newer Animus")
+    await refused(path, error=Conflict, because="made by a newer Animus")
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE other (x)", "PRAGMA user_version = 1", "PRAGMA application_id=7"])
-def test_a_database_of_another_program_is_refused_and_untouched(tmp_path: Path, statement: str) -> None:
+async def test_a_database_of_another_program_is_refused_and_untouched(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "workflow.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
-    refused(path, error=Conflict, because="was not made by Animus")
+    await refused(path, error=Conflict, because="was not made by Animus")
 
 
-def test_what_is_no_database_is_refused_and_untouched(tmp_path: Path) -> None:
+async def test_what_is_no_database_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
     path.write_bytes(b"these are notes of a person " * 200)
-    refused(path, error=RetryLater, because="file is not a database\nMove the file away or restore a backup")
+    await refused(path, error=RetryLater, because="file is not a database\nMove the file away or restore a backup")
 
 
-def test_a_damaged_database_is_refused_and_untouched(tmp_path: Path) -> None:
+async def test_a_damaged_database_is_refused_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    open_and_close(path)
+    await open_and_close(path)
     content = bytearray(path.read_bytes())
     content[100:4096] = b"\xff" * 3996
     path.write_bytes(content)
-    refused(path, error=RetryLater, because="malformed\nKeep a copy for a report")
+    await refused(path, error=RetryLater, because="malformed\nKeep a copy for a report")
 
 
-def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
+async def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(RetryLater, match=r"missing/workflow.db: the database cannot be made"):
-        open_and_close(tmp_path / "missing" / "workflow.db")
+        await open_and_close(tmp_path / "missing" / "workflow.db")
     with pytest.raises(RetryLater, match=str(tmp_path)):
-        open_and_close(tmp_path)
+        await open_and_close(tmp_path)
 
 
 def test_reading_needs_a_database_of_this_version(tmp_path: Path) -> None:
@@ -145,28 +137,25 @@ def test_reading_needs_a_database_of_this_version(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-def test_a_second_writer_is_refused_while_one_writes(tmp_path: Path) -> None:
+async def test_a_second_writer_is_refused_while_one_writes(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    open_and_close(path)
+    await open_and_close(path)
 
-    async def main() -> None:
-        async with asyncio.timeout(30), await Database.open(path, busy_timeout_s=0.01) as database:
-            with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
-                intruder.execute("BEGIN IMMEDIATE")
-                with pytest.raises(RetryLater, match="Another process writes to it, and only the daemon may"):
-                    await database.write(lambda tx: None)
-                intruder.execute("ROLLBACK")
-            await database.write(lambda tx: None)
-
-    asyncio.run(main())
+    async with await Database.open(path, busy_timeout_s=0.01) as database:
+        with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
+            intruder.execute("BEGIN IMMEDIATE")
+            with pytest.raises(RetryLater, match="Another process writes to it, and only the daemon may"):
+                await database.write(lambda tx: None)
+            intruder.execute("ROLLBACK")
+        await database.write(lambda tx: None)
 
 
 MIGRATIONS = {2: "ALTER TABLE fact ADD COLUMN extra TEXT;", 3: "CREATE TABLE more (x INTEGER) STRICT;"}
 
 
-def test_an_older_database_goes_through_each_step_once(tmp_path: Path) -> None:
+async def test_an_older_database_goes_through_each_step_once(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    open_and_close(path)
+    await open_and_close(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for target in (2, 3, 3):
             bring_up_to_date(path, connection, target, MIGRATIONS)
@@ -174,9 +163,9 @@ def test_an_older_database_goes_through_each_step_once(tmp_path: Path) -> None:
         connection.execute("SELECT extra FROM fact, more").fetchall()
 
 
-def test_a_step_that_fails_leaves_the_version_before_it(tmp_path: Path) -> None:
+async def test_a_step_that_fails_leaves_the_version_before_it(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    open_and_close(path)
+    await open_and_close(path)
     broken = {2: MIGRATIONS[2], 3: "CREATE TABLE half (x); CREATE TABLE half (x);"}
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError, match="already exists"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import os
@@ -10,7 +9,8 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -188,32 +188,31 @@ def json_of() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where `in_log` and `host` keep the log."""
+    """Where `open_log` and `host` keep the log."""
     return tmp_path / "logs" / "log.jsonl"
 
 
 @pytest.fixture(scope="session")
-def in_log_at() -> Callable[..., Any]:
-    """Runs `body(log)` in a log that is open at a path; keywords are settings."""
+def open_log_at() -> Callable[..., AbstractAsyncContextManager[OpenLog]]:
+    """Opens the log at a path; keywords are settings."""
 
-    def run(path: Path, body: Callable[[OpenLog], Awaitable[T]], **changes: Any) -> T:
-        async def bounded() -> T:
-            async with asyncio.timeout(DEADLINE_S):
-                log = await JsonlLog.open(Settings(path, **changes))
-                try:
-                    return await body(OpenLog(log))
-                finally:
-                    await log.close()
+    @asynccontextmanager
+    async def opened(path: Path, **changes: Any) -> AsyncIterator[OpenLog]:
+        log = await JsonlLog.open(Settings(path, **changes))
+        try:
+            yield OpenLog(log)
+        finally:
+            await log.close()
 
-        return asyncio.run(bounded())
-
-    return run
+    return opened
 
 
 @pytest.fixture
-def in_log(in_log_at: Callable[..., Any], path: Path) -> Callable[..., Any]:
-    """`in_log_at` for `path`."""
-    return functools.partial(in_log_at, path)
+def open_log(
+    open_log_at: Callable[..., AbstractAsyncContextManager[OpenLog]], path: Path
+) -> Callable[..., AbstractAsyncContextManager[OpenLog]]:
+    """`open_log_at` for `path`."""
+    return functools.partial(open_log_at, path)
 
 
 @pytest.fixture

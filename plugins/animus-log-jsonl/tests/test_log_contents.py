@@ -80,89 +80,79 @@ def is_wanted(entry: LogEntry, query: LogQuery) -> bool:
 @given(
     batches=st.lists(st.lists(entries, max_size=6), max_size=6), query=queries, rotate_bytes=st.sampled_from([1, 900])
 )
-def test_pages_hold_exactly_what_was_stored_and_is_wanted(
-    in_log_at: Any, batches: list[list[LogEntry]], query: LogQuery, rotate_bytes: int
+async def test_pages_hold_exactly_what_was_stored_and_is_wanted(
+    open_log_at: Any, batches: list[list[LogEntry]], query: LogQuery, rotate_bytes: int
 ) -> None:
-    async def body(log: Any) -> None:
-        expected: dict[str, LogEntry] = {}
-        for batch in batches:
-            new = {entry.id: entry for entry in reversed(batch) if entry.id not in expected}
-            assert await log.log.store(batch) == len(new)
-            expected.update({entry.id: new[entry.id] for entry in batch if entry.id in new})
-        everything = log.page().entries
-        assert everything == list(expected.values())
-        assert [entry.ts.utcoffset() for entry in everything] == [entry.ts.utcoffset() for entry in expected.values()]
-        found: list[LogEntry] = []
-        cursor = None
-        while True:
-            page = log.log.query(query.model_copy(update={"cursor": cursor}), lambda: False)
-            assert len(page.entries) <= (query.limit or 0)
-            found += page.entries
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-            assert page.entries
-        assert found == [entry for entry in expected.values() if is_wanted(entry, query)]
-
     with tempfile.TemporaryDirectory() as folder:
-        in_log_at(Path(folder) / "log.jsonl", body, rotate_bytes=rotate_bytes, fsync=Fsync.NEVER)
+        path = Path(folder) / "log.jsonl"
+        async with open_log_at(path, rotate_bytes=rotate_bytes, fsync=Fsync.NEVER) as log:
+            expected: dict[str, LogEntry] = {}
+            for batch in batches:
+                new = {entry.id: entry for entry in reversed(batch) if entry.id not in expected}
+                assert await log.log.store(batch) == len(new)
+                expected.update({entry.id: new[entry.id] for entry in batch if entry.id in new})
+            everything = log.page().entries
+            assert everything == list(expected.values())
+            assert [entry.ts.utcoffset() for entry in everything] == [
+                entry.ts.utcoffset() for entry in expected.values()
+            ]
+            found: list[LogEntry] = []
+            cursor = None
+            while True:
+                page = log.log.query(query.model_copy(update={"cursor": cursor}), lambda: False)
+                assert len(page.entries) <= (query.limit or 0)
+                found += page.entries
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+                assert page.entries
+            assert found == [entry for entry in expected.values() if is_wanted(entry, query)]
 
 
-def test_each_entry_is_one_line_of_json_and_a_batch_is_told_by_blanks(in_log: Any, path: Path) -> None:
-    async def body(log: Any) -> None:
+async def test_each_entry_is_one_line_of_json_and_a_batch_is_told_by_blanks(open_log: Any, path: Path) -> None:
+    async with open_log() as log:
         await log.store(1, 2, fields={"b": None, "a": [1, {"x": "ü\n\u2028"}]})
         await log.store(3)
-
-    in_log(body)
     raw = path.read_bytes()
     assert [line["id"] for line in map(json.loads, raw.splitlines())] == ["e-1", "e-2", "e-3"]
     assert json.loads(raw.splitlines()[0])["fields"] == {"b": None, "a": [1, {"x": "ü\n\u2028"}]}
     assert [line.endswith(b" ") for line in raw.split(b"\n")] == [True, False, False, False]
 
 
-def test_the_order_is_that_of_storing_whatever_the_times_say(in_log: Any) -> None:
-    async def body(log: Any) -> list[str]:
+async def test_the_order_is_that_of_storing_whatever_the_times_say(open_log: Any) -> None:
+    async with open_log() as log:
         await log.store(5, 3)
         await log.store(4)
-        found: list[str] = log.ids()
-        return found
-
-    assert in_log(body) == ["e-5", "e-3", "e-4"]
+        assert log.ids() == ["e-5", "e-3", "e-4"]
 
 
-def test_intervals_join_because_since_is_inclusive_and_until_exclusive(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_intervals_join_because_since_is_inclusive_and_until_exclusive(open_log: Any) -> None:
+    async with open_log() as log:
         await log.store(1, 2, 3)
         middle = "2026-03-01T02:00:02+02:00"
         assert log.ids(until=middle) == ["e-1"]
         assert log.ids(since=middle) == ["e-2", "e-3"]
 
-    in_log(body)
 
-
-def test_a_limit_of_nothing_gives_nothing_and_says_where_to_go_on(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_limit_of_nothing_gives_nothing_and_says_where_to_go_on(open_log: Any) -> None:
+    async with open_log() as log:
         assert log.page(limit=0).next_cursor is None
         await log.store(1)
         page = log.page(limit=0)
         assert page.entries == []
         assert log.ids(cursor=page.next_cursor) == ["e-1"]
 
-    in_log(body)
-
 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "1:5", "1:-1", "-1:0", "1:999999", "2:0", "١:٠", "1:0:0", "9" * 40])
-def test_a_cursor_that_was_never_given_is_refused(in_log: Any, cursor: str) -> None:
-    async def body(log: Any) -> None:
+async def test_a_cursor_that_was_never_given_is_refused(open_log: Any, cursor: str) -> None:
+    async with open_log() as log:
         await log.store(1)
         with pytest.raises(InvalidParams, match="this log never gave it"):
             log.page(cursor=cursor)
 
-    in_log(body)
 
-
-def test_an_entry_that_is_too_long_is_refused_with_its_whole_batch(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_an_entry_that_is_too_long_is_refused_with_its_whole_batch(open_log: Any) -> None:
+    async with open_log() as log:
         with pytest.raises(InvalidParams, match=r"entry 'e-2'.*shorten it"):
             await log.log.store(
                 [
@@ -173,11 +163,11 @@ def test_an_entry_that_is_too_long_is_refused_with_its_whole_batch(in_log: Any) 
         assert log.ids() == []
         assert log.last_error() is None
 
-    in_log(body)
 
-
-def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_batch(in_log: Any, json_of: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_batch(
+    open_log: Any, json_of: Any
+) -> None:
+    async with open_log() as log:
         around = len(encode_entry(LogEntry.model_validate(json_of(1, message="x")))) - 1
         longest = MAX_LINE_BYTES - len(b" \n") - around
         assert await log.store(1, 2, message="x" * longest) == 2
@@ -187,21 +177,17 @@ def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_batch(
             await log.store(3, message="x" * (longest + 1))
         assert log.last_error() is None
 
-    in_log(body)
 
-
-def test_a_query_that_its_host_has_given_up_stops_in_the_middle(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_query_that_its_host_has_given_up_stops_in_the_middle(open_log: Any) -> None:
+    async with open_log() as log:
         await log.store(*range(10))
         looks = iter([False, False, True])
         with pytest.raises(Unavailable, match="given up"):
             log.log.query(LogQuery(), lambda: next(looks))
 
-    in_log(body)
 
-
-def test_pages_without_a_limit_stay_below_what_a_frame_holds(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_pages_without_a_limit_stay_below_what_a_frame_holds(open_log: Any) -> None:
+    async with open_log() as log:
         for number in range(12):
             await log.store(number, message="x" * 1_000_000)
         first = log.page()
@@ -209,49 +195,39 @@ def test_pages_without_a_limit_stay_below_what_a_frame_holds(in_log: Any) -> Non
         assert len(first.entries) == 4
         assert log.ids(cursor=first.next_cursor)[0] == "e-4"
 
-    in_log(body)
 
-
-def test_ten_thousand_entries_are_stored_and_queried_in_a_moment(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_ten_thousand_entries_are_stored_and_queried_in_a_moment(open_log: Any) -> None:
+    async with open_log() as log:
         for start in range(0, 10_000, 500):
             assert await log.store(*range(start, start + 500)) == 500
         assert len(log.ids()) == 10_000
         assert log.ids(since="2026-03-01T02:46:39Z") == ["e-9999"]
 
-    in_log(body)
 
-
-def test_a_large_log_is_opened_and_queried_as_a_stream(in_log: Any, path: Path, json_of: Any) -> None:
+async def test_a_large_log_is_opened_and_queried_as_a_stream(open_log: Any, path: Path, json_of: Any) -> None:
     line = json.dumps(json_of(1, message="x" * 100_000)).encode() + b"\n"
     path.parent.mkdir()
     with path.open("wb") as file:
         for _ in range(400):
             file.write(line)
 
-    async def body(log: Any) -> None:
-        assert log.ids(min_level="error") == []
-
     tracemalloc.start()
     try:
-        in_log(body)
+        async with open_log() as log:
+            assert log.ids(min_level="error") == []
         assert tracemalloc.get_traced_memory()[1] < 5_000_000  # of 40 MB
     finally:
         tracemalloc.stop()
 
 
-def test_files_whose_times_are_outside_the_query_are_not_read(in_log: Any, path: Path) -> None:
-    async def store(log: Any) -> None:
+async def test_files_whose_times_are_outside_the_query_are_not_read(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1) as log:
         for number in range(1, 4):
             await log.store(number)
-
-    in_log(store, rotate_bytes=1)
     path.with_name("log.jsonl.000001").write_text("not JSON\n")
 
-    async def look(log: Any) -> None:
+    async with open_log() as log:
         assert log.ids(since="2026-03-01T00:00:02Z", until="2026-03-01T00:00:03Z") == ["e-2"]
         assert log.last_error() is None
         assert log.ids() == ["e-2", "e-3"]
         assert "log.jsonl.000001:1: no log entry" in log.last_error()
-
-    in_log(look)

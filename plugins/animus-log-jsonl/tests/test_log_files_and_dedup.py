@@ -28,21 +28,19 @@ def names(path: Path) -> list[str]:
     return sorted(found.name for found in path.parent.iterdir() if not re.search(r"\.(index|lock)", found.name))
 
 
-def test_a_full_file_gets_a_number_and_no_batch_is_split(in_log: Any, path: Path) -> None:
-    async def body(log: Any) -> None:
+async def test_a_full_file_gets_a_number_and_no_batch_is_split(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1024) as log:
         await log.store(*range(6))
         await log.store(*range(6, 12))
         await log.store(12)
         assert log.ids() == [f"e-{number}" for number in range(13)]
-
-    in_log(body, rotate_bytes=1024)
     assert names(path) == ["log.jsonl", "log.jsonl.000001"]
     assert path.with_name("log.jsonl.000001").read_bytes().count(b"\n") == 6
     assert path.read_bytes().count(b"\n") == 7
 
 
-def test_pages_join_while_files_are_rotated_between_them(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_pages_join_while_files_are_rotated_between_them(open_log: Any) -> None:
+    async with open_log(rotate_bytes=600) as log:
         await log.store(*range(5))
         found, cursor = [], None
         for start in range(100, 130, 3):
@@ -54,11 +52,9 @@ def test_pages_join_while_files_are_rotated_between_them(in_log: Any) -> None:
         assert found + log.ids(cursor=cursor) == log.ids()
         assert log.log._files.end.number > 5
 
-    in_log(body, rotate_bytes=600)
 
-
-def test_a_page_goes_on_with_what_is_kept_when_its_file_was_deleted(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_page_goes_on_with_what_is_kept_when_its_file_was_deleted(open_log: Any) -> None:
+    async with open_log(rotate_bytes=1, retention=Retention(files=1)) as log:
         await log.store(1)
         await log.store(2)
         cursor = log.page(limit=1).next_cursor
@@ -67,13 +63,11 @@ def test_a_page_goes_on_with_what_is_kept_when_its_file_was_deleted(in_log: Any)
         await log.store(5)
         assert log.ids(cursor=cursor) == log.ids() == ["e-4", "e-5"]
 
-    in_log(body, rotate_bytes=1, retention=Retention(files=1))
 
-
-def test_a_file_that_cannot_be_renamed_goes_on_growing_and_degrades_health(in_log: Any, path: Path) -> None:
+async def test_a_file_that_cannot_be_renamed_goes_on_growing_and_degrades_health(open_log: Any, path: Path) -> None:
     blocking = path.with_name("log.jsonl.000001")
 
-    async def body(log: Any) -> None:
+    async with open_log(rotate_bytes=1) as log:
         await log.store(1)
         blocking.mkdir()
         (blocking / "something").touch()
@@ -85,8 +79,6 @@ def test_a_file_that_cannot_be_renamed_goes_on_growing_and_degrades_health(in_lo
         await log.store(3)
         assert log.last_error() is None
         assert log.ids() == ["e-1", "e-2", "e-3"]
-
-    in_log(body, rotate_bytes=1)
     assert names(path) == ["log.jsonl", "log.jsonl.000001"]
 
 
@@ -121,79 +113,61 @@ def test_retention_deletes_the_oldest_files_and_no_more_than_it_must(
         assert not is_within_limits(rotated[len(gone) - 1 :])
 
 
-def test_retention_is_applied_at_start(in_log: Any, path: Path) -> None:
-    async def store(log: Any) -> None:
+async def test_retention_is_applied_at_start(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1) as log:
         for number in range(4):
             await log.store(number)
-
-    in_log(store, rotate_bytes=1)
     long_ago = time.time() - 3 * DAY_S
     os.utime(path.with_name("log.jsonl.000001"), (long_ago, long_ago))
 
-    async def look(log: Any) -> list[str]:
-        found: list[str] = log.ids()
-        return found
-
-    assert in_log(look, retention=Retention(days=2)) == ["e-1", "e-2", "e-3"]
-    assert in_log(look, retention=Retention(files=1)) == ["e-2", "e-3"]
+    async with open_log(retention=Retention(days=2)) as log:
+        assert log.ids() == ["e-1", "e-2", "e-3"]
+    async with open_log(retention=Retention(files=1)) as log:
+        assert log.ids() == ["e-2", "e-3"]
 
 
-def test_all_files_together_never_become_larger_than_retention_allows(in_log: Any, path: Path) -> None:
-    async def body(log: Any) -> None:
+async def test_all_files_together_never_become_larger_than_retention_allows(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1_024, retention=Retention(size_bytes=5_000)) as log:
         for number in range(100):
             await log.store(number)
             sizes = [found.stat().st_size for found in path.parent.iterdir() if found.name in names(path)]
             assert sum(sizes) <= 5_000
         assert len(sizes) > 2
 
-    in_log(body, rotate_bytes=1_024, retention=Retention(size_bytes=5_000))
 
-
-def test_numbers_are_not_given_again_when_every_rotated_file_is_gone(in_log: Any, path: Path) -> None:
-    async def store(log: Any) -> None:
+async def test_numbers_are_not_given_again_when_every_rotated_file_is_gone(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1) as log:
         await log.store(1)
         await log.store(2)
-
-    in_log(store, rotate_bytes=1)
     path.with_name("log.jsonl.000001").unlink()
     path.unlink()
 
-    async def look(log: Any) -> int:
+    async with open_log() as log:
         assert log.ids() == []
-        number: int = log.log._files.end.number
-        return number
-
-    assert in_log(look) == 2
+        assert log.log._files.end.number == 2
 
 
-def test_an_id_is_stored_once_within_a_batch_across_files_and_after_a_restart(in_log: Any, path: Path) -> None:
-    async def first(log: Any) -> None:
+async def test_an_id_is_stored_once_within_a_batch_across_files_and_after_a_restart(open_log: Any, path: Path) -> None:
+    async with open_log(rotate_bytes=1) as log:
         assert await log.store(1, 2, 1) == 2
         assert await log.store(2, 3) == 1
         assert await log.store(1, 2, 3) == 0
 
-    in_log(first, rotate_bytes=1)
-
-    async def second(log: Any) -> None:
+    async with open_log() as log:
         assert await log.store(1, 2, 3, 4) == 1
         assert log.ids() == ["e-1", "e-2", "e-3", "e-4"]
 
-    in_log(second)
-
 
 @pytest.mark.parametrize("damage", ["deleted", "no database", "cut short", "older"])
-def test_the_index_of_ids_is_made_anew_from_the_log(in_log: Any, path: Path, damage: str) -> None:
+async def test_the_index_of_ids_is_made_anew_from_the_log(open_log: Any, path: Path, damage: str) -> None:
     index = path.with_name("log.jsonl.index")
     older = b""
 
-    async def store(log: Any) -> None:
-        nonlocal older
+    async with open_log(rotate_bytes=20_000) as log:
         await log.store(*range(500))
         if not older:
             older = index.read_bytes()
         await log.store(*range(500, 1000))
-
-    in_log(store, rotate_bytes=20_000)
     match damage:
         case "deleted":
             index.unlink()
@@ -204,29 +178,25 @@ def test_the_index_of_ids_is_made_anew_from_the_log(in_log: Any, path: Path, dam
         case "older":
             index.write_bytes(older)
 
-    async def again(log: Any) -> None:
+    async with open_log() as log:
         assert await log.store(*range(1001)) == 1
         assert len(log.ids()) == 1001
 
-    in_log(again)
 
-
-def test_an_id_is_forgotten_with_the_file_that_held_its_entry(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_an_id_is_forgotten_with_the_file_that_held_its_entry(open_log: Any) -> None:
+    async with open_log(rotate_bytes=1, retention=Retention(files=1)) as log:
         for number in range(4):
             await log.store(number)
         assert log.ids() == ["e-2", "e-3"]
         assert await log.store(2) == 0
         assert await log.store(0) == 1
 
-    in_log(body, rotate_bytes=1, retention=Retention(files=1))
 
-
-def test_a_second_process_is_refused_and_told_who_writes(in_log: Any, in_log_at: Any, path: Path) -> None:
+async def test_a_second_process_is_refused_and_told_who_writes(open_log: Any, open_log_at: Any, path: Path) -> None:
     async def nothing(log: Any) -> None:
         raise AssertionError("the log was opened twice")
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         from animus_log_jsonl.log import JsonlLog
         from animus_log_jsonl.settings import Settings
 
@@ -235,10 +205,10 @@ def test_a_second_process_is_refused_and_told_who_writes(in_log: Any, in_log_at:
         await log.store(1)
         assert log.ids() == ["e-1"]
 
-    in_log(body)
 
-
-def test_what_others_do_to_the_file_meanwhile_costs_no_later_entry(in_log: Any, path: Path, json_of: Any) -> None:
+async def test_what_others_do_to_the_file_meanwhile_costs_no_later_entry(
+    open_log: Any, path: Path, json_of: Any
+) -> None:
     def add_by_hand() -> None:
         with path.open("a") as file:
             file.write(json.dumps(json_of(9)) + "\n" + '{"torn')
@@ -246,7 +216,7 @@ def test_what_others_do_to_the_file_meanwhile_costs_no_later_entry(in_log: Any, 
     def keep_first_line() -> None:
         path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         await log.store(1)
         await asyncio.to_thread(path.unlink)
         assert await log.store(2) == 1
@@ -264,8 +234,6 @@ def test_what_others_do_to_the_file_meanwhile_costs_no_later_entry(in_log: Any, 
         await asyncio.to_thread(path.rename, path.with_name("elsewhere"))
         assert await log.store(11) == 1
         assert log.ids() == ["e-11"]
-
-    in_log(body)
 
 
 def test_a_file_that_is_not_made_yet_is_no_gap_after_a_rotation(path: Path) -> None:

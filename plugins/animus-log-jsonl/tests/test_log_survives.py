@@ -101,46 +101,40 @@ def test_a_last_batch_cut_off_at_any_byte_is_set_aside_and_nothing_else(tmp_path
         assert (torn.read_bytes() if torn.exists() else b"") == second[:cut]
 
 
-def test_a_log_goes_on_behind_the_last_whole_batch(in_log: Any, path: Path) -> None:
-    async def store(log: Any) -> None:
+async def test_a_log_goes_on_behind_the_last_whole_batch(open_log: Any, path: Path) -> None:
+    async with open_log() as log:
         await log.store(1)
         await log.store(2, 3)
-
-    in_log(store)
     path.write_bytes(path.read_bytes().replace(b'e-3"', b""))  # the second batch has no good end now
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
 
-    async def go_on(log: Any) -> None:
+    async with open_log() as log:
         assert log.ids() == ["e-1"]
         assert log.last_error() is None
         assert await log.store(2, 4) == 2
         assert log.ids() == ["e-1", "e-2", "e-4"]
 
-    in_log(go_on)
-
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"x", b" \n", b"\0" * 200_000, b"x \n" * 50_000])
-def test_a_file_without_one_whole_batch_is_a_beginning(in_log: Any, path: Path, content: bytes) -> None:
+async def test_a_file_without_one_whole_batch_is_a_beginning(open_log: Any, path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         await log.store(1)
         assert log.ids() == ["e-1"]
         assert log.last_error() is None
 
-    in_log(body)
 
-
-def test_bad_lines_in_the_middle_are_left_out_counted_and_told_with_file_and_line(
-    in_log: Any, path: Path, json_of: Any
+async def test_bad_lines_in_the_middle_are_left_out_counted_and_told_with_file_and_line(
+    open_log: Any, path: Path, json_of: Any
 ) -> None:
     good = [json.dumps(json_of(number)).encode() for number in range(4)]
     lines = [good[0], b'{"id": 1', good[1], b"", b"\xff\xfe", good[2], b"x" * 5_000_000, good[3]]
     path.parent.mkdir()
     path.write_bytes(b"\n".join(lines) + b"\n")
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         for _ in range(2):
             assert log.ids() == ["e-0", "e-1", "e-2", "e-3"]
             assert log.last_error().startswith(f"{path}:2: no log entry (")
@@ -149,33 +143,27 @@ def test_bad_lines_in_the_middle_are_left_out_counted_and_told_with_file_and_lin
         assert log.ids(cursor=page.next_cursor) == ["e-3"]
         assert await log.store(3, 4) == 1
 
-    in_log(body)
 
-
-def test_a_bad_line_that_was_corrected_while_nothing_wrote_is_an_entry_like_any(
-    in_log: Any, path: Path, json_of: Any
+async def test_a_bad_line_that_was_corrected_while_nothing_wrote_is_an_entry_like_any(
+    open_log: Any, path: Path, json_of: Any
 ) -> None:
     good = [json.dumps(json_of(number)).encode() + b"\n" for number in range(3)]
     path.parent.mkdir()
     path.write_bytes(good[0] + b"bad\n" + good[2])
 
-    async def look(log: Any) -> None:
+    async with open_log() as log:
         assert log.ids() == ["e-0", "e-2"]
         assert "correct it and delete log.jsonl.index" in log.last_error()
-
-    in_log(look)
     path.write_bytes(b"".join(good))  # it is longer now, and somebody forgot the index
 
-    async def corrected(log: Any) -> None:
+    async with open_log() as log:
         assert log.last_error() is None
         assert await log.store(0, 1, 2) == 0
         assert log.ids() == ["e-0", "e-1", "e-2"]
 
-    in_log(corrected)
 
-
-def test_many_bad_lines_are_told_without_counting_the_lines_before_each_anew(
-    in_log: Any, path: Path, json_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_many_bad_lines_are_told_without_counting_the_lines_before_each_anew(
+    open_log: Any, path: Path, json_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir()
     path.write_bytes((json.dumps(json_of(1)).encode() + b"\n") * 3 + b"bad\n" * 1_000)
@@ -183,19 +171,16 @@ def test_many_bad_lines_are_told_without_counting_the_lines_before_each_anew(
     original = read._count_lines
     monkeypatch.setattr(read, "_count_lines", lambda *place: counted.append(place) or original(*place))
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         assert log.last_error().startswith(f"{path}:4: no log entry")
         assert log.last_error().endswith("(1000 or more lines like it)")
-
-    in_log(body)
     assert [message.partition(": ")[0] for message in caplog.messages] == [f"{path}:{line}" for line in range(4, 24)]
     assert len(counted) == 1
 
 
-def test_a_full_disk_at_the_start_is_no_mistake_of_the_settings(in_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(log: Any) -> None:
-        raise AssertionError("the log was opened")
-
+async def test_a_full_disk_at_the_start_is_no_mistake_of_the_settings(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for error in (OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("disk is full")):
 
         def refuse(*_: object, error: Exception = error) -> None:
@@ -203,7 +188,8 @@ def test_a_full_disk_at_the_start_is_no_mistake_of_the_settings(in_log: Any, mon
 
         monkeypatch.setattr(LogIndex, "add", refuse)
         with pytest.raises(Unavailable, match="make room"):
-            in_log(nothing)
+            async with open_log():
+                raise AssertionError("the log was opened")
 
 
 def test_a_full_disk_fails_whole_batches_and_leaves_nothing_of_them(host: Any, json_of: Any, path: Path) -> None:
@@ -226,15 +212,15 @@ def test_a_full_disk_fails_whole_batches_and_leaves_nothing_of_them(host: Any, j
 
 
 @pytest.mark.parametrize("failing", ["disk", "index"])
-def test_a_commit_that_fails_takes_every_batch_of_it_back(
-    in_log: Any, path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+async def test_a_commit_that_fails_takes_every_batch_of_it_back(
+    open_log: Any, path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise (
             OSError(errno.EIO, "Input/output error") if failing == "disk" else sqlite3.OperationalError("disk is full")
         )
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         await log.store(1)
         with monkeypatch.context() as broken:
             broken.setattr(*((os, "fdatasync") if failing == "disk" else (LogIndex, "add")), refuse)
@@ -247,16 +233,14 @@ def test_a_commit_that_fails_takes_every_batch_of_it_back(
         assert log.ids() == ["e-1", "e-2", "e-3"]
         assert log.last_error() is None
 
-    in_log(body)
 
-
-def test_what_could_not_be_cut_off_is_cut_off_before_anything_else_is_written(
-    in_log: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_what_could_not_be_cut_off_is_cut_off_before_anything_else_is_written(
+    open_log: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: int) -> None:
         raise OSError(errno.EIO, "broken")
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         await log.store(1)
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", refuse)
@@ -271,8 +255,6 @@ def test_what_could_not_be_cut_off_is_cut_off_before_anything_else_is_written(
         assert log.ids() == ["e-1", "e-4"]
         assert lines_in(path) == 2
 
-    in_log(body)
-
 
 def commit_together(log: Any, json_of: Any, *batches: tuple[int, ...]) -> list[Future[int]]:
     """Hand several batches to the writer at once."""
@@ -281,17 +263,15 @@ def commit_together(log: Any, json_of: Any, *batches: tuple[int, ...]) -> list[F
     return [batch.outcome for batch in made]
 
 
-def test_an_id_is_stored_once_in_batches_that_are_committed_together(in_log: Any, json_of: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_an_id_is_stored_once_in_batches_that_are_committed_together(open_log: Any, json_of: Any) -> None:
+    async with open_log() as log:
         outcomes = commit_together(log, json_of, (1,), (1, 2), (2, 1))
         assert [outcome.result(0) for outcome in outcomes] == [1, 1, 0]
         assert log.ids() == ["e-1", "e-2"]
 
-    in_log(body)
 
-
-def test_a_batch_fails_with_the_one_that_held_an_entry_of_it(
-    in_log: Any, json_of: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_batch_fails_with_the_one_that_held_an_entry_of_it(
+    open_log: Any, json_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = os.fdatasync, 0
 
@@ -302,31 +282,27 @@ def test_a_batch_fails_with_the_one_that_held_an_entry_of_it(
             raise OSError(errno.EIO, "broken")
         real(fd)
 
-    async def body(log: Any) -> None:
+    async with open_log(rotate_bytes=1) as log:
         monkeypatch.setattr(os, "fdatasync", refuse_once)
         outcomes = commit_together(log, json_of, (1,), (1, 2))
         assert all(isinstance(outcome.exception(0), Unavailable) for outcome in outcomes)
         assert log.ids() == []
         assert await log.store(1, 2) == 2
 
-    in_log(body, rotate_bytes=1)
 
-
-def test_bad_lines_are_forgotten_with_their_file(in_log: Any, path: Path) -> None:
+async def test_bad_lines_are_forgotten_with_their_file(open_log: Any, path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"bad\n")
 
-    async def body(log: Any) -> None:
+    async with open_log(rotate_bytes=1, retention=Retention(files=1)) as log:
         assert "no log entry" in log.last_error()
         await log.store(1)
         await log.store(2)
         await log.store(3)
         assert log.last_error() is None
 
-    in_log(body, rotate_bytes=1, retention=Retention(files=1))
 
-
-def test_batches_that_wait_share_one_wait_for_the_disk(in_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_batches_that_wait_share_one_wait_for_the_disk(open_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = os.fdatasync, 0
     entered, go_on = threading.Event(), threading.Event()
 
@@ -337,7 +313,7 @@ def test_batches_that_wait_share_one_wait_for_the_disk(in_log: Any, monkeypatch:
         assert go_on.wait(10)
         real(fd)
 
-    async def body(log: Any) -> None:
+    async with open_log() as log:
         monkeypatch.setattr(os, "fdatasync", slow)
         async with asyncio.TaskGroup() as group:
             group.create_task(log.store(0))
@@ -350,12 +326,10 @@ def test_batches_that_wait_share_one_wait_for_the_disk(in_log: Any, monkeypatch:
         assert len(log.ids()) == 50
         assert calls == 2
 
-    in_log(body)
-
 
 @pytest.mark.parametrize(("fsync", "syncs"), [(Fsync.ALWAYS, 3), (Fsync.INTERVAL, 1), (Fsync.NEVER, 0)])
-def test_the_disk_is_waited_for_as_often_as_the_operator_wants(
-    in_log: Any, monkeypatch: pytest.MonkeyPatch, fsync: Fsync, syncs: int
+async def test_the_disk_is_waited_for_as_often_as_the_operator_wants(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch, fsync: Fsync, syncs: int
 ) -> None:
     calls = 0
 
@@ -365,22 +339,18 @@ def test_the_disk_is_waited_for_as_often_as_the_operator_wants(
 
     monkeypatch.setattr(os, "fdatasync", counting)
 
-    async def body(log: Any) -> None:
+    async with open_log(fsync=fsync, fsync_interval_s=3_600) as log:
         for number in range(3):
             await log.store(number)
-
-    in_log(body, fsync=fsync, fsync_interval_s=3_600)
     assert calls == syncs  # the one of `interval` happens at the end
 
 
-def test_with_an_interval_the_disk_is_reached_without_another_entry(
-    in_log: Any, monkeypatch: pytest.MonkeyPatch
+async def test_with_an_interval_the_disk_is_reached_without_another_entry(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached = threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda _: reached.set())
 
-    async def body(log: Any) -> None:
+    async with open_log(fsync=Fsync.INTERVAL, fsync_interval_s=0.01) as log:
         await log.store(1)
         assert await asyncio.to_thread(reached.wait, 10)
-
-    in_log(body, fsync=Fsync.INTERVAL, fsync_interval_s=0.01)

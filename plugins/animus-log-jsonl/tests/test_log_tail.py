@@ -31,8 +31,8 @@ async def take(entries: AsyncGenerator[LogEntry, None], count: int) -> list[str]
     return [(await anext(entries)).id for _ in range(count)]
 
 
-def test_a_tail_begins_now_and_tells_everything_from_then_on(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_begins_now_and_tells_everything_from_then_on(open_log: Any) -> None:
+    async with open_log() as log:
         await log.store(1)
         async with aclosing(tail(log)) as entries:
             first = await subscribed(entries)
@@ -41,21 +41,17 @@ def test_a_tail_begins_now_and_tells_everything_from_then_on(in_log: Any) -> Non
             assert (await first).id == "e-2"
             assert await take(entries, 2) == ["e-3", "e-4"]
 
-    in_log(body)
 
-
-def test_a_tail_begins_when_it_is_asked_for_and_not_with_its_first_step(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_begins_when_it_is_asked_for_and_not_with_its_first_step(open_log: Any) -> None:
+    async with open_log() as log:
         entries = tail(log)
         await log.store(1)
         async with aclosing(entries):
             assert await take(entries, 1) == ["e-1"]
 
-    in_log(body)
 
-
-def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled(open_log: Any) -> None:
+    async with open_log(rotate_bytes=2_000, fsync=Fsync.NEVER) as log:
         found: list[list[str]] = []
         acknowledged: set[str] = set()
         known_at_start: list[set[str]] = []
@@ -88,30 +84,25 @@ def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled(in_lo
             assert heard == everything[len(everything) - len(heard) :]
             assert not known & set(heard)
 
-    in_log(body, rotate_bytes=2_000, fsync=Fsync.NEVER)
+
+async def test_a_reader_that_is_slow_loses_nothing_and_costs_no_memory(open_log: Any) -> None:
+    async with open_log(rotate_bytes=1_000_000, fsync=Fsync.NEVER) as log, aclosing(tail(log)) as entries:
+        first = await subscribed(entries)
+        await log.store(0)
+        assert (await first).id == "e-0"
+        tracemalloc.start()
+        try:
+            for start in range(1, 10_001, 500):
+                await log.store(*range(start, start + 500), message="x" * 1_000)
+            for number in range(1, 10_001):
+                assert (await anext(entries)).id == f"e-{number}"
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000  # of 10 MB
+        finally:
+            tracemalloc.stop()
 
 
-def test_a_reader_that_is_slow_loses_nothing_and_costs_no_memory(in_log: Any) -> None:
-    async def body(log: Any) -> None:
-        async with aclosing(tail(log)) as entries:
-            first = await subscribed(entries)
-            await log.store(0)
-            assert (await first).id == "e-0"
-            tracemalloc.start()
-            try:
-                for start in range(1, 10_001, 500):
-                    await log.store(*range(start, start + 500), message="x" * 1_000)
-                for number in range(1, 10_001):
-                    assert (await anext(entries)).id == f"e-{number}"
-                assert tracemalloc.get_traced_memory()[1] < 5_000_000  # of 10 MB
-            finally:
-                tracemalloc.stop()
-
-    in_log(body, rotate_bytes=1_000_000, fsync=Fsync.NEVER)
-
-
-def test_a_tail_tells_only_what_its_filters_want(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_tells_only_what_its_filters_want(open_log: Any) -> None:
+    async with open_log() as log:
         wanted = {"min_level": "warn", "source": "plugin", "source_name": "x", "target_glob": "a.*"}
         async with aclosing(tail(log, **wanted, since="2026-03-01T00:00:05Z")) as entries:
             first = await subscribed(entries)
@@ -124,11 +115,9 @@ def test_a_tail_tells_only_what_its_filters_want(in_log: Any) -> None:
             await log.store(5, **right)
             assert (await first).id == "e-5"
 
-    in_log(body)
 
-
-def test_a_tail_with_a_limit_ends(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_with_a_limit_ends(open_log: Any) -> None:
+    async with open_log() as log:
         async with aclosing(tail(log, limit=3)) as entries:
             first = await subscribed(entries)
             await log.store(1, 2)
@@ -137,11 +126,9 @@ def test_a_tail_with_a_limit_ends(in_log: Any) -> None:
             assert [entry.id async for entry in entries] == ["e-2", "e-3"]
         assert [entry async for entry in tail(log, limit=0)] == []
 
-    in_log(body)
 
-
-def test_a_tail_goes_on_where_a_page_ended(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_goes_on_where_a_page_ended(open_log: Any) -> None:
+    async with open_log() as log:
         await log.store(1, 2, 3)
         async with aclosing(tail(log, cursor=log.page(limit=1).next_cursor)) as entries:
             assert await take(entries, 2) == ["e-2", "e-3"]
@@ -149,37 +136,27 @@ def test_a_tail_goes_on_where_a_page_ended(in_log: Any) -> None:
             await log.store(4)
             assert (await more).id == "e-4"
 
-    in_log(body)
 
-
-def test_a_tail_from_a_bad_cursor_is_refused(in_log: Any) -> None:
-    async def body(log: Any) -> None:
+async def test_a_tail_from_a_bad_cursor_is_refused(open_log: Any) -> None:
+    async with open_log() as log:
         with pytest.raises(InvalidParams, match="cursor '7:0'"):
             await anext(tail(log, cursor="7:0"))
 
-    in_log(body)
+
+async def test_a_tail_that_has_read_everything_outlives_the_files_it_read(open_log: Any) -> None:
+    async with open_log(rotate_bytes=1, retention=Retention(files=1)) as log, aclosing(tail(log)) as entries:
+        for number in range(5):
+            entry = await subscribed(entries)
+            await log.store(number)
+            assert (await entry).id == f"e-{number}"
 
 
-def test_a_tail_that_has_read_everything_outlives_the_files_it_read(in_log: Any) -> None:
-    async def body(log: Any) -> None:
-        async with aclosing(tail(log)) as entries:
-            for number in range(5):
-                entry = await subscribed(entries)
-                await log.store(number)
-                assert (await entry).id == f"e-{number}"
-
-    in_log(body, rotate_bytes=1, retention=Retention(files=1))
-
-
-def test_a_tail_that_retention_has_overtaken_says_so(in_log: Any) -> None:
-    async def body(log: Any) -> None:
-        async with aclosing(tail(log)) as entries:
-            first = await subscribed(entries)
-            await log.store(0)
-            assert (await first).id == "e-0"
-            for number in range(1, 6):
-                await log.store(number)
-            with pytest.raises(Unavailable, match="retention deleted entries"):
-                await anext(entries)
-
-    in_log(body, rotate_bytes=1, retention=Retention(files=2))
+async def test_a_tail_that_retention_has_overtaken_says_so(open_log: Any) -> None:
+    async with open_log(rotate_bytes=1, retention=Retention(files=2)) as log, aclosing(tail(log)) as entries:
+        first = await subscribed(entries)
+        await log.store(0)
+        assert (await first).id == "e-0"
+        for number in range(1, 6):
+            await log.store(number)
+        with pytest.raises(Unavailable, match="retention deleted entries"):
+            await anext(entries)

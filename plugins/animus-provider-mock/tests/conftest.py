@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import queue
@@ -69,37 +68,29 @@ class Project:
     def errand(self, session: str, prompt: str, model: str, contract: object) -> Errand:
         return Errand(session, facts_of(prompt, model, contract), self.root, {"FROM_REQUEST": "yes"})
 
-    async def arun(
+    async def run(self, **how: Any) -> tuple[Record, Recorder]:
+        return await self._follow("run", **how)
+
+    async def resume(self, **how: Any) -> tuple[Record, Recorder]:
+        return await self._follow("resume", **how)
+
+    async def _follow(
         self,
         verb: str,
-        stream: Recorder,
         *,
+        stream: Recorder | None = None,
         session: str = "s1",
         prompt: str = "Make it so.",
         contract: object = CONTRACT,
         model: str = "mock-1",
-    ) -> Record:
+    ) -> tuple[Record, Recorder]:
         async def garbage(text: str) -> None:
             self.garbage.append(text)
 
+        recorder = stream or Recorder()
         runner = Runner(self.root, self.env, garbage)
         errand = self.errand(session, prompt, model, contract)
-        return await (runner.run if verb == "run" else runner.resume)(errand, stream)
-
-    def run(self, **how: Any) -> tuple[Record, Recorder]:
-        return self._go("run", how)
-
-    def resume(self, **how: Any) -> tuple[Record, Recorder]:
-        return self._go("resume", how)
-
-    def _go(self, verb: str, how: dict[str, Any]) -> tuple[Record, Recorder]:
-        stream = how.pop("stream", None) or Recorder()
-
-        async def bounded() -> Record:
-            async with asyncio.timeout(DEADLINE_S):
-                return await self.arun(verb, stream, **how)
-
-        return asyncio.run(bounded()), stream
+        return await (runner.run if verb == "run" else runner.resume)(errand, recorder), recorder
 
 
 class Host:

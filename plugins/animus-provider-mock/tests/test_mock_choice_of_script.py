@@ -53,34 +53,34 @@ def test_a_condition_about_something_untold_does_not_fit(contract: object, when:
     assert choose(script, facts_of("p", "m", contract)) is None
 
 
-def test_the_first_entry_that_fits_is_followed(project: Any) -> None:
+async def test_the_first_entry_that_fits_is_followed(project: Any) -> None:
     project.script(
         "scripts:\n"
         "- {when: {phase: review}, steps: [say: a]}\n"
         "- {when: {phase: impl*}, steps: [say: b]}\n"
         "- {steps: [say: c]}\n"
     )
-    assert project.run()[0].output == "b"
+    assert (await project.run())[0].output == "b"
 
 
-def test_a_run_that_no_entry_is_for_fails_and_names_its_facts(project: Any) -> None:
+async def test_a_run_that_no_entry_is_for_fails_and_names_its_facts(project: Any) -> None:
     project.script("scripts: [{when: {phase: other}, steps: []}]")
     with pytest.raises(InvalidParams, match="subject=TASK-001 phase=implement attempt=1 model=mock-1 — add one"):
-        project.run()
+        await project.run()
 
 
-def test_without_a_script_one_line_is_said_and_the_phase_advances(project: Any) -> None:
-    record, stream = project.run()
+async def test_without_a_script_one_line_is_said_and_the_phase_advances(project: Any) -> None:
+    record, stream = await project.run()
     assert record.output == stream.text == "Nothing is scripted, so there is nothing to do."
     assert record.verdict["verdict"] == "advance"
 
 
 @pytest.mark.parametrize("absolute", [True, False])
-def test_the_variable_names_the_script_absolutely_or_below_the_project(project: Any, absolute: bool) -> None:
+async def test_the_variable_names_the_script_absolutely_or_below_the_project(project: Any, absolute: bool) -> None:
     project.script("scripts: [{steps: [say: default]}]")
     path = project.script("scripts: [{steps: [say: named]}]", "other.yaml")
     project.env["ANIMUS_MOCK_SCRIPT"] = str(path) if absolute else "other.yaml"
-    assert project.run()[0].output == "named"
+    assert (await project.run())[0].output == "named"
 
 
 def test_an_edit_of_the_script_takes_effect_at_the_next_run(project: Any, host: Any) -> None:

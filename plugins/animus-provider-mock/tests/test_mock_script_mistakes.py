@@ -102,10 +102,10 @@ def test_a_mistake_in_a_step_is_told_with_its_line(step: str, what: str, remedy:
     assert remedy in rest.partition(" — ")[2]
 
 
-def test_a_mistake_in_resume_steps_is_found_before_anything_runs(project: Any) -> None:
+async def test_a_mistake_in_resume_steps_is_found_before_anything_runs(project: Any) -> None:
     project.script("scripts:\n- steps: [edit: {path: x, content: y}]\n  resume:\n  - sai: x\n")
     with pytest.raises(ScriptError, match=r'mock\.yaml:4: a step has no key "sai"'):
-        project.run()
+        await project.run()
     assert not (project.root / "x").exists()
 
 

@@ -19,140 +19,134 @@ from animus_sdk import InvalidParams, NotFound, Unavailable
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
 
 
-def test_a_failed_session_goes_on_behind_its_last_completed_step(project: Any) -> None:
+async def test_a_failed_session_goes_on_behind_its_last_completed_step(project: Any) -> None:
     project.steps({"say": "a"}, {"think": "t"}, {"usage": {"input": 1}}, {"fail": "error"}, {"say": "b"})
     with pytest.raises(RpcError):
-        project.run()
+        await project.run()
     project.steps({"say": "a"}, {"think": "t"}, {"usage": {"input": 1}}, {"delay_s": 0}, {"say": "b"})
-    record, stream = project.resume()
+    record, stream = await project.resume()
     assert (record.output, record.thinking, record.tokens) == ("ab", ["t"], {"input": 1})
     assert stream.events == [("output", "b")]
 
 
-def test_a_step_that_fails_fails_again_when_it_is_resumed(project: Any) -> None:
+async def test_a_step_that_fails_fails_again_when_it_is_resumed(project: Any) -> None:
     project.steps({"say": "a"}, {"fail": "error"})
     with pytest.raises(RpcError):
-        project.run()
+        await project.run()
     with pytest.raises(RpcError):
-        project.resume()
+        await project.resume()
 
 
-def test_a_once_block_that_was_begun_is_skipped_by_resume_and_by_a_later_run(project: Any) -> None:
+async def test_a_once_block_that_was_begun_is_skipped_by_resume_and_by_a_later_run(project: Any) -> None:
     project.steps({"say": "a"}, BREAK, {"say": "b"})
     with pytest.raises(RpcError):
-        project.run()
-    assert project.resume()[0].output == "ab"
-    assert project.run()[0].output == "ab"
+        await project.run()
+    assert (await project.resume())[0].output == "ab"
+    assert (await project.run())[0].output == "ab"
     with pytest.raises(RpcError):
-        project.run(session="another")
+        await project.run(session="another")
 
 
-def test_the_completed_steps_of_a_once_block_are_not_lost(project: Any) -> None:
+async def test_the_completed_steps_of_a_once_block_are_not_lost(project: Any) -> None:
     project.steps({"once": {"steps": [{"say": "in "}, {"fail": "error"}, {"say": "never"}]}}, {"say": "out"})
     with pytest.raises(RpcError):
-        project.run()
-    assert project.resume()[0].output == "in out"
+        await project.run()
+    assert (await project.resume())[0].output == "in out"
 
 
-def test_once_blocks_of_steps_and_of_resume_are_told_apart(project: Any) -> None:
+async def test_once_blocks_of_steps_and_of_resume_are_told_apart(project: Any) -> None:
     block = {"once": {"steps": [{"say": "once "}]}}
     project.steps(block, {"say": "steps"}, resume=[block, {"say": "resume"}])
-    assert project.run()[0].output == "once steps"
-    assert project.resume()[0].output == "once resume"
-    assert project.resume()[0].output == "resume"
+    assert (await project.run())[0].output == "once steps"
+    assert (await project.resume())[0].output == "once resume"
+    assert (await project.resume())[0].output == "resume"
 
 
-def test_exit_code_inside_once_ends_the_run_and_the_session_is_finished(project: Any) -> None:
+async def test_exit_code_inside_once_ends_the_run_and_the_session_is_finished(project: Any) -> None:
     project.steps({"once": {"steps": [{"fail": {"how": "exit_code", "exit_code": 4}}]}}, {"say": "x"})
-    record, _ = project.run()
+    record, _ = await project.run()
     assert (record.exit_code, record.output) == (4, "")
-    record, _ = project.resume()
+    record, _ = await project.resume()
     assert (record.exit_code, record.output) == (0, "x")
 
 
-def test_resume_steps_are_taken_instead_and_the_output_of_the_cut_session_is_kept(project: Any) -> None:
+async def test_resume_steps_are_taken_instead_and_the_output_of_the_cut_session_is_kept(project: Any) -> None:
     project.steps({"say": "a "}, {"fail": "error"}, resume=[{"say": "{{prompt}} {{subject}}"}])
     with pytest.raises(RpcError):
-        project.run()
-    record, stream = project.resume(prompt="feedback", contract=None)
+        await project.run()
+    record, stream = await project.resume(prompt="feedback", contract=None)
     assert record.output == "a feedback TASK-001"
     assert stream.text == "feedback TASK-001"
 
 
-def test_a_finished_session_starts_anew(project: Any) -> None:
+async def test_a_finished_session_starts_anew(project: Any) -> None:
     project.steps({"say": "a"}, {"metadata": 1})
-    project.run()
-    record, stream = project.resume()
+    await project.run()
+    record, stream = await project.resume()
     assert (record.output, record.metadata, stream.text) == ("a", [1], "a")
 
 
-def test_a_session_keeps_the_entry_that_its_first_request_chose(project: Any) -> None:
+async def test_a_session_keeps_the_entry_that_its_first_request_chose(project: Any) -> None:
     project.script(
         "scripts:\n"
         "- {when: {prompt: first}, steps: [say: a, once: {steps: [fail: error]}, say: b]}\n"
         "- {steps: [say: other]}\n"
     )
     with pytest.raises(RpcError):
-        project.run(prompt="first")
-    assert project.resume(prompt="second", contract=None)[0].output == "ab"
+        await project.run(prompt="first")
+    assert (await project.resume(prompt="second", contract=None))[0].output == "ab"
 
 
-def test_cancellation_stops_and_the_session_can_go_on(project: Any, recorder: Any) -> None:
+async def test_cancellation_stops_and_the_session_can_go_on(project: Any, recorder: Any) -> None:
     import asyncio
 
     project.steps({"say": "a"}, {"wait_for": {"file": "gate"}}, {"say": "b"})
 
-    async def cancelled() -> None:
-        begun = asyncio.Event()
-        output = recorder.output
+    begun = asyncio.Event()
+    output = recorder.output
 
-        async def tell(text: str, *, final: bool = False) -> None:
-            await output(text, final=final)
-            begun.set()
+    async def tell(text: str, *, final: bool = False) -> None:
+        await output(text, final=final)
+        begun.set()
 
-        recorder.output = tell
-        task = asyncio.create_task(project.arun("run", recorder))
-        await asyncio.wait_for(begun.wait(), 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 20)
-
-    asyncio.run(cancelled())
+    recorder.output = tell
+    task = asyncio.create_task(project.run(stream=recorder))
+    await asyncio.wait_for(begun.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 20)
     (project.root / "gate").touch()
-    assert project.resume()[0].output == "ab"
+    assert (await project.resume())[0].output == "ab"
 
 
-def test_after_ignore_cancel_a_resumed_session_still_ignores_it(project: Any, recorder: Any) -> None:
+async def test_after_ignore_cancel_a_resumed_session_still_ignores_it(project: Any, recorder: Any) -> None:
     import asyncio
 
     project.steps({"ignore_cancel": True}, {"say": "a"}, BREAK, {"say": "b"}, {"delay_s": 0.1}, {"say": "c"})
     with pytest.raises(RpcError):
-        project.run()
+        await project.run()
 
-    async def resumed() -> str:
-        begun = asyncio.Event()
+    begun = asyncio.Event()
 
-        async def tell(text: str, *, final: bool = False) -> None:
-            begun.set()
+    async def tell(text: str, *, final: bool = False) -> None:
+        begun.set()
 
-        recorder.output = tell
-        task = asyncio.create_task(project.arun("resume", recorder))
-        await asyncio.wait_for(begun.wait(), 20)
-        task.cancel()
-        return str((await asyncio.wait_for(asyncio.shield(task), 20)).output)
-
-    assert asyncio.run(resumed()) == "abc"
+    recorder.output = tell
+    task = asyncio.create_task(project.resume(stream=recorder))
+    await asyncio.wait_for(begun.wait(), 20)
+    task.cancel()
+    assert str((await asyncio.wait_for(asyncio.shield(task), 20))[0].output) == "abc"
 
 
-def test_an_unknown_session_is_not_found(project: Any) -> None:
+async def test_an_unknown_session_is_not_found(project: Any) -> None:
     with pytest.raises(NotFound, match="session nobody"):
-        project.resume(session="nobody")
+        await project.resume(session="nobody")
 
 
-def test_sessions_of_one_process_do_not_mix(project: Any) -> None:
+async def test_sessions_of_one_process_do_not_mix(project: Any) -> None:
     project.steps({"say": "{{session_id}}"})
-    assert [project.run(session=each)[0].output for each in ("x", "y")] == ["x", "y"]
-    assert project.resume(session="x")[0].output == "x"
+    assert [(await project.run(session=each))[0].output for each in ("x", "y")] == ["x", "y"]
+    assert (await project.resume(session="x"))[0].output == "x"
 
 
 _JSON = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4)

@@ -53,71 +53,62 @@ async def answer(stream: EventStream, send: Callable[[Any], Awaitable[None]]) ->
         await stream(scope, receive, send)
 
 
-def test_comments_come_while_nothing_happens_until_the_server_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_comments_come_while_nothing_happens_until_the_server_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "_HEARTBEAT_S", 0.01)
     control = Silence()
     sent: list[Any] = []
 
-    async def follow() -> None:
-        closing = asyncio.Event()
+    closing = asyncio.Event()
 
-        async def send(message: Any) -> None:
-            sent.append(message)
-            if len(sent) == 6:
-                closing.set()
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if len(sent) == 6:
+            closing.set()
 
-        await answer(EventStream(EVENTS, control, closing), send)
-
-    asyncio.run(follow())
+    await answer(EventStream(EVENTS, control, closing), send)
     assert sent[0]["type"] == "http.response.start"
     assert {message["body"] for message in sent[1:-1]} == {b":\n\n"}
     assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
     assert control.open == 0
 
 
-def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "_SEND_S", 0.01)
     monkeypatch.setattr(event_stream, "_LAST_S", 0.01)
     control = Silence({"id": "1"})
     tried: list[bytes] = []
 
-    async def follow() -> None:
-        async def send(message: Any) -> None:
-            tried.append(message.get("body", b""))
-            if b"data" in tried[-1]:
-                await asyncio.Event().wait()
+    async def send(message: Any) -> None:
+        tried.append(message.get("body", b""))
+        if b"data" in tried[-1]:
+            await asyncio.Event().wait()
 
-        await answer(EventStream(EVENTS, control, asyncio.Event()), send)
-
-    asyncio.run(follow())
+    await answer(EventStream(EVENTS, control, asyncio.Event()), send)
     assert tried == [b"", b":\n\n", b'id: 1\ndata: {"id":"1"}\n\n', b""]
     assert control.open == 0
 
 
-def test_a_stream_that_is_asked_for_while_the_server_closes_is_refused() -> None:
+async def test_a_stream_that_is_asked_for_while_the_server_closes_is_refused() -> None:
     async def follow() -> None:
         closing = asyncio.Event()
         closing.set()
         await answer(EventStream(EVENTS, Silence(), closing), lambda _: asyncio.Event().wait())
 
     with pytest.raises(HTTPException, match="503"):
-        asyncio.run(follow())
+        await follow()
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost:"])
-def test_a_connection_whose_header_does_not_come_is_closed(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+async def test_a_connection_whose_header_does_not_come_is_closed(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     monkeypatch.setattr(server, "_HEADERS_S", 0.02)
 
-    async def connect() -> bytes:
-        listening = HttpServer("127.0.0.1", 0)
-        listening.serve(Starlette())
-        async with asyncio.timeout(DEADLINE_S):
-            reader, writer = await asyncio.open_connection(*listening.address.split(":"))
-            writer.write(said)
-            rest = await reader.read()
-            writer.close()
-            await writer.wait_closed()
-            await listening.close()
-        return rest
-
-    assert asyncio.run(connect()) == b""
+    listening = HttpServer("127.0.0.1", 0)
+    listening.serve(Starlette())
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection(*listening.address.split(":"))
+        writer.write(said)
+        rest = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        await listening.close()
+    assert rest == b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -140,8 +139,8 @@ def test_a_header_without_end_is_cut_off(client_of_module: Any) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_fault_of_ours_is_told_without_what_it_was() -> None:
-    answer = asyncio.run(ANSWERS[Exception](Request({"type": "http"}), RuntimeError("a secret")))
+async def test_a_fault_of_ours_is_told_without_what_it_was() -> None:
+    answer = await ANSWERS[Exception](Request({"type": "http"}), RuntimeError("a secret"))
     assert answer.status_code == 500
     assert json.loads(answer.body) == {
         "error": {"category": "internal", "message": "internal error; the plugin's log says more"}

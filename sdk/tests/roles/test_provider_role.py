@@ -215,11 +215,8 @@ async def test_a_run_knows_how_long_its_host_will_wait(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(max_size=5), max_size=8))
-def test_a_plain_generator_gives_on_its_thread_what_it_would_give_here(pieces: list[str]) -> None:
-    async def collected() -> list[str]:
-        return [piece async for piece in stream_of(iter(pieces), Threads(1))]
-
-    assert asyncio.run(collected()) == pieces
+async def test_a_plain_generator_gives_on_its_thread_what_it_would_give_here(pieces: list[str]) -> None:
+    assert ([piece async for piece in stream_of(iter(pieces), Threads(1))]) == pieces
 
 
 def test_the_tool_is_the_name_without_its_prefix_unless_it_is_set() -> None:
