@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from animus_conformance import oracle
+from animus_conformance.checks.kind_probe import KindProbe
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.replies import require_alive
 from animus_conformance.kinds import Kind
 from animus_conformance.patience import Patience
 from animus_conformance.target.claims import Claims
@@ -66,7 +68,7 @@ async def malformed_frames(processes: Processes) -> None:
     host = await processes.rough()
     for line in _MALFORMED:
         host.raw(line + b"\n")
-        await _alive(host, f"after the line {line!r}")
+        await require_alive(host, f"after the line {line!r}")
 
 
 @check("hostile.wrong-envelopes")
@@ -80,7 +82,7 @@ async def wrong_envelopes(processes: Processes) -> None:
         elif request_id is not None:
             host.allow(request_id)
         host.raw(json.dumps(message).encode() + b"\n")
-        await _alive(host, f"after the message {json.dumps(message)}")
+        await require_alive(host, f"after the message {json.dumps(message)}")
 
 
 @check("hostile.truncated-frames")
@@ -91,7 +93,7 @@ async def truncated_frames(processes: Processes) -> None:
     await _given_alive(host)
     for end in (len(whole) - 1, whole.index(b"x"), whole.index(b"method"), 1):
         host.raw(whole[:end] + b"\n")
-        await _alive(host, f"after the line {whole[:end].decode()}")
+        await require_alive(host, f"after the line {whole[:end].decode()}")
 
 
 @check("hostile.blank-lines")
@@ -100,7 +102,7 @@ async def blank_lines(processes: Processes) -> None:
     host = await processes.rough()
     await _given_alive(host)
     host.raw(b"\n\n   \n\r\n\t\n")
-    await _alive(host, "after blank lines")
+    await require_alive(host, "after blank lines")
     host.expect("crlf", "$/ping")
     host.raw(b'{"jsonrpc":"2.0","id":"crlf","method":"$/ping","params":{}}\r\n')
     try:
@@ -143,21 +145,21 @@ async def deep_nesting(processes: Processes) -> None:
         host.expect(request_id, "$/ping")
         nested = b"[" * depth + b"]" * depth
         host.raw(b'{"jsonrpc":"2.0","id":"%b","method":"$/ping","params":{"x":%b}}\n' % (request_id.encode(), nested))
-        await _alive(host, f"after values nested {depth:,} deep")
+        await require_alive(host, f"after values nested {depth:,} deep")
 
 
 @check("hostile.unusual-texts")
-async def unusual_texts(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def unusual_texts(processes: Processes, probe: KindProbe) -> None:
     """Sends the kind's harmless request with unusual texts in a member that nobody knows, and as its id."""
-    method = claims.method(kind.probe[0])
+    method = probe.method
     host = await processes.rough()
     for number, text in enumerate(_UNUSUAL):
         request_id = f"text-{number}"
         host.expect(request_id, method)
-        params = json.dumps({**kind.probe[1], "x_text": "?"}).replace('"?"', text)
+        params = json.dumps({**probe.params, "x_text": "?"}).replace('"?"', text)
         frame = f'{{"jsonrpc":"2.0","id":"{request_id}","method":"{method}","params":{params}}}\n'
         host.raw(frame.encode())
-        await _alive(host, f"after the text {text[:60]}")
+        await require_alive(host, f"after the text {text[:60]}")
 
 
 @check("hostile.wrong-params")
@@ -177,9 +179,9 @@ async def wrong_params(processes: Processes, claims: Claims, kind: Kind) -> None
 
 
 @check("hostile.unknown-params")
-async def unknown_params(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def unknown_params(processes: Processes, probe: KindProbe) -> None:
     """Asks the kind's harmless request with and without members that nobody knows, and compares."""
-    method, params = claims.method(kind.probe[0]), dict(kind.probe[1])
+    method, params = probe.method, probe.params
     host = await processes.rough()
     try:
         plain = await host.ask(method, params)
@@ -195,7 +197,7 @@ async def second_initialize(processes: Processes) -> None:
     """Initializes an initialized process, then asks the kind's harmless request."""
     host = await processes.rough()
     await host.initialize()
-    await _alive(host, "after a second initialize")
+    await require_alive(host, "after a second initialize")
 
 
 @check("hostile.quiet-stderr")
@@ -218,13 +220,6 @@ def _required(method: str) -> Sequence[str]:
     """The members without which params of `method` are wrong."""
     types = oracle.method_types(method)
     return [] if types is None else [*oracle.definition(types.params).get("required", [])]
-
-
-async def _alive(host: Host, when: str) -> None:
-    try:
-        await host.ask("$/ping")
-    except Failed as failed:
-        raise Failed(f"{when}: {failed}") from None
 
 
 async def _given_alive(host: Host) -> Reply:

@@ -8,12 +8,12 @@ import os
 import signal
 from typing import Final
 
+from animus_conformance.checks.kind_probe import KindProbe
 from animus_conformance.checks.registry import check
-from animus_conformance.kinds import Kind
+from animus_conformance.checks.replies import require_alive
 from animus_conformance.patience import Patience
 from animus_conformance.profiles import PROFILES
 from animus_conformance.settings import SuiteSettings
-from animus_conformance.target.claims import Claims
 from animus_conformance.target.launcher import Launcher
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
@@ -26,9 +26,9 @@ _MANY: Final = 200
 
 
 @check("hostile.many-frames-at-once")
-async def many_frames_at_once(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def many_frames_at_once(processes: Processes, probe: KindProbe) -> None:
     """Writes 200 requests in one piece and waits for all answers."""
-    method, params = claims.method(kind.probe[0]), dict(kind.probe[1])
+    method, params = probe.method, probe.params
     async with processes.started() as host:
         ids = [f"many-{number}" for number in range(_MANY)]
         frames = []
@@ -42,21 +42,21 @@ async def many_frames_at_once(processes: Processes, claims: Claims, kind: Kind) 
 
 
 @check("hostile.concurrent-requests")
-async def concurrent_requests(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def concurrent_requests(processes: Processes, probe: KindProbe) -> None:
     """Asks 64 things without waiting, of the kind and of the life cycle, and waits for all answers."""
     async with processes.started() as host:
-        for request_id in _burst(claims, kind, host):
+        for request_id in _burst(probe, host):
             await host.reply(request_id)
-        await _alive(host, f"after {_AT_ONCE} requests at once")
+        await require_alive(host, f"after {_AT_ONCE} requests at once")
 
 
 @check("hostile.cancel-storm")
-async def cancel_storm(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def cancel_storm(processes: Processes, probe: KindProbe) -> None:
     """Asks 64 things and cancels each at once, every fourth twice, with cancellations of unknown ids in between."""
     async with processes.started() as host:
         ids = []
         for number in range(_AT_ONCE):
-            request_id = host.send(*_request(claims, kind, number))
+            request_id = host.send(*_request(probe, number))
             ids.append(request_id)
             host.tell("$/cancelRequest", {"id": request_id})
             if number % 4 == 0:
@@ -64,23 +64,23 @@ async def cancel_storm(processes: Processes, claims: Claims, kind: Kind) -> None
                 host.tell("$/cancelRequest", {"id": 800_000 + number})
         for request_id in ids:
             await host.reply(request_id)
-        await _alive(host, "after the storm")
+        await require_alive(host, "after the storm")
 
 
 @check("hostile.slow-reader")
-async def slow_reader(processes: Processes, claims: Claims, kind: Kind, patience: Patience) -> None:
+async def slow_reader(processes: Processes, probe: KindProbe, patience: Patience) -> None:
     """Asks 200 things and reads the answers a little at a time."""
     async with processes.started(profile=PROFILES["slow-reader"]) as host:
-        ids = [host.send(*_request(claims, kind, number)) for number in range(_MANY)]
+        ids = [host.send(*_request(probe, number)) for number in range(_MANY)]
         for request_id in ids:
             await host.reply(request_id, patience.answer_s * 3)
 
 
 @check("hostile.shutdown-under-load")
-async def shutdown_under_load(processes: Processes, claims: Claims, kind: Kind, patience: Patience) -> None:
+async def shutdown_under_load(processes: Processes, probe: KindProbe, patience: Patience) -> None:
     """Sends shutdown right behind 64 requests, then exit."""
     async with processes.started() as host:
-        _burst(claims, kind, host)
+        _burst(probe, host)
         try:
             await host.ask("shutdown", within_s=patience.shutdown_s)
         except Failed as failed:
@@ -130,36 +130,29 @@ async def cleared_environment(
         reply = await host.initialize()
         if reply.error is not None:
             raise Failed(f"with PATH and HOME alone, initialize got {reply}")
-        await _alive(host, "with PATH and HOME alone")
+        await require_alive(host, "with PATH and HOME alone")
 
 
 @check("hostile.two-at-once")
-async def two_at_once(launcher: Launcher, processes: Processes, projects: Projects) -> None:
+async def two_at_once(launcher: Launcher, processes: Processes) -> None:
     """Keeps the shared process, starts another for another project, and asks both."""
     first = await processes.shared()
-    project = await projects.new()
-    async with launcher.spawned(project=project) as second:
+    async with launcher.spawned() as second:
         reply = await second.initialize()
         if reply.error is not None:
             raise Failed(f"beside a process for another project, initialize got {reply}")
-        await asyncio.gather(_alive(first, "beside a second process"), _alive(second, "as the second process"))
+        await asyncio.gather(
+            require_alive(first, "beside a second process"), require_alive(second, "as the second process")
+        )
 
 
-def _request(claims: Claims, kind: Kind, number: int) -> tuple[str, dict[str, object]]:
+def _request(probe: KindProbe, number: int) -> tuple[str, dict[str, object]]:
     """The life cycle's and the kind's harmless requests by turns."""
-    method, params = kind.probe
-    return [("$/ping", {}), ("health/check", {}), (claims.method(method), dict(params))][number % 3]
+    return [("$/ping", {}), ("health/check", {}), (probe.method, probe.params)][number % 3]
 
 
-def _burst(claims: Claims, kind: Kind, host: Host) -> list[int]:
-    return [host.send(*_request(claims, kind, number)) for number in range(_AT_ONCE)]
-
-
-async def _alive(host: Host, when: str) -> None:
-    try:
-        await host.ask("$/ping")
-    except Failed as failed:
-        raise Failed(f"{when}: {failed}") from None
+def _burst(probe: KindProbe, host: Host) -> list[int]:
+    return [host.send(*_request(probe, number)) for number in range(_AT_ONCE)]
 
 
 async def _require_end(host: Host, what: str) -> None:

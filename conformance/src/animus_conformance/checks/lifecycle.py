@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from animus_conformance.checks.kind_probe import KindProbe
 from animus_conformance.checks.manifest import require_current_protocol
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_type
-from animus_conformance.kinds import Kind
 from animus_conformance.patience import Patience
 from animus_conformance.profiles import PROFILES, Profile
 from animus_conformance.target.claims import Claims
 from animus_conformance.target.launcher import Launcher
 from animus_conformance.target.processes import Processes
-from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.observer import Observed
 
@@ -50,33 +49,30 @@ async def initialize_names_a_current_protocol(processes: Processes) -> None:
 
 
 @check("initialize.accepts-both-minors")
-async def accepts_both_minors(launcher: Launcher, processes: Processes, projects: Projects, profile: Profile) -> None:
+async def accepts_both_minors(launcher: Launcher, processes: Processes, profile: Profile) -> None:
     """Initializes one process more, as a host of the other minor version than in the rest of the run."""
     await processes.shared()
     other = PROFILES["1.1" if profile.protocol_version.startswith("1.0") else "1.0"]
-    project = await projects.new()
-    async with launcher.spawned(project=project, profile=other) as host:
+    async with launcher.spawned(profile=other) as host:
         reply = await host.initialize()
         if reply.error is not None:
             raise Failed(f"a host of protocol {other.protocol_version} was refused: {reply}")
 
 
 @check("initialize.refuses-another-major")
-async def refuses_another_major(launcher: Launcher, projects: Projects) -> None:
+async def refuses_another_major(launcher: Launcher) -> None:
     """Announces protocol 2.0.0 and looks at the answer."""
-    project = await projects.new()
-    async with launcher.spawned(project=project) as host:
+    async with launcher.spawned() as host:
         reply = await host.initialize(protocol_version="2.0.0")
         if reply.code not in _MAJOR_REFUSALS:
             raise Failed(f"a host of protocol 2.0.0 got {reply}")
 
 
 @check("initialize.ignores-unknown-extensions")
-async def ignores_unknown_extensions(launcher: Launcher, processes: Processes, projects: Projects) -> None:
+async def ignores_unknown_extensions(launcher: Launcher, processes: Processes) -> None:
     """Adds members that nobody has heard of at every place where a newer host may."""
     await processes.shared()
-    project = await projects.new()
-    async with launcher.spawned(project=project) as host:
+    async with launcher.spawned() as host:
         binding = {**host.project_binding, "x_new": [1]}
         reply = await host.initialize(
             init_extensions={"project_binding": binding, "x_tracing": {"level": 3}},
@@ -88,27 +84,22 @@ async def ignores_unknown_extensions(launcher: Launcher, processes: Processes, p
 
 
 @check("initialize.without-extensions-answers")
-async def without_extensions(launcher: Launcher, processes: Processes, projects: Projects) -> None:
+async def without_extensions(launcher: Launcher, processes: Processes) -> None:
     """Initializes without init_extensions: a result or a well-formed error has to come."""
     await processes.shared()
-    project = await projects.new()
-    async with launcher.spawned(project=project, profile=PROFILES["no-extensions"]) as host:
+    async with launcher.spawned(profile=PROFILES["no-extensions"]) as host:
         await host.initialize()
 
 
 @check("initialize.comes-first")
-async def initialize_comes_first(
-    launcher: Launcher, processes: Processes, projects: Projects, claims: Claims, kind: Kind
-) -> None:
+async def initialize_comes_first(launcher: Launcher, processes: Processes, probe: KindProbe) -> None:
     """Sends a request of the kind before initialize, then initializes and pings."""
     await processes.shared()
-    project = await projects.new()
-    async with launcher.spawned(project=project) as host:
-        method, params = kind.probe
-        await host.ask(claims.method(method), dict(params))
+    async with launcher.spawned() as host:
+        await probe.ask(host)
         reply = await host.initialize()
         if reply.error is not None:
-            raise Failed(f"after an early {claims.method(method)}, initialize got {reply}")
+            raise Failed(f"after an early {probe.method}, initialize got {reply}")
 
 
 @check("lifecycle.ping")
@@ -140,16 +131,16 @@ async def unknown_method(processes: Processes) -> None:
 
 
 @check("lifecycle.unknown-notifications")
-async def unknown_notifications(processes: Processes, claims: Claims, kind: Kind) -> None:
+async def unknown_notifications(processes: Processes, probe: KindProbe) -> None:
     """Sends notifications and a $/ request that nobody knows, then asks the kind's harmless request."""
-    await _still_answers(processes, claims, kind, "before")
+    await _still_answers(processes, probe, "before")
     host = await processes.shared()
     host.tell("conformance/no_such_notification", {"x": [1, 2]})
     host.tell("$/conformanceNoSuchNotification", {"x": 1})
     host.tell("$/cancelRequest", {"id": 999_999})
     host.send("$/conformanceNoSuchRequest", {"x": 1})
     try:
-        await host.ask(claims.method(kind.probe[0]), dict(kind.probe[1]))
+        await probe.ask(host)
     except Failed as failed:
         raise Failed(f"after unknown notifications {failed}") from None
 
@@ -208,10 +199,9 @@ async def _regular_end(processes: Processes, patience: Patience) -> int:
         return host.process.exit_code
 
 
-async def _still_answers(processes: Processes, claims: Claims, kind: Kind, when: str) -> None:
+async def _still_answers(processes: Processes, probe: KindProbe, when: str) -> None:
     host = await processes.shared()
-    method, params = kind.probe
     try:
-        await host.ask(claims.method(method), dict(params))
+        await probe.ask(host)
     except Failed as failed:
         raise Unproven(f"{when}: {failed}") from None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-__all__ = ["LEVELS", "Entry", "Journal", "difference", "ids_of", "instant"]
+__all__ = ["LEVELS", "Entry", "Journal", "difference", "ids_of", "instant", "missing_and_repeated"]
 
 Entry = dict[str, Any]
 
@@ -91,3 +92,11 @@ def _same(was: Any, now: Any) -> bool:
     if isinstance(was, list) and isinstance(now, list):
         return len(was) == len(now) and all(_same(one, other) for one, other in zip(was, now, strict=True))
     return bool(was == now)
+
+
+def missing_and_repeated(owed: Sequence[str], found: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The ids of `owed` that are not among those found, and the ids that were found more than once."""
+    counts = Counter(found)
+    return [entry_id for entry_id in owed if not counts[entry_id]], [
+        found_id for found_id in counts if counts[found_id] > 1
+    ]

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import Any, Final
 
-from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of, missing_and_repeated
 from animus_conformance.checks.log_storage_filters import BAD_FILTERS
 from animus_conformance.checks.log_storage_reading import (
     QUERY,
@@ -150,9 +150,7 @@ async def _kept(settings: SuiteSettings, host: Host, journal: Journal, count: in
 
 
 def _each_once(entries: list[Entry], found: list[Entry]) -> None:
-    counts = Counter(ids_of(found))
-    missing = [entry_id for entry_id in ids_of(entries) if not counts[entry_id]]
-    repeated = [entry_id for entry_id in counts if counts[entry_id] > 1]
+    missing, repeated = missing_and_repeated(ids_of(entries), ids_of(found))
     if missing or repeated:
         raise Failed(
             f"of {len(entries)} entries, read in pages of {_PAGE}, {len(missing)} are missing "

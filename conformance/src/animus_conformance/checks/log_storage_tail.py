@@ -6,12 +6,11 @@ An entry that a query finds may still be missing on the stream; what is stored a
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from animus_conformance import oracle
-from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of
+from animus_conformance.checks.log_storage_entries import Entry, Journal, ids_of, missing_and_repeated
 from animus_conformance.checks.log_storage_filters import BAD_FILTERS, matching_all
 from animus_conformance.checks.log_storage_reading import STORE, TAIL, Tail, claimed_flags, keep, tailing
 from animus_conformance.checks.registry import check
@@ -228,11 +227,9 @@ def _send(settings: SuiteSettings, host: Host, batch: Sequence[Entry]) -> int:
 
 
 def _once_each(owed: Sequence[str], ids: Sequence[str]) -> None:
-    counts = Counter(ids)
-    missing = [entry_id for entry_id in owed if not counts[entry_id]]
+    missing, repeated = missing_and_repeated(owed, ids)
     if missing:
         raise Failed(f"{len(missing)} of {len(owed)} entries that were stored after the tail was opened are not told")
-    repeated = [entry_id for entry_id in counts if counts[entry_id] > 1]
     if repeated:
         raise Failed(f"{len(repeated)} entries are told more than once")
     numbers = [ids.index(entry_id) for entry_id in owed]

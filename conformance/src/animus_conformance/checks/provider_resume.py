@@ -6,7 +6,7 @@ import uuid
 
 from animus_conformance.checks.provider_session import LASTING, Provider, Providers, ProviderSession
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import require_served, require_type
+from animus_conformance.checks.replies import require_result, require_served, require_type
 from animus_conformance.patience import Patience
 from animus_conformance.target.claims import Claims
 from animus_conformance.target.projects import Projects
@@ -21,9 +21,7 @@ _BAD_PARAMS = -32602
 async def result_has_its_type(providers: Providers, observed: Observed) -> None:
     """Runs a session, resumes it, and holds the result against AgentRunResponse."""
     reply = await (await _resumed(await providers.shared())).reply()
-    require_served("agent/resume", reply)
-    if reply.error is not None:
-        raise Failed(f"agent/resume of a session that has come to its end was refused: {reply}")
+    require_result("agent/resume", reply, "agent/resume of a session that has come to its end")
     require_type(observed, "agent/resume", reply)
 
 

@@ -11,7 +11,7 @@ from animus_conformance.wire.host import Host
 from animus_conformance.wire.messages import REFUSALS, Reply
 from animus_conformance.wire.observer import Observed
 
-__all__ = ["given_reply", "require_served", "require_type"]
+__all__ = ["given_reply", "require_alive", "require_result", "require_served", "require_type"]
 
 
 async def given_reply(host: Host, request_id: int, what: str, within_s: float | None = None) -> Reply:
@@ -23,6 +23,21 @@ async def given_reply(host: Host, request_id: int, what: str, within_s: float | 
     if reply.error is not None:
         raise Unproven(f"first {what} was refused: {reply}")
     return reply
+
+
+def require_result(method: str, reply: Reply, what: str) -> None:
+    """Raises Failed for an error, in which `what` was refused; Unproven as `require_served`."""
+    require_served(method, reply)
+    if reply.error is not None:
+        raise Failed(f"{what} was refused: {reply}")
+
+
+async def require_alive(host: Host, when: str) -> None:
+    """Ask `$/ping`. Raises Failed when it gets no answer."""
+    try:
+        await host.ask("$/ping")
+    except Failed as failed:
+        raise Failed(f"{when}: {failed}") from None
 
 
 def require_served(method: str, reply: Reply) -> None:

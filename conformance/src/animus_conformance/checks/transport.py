@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import require_served, require_type
+from animus_conformance.checks.replies import require_result, require_served, require_type
 from animus_conformance.checks.transport_listening import (
     LOOPBACK,
     SCHEMA,
@@ -69,9 +69,7 @@ async def start_has_its_type(transports: Transports, observed: Observed) -> None
     transport = await transports.shared()
     if transport.reply is None:
         raise Failed(transport.trouble)
-    require_served(START, transport.reply)
-    if transport.reply.error is not None:
-        raise Failed(f"{START} for a free port of {LOOPBACK} was refused: {transport.reply}")
+    require_result(START, transport.reply, f"{START} for a free port of {LOOPBACK}")
     require_type(observed, START, transport.reply)
 
 
@@ -112,9 +110,7 @@ async def port_0(processes: Processes, transports: Transports) -> None:
     """Asks for port 0 and looks for a real port in bound_addr."""
     async with FakeDaemon.running() as daemon, processes.started() as host:
         reply = await transports.given_start(host, daemon, bind_addr=f"{LOOPBACK}:0")
-        require_served(START, reply)
-        if reply.error is not None:
-            raise Failed(f"with bind_addr {LOOPBACK}:0, {START} was refused: {reply}")
+        require_result(START, reply, f"with bind_addr {LOOPBACK}:0, {START}")
         address = address_in(info_in(reply))
         if address.port == 0:
             raise Failed(f"with bind_addr {LOOPBACK}:0 it says bound_addr {address}, which nobody can connect to")

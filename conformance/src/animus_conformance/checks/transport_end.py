@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import given_reply
+from animus_conformance.checks.replies import given_reply, require_alive
 from animus_conformance.checks.transport_listening import (
     SHUTDOWN,
     SHUTDOWN_S,
     Transports,
-    alive,
     is_released,
 )
 from animus_conformance.checks.transport_reading import HttpBridge
@@ -52,7 +51,7 @@ async def shutdown_twice(transports: Transports) -> None:
         reply = await transport.host.ask(SHUTDOWN, within_s=SHUTDOWN_S)
         if reply.error is not None:
             raise Failed(f"a second {SHUTDOWN} was refused: {reply}")
-        await alive(transport.host, f"after a second {SHUTDOWN}")
+        await require_alive(transport.host, f"after a second {SHUTDOWN}")
 
 
 @check("transport.shutdown.before-start", method=SHUTDOWN)
@@ -60,7 +59,7 @@ async def shutdown_before_start(processes: Processes) -> None:
     """Shuts down what was never started: an answer, whichever, and a plugin that lives."""
     async with processes.started() as host:
         await host.ask(SHUTDOWN, within_s=SHUTDOWN_S)
-        await alive(host, f"after a {SHUTDOWN} before any start")
+        await require_alive(host, f"after a {SHUTDOWN} before any start")
 
 
 @check("transport.shutdown.with-open-connections", method=SHUTDOWN)

@@ -35,7 +35,6 @@ __all__ = [
     "OpenedTransport",
     "Transports",
     "address_in",
-    "alive",
     "free_address",
     "info_in",
     "is_reachable",
@@ -207,11 +206,3 @@ async def is_released(address: Address) -> bool:
             return True
         await asyncio.sleep(_POLL_S)  # nothing tells when a port is given back
     return False
-
-
-async def alive(host: Host, when: str) -> None:
-    """Ask `$/ping`. Raises Failed when it gets no answer."""
-    try:
-        await host.ask("$/ping")
-    except Failed as failed:
-        raise Failed(f"{when}: {failed}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import require_served
+from animus_conformance.checks.replies import require_alive, require_served
 from animus_conformance.checks.transport_listening import (
     LOOPBACK,
     SHUTDOWN,
@@ -15,7 +15,6 @@ from animus_conformance.checks.transport_listening import (
     START,
     Transports,
     address_in,
-    alive,
     free_address,
     info_in,
     is_reachable,
@@ -36,7 +35,7 @@ async def taken_address_is_not_claimed(processes: Processes, transports: Transpo
         with _listener() as sock:
             taken = Address(LOOPBACK, sock.getsockname()[1])
             reply = await transports.start(host, daemon.path, bind_addr=str(taken))
-            await alive(host, f"after a start on {taken}, which was taken")
+            await require_alive(host, f"after a start on {taken}, which was taken")
             if reply.error is not None:
                 return
             claimed = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
@@ -87,7 +86,7 @@ async def without_a_daemon(processes: Processes, transports: Transports) -> None
     await transports.shared_listening()
     async with processes.started() as host:
         reply = await transports.start(host, Path(host.project) / "no-daemon.sock")
-        await alive(host, "after a start without a daemon")
+        await require_alive(host, "after a start without a daemon")
         if reply.error is None:
             await _require_reach(reply, "without a daemon")
 
@@ -97,7 +96,7 @@ async def start_twice(transports: Transports) -> None:
     """Starts a transport that listens, for another address: one of the two addresses is served as the answer says."""
     async with transports.listening() as (transport, first):
         reply = await transports.start(transport.host, transport.daemon.path)
-        await alive(transport.host, "after a second start")
+        await require_alive(transport.host, "after a second start")
         if reply.error is None:
             await _require_reach(reply, "for the second time")
         elif not await is_reachable(first):
@@ -110,7 +109,7 @@ async def start_after_shutdown(transports: Transports) -> None:
     async with transports.listening() as (transport, _):
         await transport.host.given(SHUTDOWN, within_s=SHUTDOWN_S)
         reply = await transports.start(transport.host, transport.daemon.path)
-        await alive(transport.host, "after a start that followed a shutdown")
+        await require_alive(transport.host, "after a start that followed a shutdown")
         if reply.error is None:
             await _require_reach(reply, "after a shutdown")
 

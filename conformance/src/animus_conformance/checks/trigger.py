@@ -11,7 +11,7 @@ from typing import Any
 
 from animus_conformance.checks.advertising import require_advertised
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import require_served, require_type
+from animus_conformance.checks.replies import require_result, require_type
 from animus_conformance.checks.trigger_lives import TriggerLives
 from animus_conformance.checks.trigger_stream import ACK, EVENT, SCHEMA, WATCH, event_mismatch, require_answer
 from animus_conformance.patience import Patience
@@ -52,11 +52,9 @@ async def watch_has_its_type(trigger: TriggerLives, settings: SuiteSettings, obs
     lives = await trigger.noted()
     reply = lives.given(lives.opening)
     require_answer(reply, f"{WATCH} as the settings configure it")
-    require_served(WATCH, reply)
     if reply.code == -32602 and "config" not in settings.params_for(WATCH):
         raise Unproven(f"it does not watch without a configuration ({reply}): give it one in {_HOW_TO_CONFIGURE}")
-    if reply.error is not None:
-        raise Failed(f"{WATCH} was refused: {reply}")
+    require_result(WATCH, reply, WATCH)
     require_type(observed, WATCH, reply)
 
 

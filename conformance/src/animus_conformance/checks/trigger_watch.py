@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.replies import require_served
+from animus_conformance.checks.replies import require_alive, require_served
 from animus_conformance.checks.trigger_lives import Lives, TriggerLives
 from animus_conformance.checks.trigger_stream import WATCH, Caused, Stream, caused, no_answer, require_answer
 from animus_conformance.patience import Patience
@@ -15,7 +15,6 @@ from animus_conformance.settings import SuiteSettings
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, Unproven
-from animus_conformance.wire.host import Host
 from animus_conformance.wire.messages import Reply
 
 _BAD_CONFIGS: Final[tuple[Any, ...]] = (7, {"triggers": "all of them"})
@@ -34,7 +33,7 @@ async def second_watch(processes: Processes, settings: SuiteSettings) -> None:
         await Stream.open(settings, host)
         second = await Stream.ask(settings, host)
         _require_served_answer(second.reply, "a second watch on the same connection")
-        await _alive(host, "after a second watch")
+        await require_alive(host, "after a second watch")
 
 
 @check("trigger.watch.second-watch-leaves-one", method=WATCH)
@@ -98,7 +97,7 @@ async def refuses_bad_config(processes: Processes, trigger: TriggerLives, settin
             reads = "config" in settings.params_for(WATCH)  # others may have no use for a configuration
             if stream.reply.error is None and reads and not await stream.fails():
                 raise Failed(f"{what} got {stream.reply}, and no error on the stream")
-            await _alive(host, f"after {what}")
+            await require_alive(host, f"after {what}")
 
 
 @check("trigger.watch.unknown-cursor", method=WATCH)
@@ -111,7 +110,7 @@ async def unknown_cursor(processes: Processes, trigger: TriggerLives, settings: 
             what = f"{WATCH} with the cursor {json.dumps(cursor)}"
             reply = (await Stream.ask(settings, host, cursor=cursor)).reply
             _require_served_answer(reply, what)
-            await _alive(host, f"after {what}")
+            await require_alive(host, f"after {what}")
             is_open = is_open or reply.error is None
         if not is_open:
             reply = (await Stream.ask(settings, host)).reply
@@ -161,10 +160,3 @@ async def _require_opened(trigger: TriggerLives) -> None:
 def _require_served_answer(reply: Reply, what: str) -> None:
     require_answer(reply, what)
     require_served(WATCH, reply)
-
-
-async def _alive(host: Host, when: str) -> None:
-    try:
-        await host.ask("$/ping")
-    except Failed as failed:
-        raise Failed(f"{when}: {failed}") from None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from animus_conformance.checks.kind_probe import KindProbe
 from animus_conformance.checks.registry import check
-from animus_conformance.kinds import Kind
 from animus_conformance.profiles import PROFILES
-from animus_conformance.target.claims import Claims
 from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed
 from animus_conformance.wire.observer import Observed
@@ -44,11 +43,12 @@ for _id, _how in _OBSERVED.items():
 
 
 @check("wire.strict-lines")
-async def strict_lines(processes: Processes, claims: Claims, kind: Kind, observed: Observed) -> None:
+async def strict_lines(processes: Processes, probe: KindProbe, observed: Observed) -> None:
     """Starts a process as a strict host, sends the harmless requests, and looks at how the lines were written."""
     async with processes.started(profile=PROFILES["strict"]) as host:
-        for method, params in (("$/ping", {}), ("health/check", {}), kind.probe):
-            await host.ask(claims.method(method), dict(params))
+        for method in ("$/ping", "health/check"):
+            await host.ask(method)
+        await probe.ask(host)
     found = observed.violations.of("wire.strict-lines")
     if found:
         raise Failed("; ".join(map(str, found)))
