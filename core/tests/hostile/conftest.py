@@ -135,7 +135,7 @@ class Host:
     ) -> Guest:
         """A script of `plugins/` under its own name, not started yet; fields of its manifest by keyword."""
         path = PLUGINS / script
-        interpreter = ["/bin/sh"] if path.suffix == ".sh" else [sys.executable, "-I", "-S"]
+        interpreter = ["/bin/sh"] if path.suffix == ".sh" else [sys.executable, "-E", "-s", "-S"]
         name = f"{path.stem}{len(self.guests) or ''}"
         command = (*interpreter, str(path), *arguments)
         told = {"name": name, "version": "1", "plugin_kind": "custom", "description": "d", "protocol_version": "1.0.0"}

@@ -1,24 +1,7 @@
 """Answers everything twice, the second time with something else."""
 
-import json
-import sys
+from plain import HELLO, requests, say
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
-
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     say(number, HELLO if method == "initialize" else params)
     say(number, {"n": -1})

@@ -4,16 +4,7 @@ import json
 import signal
 import sys
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
+from plain import HELLO, say
 
 say(json.loads(sys.stdin.readline())["id"], HELLO)
 while True:

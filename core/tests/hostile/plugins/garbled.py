@@ -1,18 +1,8 @@
 """Answers with what is no JSON, or JSON that no machine likes; then with a good frame again."""
 
-import json
 import sys
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
+from plain import HELLO, requests, say
 
 REPLY = b'{"jsonrpc": "2.0", "id": %d, "result": '
 LINES = {
@@ -39,12 +29,7 @@ LINES = {
     "error_is_odd": b'{"jsonrpc": "2.0", "id": %d, "error": {"code": "x", "message": 7, "data": [1e308]}}',
 }
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     if method in LINES:
         line = LINES[method]
         sys.stdout.buffer.write((line.replace(b"%d", b"%d" % number, 1)) + b"\n")

@@ -3,26 +3,12 @@
 import json
 import sys
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
+from plain import HELLO, requests, say
 
 HOW = sys.argv[1]
 healed = False
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     if method == "heal":
         healed = True
     if method == "health/check" and not healed:

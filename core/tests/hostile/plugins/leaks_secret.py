@@ -5,25 +5,11 @@ import os
 import select
 import sys
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
+from plain import HELLO, requests, say
 
 SECRET = os.environ["DEMO_CREDENTIAL_FILE"]
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     if method == "stderr":
         print(f"connecting as admin:{SECRET}@example", file=sys.stderr, flush=True)
         print("x" * (1990 - params["shift"]) + SECRET + "y" * params["rest"], file=sys.stderr, flush=True)

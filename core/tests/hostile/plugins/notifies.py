@@ -4,11 +4,7 @@ import json
 import sys
 import threading
 
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
+from plain import HELLO, requests
 
 lock = threading.Lock()
 
@@ -26,12 +22,7 @@ def flood(number, count):
     write({"jsonrpc": "2.0", "id": number, "result": {"sent": count}})
 
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     if method == "flood":
         threading.Thread(target=flood, args=(number, params["count"])).start()
     else:

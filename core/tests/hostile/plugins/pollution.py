@@ -1,18 +1,6 @@
 """Prints everything to stdout that people print: banners, progress, tracebacks, JSON that is no message."""
 
-import json
-import sys
-
-HELLO = {
-    "protocol_version": "1.0.0",
-    "plugin_info": {"name": "hostile", "version": "1", "plugin_kind": "custom"},
-    "capabilities": {"methods": ["echo"]},
-}
-
-
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
+from plain import HELLO, requests, say
 
 NOISE = [
     "Loading 42 models...",
@@ -29,12 +17,7 @@ NOISE = [
     "",
 ]
 
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     for _ in range(2000 if method == "flood" else 1):
         print("\n".join(NOISE))
     say(number, HELLO if method == "initialize" else params)

@@ -1,7 +1,6 @@
 """Introduces itself as a provider, whatever its manifest says."""
 
-import json
-import sys
+from plain import requests, say
 
 HELLO = {
     "protocol_version": "1.0.0",
@@ -10,14 +9,5 @@ HELLO = {
 }
 
 
-def say(number, result):
-    print(json.dumps({"jsonrpc": "2.0", "id": number, "result": result}), flush=True)
-
-
-for line in sys.stdin:
-    request = json.loads(line)
-    if "id" not in request:
-        continue
-    number, method, params = request["id"], request["method"], request["params"]
-
+for number, method, params in requests():
     say(number, HELLO if method == "initialize" else params)
