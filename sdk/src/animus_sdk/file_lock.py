@@ -32,7 +32,8 @@ class FileLocked(Unavailable):
 class FileLock:
     """The lock on the file at `path`, which is made with `mode` where there is none and is never removed.
 
-        with FileLock(folder / ".lock", wait_s=2.0): ...
+        with FileLock(folder / ".lock", wait_s=2.0):
+            path.write_text("…")
 
     Or `acquire` and `release` it: a plugin that owns something for as long as it runs does so in `start` and `stop`.
     Waiting blocks the thread, so it belongs into plain functions, or `wait_s` is 0.

@@ -54,10 +54,14 @@ class Plugin:
 
     plugin_kind: ClassVar[str] = "custom"
     name: ClassVar[str]
+    """By which the plugin is installed, found and named in workflows."""
     version: ClassVar[str]
     description: ClassVar[str] = ""
+    """One sentence, for people who choose plugins."""
     env: ClassVar[tuple[EnvRequirement, ...]] = ()
+    """The environment variables that it needs; only these reach it."""
     threads: ClassVar[int] = 1
+    """How many plain functions may run at once."""
     notification_buffer_size: ClassVar[int | None] = None
     """How many notifications a host is to keep for a listener that is slow; None leaves it to the host."""
     project: ProjectBinding
@@ -75,7 +79,7 @@ class Plugin:
 
     @inline
     def start(self, project: ProjectBinding) -> Answer[None]:
-        """Get ready to serve `project`. Raise PluginError to refuse, with the reason."""
+        """Get ready to serve `project`. Raise PluginError, or what fits better, to refuse."""
 
     @inline
     def stop(self) -> Answer[None]:

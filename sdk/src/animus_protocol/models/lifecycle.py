@@ -133,7 +133,7 @@ class InitializeResult(WireModel):
 
 
 class HealthStatus(StrEnum):
-    """How a plugin feels."""
+    """How well a plugin is, by its own report."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"

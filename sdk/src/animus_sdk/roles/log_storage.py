@@ -39,14 +39,22 @@ class LogStorageBackend(KindRole):
     dedups: ClassVar[bool] = False
     """Whether an entry whose id is stored already is stored only once."""
     max_query_window_ms: ClassVar[int | None] = None
+    """The longest time from `since` to `until` that one query may ask for; None: any."""
     retention_ms: ClassVar[int | None] = None
+    """How long entries are kept; None: for ever, or nobody knows."""
 
     def store(self, entries: Sequence[wire.LogEntry]) -> Answer[int | None]:
-        """Keep all of them or, raising, none. The count of those stored; None stands for all."""
+        """Keep all of them or, raising, none. The count of those stored; None stands for all.
+
+        Raise Unavailable when they cannot be kept now.
+        """
         raise NotSupported("log_storage/store")
 
     def query(self, query: wire.LogQuery) -> Answer[wire.LogQueryResult]:
-        """Entries that pass every set field, oldest first, from `cursor` on, at most `limit`."""
+        """Entries that pass every set field, oldest first, from `cursor` on, at most `limit`.
+
+        Raise InvalidParams for a cursor that this storage did not give.
+        """
         raise NotSupported("log_storage/query")
 
     def tail(self, query: wire.LogQuery) -> Stream[wire.LogEntry]:

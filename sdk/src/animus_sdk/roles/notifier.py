@@ -26,9 +26,13 @@ class Notifier(KindRole):
     plugin_kind = "notifier"
     served_by = MappingProxyType({"notifier/notify": "notify", "notifier/flush": "flush", "notifier/schema": None})
     connector_kinds: ClassVar[tuple[str, ...]]
+    """How people are reached: `("mail",)`."""
 
     def notify(self, event: wire.DaemonEventRecord) -> Answer[wire.NotifierNotifyResult | int]:
-        """Take an event; the count of messages sent for it is answer enough (0 for one that nobody wants)."""
+        """Take an event; the count of messages sent for it is answer enough (0 for one that nobody wants).
+
+        Raise Unavailable when it cannot be sent now.
+        """
         raise NotSupported("notifier/notify")
 
     def flush(self, project_root: str | None) -> Answer[wire.NotifierFlushResult | None]:

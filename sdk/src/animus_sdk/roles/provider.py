@@ -50,7 +50,11 @@ class Provider(KindRole):
             cls.tool = cls.name.removeprefix("animus-provider-")
 
     def run(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
-        """Work on `request.prompt` in `request.cwd` until done."""
+        """Work on `request.prompt` in `request.cwd` until done.
+
+        Raise Unavailable when the model does not answer, InvalidParams for a request that cannot be worked on. A run
+        that went wrong in its own words is no error: set `ctx.exit_code`, and say why with `ctx.error`.
+        """
         raise NotSupported("agent/run")
 
     def resume(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:

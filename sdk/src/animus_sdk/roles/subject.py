@@ -54,38 +54,50 @@ class SubjectBackend(Plugin):
 
     plugin_kind = "subject_backend"
     subject_kinds: ClassVar[tuple[str, ...]]
+    """The kinds of subjects that are here: `("ticket",)`; `"issue.*"` claims all kinds that begin so."""
     makes_pages: ClassVar[bool | None] = None
+    """Whether `list` hands out cursors; None: the SDK does, unless `list` returns a SubjectList."""
 
     def list(self, filter: wire.SubjectFilter) -> Answer[wire.SubjectList | Iterable[wire.Subject]]:  # noqa: A002 - the protocol's word
-        """All subjects, or the page of them that `filter` asks for."""
+        """All subjects, or the page of them that `filter` asks for.
+
+        Raise InvalidParams for a cursor that you did not give.
+        """
         raise NotSupported("list")
 
     def get(self, id: str) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
-        """One subject. Raise NotFound."""
+        """One subject. Raise NotFound where there is none of that id."""
         raise NotSupported("get")
 
     def create(self, request: wire.SubjectCreateParams) -> Answer[wire.Subject]:
-        """A new subject, as it is stored."""
+        """A new subject, as it is stored. Raise InvalidParams for what cannot be one."""
         raise NotSupported("create")
 
     def update(self, id: str, patch: wire.SubjectPatch) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
-        """Change what `patch` names and nothing else; the subject as it is afterwards. Raise NotFound."""
+        """Change what `patch` names and nothing else; the subject as it is afterwards.
+
+        Raise NotFound, and InvalidParams for a patch that cannot be applied.
+        """
         raise NotSupported("update")
 
     def next(self, kind: str | None) -> Answer[wire.Subject | None]:
-        """The subject to work on first, or None."""
+        """The subject to work on first, or None; `first_ready` picks it from a list."""
         raise NotSupported("next")
 
     def status(self, id: str, status: wire.SubjectStatus) -> Answer[wire.Subject]:  # noqa: A002 - the protocol's word
-        """Set the status; the subject as it is afterwards. Raise NotFound."""
+        """Set the status; the subject as it is afterwards. Raise NotFound, and InvalidParams for a forbidden move."""
         raise NotSupported("status")
 
     def delete(self, id: str) -> Answer[bool]:  # noqa: A002 - the protocol's word
-        """Remove it; whether there was something to remove."""
+        """Remove it; whether there was something to remove, so a missing one is no error."""
         raise NotSupported("delete")
 
     def watch(self, filter: wire.SubjectFilter) -> Stream[wire.SubjectChangedEvent]:  # noqa: A002 - as above
-        """A generator of changes. An async one subscribes before its first `await`, so that nothing is missed."""
+        """A generator of changes. An async one subscribes before its first `await`, so that nothing is missed.
+
+        Raise NotSupported for a filter that cannot be watched: the host then compares lists. Raising later ends the
+        stream.
+        """
         raise NotSupported("watch")
 
     @inline

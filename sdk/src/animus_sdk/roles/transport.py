@@ -56,12 +56,18 @@ class TransportBackend(KindRole, Generic[_Config]):
     plugin_kind = "transport_backend"
     served_by = MappingProxyType({"transport/start": "open", "transport/shutdown": None, "transport/schema": None})
     transport_kinds: ClassVar[tuple[str, ...]] = ("http",)
+    """What is spoken at the address."""
     supports_streaming: ClassVar[bool] = False
+    """Whether clients get events as they happen."""
     supports_websocket: ClassVar[bool] = False
     default_port: ClassVar[int | None] = None
+    """Where it listens when the host names no address; None: the system chooses."""
 
     def open(self, opening: Opening[_Config]) -> Answer[str]:
-        """Listen; the address that is really bound, as `host:port`, or as a URL."""
+        """Listen; the address that is really bound, as `host:port`, or as a URL.
+
+        Raise InvalidParams for an address or a configuration that cannot be used.
+        """
         raise NotSupported("transport/start")
 
     def close(self) -> Answer[None]:

@@ -45,6 +45,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
     served_by = MappingProxyType({"trigger/watch": "watch", "trigger/ack": "ack", "trigger/schema": None})
     streamed = "trigger/watch"
     trigger_kinds: ClassVar[tuple[str, ...]]
+    """What kinds of triggers this is: `("mail",)`."""
     supports_resume: ClassVar[bool] = False
     """Whether `watch` goes on behind the cursor, or behind what was acknowledged."""
     supports_dedup: ClassVar[bool] = False
@@ -53,7 +54,8 @@ class TriggerBackend(KindRole, Generic[_Config]):
     def watch(self, triggers: Sequence[Trigger[_Config]], cursor: Any) -> Stream[wire.TriggerEvent]:
         """A generator of events. An async one subscribes before its first `await`, so that nothing is missed.
 
-        An event that was not acknowledged is told again by the next `watch`. Raising ends the stream with an error.
+        An event that was not acknowledged is told again by the next `watch`. Raise InvalidParams for a
+        trigger that cannot be watched, Unavailable when the system behind is gone; either ends the stream.
         """
         raise NotSupported("trigger/watch")
 
