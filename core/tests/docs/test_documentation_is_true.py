@@ -22,7 +22,7 @@ from animus_core.store.paths import RunPaths, Scope
 from animus_core.workflow import definitions, load
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
-from animus_core.workflow.run_state import RunStatus
+from animus_core.workflow.run_stages import RunStatus
 from animus_protocol.models.dispatch import SubjectDispatch
 
 ROOT: Final = Path(__file__).parents[3]

@@ -17,7 +17,7 @@ from animus_core.journal.kinds import OutcomeKind
 from animus_core.runner.agent_phase import AgentEffect, RecordSink
 from animus_core.workflow.definitions import PhaseMode
 from animus_core.workflow.plan import Plan, PlannedPhase
-from animus_core.workflow.run_state import RunState, Stage
+from animus_core.workflow.run_stages import Intended, Started
 from animus_protocol.dispatcher import Asker, Dispatcher
 from animus_protocol.errors import Cancelled, Code, RpcError
 from animus_protocol.models import agent_session as wire
@@ -33,11 +33,11 @@ LIVE = wire.SessionOpened(state=wire.SessionState.LIVE, session_id="s-1", writte
 Answer = Callable[[wire.SessionOpen, Peer], Coroutine[Any, Any, wire.SessionOpened]]
 
 
-def state_of(mode: Any = "run", context: str | None = None, session_seq: int = 0) -> RunState:
-    return RunState(
-        stage=Stage.INTENDED,
-        phase=kinds.PhaseStarted(phase="build", ordinal=0, attempt=2, cause="retry", context=context),
+def attempt_of(mode: Any = "run", context: str | None = None, session_seq: int = 0) -> Intended:
+    return Intended(
+        Started(kinds.PhaseStarted(phase="build", ordinal=0, attempt=2, cause="retry", context=context)),
         intent=kinds.PhaseIntent(phase="build", attempt=2, effect="agent", mode=mode, session_id="s-1"),
+        epoch=1,
         session_seq=session_seq,
     )
 
@@ -95,10 +95,10 @@ async def answered(params: wire.SessionOpen, peer: Peer) -> wire.SessionOpened:
 
 @pytest.fixture
 def perform(tmp_path: Path) -> Perform:
-    async def run(agents: FakeAgentRunner, state: RunState | None = None) -> tuple[Any, list[kinds.AgentRecord]]:
+    async def run(agents: FakeAgentRunner, attempt: Intended | None = None) -> tuple[Any, list[kinds.AgentRecord]]:
         noted: list[kinds.AgentRecord] = []
         try:
-            outcome = await effect_of(agents, tmp_path).perform(PHASE, state or state_of(), noted.append)
+            outcome = await effect_of(agents, tmp_path).perform(PHASE, attempt or attempt_of(), noted.append)
         finally:
             await agents.close()
         return outcome, noted
@@ -118,7 +118,7 @@ def effect_of(agents: FakeAgentRunner, root: Path) -> AgentEffect:
 
 async def test_what_the_agent_says_is_noted_and_its_answer_is_the_outcome(perform: Perform) -> None:
     agents = FakeAgentRunner(answered)
-    outcome, noted = await perform(agents, state_of(context="no tests"))
+    outcome, noted = await perform(agents, attempt_of(context="no tests"))
     assert (outcome.result, outcome.exit_code, outcome.text) == (OutcomeKind.FINISHED, 0, "done")
     assert (outcome.session_id, outcome.attempt) == ("s-1", 2)
     assert [(record.session_seq, record.data["text"]) for record in noted] == [(1, "1"), (2, "2"), (3, "3")]
@@ -130,7 +130,7 @@ async def test_what_the_agent_says_is_noted_and_its_answer_is_the_outcome(perfor
 
 async def test_a_resumed_session_is_asked_for_by_its_id_and_from_where_the_journal_ends(perform: Perform) -> None:
     agents = FakeAgentRunner(answered)
-    _, noted = await perform(agents, state_of(mode="resume", session_seq=2))
+    _, noted = await perform(agents, attempt_of(mode="resume", session_seq=2))
     ((how, asked),) = agents.asked
     assert (how, asked.request.session_id, asked.after_seq) == ("resume", "s-1", 2)
     assert [record.session_seq for record in noted] == [3]
@@ -219,11 +219,11 @@ async def test_a_runner_that_leaves_lets_the_session_go_on_and_only_an_order_cal
 
     agents = FakeAgentRunner(endless)
     effect = effect_of(agents, tmp_path)
-    task = asyncio.ensure_future(effect.perform(PHASE, state_of(), lambda _: None))
+    task = asyncio.ensure_future(effect.perform(PHASE, attempt_of(), lambda _: None))
     await opened.wait()
     task.cancel()
     await asyncio.wait([task])
     assert agents.cancelled == []
-    await effect.call_off(PHASE, state_of())
+    await effect.call_off(PHASE, attempt_of())
     assert [(told.session.attempt, told.epoch) for told in agents.cancelled] == [(2, 3)]
     await agents.close()

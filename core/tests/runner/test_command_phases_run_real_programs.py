@@ -24,14 +24,14 @@ from animus_core.store.locks import is_held
 from animus_core.store.paths import RunPaths
 from animus_core.workflow.definitions import CwdMode, PhaseMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
-from animus_core.workflow.run_state import RunState, Stage
+from animus_core.workflow.run_stages import Intended, Started
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
 
 Perform = Callable[..., Coroutine[Any, Any, kinds.PhaseOutcome]]
-STATE = RunState(
-    stage=Stage.INTENDED,
-    phase=kinds.PhaseStarted(phase="test", ordinal=0, attempt=1, cause="first"),
-    intent=kinds.PhaseIntent(phase="test", attempt=1, effect="command"),
+ATTEMPT = Intended(
+    Started(kinds.PhaseStarted(phase="test", ordinal=0, attempt=1, cause="first")),
+    kinds.PhaseIntent(phase="test", attempt=1, effect="command"),
+    epoch=1,
 )
 # Starts a child and a grandchild in its group, both deaf to SIGTERM, tells their pids and its own, and waits.
 FAMILY = """
@@ -72,7 +72,7 @@ def no_note(_: kinds.AgentRecord) -> None:
 @pytest.fixture
 def perform(files: RunPaths) -> Perform:
     async def run(phase: PlannedPhase, **more: Any) -> kinds.PhaseOutcome:
-        return await effect_of(phase, files, **more).perform(phase, STATE, no_note)
+        return await effect_of(phase, files, **more).perform(phase, ATTEMPT, no_note)
 
     return run
 
@@ -197,13 +197,13 @@ async def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_gr
     phase = phase_of(sys.executable, "-c", code, sys.executable, str(tmp_path / "family.py"), str(told), "0")
 
     effect = effect_of(phase, files)
-    task = asyncio.ensure_future(effect.perform(phase, STATE, no_note))
+    task = asyncio.ensure_future(effect.perform(phase, ATTEMPT, no_note))
     (escaped,) = await numbers(told, 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not is_gone(escaped)
-    await effect.call_off(phase, STATE)
+    await effect.call_off(phase, ATTEMPT)
     assert is_gone(escaped)
 
 
@@ -216,7 +216,7 @@ helpers = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(helpers)
 files = helpers.RunPaths(Path(sys.argv[2]))
 phase = helpers.phase_of(sys.executable, sys.argv[3], sys.argv[4], "0")
-asyncio.run(helpers.effect_of(phase, files).perform(phase, helpers.STATE, helpers.no_note))
+asyncio.run(helpers.effect_of(phase, files).perform(phase, helpers.ATTEMPT, helpers.no_note))
 """
 
 
@@ -236,5 +236,5 @@ async def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
         runner.wait(10)
     wait_gone(pid)
     phase = phase_of("true")
-    outcome = await effect_of(phase, files).settle(phase, STATE, no_note)
+    outcome = await effect_of(phase, files).settle(phase, ATTEMPT, no_note)
     assert (outcome.result, outcome.written, outcome.resumable) == (OutcomeKind.LOST, True, False)

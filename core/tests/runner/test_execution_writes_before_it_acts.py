@@ -18,10 +18,11 @@ from animus_core.runner.execute import Effect, Execution, fold
 from animus_core.store.paths import RunPaths
 from animus_core.workflow.definitions import Idempotency, PhaseMode, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
-from animus_core.workflow.run_state import RunState, RunStatus, Stage
+from animus_core.workflow.run_stages import Ended, Intended, RunStatus, Stage
+from animus_core.workflow.run_state import RunState
 
 OpenJournal = Callable[[int], JournalWriter]
-Act = Callable[[PlannedPhase, RunState, Callable[[kinds.AgentRecord], None]], Coroutine[Any, Any, dict[str, Any]]]
+Act = Callable[[PlannedPhase, Intended, Callable[[kinds.AgentRecord], None]], Coroutine[Any, Any, dict[str, Any]]]
 ME = kinds.RunnerStarted(pid=1, starttime="1", boot_id="b", version="0")
 
 
@@ -33,25 +34,24 @@ class Scripted:
         self.log: list[str] = []
 
     async def perform(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        return await self._do("perform", phase, state, note)
+        return await self._do("perform", phase, attempt, note)
 
     async def settle(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        return await self._do("settle", phase, state, note)
+        return await self._do("settle", phase, attempt, note)
 
-    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
         self.log.append(f"call off {phase.id}")
 
     async def _do(
-        self, what: str, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, what: str, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        assert state.intent is not None
-        self.log.append(f"{what} {phase.id} {state.intent.attempt}")
-        facts = await self.act(phase, state, note)
-        outcome = {"result": OutcomeKind.FINISHED, **facts, "phase": phase.id, "attempt": state.intent.attempt}
+        self.log.append(f"{what} {phase.id} {attempt.intent.attempt}")
+        facts = await self.act(phase, attempt, note)
+        outcome = {"result": OutcomeKind.FINISHED, **facts, "phase": phase.id, "attempt": attempt.intent.attempt}
         return kinds.PhaseOutcome.model_validate(outcome)
 
 
@@ -68,8 +68,8 @@ def plan_of(*phases: PlannedPhase) -> Plan:
 
 
 def execution(plan: Plan, journal: JournalWriter, effect: Effect, epoch: int = 1, **more: Any) -> Execution:
-    doorbell = more.pop("doorbell", lambda _: None)
-    return Execution(plan, "run-1", epoch, journal, {"agent": effect, "command": effect}, doorbell)
+    journal_advanced = more.pop("journal_advanced", lambda _: None)
+    return Execution(plan, "run-1", epoch, journal, {"agent": effect, "command": effect}, journal_advanced)
 
 
 def kinds_in(files: RunPaths) -> list[str]:
@@ -94,12 +94,12 @@ async def test_the_intent_is_on_disk_before_the_effect_and_the_outcome_before_th
         seen.append(kinds_in(files))
         return {"exit_code": 0}
 
-    rung: list[int] = []
-    run = execution(plan_of(command("a")), open_journal(1), Scripted(look), doorbell=rung.append)
+    offsets: list[int] = []
+    run = execution(plan_of(command("a")), open_journal(1), Scripted(look), journal_advanced=offsets.append)
     assert await run.run(RunState(), ME, None) is RunStatus.COMPLETED
     assert seen == [["runner_started", "workflow_started", "phase_started", "phase_intent"]]
     assert kinds_in(files)[4:] == ["phase_outcome", "phase_decision", "workflow_completed"]
-    assert rung[-1] == files.journal.stat().st_size
+    assert offsets[-1] == files.journal.stat().st_size
     assert fold(files.journal) == run.state
 
 
@@ -113,7 +113,7 @@ async def test_everything_but_what_agents_say_is_flushed(files: RunPaths, open_j
 
     journal.append = spy  # type: ignore[method-assign]  # the journal itself stays real
 
-    async def talk(phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]) -> dict[str, Any]:
+    async def talk(phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]) -> dict[str, Any]:
         note(kinds.AgentRecord(phase=phase.id, attempt=1, session_seq=1, kind="output", data={"text": "hi"}))
         return {}
 
@@ -130,14 +130,14 @@ async def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
     plan = plan_of(command("a", idempotency=Idempotency.IDEMPOTENT))
     with pytest.raises(RuntimeError):
         await execution(plan, open_journal(1), Scripted(die)).run(RunState(), ME, None)
-    effect = Scripted(lambda phase, state, note: lost_once(state))
+    effect = Scripted(lambda phase, attempt, note: lost_once(attempt))
     status = await execution(plan, open_journal(2), effect, epoch=2).run(fold(files.journal), ME, None)
     assert status is RunStatus.COMPLETED
     assert effect.log == ["settle a 1", "perform a 2"]
 
 
-async def lost_once(state: RunState) -> dict[str, Any]:
-    return {"exit_code": 0} if state.lost is not None else {"result": OutcomeKind.LOST}
+async def lost_once(attempt: Intended) -> dict[str, Any]:
+    return {"exit_code": 0} if attempt.started.lost is not None else {"result": OutcomeKind.LOST}
 
 
 async def test_a_run_that_is_over_is_left_alone(files: RunPaths, open_journal: OpenJournal) -> None:
@@ -195,7 +195,7 @@ async def test_without_room_for_the_intent_the_effect_never_happens(files: RunPa
 async def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept(
     files: RunPaths, open_journal: OpenJournal
 ) -> None:
-    async def talk(phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]) -> dict[str, Any]:
+    async def talk(phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]) -> dict[str, Any]:
         deep: Any = "x"
         for _ in range(199):
             deep = [deep]
@@ -207,10 +207,9 @@ async def test_an_answer_that_no_record_has_room_for_is_cut_and_the_verdict_kept
     assert await run.run(RunState(), ME, None) is RunStatus.FAILED
     state = fold(files.journal)
     assert state == run.state
-    assert state.ended is not None
-    assert state.ended.reason == "no"
-    assert state.outcome is not None
-    assert state.outcome.text.endswith("(cut, 2000000 characters)")
+    assert state.at == Ended(RunStatus.FAILED, kinds.WorkflowEnded(phase="a", reason="no"))
+    (outcome,) = (record.data for record in iterate(files.journal) if record.kind == Kind.PHASE_OUTCOME)
+    assert outcome["text"].endswith("(cut, 2000000 characters)")
     assert kinds_in(files).count("agent_record") == 3
 
 
@@ -226,14 +225,14 @@ async def test_a_cancel_between_two_records_ends_the_run_with_the_next_one(
     run: Execution
     effect = Scripted(fine)
 
-    def rung(_: int) -> None:
+    def cancel_at_the_stage(_: int) -> None:
         if kinds_in(files)[-1] == stage:
             run.cancel("enough")
 
-    run = execution(plan_of(command("a"), command("b")), open_journal(1), effect, doorbell=rung)
+    run = execution(plan_of(command("a"), command("b")), open_journal(1), effect, journal_advanced=cancel_at_the_stage)
     assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert kinds_in(files)[-2:] == [stage, "workflow_cancelled"]
-    assert run.state.ended == kinds.WorkflowEnded(reason="enough")
+    assert run.state.at == Ended(RunStatus.CANCELLED, kinds.WorkflowEnded(reason="enough"))
     assert "perform b 1" not in effect.log
 
 
@@ -243,11 +242,11 @@ async def test_a_cancel_right_after_the_intent_calls_the_effect_off_before_it_be
     run: Execution
     effect = Scripted(fine)
 
-    def rung(_: int) -> None:
+    def cancel_at_the_stage(_: int) -> None:
         if kinds_in(files)[-1] == Kind.PHASE_INTENT:
             run.cancel("enough")
 
-    run = execution(plan_of(command("a")), open_journal(1), effect, doorbell=rung)
+    run = execution(plan_of(command("a")), open_journal(1), effect, journal_advanced=cancel_at_the_stage)
     assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert effect.log == ["call off a"]
 
@@ -278,14 +277,14 @@ async def test_a_cancel_ends_the_wait_before_a_retry(files: RunPaths, open_journ
 
 
 async def test_a_cancel_that_meets_the_run_as_it_blocks_is_not_lost(files: RunPaths, open_journal: OpenJournal) -> None:
-    def rung(_: int) -> None:
+    def cancel_at_the_stage(_: int) -> None:
         if kinds_in(files)[-1] == Kind.WORKFLOW_BLOCKED:
             run.cancel("enough")
 
     async def vanish(*_: object) -> dict[str, Any]:
         return {"result": OutcomeKind.LOST}
 
-    run = execution(plan_of(command("a")), open_journal(1), Scripted(vanish), doorbell=rung)
+    run = execution(plan_of(command("a")), open_journal(1), Scripted(vanish), journal_advanced=cancel_at_the_stage)
     assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
     assert kinds_in(files)[-3:] == ["workflow_blocked", "operator_order", "workflow_cancelled"]
 
@@ -330,8 +329,7 @@ async def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_b
     run = execution(plan, open_journal(2), effect, epoch=2)
     assert await run.run(fold(files.journal), ME, order) is RunStatus.CANCELLED
     assert effect.log == ["call off b" if phases_done else "call off a"]
-    assert run.state.ended is not None
-    assert run.state.ended.reason == "enough"
+    assert run.state.at.ended.reason == "enough"
 
 
 async def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
@@ -348,19 +346,19 @@ async def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
 
 
 async def test_an_order_to_resume_goes_on_where_a_run_is_blocked(files: RunPaths, open_journal: OpenJournal) -> None:
-    plan, effect = plan_of(command("a")), Scripted(lambda phase, state, note: lost_once(state))
+    plan, effect = plan_of(command("a")), Scripted(lambda phase, attempt, note: lost_once(attempt))
     assert await execution(plan, open_journal(1), effect).run(RunState(), ME, None) is RunStatus.BLOCKED
     order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="go on")
     run = execution(plan, open_journal(2), effect, epoch=2)
     assert await run.run(fold(files.journal), ME, order) is RunStatus.COMPLETED
     assert effect.log == ["perform a 1", "perform a 2"]
-    assert run.state.phase is not None
-    assert run.state.phase.context == "go on"
+    contexts = [record.data.get("context") for record in iterate(files.journal) if record.kind == Kind.PHASE_STARTED]
+    assert contexts == [None, "go on"]
 
 
 async def test_a_verdict_of_the_plan_routes_the_run(files: RunPaths, open_journal: OpenJournal) -> None:
-    async def act(phase: PlannedPhase, state: RunState, *_: object) -> dict[str, Any]:
-        failed = phase.id == "test" and state.attempts["test"] == 1
+    async def act(phase: PlannedPhase, attempt: Intended, *_: object) -> dict[str, Any]:
+        failed = phase.id == "test" and attempt.phase.attempt == 1
         return {"exit_code": 1 if failed else 0, "text": "1 failed", "verdict": Verdict.ADVANCE.value}
 
     spec = PlannedCommand(program="x", on_failure_verdict=Verdict.REWORK)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind
-from animus_core.workflow.run_state import MOVES, IllegalRecord, RunState, RunStatus, Stage, apply
+from animus_core.workflow.run_stages import RunStatus, Stage, Started
+from animus_core.workflow.run_state import MOVES, IllegalRecord, RunState, apply
 
 
 def started(phase: str = "build", attempt: int = 1, cause: kinds.Cause = "first", **more: Any) -> kinds.PhaseStarted:
@@ -159,24 +160,22 @@ def test_a_record_of_an_unknown_kind_changes_nothing() -> None:
 def test_the_intent_remembers_which_epoch_intended_it() -> None:
     state = apply(at(Stage.STARTED), Kind.PHASE_INTENT, intent(), 4)
     state = apply(state, Kind.RUNNER_STARTED, RUNNER, 5)
-    assert state.intent_epoch == 4
+    assert state.at.epoch == 4
 
 
 @pytest.mark.parametrize("cause", ["retry", "recovered", "resumed"])
 def test_doing_an_attempt_again_counts_its_tries_and_keeps_what_was_lost(cause: kinds.Cause) -> None:
     concluded = apply(at(Stage.INTENDED), Kind.PHASE_OUTCOME, outcome("lost", session_id="s", resumable=True), 1)
     again = apply(concluded, Kind.PHASE_STARTED, started(attempt=2, cause=cause), 1)
-    assert again.tries == 2
-    assert again.lost == concluded.outcome
-    assert again.attempts == {"build": 2}
-    assert (again.outcome, again.intent, again.order, again.session_seq) == (None, None, None, 0)
+    assert again.at == Started(started(attempt=2, cause=cause), tries=2, lost=concluded.at.outcome)
+    assert (again.attempts, again.order) == ({"build": 2}, None)
 
 
 @pytest.mark.parametrize("cause", ["next", "rework"])
 def test_entering_a_phase_anew_begins_its_tries_from_one(cause: kinds.Cause) -> None:
     state = apply(at(Stage.CONCLUDED), Kind.PHASE_DECISION, decision("rework", target="build"), 1)
     state = apply(state, Kind.PHASE_STARTED, started(attempt=2, cause=cause), 1)
-    assert (state.tries, state.lost) == (1, None)
+    assert state.at == Started(started(attempt=2, cause=cause), tries=1, lost=None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Settle, Step, Stop, next_step
 from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
-from animus_core.workflow.run_state import RunState, Stage, apply
+from animus_core.workflow.run_stages import Intended, Stage
+from animus_core.workflow.run_state import RunState, apply
 
 EPOCH = 1
 
@@ -47,8 +48,8 @@ def until_performing(plan: Plan, state: RunState | None = None, epoch: int = EPO
 
 
 def ended_with(state: RunState, result: str = "finished", **more: Any) -> RunState:
-    assert state.intent is not None
-    facts = {"phase": state.intent.phase, "attempt": state.intent.attempt, "result": OutcomeKind(result), **more}
+    assert isinstance(state.at, Intended)
+    facts = {"phase": state.at.intent.phase, "attempt": state.at.intent.attempt, "result": OutcomeKind(result), **more}
     return apply(state, Kind.PHASE_OUTCOME, kinds.PhaseOutcome.model_validate(facts), EPOCH)
 
 
@@ -89,14 +90,14 @@ def test_a_run_begins_intends_and_performs_its_first_phase() -> None:
         seen.append(step.kind)
         state = take(state, step)
     assert seen == [Kind.WORKFLOW_STARTED, Kind.PHASE_STARTED, Kind.PHASE_INTENT]
-    assert step == Perform(plan.phases[0])
-    assert state.intent is not None
-    assert (state.intent.effect, state.intent.mode) == ("agent", "run")
+    assert step == Perform(plan.phases[0], state.at)
+    assert (state.at.intent.effect, state.at.intent.mode) == ("agent", "run")
 
 
 def test_what_an_earlier_runner_intended_is_settled_and_never_performed() -> None:
     plan = plan_of(agent("build"))
-    assert step_of(plan, until_performing(plan), epoch=2) == Settle(plan.phases[0])
+    state = until_performing(plan)
+    assert step_of(plan, state, epoch=2) == Settle(plan.phases[0], state.at)
 
 
 def test_an_ended_or_blocked_run_has_nothing_to_do() -> None:
@@ -357,8 +358,7 @@ def test_a_lost_effect_is_repeated_only_where_that_is_safe(
     step = record_of(step_of(plan, state))
     if not written or resumable or idempotency is Idempotency.IDEMPOTENT:
         assert started_by(step).cause == "recovered"
-        intent = until_performing(plan, take(state, step)).intent
-        assert intent is not None
+        intent = until_performing(plan, take(state, step)).at.intent
         expected = ("resume", "s-1") if resumable and written else ("run", None)
         assert (intent.mode, intent.session_id) == expected
     else:
@@ -376,8 +376,7 @@ def test_recovery_is_bounded_and_then_a_person_decides() -> None:
 
 def test_a_retry_after_an_error_starts_a_session_of_its_own() -> None:
     plan = plan_of(agent("a", retry=PlannedRetry(max_attempts=2)))
-    intent = until_performing(plan, after(plan, {"result": "error", "session_id": "s-1"})).intent
-    assert intent is not None
+    intent = until_performing(plan, after(plan, {"result": "error", "session_id": "s-1"})).at.intent
     assert (intent.mode, intent.session_id) == ("run", None)
 
 
@@ -446,5 +445,4 @@ def test_no_phase_is_started_more_often_than_the_cap() -> None:
         else:
             state = take(state, step)
     assert performed == MAX_ATTEMPTS
-    assert state.ended is not None
-    assert state.ended.reason == f"a was started {MAX_ATTEMPTS} times in this run"
+    assert state.at.ended.reason == f"a was started {MAX_ATTEMPTS} times in this run"

@@ -19,7 +19,7 @@ from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull
 from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
-from animus_core.workflow.run_state import RunState
+from animus_core.workflow.run_stages import Intended
 from animus_protocol.errors import CallTimeout, Cancelled, PeerGone, ProtocolError, RpcError
 from animus_protocol.models import agent_session as wire
 from animus_protocol.models.dispatch import SubjectDispatch
@@ -52,21 +52,20 @@ class AgentEffect:
         self._link = link
 
     async def perform(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Open the session and follow it to its end."""
-        return await self._follow(phase, state, note)
+        return await self._follow(phase, attempt, note)
 
     async def settle(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Attach to what an earlier runner opened: a session that was never opened is simply opened now."""
-        return await self._follow(phase, state, note)
+        return await self._follow(phase, attempt, note)
 
-    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
         """Have the session ended: `agent/cancel`, `$/cancelRequest`, signals."""
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
-        params = wire.SessionCancel(session=self._key(state.intent), epoch=self._epoch)
+        params = wire.SessionCancel(session=self._key(attempt.intent), epoch=self._epoch)
         try:
             peer = await self._link(lambda _: None)
             try:
@@ -77,15 +76,15 @@ class AgentEffect:
             _log.warning("cancelling the session failed: %s", error)
 
     async def _follow(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        seen = state.session_seq
+        seen = attempt.session_seq
         died = full = 0
         while died < _RECONNECTS:
-            following = _Following(phase, state, note, seen)
+            following = _Following(phase, attempt, note, seen)
             peer = await self._link(following.take)
             try:
-                return await self._once(peer, following, phase, state)
+                return await self._once(peer, following, phase, attempt)
             except (PeerGone, CallTimeout, Cancelled) as error:
                 _log.warning("the agent-runner is gone (%s); asking the next one", error)
                 died += 1
@@ -101,17 +100,16 @@ class AgentEffect:
         raise AgentRunnerUnavailable(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
 
     async def _once(
-        self, peer: Peer, following: _Following, phase: PlannedPhase, state: RunState
+        self, peer: Peer, following: _Following, phase: PlannedPhase, attempt: Intended
     ) -> kinds.PhaseOutcome:
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
         params = wire.SessionOpen(
-            session=self._key(state.intent),
+            session=self._key(attempt.intent),
             epoch=self._epoch,
             tool=phase.tool or "",
-            request=self._request(phase, state),
+            request=self._request(phase, attempt),
             after_seq=following.seen,
         )
-        method = wire.SESSION_RESUME if state.intent.mode == "resume" else wire.SESSION_OPEN
+        method = wire.SESSION_RESUME if attempt.intent.mode == "resume" else wire.SESSION_OPEN
         try:
             opened = await peer.call(method, params, timeout_s=_OPEN_S)
         except Cancelled:  # the agent-runner is leaving
@@ -137,23 +135,21 @@ class AgentEffect:
     def _key(self, intent: kinds.PhaseIntent) -> wire.SessionKey:
         return wire.SessionKey(run=self._run_id, phase=intent.phase, attempt=intent.attempt)
 
-    def _request(self, phase: PlannedPhase, state: RunState) -> AgentRunRequest:
-        assert state.phase is not None  # noqa: S101 - effects begin inside a phase
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
-        variables = run_variables(self._plan, self._dispatch, self._run_id, state.phase)
+    def _request(self, phase: PlannedPhase, attempt: Intended) -> AgentRunRequest:
+        variables = run_variables(self._plan, self._dispatch, self._run_id, attempt.phase)
         subject = self._dispatch.subject
         return AgentRunRequest(
-            prompt=build_prompt(phase, self._dispatch, variables, state.phase.context),
+            prompt=build_prompt(phase, self._dispatch, variables, attempt.phase.context),
             cwd=str(self._root),
             project_root=str(self._root),
             model=phase.model,
             system_prompt=phase.system_prompt,
-            session_id=state.intent.session_id or f"{self._run_id}.{phase.id}.{state.intent.attempt}",
+            session_id=attempt.intent.session_id or f"{self._run_id}.{phase.id}.{attempt.intent.attempt}",
             timeout_secs=phase.timeout_s,
             runtime_contract={
                 "workflow_id": self._run_id,
                 "phase_id": phase.id,
-                "attempt": state.phase.attempt,
+                "attempt": attempt.phase.attempt,
                 "subject_id": subject.id,
                 "subject_kind": subject.kind,
             },
@@ -164,11 +160,10 @@ class _Following:
     """What one connection has brought of a session so far."""
 
     def __init__(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None], seen: int
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None], seen: int
     ) -> None:
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
         self._phase = phase
-        self._attempt = state.intent.attempt
+        self._attempt = attempt.intent.attempt
         self._note = note
         self.seen = seen
         self.closed: asyncio.Future[wire.SessionClosed] = asyncio.get_running_loop().create_future()

@@ -27,7 +27,7 @@ from animus_core.store.paths import RunPaths
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.workflow.definitions import CwdMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
-from animus_core.workflow.run_state import RunState
+from animus_core.workflow.run_stages import Intended
 from animus_core.workflow.template import render
 from animus_protocol.crash_points import declare, reach
 from animus_protocol.models.dispatch import SubjectDispatch
@@ -52,21 +52,22 @@ class CommandEffect:
         self._files = files
 
     async def perform(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Run the program to its end, or to its timeout."""
-        assert phase.command is not None  # noqa: S101 - a command phase has one
-        assert state.phase is not None  # noqa: S101 - effects begin inside a phase
-        variables = run_variables(self._plan, self._dispatch, self._run_id, state.phase)
-        attempt = state.phase.attempt
-        held = await self._proved_dead(phase, attempt)
-        output = self._files.root / f"{self._files.session(phase.id).name.removesuffix('.session.json')}.{attempt}.log"
+        number, command = attempt.phase.attempt, phase.command
+        if command is None:  # the loader refuses such a phase; a plan may still come from elsewhere
+            text = "the plan has no program for this command phase"
+            return self._outcome(phase, number, OutcomeKind.ERROR, text, written=False)
+        variables = run_variables(self._plan, self._dispatch, self._run_id, attempt.phase)
+        held = await self._proved_dead(phase, number)
+        output = self._files.root / f"{self._files.session(phase.id).name.removesuffix('.session.json')}.{number}.log"
         began = time.monotonic()
         try:
-            process = await self._spawn(phase.command, variables, held, self._cookie(phase, attempt), output)
+            process = await self._spawn(command, variables, held, self._cookie(phase, number), output)
         except (OSError, ValueError) as error:  # ValueError: a text of a variable that no argument may hold
-            text = f"cannot start {phase.command.program!r}: {error}"
-            return self._outcome(phase, attempt, OutcomeKind.ERROR, text, written=False)
+            text = f"cannot start {command.program!r}: {error}"
+            return self._outcome(phase, number, OutcomeKind.ERROR, text, written=False)
         finally:
             held.close()
         reach(_SPAWNED)
@@ -79,26 +80,24 @@ class CommandEffect:
         finally:
             await asyncio.shield(_end(process))
         duration_ms = int((time.monotonic() - began) * 1000)
-        excerpt = _tail(output, phase.command.excerpt_max_chars)
+        excerpt = _tail(output, command.excerpt_max_chars)
         if timed_out:
-            text = f"{phase.command.program} did not end within {phase.timeout_s} s\n{excerpt}"
-            return self._outcome(phase, attempt, OutcomeKind.TIMED_OUT, text, duration_ms=duration_ms)
-        outcome = self._outcome(phase, attempt, OutcomeKind.FINISHED, excerpt, duration_ms=duration_ms)
+            text = f"{command.program} did not end within {phase.timeout_s} s\n{excerpt}"
+            return self._outcome(phase, number, OutcomeKind.TIMED_OUT, text, duration_ms=duration_ms)
+        outcome = self._outcome(phase, number, OutcomeKind.FINISHED, excerpt, duration_ms=duration_ms)
         return outcome.model_copy(update={"exit_code": process.returncode})
 
     async def settle(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """The program died with its runner, or is ended now; how far it came is unknown."""
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
-        (await self._proved_dead(phase, state.intent.attempt)).close()
+        (await self._proved_dead(phase, attempt.intent.attempt)).close()
         text = "its runner died while the command may have been running"
-        return self._outcome(phase, state.intent.attempt, OutcomeKind.LOST, text)
+        return self._outcome(phase, attempt.intent.attempt, OutcomeKind.LOST, text)
 
-    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
         """The program ended with `perform`; end what left its group, too."""
-        assert state.intent is not None  # noqa: S101 - effects begin after the intent
-        (await self._proved_dead(phase, state.intent.attempt)).close()
+        (await self._proved_dead(phase, attempt.intent.attempt)).close()
 
     async def _proved_dead(self, phase: PlannedPhase, attempt: int) -> HeldLock:
         """End whatever is left of this attempt, then hold its lock: nothing of it runs, and nothing else can begin."""

@@ -1,6 +1,7 @@
 """What a runner does next: pure functions from a plan and a state to one step. No I/O.
 
-Called by `execute.py`; below lie the plan and the run's state. The verdict of a phase is decided here too.
+The verdict of a phase is decided here too. Everything comes from the journal and the plan, so a runner that takes over
+decides as the one before it would have. Below lie the plan and the run's state.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from typing import Any, Final, Literal
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.workflow.definitions import Idempotency, PhaseMode, Risk, Verdict
-from animus_core.workflow.plan import Plan, PlannedPhase
-from animus_core.workflow.run_state import RunState, Stage
+from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
+from animus_core.workflow.run_stages import Blocked, Concluded, Ended, Intended, New, Ready, Started
+from animus_core.workflow.run_state import RunState
 
 __all__ = ["AppendRecord", "Perform", "Settle", "Step", "Stop", "next_step"]
 
 RECOVERY_TRIES: Final = 3
+"""How often a lost effect is tried where that is safe: one crash is an accident, a third one has a cause."""
 MAX_ATTEMPTS: Final = 100
+"""Attempts of one phase in one run: far beyond any use, and yet an end for workflows that go round."""
 _RISKS: Final = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 _REASON_CHARS: Final = 4000
+"""Reasons go into prompts, tables and events; what is longer is in the phase's outcome."""
 _SHOWN_CHARS: Final = 40
 
 
@@ -38,6 +43,7 @@ class Perform:
     """Do the effect that this runner intended."""
 
     phase: PlannedPhase
+    attempt: Intended
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Settle:
     """Find out what became of the effect that an earlier runner intended, after its processes are proved dead."""
 
     phase: PlannedPhase
+    attempt: Intended
 
 
 @dataclass(frozen=True)
@@ -57,44 +64,43 @@ Step = AppendRecord | Perform | Settle | Stop
 
 def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
     """The one thing to do in `state`."""
-    if _called_off(state) and state.stage not in (Stage.INTENDED, Stage.BLOCKED, Stage.ENDED):
-        return AppendRecord(Kind.WORKFLOW_CANCELLED, _cancelled(state))
-    match state.stage:
-        case Stage.NEW:
+    match state.at:
+        case Blocked() | Ended():
+            return Stop()
+        case Intended() as attempt:
+            # An order to cancel waits, too: the run must not end while nobody knows what its effect has done. Only the
+            # runner that wrote the intent knows that the effect has not begun; for any other one it may be half done.
+            phase = plan.phases[attempt.phase.ordinal]
+            return Perform(phase, attempt) if attempt.epoch == epoch else Settle(phase, attempt)
+        case at if state.order is not None and state.order.order is kinds.Order.CANCEL:
+            return AppendRecord(Kind.WORKFLOW_CANCELLED, _cancelled(at, state.order))
+        case New():
             phases = [phase.id for phase in plan.phases]
             started = kinds.WorkflowStarted(workflow_ref=plan.workflow_ref, phases=phases)
             return AppendRecord(Kind.WORKFLOW_STARTED, started)
-        case Stage.READY:
-            return _begin(plan, state, 0, "first") if state.decision is None else _follow(plan, state, state.decision)
-        case Stage.STARTED:
-            return AppendRecord(Kind.PHASE_INTENT, _intent(plan, state))
-        case Stage.INTENDED:
-            phase = _current(plan, state)
-            return Perform(phase) if state.intent_epoch == epoch else Settle(phase)
-        case Stage.CONCLUDED:
-            return _conclude(plan, state, run_id)
-        case Stage.BLOCKED | Stage.ENDED:
-            return Stop()
+        case Ready(decision):
+            return _begin(plan, state, 0, "first") if decision is None else _follow(plan, state, decision)
+        case Started() as started_attempt:
+            return AppendRecord(Kind.PHASE_INTENT, _intent(plan, started_attempt))
+        case Concluded() as concluded:
+            return _conclude(plan, state, concluded, run_id)
 
 
-def _called_off(state: RunState) -> bool:
-    return state.order is not None and state.order.order is kinds.Order.CANCEL
-
-
-def _cancelled(state: RunState) -> kinds.WorkflowEnded:
-    feedback = None if state.order is None else state.order.feedback
-    phase = None if state.phase is None else state.phase.phase
-    return kinds.WorkflowEnded(phase=phase, reason=feedback or "cancelled by an operator")
-
-
-def _current(plan: Plan, state: RunState) -> PlannedPhase:
-    assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
-    return plan.phases[state.phase.ordinal]
+def _cancelled(at: New | Ready | Started | Concluded, order: kinds.OperatorOrder) -> kinds.WorkflowEnded:
+    match at:
+        case Started(phase=phase) | Concluded(phase=phase):
+            name: str | None = phase.phase
+        case Ready(kinds.PhaseDecision(phase=decided)):
+            name = decided
+        case _:
+            name = None
+    return kinds.WorkflowEnded(phase=name, reason=order.feedback or "cancelled by an operator")
 
 
 def _begin(plan: Plan, state: RunState, ordinal: int, cause: kinds.Cause, context: str | None = None) -> AppendRecord:
     phase = plan.phases[ordinal]
     attempt = state.attempts.get(phase.id, 0) + 1
+    # `max_rework_attempts` and `retry` bound one phase each; two that send work to each other need a bound of the run.
     if attempt > MAX_ATTEMPTS:
         ended = kinds.WorkflowEnded(phase=phase.id, reason=f"{phase.id} was started {MAX_ATTEMPTS} times in this run")
         return AppendRecord(Kind.WORKFLOW_FAILED, ended)
@@ -102,46 +108,56 @@ def _begin(plan: Plan, state: RunState, ordinal: int, cause: kinds.Cause, contex
     return AppendRecord(Kind.PHASE_STARTED, data)
 
 
-def _again(plan: Plan, state: RunState, cause: kinds.Cause, wait_s: float = 0.0) -> AppendRecord:
-    assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
+def _again(
+    plan: Plan, state: RunState, phase: kinds.PhaseStarted, cause: kinds.Cause, wait_s: float = 0
+) -> AppendRecord:
+    """The same phase once more. Why it was begun still holds, and what a person said about it is added."""
     feedback = None if state.order is None else state.order.feedback
-    context = "\n\n".join(text for text in (state.phase.context, feedback) if text)
-    record = _begin(plan, state, state.phase.ordinal, cause, context or None)
+    context = "\n\n".join(text for text in (phase.context, feedback) if text)
+    record = _begin(plan, state, phase.ordinal, cause, context or None)
     return AppendRecord(record.kind, record.data, wait_s)
 
 
-def _intent(plan: Plan, state: RunState) -> kinds.PhaseIntent:
-    phase = _current(plan, state)
-    assert state.phase is not None  # noqa: S101 - the table of stages guarantees it
+def _intent(plan: Plan, started: Started) -> kinds.PhaseIntent:
+    phase = plan.phases[started.phase.ordinal]
     effect: Literal["agent", "command"] = "command" if phase.mode is PhaseMode.COMMAND else "agent"
-    intent = kinds.PhaseIntent(phase=phase.id, attempt=state.phase.attempt, effect=effect)
-    lost = state.lost
+    intent = kinds.PhaseIntent(phase=phase.id, attempt=started.phase.attempt, effect=effect)
+    lost = started.lost
+    # A session that the provider never saw has nothing to resume: `agent/resume` of it would be an unknown session.
     if lost is not None and lost.resumable and lost.written and lost.session_id is not None:
         return intent.model_copy(update={"mode": "resume", "session_id": lost.session_id})
     return intent
 
 
-def _conclude(plan: Plan, state: RunState, run_id: str) -> Step:
-    phase, outcome = _current(plan, state), state.outcome
-    assert outcome is not None  # noqa: S101 - the table of stages guarantees it
+def _conclude(plan: Plan, state: RunState, concluded: Concluded, run_id: str) -> Step:
+    """What follows from an outcome. The order of these questions is the order of who may decide."""
+    attempt, outcome = concluded.phase, concluded.outcome
+    phase = plan.phases[attempt.ordinal]
+    # A person has decided, and the only order that gets here is "do it again": cancellation was seen to before.
     if state.order is not None:
-        return _again(plan, state, "resumed")
+        return _again(plan, state, attempt, "resumed")
+    # Nobody but an operator cancels an effect, so it is the run that was called off, and not the phase that failed.
     if outcome.result is OutcomeKind.CANCELLED:
         return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase=phase.id, reason=outcome.text))
+    # Before `retry`: a retry is for what is known to have failed, and of this nobody knows whether it has.
     if outcome.result is OutcomeKind.LOST:
-        return _recover(plan, state, phase, outcome, run_id)
-    if outcome.result is not OutcomeKind.FINISHED and state.tries < phase.retry.max_attempts:
-        return _again(plan, state, "retry", wait_s=_backoff_s(phase, state.tries))
-    return AppendRecord(Kind.PHASE_DECISION, judge(plan, state, phase, outcome))
+        return _recover(plan, state, concluded, run_id)
+    # What finished was not wrong to begin with: a verdict that nobody likes is rework, which has its own bound.
+    if outcome.result is not OutcomeKind.FINISHED and concluded.started.tries < phase.retry.max_attempts:
+        return _again(plan, state, attempt, "retry", wait_s=_backoff_s(phase, concluded.started.tries))
+    return AppendRecord(Kind.PHASE_DECISION, judge(plan, phase, outcome))
 
 
-def _recover(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.PhaseOutcome, run_id: str) -> Step:
+def _recover(plan: Plan, state: RunState, concluded: Concluded, run_id: str) -> Step:
     """An effect of unknown extent is repeated only where that is safe; otherwise a person decides."""
+    outcome, tries = concluded.outcome, concluded.started.tries
+    phase = plan.phases[concluded.phase.ordinal]
+    # Safe is: it never reached the provider, or its session goes on where it was, or the author says twice is as once.
     safe = not outcome.written or outcome.resumable or phase.idempotency is Idempotency.IDEMPOTENT
-    tries = max(RECOVERY_TRIES, phase.retry.max_attempts)
-    if safe and state.tries < tries:
-        return _again(plan, state, "recovered")
-    why = f"it was tried {state.tries} times" if safe else f"its idempotency is {phase.idempotency}"
+    # What kills every attempt must not be fed for ever; an author who allows more retries allows more of these, too.
+    if safe and tries < max(RECOVERY_TRIES, phase.retry.max_attempts):
+        return _again(plan, state, concluded.phase, "recovered")
+    why = f"it was tried {tries} times" if safe else f"its idempotency is {phase.idempotency}"
     blocked = kinds.WorkflowBlocked(
         phase=phase.id,
         attempt=outcome.attempt,
@@ -152,6 +168,7 @@ def _recover(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.Ph
 
 
 def _backoff_s(phase: PlannedPhase, tries: int) -> float:
+    """Seconds to wait after so many tries; a factor beyond every number waits for `max_s`, or for an order."""
     if not phase.retry.initial_s:
         return 0.0
     try:
@@ -161,18 +178,20 @@ def _backoff_s(phase: PlannedPhase, tries: int) -> float:
     return wait_s if phase.retry.max_s is None else min(wait_s, phase.retry.max_s)
 
 
-def judge(plan: Plan, state: RunState, phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.PhaseDecision:
+def judge(plan: Plan, phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.PhaseDecision:
     """The verdict of a concluded phase and where it leads."""
-    decision = _command_verdict(phase, outcome) if phase.command else _agent_verdict(phase, outcome)
-    return decision.model_copy(update={"target": _target(plan, state, phase, decision)})
+    if phase.command is not None:
+        decision = _command_verdict(phase, phase.command, outcome)
+    else:
+        decision = _agent_verdict(phase, outcome)
+    return decision.model_copy(update={"target": _target(plan, phase, decision)})
 
 
-def _command_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.PhaseDecision:
-    command = phase.command
-    assert command is not None  # noqa: S101 - the caller looked
+def _command_verdict(phase: PlannedPhase, command: PlannedCommand, outcome: kinds.PhaseOutcome) -> kinds.PhaseDecision:
     passed = outcome.result is OutcomeKind.FINISHED and outcome.exit_code in command.success_exit_codes
     verdict = command.on_success_verdict if passed else command.on_failure_verdict
     reason = f"exit code {outcome.exit_code}" if outcome.result is OutcomeKind.FINISHED else str(outcome.result)
+    # The tail of the output is what the next attempt needs to know; of a success nobody asks why.
     if not passed and outcome.text:
         reason += f"\n{outcome.text}"
     return _decision(phase, outcome, verdict, reason, "command")
@@ -184,6 +203,7 @@ def _agent_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.Ph
     said = _said(outcome.verdict)
     contract = phase.decision_contract
     if said is None:
+        # An exit code is the provider's own word. It counts only in the absence of a verdict, which is the agent's.
         if outcome.exit_code:
             reason = f"the agent ended with exit code {outcome.exit_code}"
             return _decision(phase, outcome, Verdict.FAIL, reason, "default")
@@ -198,6 +218,7 @@ def _agent_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.Ph
             "target": str(said.get("target_phase") or ""),
         }
     )
+    # Only an advance has something to prove: whoever sends work back, skips or fails asks for no trust.
     broken = _broken_clauses(phase, decision, said) if Verdict(decision.verdict) is Verdict.ADVANCE else []
     if broken:
         reason = "the decision does not meet its contract: " + "; ".join(broken)
@@ -214,6 +235,7 @@ def _said(verdict: Any) -> dict[str, Any] | None:
 
 
 def _confidence(value: Any) -> float | None:
+    # A model writes this number: what is none counts as not said, what is out of range as the nearest that is in it.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(min(1, max(0, value)))
@@ -222,6 +244,7 @@ def _confidence(value: Any) -> float | None:
 def _broken_clauses(phase: PlannedPhase, decision: kinds.PhaseDecision, said: dict[str, Any]) -> list[str]:
     contract = phase.decision_contract
     broken = []
+    # A confidence or a risk that the agent did not state breaks nothing: no model is made to invent a number.
     if decision.confidence is not None and decision.confidence < contract.min_confidence:
         broken.append(f"confidence {decision.confidence:g} is under {contract.min_confidence:g}")
     if decision.risk is not None and decision.risk not in _RISKS[: _RISKS.index(contract.max_risk) + 1]:
@@ -248,13 +271,14 @@ def _decision(
     )
 
 
-def _target(plan: Plan, state: RunState, phase: PlannedPhase, decision: kinds.PhaseDecision) -> str:
+def _target(plan: Plan, phase: PlannedPhase, decision: kinds.PhaseDecision) -> str:
     """Where the verdict leads: what the agent asked for if it may, else the transition, else the natural place."""
     verdict = Verdict(decision.verdict)
     transition = phase.on_verdict.get(verdict)
     ids = [planned.id for planned in plan.phases]
     if transition is not None:
         asked = decision.target
+        # The target is the agent's wish; only a phase of this plan that the author has allowed is more than that.
         allowed = not transition.allowed_targets or asked in transition.allowed_targets
         if asked in ids and transition.allow_agent_target and allowed:
             return asked
@@ -264,6 +288,7 @@ def _target(plan: Plan, state: RunState, phase: PlannedPhase, decision: kinds.Ph
         case Verdict.ADVANCE | Verdict.SKIP:
             return ids[here + 1] if here + 1 < len(ids) else ""
         case Verdict.REWORK:
+            # Whoever judges rarely did the work: the nearest agent before it did, where there is one.
             agents = [planned.id for planned in plan.phases[:here] if planned.mode is PhaseMode.AGENT]
             return agents[-1] if agents else phase.id
         case Verdict.FAIL:
@@ -273,6 +298,7 @@ def _target(plan: Plan, state: RunState, phase: PlannedPhase, decision: kinds.Ph
 def _follow(plan: Plan, state: RunState, decision: kinds.PhaseDecision) -> AppendRecord:
     verdict = Verdict(decision.verdict)
     phase = next(planned for planned in plan.phases if planned.id == decision.phase)
+    # A failure that leads to a phase goes back as rework does, and is bounded like it.
     sent_back = verdict is Verdict.REWORK or (verdict is Verdict.FAIL and bool(decision.target))
     if sent_back and state.reworks.get(phase.id, 0) > phase.max_rework_attempts:
         reason = f"{phase.id} asked for rework more than {phase.max_rework_attempts} times: {decision.reason}"

@@ -19,7 +19,8 @@ from animus_core.journal.reader import iterate
 from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull, JournalWriter
 from animus_core.runner.decide import AppendRecord, Perform, Settle, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
-from animus_core.workflow.run_state import RunState, RunStatus, Stage, apply
+from animus_core.workflow.run_stages import Blocked, Ended, Intended, RunStatus
+from animus_core.workflow.run_state import RunState, apply
 from animus_protocol.crash_points import declare, reach
 
 __all__ = ["Effect", "Execution", "fold"]
@@ -50,18 +51,18 @@ class Effect(Protocol):
     """
 
     async def perform(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Do it; `note` journals what happens meanwhile."""
         ...
 
     async def settle(
-        self, phase: PlannedPhase, state: RunState, note: Callable[[kinds.AgentRecord], None]
+        self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
         """Find out what became of it, done by a runner that is dead; the outcome may be `lost`."""
         ...
 
-    async def call_off(self, phase: PlannedPhase, state: RunState) -> None:
+    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
         """End whatever of it is still going on, because an operator ends the run."""
         ...
 
@@ -100,7 +101,7 @@ class Execution:
     async def run(self, state: RunState, started: RecordData, order: kinds.OperatorOrder | None) -> RunStatus:
         """From `state` to the end of the run, or to where it must wait. Raises JournalFull, JournalBroken."""
         self.state = state
-        if state.stage is Stage.ENDED:
+        if isinstance(state.at, Ended):
             return state.status
         await self._journalize(Kind.RUNNER_STARTED, started)
         if order is not None:
@@ -116,14 +117,14 @@ class Execution:
                     if wait_s > 0 and await self._called_off_within(wait_s):
                         continue
                     await self._journalize(kind, data)
-                case Perform(phase):
+                case Perform(phase, attempt):
                     effect = self._effects[phase.mode]
-                    outcome = await self._do(effect, phase, effect.perform(phase, self.state, self._note))
+                    outcome = await self._do(effect, phase, attempt, effect.perform(phase, attempt, self._note))
                     reach(_PERFORMED)
                     await self._journalize(Kind.PHASE_OUTCOME, outcome)
-                case Settle(phase):
+                case Settle(phase, attempt):
                     effect = self._effects[phase.mode]
-                    outcome = await self._do(effect, phase, effect.settle(phase, self.state, self._note))
+                    outcome = await self._do(effect, phase, attempt, effect.settle(phase, attempt, self._note))
                     await self._journalize(Kind.PHASE_OUTCOME, outcome)
 
     def cancel(self, reason: str) -> None:
@@ -134,12 +135,18 @@ class Execution:
             self._effect_task.cancel()
 
     def _cancelled_step(self) -> AppendRecord | None:
-        if self._cancel_reason is None or self.state.stage in (Stage.INTENDED, Stage.ENDED):
+        if self._cancel_reason is None:
             return None
-        if self.state.stage is Stage.BLOCKED:
-            order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=self._cancel_reason)
-            return AppendRecord(Kind.OPERATOR_ORDER, order)
-        return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
+        match self.state.at:
+            case Ended():
+                return None
+            case Intended():  # its effect is called off first, and that is an outcome
+                return None
+            case Blocked():  # what ends a wait is an order, as if the operator had given it a moment later
+                order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=self._cancel_reason)
+                return AppendRecord(Kind.OPERATOR_ORDER, order)
+            case _:
+                return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
 
     async def _called_off_within(self, wait_s: float) -> bool:
         """Sit out the backoff that the workflow asks for; whether an operator ended it."""
@@ -150,7 +157,7 @@ class Execution:
             return False
 
     async def _do(
-        self, effect: Effect, phase: PlannedPhase, work: Coroutine[Any, Any, kinds.PhaseOutcome]
+        self, effect: Effect, phase: PlannedPhase, attempt: Intended, work: Coroutine[Any, Any, kinds.PhaseOutcome]
     ) -> kinds.PhaseOutcome:
         self._effect_task = asyncio.get_running_loop().create_task(work)
         try:
@@ -160,11 +167,9 @@ class Execution:
         except asyncio.CancelledError:
             if self._cancel_reason is None:
                 raise
-            await effect.call_off(phase, self.state)
-            intent = self.state.intent
-            attempt = intent.attempt if intent else 0
-            result = kinds.OutcomeKind.CANCELLED
-            return kinds.PhaseOutcome(phase=phase.id, attempt=attempt, result=result, text=self._cancel_reason)
+            await effect.call_off(phase, attempt)
+            result, number = kinds.OutcomeKind.CANCELLED, attempt.phase.attempt
+            return kinds.PhaseOutcome(phase=phase.id, attempt=number, result=result, text=self._cancel_reason)
         finally:
             self._effect_task = None
 

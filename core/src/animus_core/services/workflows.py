@@ -14,7 +14,7 @@ from animus_core.errors import RetryLater, UnknownName
 from animus_core.journal.kinds import OperatorOrder, Order
 from animus_core.services.project import Project
 from animus_core.store.statements import Tx
-from animus_core.workflow.run_state import RunStatus
+from animus_core.workflow.run_stages import RunStatus
 from animus_protocol.models.control import workflow as wire
 
 __all__ = ["WorkflowService"]

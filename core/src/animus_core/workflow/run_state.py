@@ -1,50 +1,43 @@
 """The state of a run: a table of stages, and the fold of its journal into a state.
 
-A record that the table does not allow raises and changes nothing. Below lie the kinds of records.
+A record that the table does not allow raises and changes nothing. Below lie the stages and the kinds of records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from animus_core.errors import Internal
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind
+from animus_core.workflow.run_stages import (
+    At,
+    Blocked,
+    Concluded,
+    Ended,
+    Intended,
+    New,
+    Ready,
+    RunStatus,
+    Stage,
+    Started,
+)
 
-__all__ = ["IllegalRecord", "RunState", "RunStatus", "Stage", "apply"]
+__all__ = ["MOVES", "IllegalRecord", "RunState", "apply"]
 
 
 class IllegalRecord(Internal):
     """A record that does not follow from the ones before it: the journal or its writer is faulty."""
 
 
-class RunStatus(StrEnum):
-    """A run as operators see it; on the control socket `blocked` is spelled `paused` (protocol §5)."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    BLOCKED = "blocked"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Stage(StrEnum):
-    """Where the runner is between two records."""
-
-    NEW = "new"
-    READY = "ready"
-    STARTED = "started"
-    INTENDED = "intended"
-    CONCLUDED = "concluded"
-    BLOCKED = "blocked"
-    ENDED = "ended"
-
-
-_ENDS: Final = (Kind.WORKFLOW_COMPLETED, Kind.WORKFLOW_FAILED, Kind.WORKFLOW_CANCELLED)
+_ENDS: Final = {
+    Kind.WORKFLOW_COMPLETED: RunStatus.COMPLETED,
+    Kind.WORKFLOW_FAILED: RunStatus.FAILED,
+    Kind.WORKFLOW_CANCELLED: RunStatus.CANCELLED,
+}
 
 MOVES: Final[dict[tuple[Stage, Kind], Stage]] = {
     (Stage.NEW, Kind.WORKFLOW_STARTED): Stage.READY,
@@ -64,38 +57,40 @@ MOVES: Final[dict[tuple[Stage, Kind], Stage]] = {
 }
 """Every legal record, from each stage; what is not here raises IllegalRecord."""
 
-_STATUS_BY_STAGE: Final = {Stage.NEW: RunStatus.PENDING, Stage.BLOCKED: RunStatus.BLOCKED}
-_STATUS_BY_END: Final = {
-    Kind.WORKFLOW_COMPLETED: RunStatus.COMPLETED,
-    Kind.WORKFLOW_FAILED: RunStatus.FAILED,
-    Kind.WORKFLOW_CANCELLED: RunStatus.CANCELLED,
-}
+_AGAIN: Final = ("retry", "recovered", "resumed")
+"""The causes of an attempt that repeats the one before it, and therefore counts with it."""
 
 
 @dataclass(frozen=True)
 class RunState:
-    """What the records so far amount to.
+    """What the records so far amount to: the stage, and what outlives it.
 
     `order` is what an operator decided and nobody has carried out yet. `attempts` counts each phase's attempts over the
-    whole run, `tries` those since the phase was entered, `reworks` how often each phase sent work back. `intent_epoch`
-    is that of the runner that intended the open effect, `lost` the outcome of the attempt that this one makes good.
+    whole run, `reworks` how often each phase sent work back.
     """
 
-    stage: Stage = Stage.NEW
-    status: RunStatus = RunStatus.PENDING
-    phase: kinds.PhaseStarted | None = None
-    intent: kinds.PhaseIntent | None = None
-    intent_epoch: int = 0
-    session_seq: int = 0
-    outcome: kinds.PhaseOutcome | None = None
-    lost: kinds.PhaseOutcome | None = None
-    decision: kinds.PhaseDecision | None = None
+    at: At = field(default_factory=New)
     order: kinds.OperatorOrder | None = None
-    blocked: kinds.WorkflowBlocked | None = None
-    ended: kinds.WorkflowEnded | None = None
-    tries: int = 0
-    attempts: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    reworks: MappingProxyType[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    attempts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    reworks: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def stage(self) -> Stage:
+        """The name of the stage."""
+        return self.at.stage
+
+    @property
+    def status(self) -> RunStatus:
+        """The run as operators see it."""
+        match self.at:
+            case New():
+                return RunStatus.PENDING
+            case Blocked():
+                return RunStatus.BLOCKED
+            case Ended(status):
+                return status
+            case _:
+                return RunStatus.RUNNING
 
 
 def apply(state: RunState, kind: str, data: kinds.RecordData | None, epoch: int) -> RunState:
@@ -105,70 +100,72 @@ def apply(state: RunState, kind: str, data: kinds.RecordData | None, epoch: int)
     """
     if data is None:
         return state
-    stage = MOVES.get((state.stage, Kind(kind)))
-    if stage is None:
+    if (state.stage, Kind(kind)) not in MOVES:
         raise IllegalRecord(f"a {kind} record cannot follow in stage {state.stage}")
     _check_subject(state, kind, data)
-    status = _STATUS_BY_END.get(Kind(kind)) or _STATUS_BY_STAGE.get(stage, RunStatus.RUNNING)
-    return replace(_with(state, data, epoch), stage=stage, status=status)
+    at = _move(state.at, Kind(kind), data, epoch)
+    match data:
+        case kinds.PhaseStarted():
+            attempts = MappingProxyType({**state.attempts, data.phase: data.attempt})
+            return replace(state, at=at, order=None, attempts=attempts)  # the new attempt is how an order is obeyed
+        case kinds.PhaseDecision():
+            return replace(state, at=at, reworks=_count_rework(state.reworks, data))
+        case kinds.OperatorOrder() if isinstance(state.at, Blocked) or data.order is kinds.Order.CANCEL:
+            return replace(state, at=at, order=data)
+        case _:  # an order to resume where nothing waits for a person has nothing to say
+            return replace(state, at=at)
+
+
+def _move(at: At, kind: Kind, data: kinds.RecordData, epoch: int) -> At:
+    """The stage that a legal record leads to; records that tell only of the process leave it as it is."""
+    match at, data:
+        case New(), kinds.WorkflowStarted():
+            return Ready(None)
+        case Concluded(started, outcome), kinds.PhaseStarted() if data.cause in _AGAIN:
+            return Started(data, started.tries + 1, lost=outcome)
+        case Ready() | Concluded(), kinds.PhaseStarted():
+            return Started(data)
+        case Started(), kinds.PhaseIntent():
+            return Intended(at, data, epoch)
+        case Intended(), kinds.AgentRecord():
+            return replace(at, session_seq=data.session_seq)
+        case Intended(started), kinds.PhaseOutcome():
+            return Concluded(started, data)
+        case Concluded(), kinds.PhaseDecision():
+            return Ready(data)
+        case Concluded(), kinds.WorkflowBlocked():
+            return Blocked(at, data)
+        case Blocked(concluded), kinds.OperatorOrder():
+            return concluded
+        case _, kinds.WorkflowEnded():
+            return Ended(_ENDS[kind], data)
+        case _:
+            return at
 
 
 def _check_subject(state: RunState, kind: str, data: kinds.RecordData) -> None:
     """A record is about the attempt that is going on, or begins the next one of its phase."""
-    match data:
-        case kinds.PhaseStarted():
-            going_on: tuple[str, int] | None = (data.phase, state.attempts.get(data.phase, 0) + 1)
+    match state.at, data:
+        case _, kinds.PhaseStarted():
+            due = (data.phase, state.attempts.get(data.phase, 0) + 1)
         case (
+            Started(phase=phase) | Intended(phase=phase) | Concluded(phase=phase),
             kinds.PhaseIntent()
             | kinds.AgentRecord()
             | kinds.PhaseOutcome()
             | kinds.PhaseDecision()
-            | kinds.WorkflowBlocked()
+            | kinds.WorkflowBlocked(),
         ):
-            going_on = None if state.phase is None else (state.phase.phase, state.phase.attempt)
+            due = (phase.phase, phase.attempt)
         case _:
             return
-    if (data.phase, data.attempt) != going_on:
-        expected = "no attempt" if going_on is None else f"attempt {going_on[1]} of {going_on[0]}"
+    if (data.phase, data.attempt) != due:
+        expected = f"attempt {due[1]} of {due[0]}"
         raise IllegalRecord(f"a {kind} record of attempt {data.attempt} of {data.phase}, but {expected} is due")
 
 
-def _with(state: RunState, data: kinds.RecordData, epoch: int) -> RunState:
-    match data:
-        case kinds.PhaseStarted():
-            again = data.cause in ("retry", "recovered", "resumed")
-            return replace(
-                state,
-                phase=data,
-                intent=None,
-                outcome=None,
-                lost=state.outcome if again else None,
-                decision=None,
-                order=None,
-                blocked=None,
-                session_seq=0,
-                tries=state.tries + 1 if again else 1,
-                attempts=MappingProxyType({**state.attempts, data.phase: data.attempt}),
-            )
-        case kinds.PhaseIntent():
-            return replace(state, intent=data, intent_epoch=epoch)
-        case kinds.AgentRecord():
-            return replace(state, session_seq=data.session_seq)
-        case kinds.PhaseOutcome():
-            return replace(state, outcome=data)
-        case kinds.PhaseDecision():
-            reworks = dict(state.reworks)
-            if data.verdict == "rework" or (data.verdict == "fail" and data.target):
-                reworks[data.phase] = reworks.get(data.phase, 0) + 1
-            return replace(state, decision=data, reworks=MappingProxyType(reworks))
-        case kinds.OperatorOrder():
-            # Nothing waits for a person in the other stages, so only the end of the run is left to be ordered there.
-            if state.stage is not Stage.BLOCKED and data.order is not kinds.Order.CANCEL:
-                return state
-            return replace(state, order=data, blocked=None)
-        case kinds.WorkflowBlocked():
-            return replace(state, blocked=data)
-        case kinds.WorkflowEnded():
-            return replace(state, ended=data)
-        case _:
-            return state
+def _count_rework(reworks: Mapping[str, int], decision: kinds.PhaseDecision) -> Mapping[str, int]:
+    """Sent back is what asks for rework, and a failure that leads to a phase: both may go round for ever."""
+    if decision.verdict == "rework" or (decision.verdict == "fail" and decision.target):
+        return MappingProxyType({**reworks, decision.phase: reworks.get(decision.phase, 0) + 1})
+    return reworks
