@@ -18,6 +18,7 @@ from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.state import CoreState
 from animus_core.errors import Conflict, InvalidInput, NotTrusted, RetryLater
 from animus_core.store.database import Database
+from animus_core.store.paging import Page
 from animus_core.store.paths import Scope
 from animus_core.workflow.plan import Plan
 from animus_protocol.models.dispatch import SubjectDispatch
@@ -151,7 +152,7 @@ async def test_an_entry_whose_plan_is_broken_is_held_with_the_reason_and_the_nex
         await world.queue.enqueue(dispatch("B", minute=2))
         task = asyncio.ensure_future(world.loop.run())
         assert await world.runs.until(1) == ["B"]
-        (held,) = (await world.queue.page(EntryStatus.HELD, None, 9)).entries
+        (held,) = (await world.queue.page(EntryStatus.HELD, Page(0, 9))).entries
         assert (held.subject_id, held.hold_reason) == ("A", "no workflow 'w'\nWrite one.")
         world.loop.stop()
         await task

@@ -13,6 +13,7 @@ from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, priority_number
 from animus_core.errors import Conflict, UnknownName
 from animus_core.store.database import Database
+from animus_core.store.paging import Page
 from animus_core.store.paths import Scope
 from animus_protocol.models.dispatch import SubjectDispatch
 
@@ -43,7 +44,7 @@ async def test_what_was_accepted_survives_a_restart_as_it_was(scope: Scope, disp
     async with await Database.open(scope.workflow_db) as database:
         await Queue(database).enqueue(dispatch("A", priority="high"), run_at=FAR_OFF)
     async with await Database.open(scope.workflow_db) as database:
-        (entry,) = (await Queue(database).page(None, None, 10)).entries
+        (entry,) = (await Queue(database).page(None, Page(0, 10))).entries
         assert (entry.subject_id, entry.priority, entry.run_at) == ("A", 2, FAR_OFF)
         assert entry.read_dispatch() == dispatch("A", priority="high")
 
@@ -61,8 +62,8 @@ async def test_entries_leave_by_priority_then_by_the_time_of_their_request(dispa
     assert [entry.subject_id for entry in await queue.next_ready(10, 4)] == order
     assert [entry.subject_id for entry in await queue.next_ready(2, 4)] == order[:2]
     assert [entry.subject_id for entry in await queue.next_ready(10, 2)] == order[:3]
-    page = await queue.page(None, None, 3)
-    rest = await queue.page(None, page.next_cursor, 3)
+    page = await queue.page(None, Page(0, 3))
+    rest = await queue.page(None, Page.at(page.next_cursor, 3, 1))
     assert [entry.subject_id for entry in (*page.entries, *rest.entries)] == order
     assert rest.next_cursor is None
 
@@ -131,7 +132,7 @@ async def test_a_broken_entry_is_held_with_its_reason_unless_somebody_moved_it_m
 ) -> None:
     entry = (await queue.enqueue(dispatch("A"))).entry
     await queue.hold_broken(entry, "no such workflow")
-    (held,) = (await queue.page(EntryStatus.HELD, None, 10)).entries
+    (held,) = (await queue.page(EntryStatus.HELD, Page(0, 10))).entries
     assert held.hold_reason == "no such workflow"
     await queue.change("drop", "A")
     other = (await queue.enqueue(dispatch("A", "other"))).entry

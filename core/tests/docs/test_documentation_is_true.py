@@ -14,7 +14,7 @@ from animus_core.cli.main import build_parser
 from animus_core.daemon import facts, queue
 from animus_core.daemon.attend import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.daemon.events import EventKind
-from animus_core.daemon.queue_entry import PRIORITIES, EntryStatus
+from animus_core.daemon.queue_entry import EntryStatus
 from animus_core.journal.kinds import DATA
 from animus_core.projectors.subject import MOVES
 from animus_core.runner.prompt import run_variables
@@ -24,6 +24,7 @@ from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
 from animus_core.workflow.run_stages import RunStatus
 from animus_protocol.models.dispatch import SubjectDispatch
+from animus_protocol.models.priority import PriorityName
 
 ROOT: Final = Path(__file__).parents[3]
 DOCS: Final = ROOT / "docs"
@@ -185,7 +186,7 @@ def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code
         assert {*re.findall(r"`([\w-]+)`", cells[0])} == allowed, kind
         assert cells[1].strip("`") == to, kind
     priorities = {row[0].strip("`"): int(row[1]) for row in by_head[("priority", "number")]}
-    assert priorities == PRIORITIES
+    assert priorities == {name.value: name.number for name in PriorityName}
 
 
 def test_every_path_and_every_variable_is_in_the_reference():

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from animus_core.control.sockets import connect
+from animus_core.control.sockets import connect, connect_while
 from animus_core.errors import AnimusError
 from animus_core.store.locks import is_held, wait_free
 from animus_core.store.paths import Scope
@@ -27,7 +27,6 @@ __all__ = ["AgentRunnerLink"]
 _log = logging.getLogger("animus.daemon")
 _ANSWER_S: Final = 5.0
 _DISMISS_S: Final = 15.0
-_POLL_S: Final = 0.05
 
 
 class AgentRunnerLink:
@@ -47,16 +46,15 @@ class AgentRunnerLink:
     async def dismiss(self) -> None:
         """Ask it to leave, if there is one; one that is just starting is waited for."""
         deadline = time.monotonic() + _DISMISS_S
-        why: Exception | None = None
-        while is_held(self._scope.agent_runner_lock):
-            if time.monotonic() > deadline:
+        why: Exception | str = "it does not answer"
+        while await self._is_there():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 _log.warning("the agent-runner does not leave: %s", why)
                 return
-            try:
-                peer = await connect(self._scope.agent_runner_socket, Dispatcher(), name="agent-runner")
-            except AnimusError as error:
-                why = error
-                await asyncio.sleep(_POLL_S)  # a socket file has no event to wait for
+            socket = self._scope.agent_runner_socket
+            peer = await connect_while(socket, Dispatcher(), self._is_there, name="agent-runner", timeout_s=left_s)
+            if peer is None:
                 continue
             try:
                 await peer.call(SHUTDOWN_IDLE, ShutdownIdle(force=True), timeout_s=_ANSWER_S)
@@ -68,8 +66,11 @@ class AgentRunnerLink:
             left_s = max(0.0, deadline - time.monotonic())
             await asyncio.to_thread(wait_free, self._scope.agent_runner_lock, left_s)
 
+    async def _is_there(self) -> bool:
+        return is_held(self._scope.agent_runner_lock)
+
     async def _ask(self, method: Method[Params, PluginStatusResult], params: Params) -> Sequence[PluginStatusInfo]:
-        if not is_held(self._scope.agent_runner_lock):
+        if not await self._is_there():
             return []
         try:
             peer = await connect(self._scope.agent_runner_socket, Dispatcher(), name="agent-runner")

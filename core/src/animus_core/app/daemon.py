@@ -21,8 +21,9 @@ from animus_core.app.agent_runner_link import AgentRunnerLink
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import core_environment, start_core_process
 from animus_core.cli.output import Output
+from animus_core.control.client import own_or_connect
 from animus_core.control.local import open_project
-from animus_core.control.sockets import connect, listen
+from animus_core.control.sockets import listen
 from animus_core.control.table import control_table
 from animus_core.daemon.admission import Admission
 from animus_core.daemon.capacity import DaemonSettings
@@ -39,13 +40,12 @@ from animus_core.projectors.hooks import load_projectors
 from animus_core.services import preflight
 from animus_core.services.daemon_status import DaemonVitals
 from animus_core.services.project import Project
-from animus_core.store.locks import HeldLock, acquire, read_holder
+from animus_core.store.locks import HeldLock, read_holder
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.supply.discovery.discovering import Discovering
 from animus_core.workflow.definitions import DaemonBlock
 from animus_protocol.crash_points import set_role
-from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models.agent_session import PluginMoved
 
 __all__ = ["main"]
@@ -53,8 +53,6 @@ __all__ = ["main"]
 _log = logging.getLogger("animus.daemon")
 DEFAULT_DRAIN_S: Final = 60.0
 _CATCH_UP_S: Final = 10.0
-_TURN_S: Final = 30.0
-_POLL_S: Final = 0.05
 
 
 def main() -> None:
@@ -121,29 +119,17 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
 
 
 async def _own(scope: Scope) -> HeldLock:
-    """The scope's lock. A command that works without a daemon holds it for a moment; a daemon answers at its socket.
-
-    Raises Conflict naming the daemon that runs.
-    """
-    deadline = time.monotonic() + _TURN_S
-    while (held := acquire(scope.daemon_lock)) is None:
-        if await _answers(scope) or time.monotonic() > deadline:
-            holder = read_holder(scope.daemon_lock) or {}
-            raise Conflict(
-                f"a daemon of {scope.project_root} is running already (pid {holder.get('pid', 'unknown')})",
-                hint="Look at it: animus daemon status",
-            )
-        await asyncio.sleep(_POLL_S)  # whoever holds the lock says neither when it leaves nor when it will answer
-    return held
-
-
-async def _answers(scope: Scope) -> bool:
-    try:
-        peer = await connect(scope.control_socket, Dispatcher(), name="daemon")
-    except AnimusError:
-        return False
-    await peer.aclose()
-    return True
+    """The scope's lock. Raises Conflict naming the daemon that runs."""
+    found = await own_or_connect(scope)
+    if isinstance(found, HeldLock):
+        return found
+    if found is not None:
+        await found.aclose()
+    holder = read_holder(scope.daemon_lock) or {}
+    raise Conflict(
+        f"a daemon of {scope.project_root} is running already (pid {holder.get('pid', 'unknown')})",
+        hint="Look at it: animus daemon status",
+    )
 
 
 class _Daemon:

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from animus_core.control.sockets import connect
-from animus_core.errors import RetryLater
+from animus_core.control.sockets import connect_while
 from animus_core.host.environment import child_environment
 from animus_core.host.own_process import core_command, core_python_environment
 from animus_core.runner.exits import AgentRunnerUnavailable
@@ -25,7 +24,6 @@ from animus_protocol.peer import Handler, Peer
 __all__ = ["core_environment", "link_agent_runner", "start_core_process"]
 
 _ANSWER_S: Final = 20.0
-_POLL_S: Final = 0.02
 
 
 def core_environment(declared: Iterable[str]) -> dict[str, str]:
@@ -63,24 +61,18 @@ async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Pee
     """
     path = check_socket_path(scope.agent_runner_socket)
     log = scope.daemon_dir / "agent-runner.log"
-    deadline = asyncio.get_running_loop().time() + _ANSWER_S
-    process: asyncio.subprocess.Process | None = None
-    while True:
+    started: list[asyncio.subprocess.Process] = []
+
+    async def is_coming() -> bool:
         held = acquire(scope.agent_runner_lock)
         if held is not None:
-            try:
+            with held:
                 arguments = ["--project-root", str(scope.project_root)]
-                process = await start_core_process(
-                    "animus_core.app.agent_runner", arguments, log=log, env=dict(os.environ), held=held
-                )
-            finally:
-                held.close()
-        try:
-            return await connect(path, handler or Dispatcher(), name="agent-runner")
-        except RetryLater:
-            ended = process is not None and process.returncode is not None
-            if ended or asyncio.get_running_loop().time() > deadline:
-                raise AgentRunnerUnavailable(
-                    f"the agent-runner does not answer at {path}", hint=f"Read {log}."
-                ) from None
-        await asyncio.sleep(_POLL_S)  # a socket file has no event to wait for; the lock says that somebody is coming
+                module, env = "animus_core.app.agent_runner", dict(os.environ)
+                started.append(await start_core_process(module, arguments, log=log, env=env, held=held))
+        return not started or started[-1].returncode is None
+
+    peer = await connect_while(path, handler or Dispatcher(), is_coming, name="agent-runner", timeout_s=_ANSWER_S)
+    if peer is None:
+        raise AgentRunnerUnavailable(f"the agent-runner does not answer at {path}", hint=f"Read {log}.")
+    return peer

@@ -6,22 +6,23 @@ Nothing of the core lies below but its errors and `terminal.py`. Success goes to
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from animus_core.errors import AnimusError
+from animus_core.terminal import harmless
 
 __all__ = ["SCHEMA", "Output", "table"]
 
 SCHEMA: Final = "animus.cli.v1"
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys, and what makes it show a text in another order than it has."""
 
 
 class Output:
-    """Where results go: `json_mode` decides which of the two forms is printed."""
+    """Where results go: `json_mode` decides which of the two forms is printed.
+
+    Titles and messages are other people's: for people, nothing that their terminal would obey is printed.
+    """
 
     def __init__(self, *, json_mode: bool) -> None:
         self.json_mode = json_mode
@@ -33,7 +34,7 @@ class Output:
         else:
             text = human if isinstance(human, str) else human()
             if text:
-                sys.stdout.write(_shown(text) + "\n")
+                sys.stdout.write(harmless(text) + "\n")
         sys.stdout.flush()
 
     def failure(self, error: AnimusError) -> int:
@@ -46,19 +47,14 @@ class Output:
                 failure["details"] = error.details
             self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": failure})
         else:
-            sys.stderr.write(_shown(f"animus: {error.message}\n"))
+            sys.stderr.write(harmless(f"animus: {error.message}\n"))
             if error.hint:
-                sys.stderr.write(_shown(f"{error.hint}\n"))
+                sys.stderr.write(harmless(f"{error.hint}\n"))
         sys.stderr.flush()
         return error.exit_code
 
     def _line(self, stream: Any, value: Any) -> None:
         stream.write(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def _shown(text: str) -> str:
-    """`text` without what a terminal would obey: titles and messages are other people's."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

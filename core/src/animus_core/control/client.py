@@ -13,10 +13,11 @@ from typing import Any, Final, Protocol
 
 from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.local import open_project
-from animus_core.control.sockets import connect
+from animus_core.control.sockets import connect_while
 from animus_core.control.table import control_table
-from animus_core.errors import AnimusError, Conflict, RetryLater
-from animus_core.store.locks import acquire, is_held, read_holder
+from animus_core.errors import AnimusError, Conflict
+from animus_core.services.daemon_status import no_daemon
+from animus_core.store.locks import HeldLock, acquire, is_held, read_holder
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
@@ -24,12 +25,11 @@ from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer
 
-__all__ = ["CALL_S", "Control", "connect_control", "daemon_is_running", "open_control"]
+__all__ = ["CALL_S", "Control", "connect_control", "daemon_is_running", "open_control", "own_or_connect"]
 
 CALL_S: Final = 30.0
 _COMING_S: Final = 10.0
 _TURN_S: Final = 30.0
-_LOOK_S: Final = 0.05
 
 
 class Control(Protocol):
@@ -86,11 +86,16 @@ async def connect_control(
     scope: Scope, on_notification: Callable[[Notification], None] | None = None
 ) -> AsyncIterator[Control]:
     """The running daemon. Raises RetryLater when there is none, Conflict when it does not open its socket in 10 s."""
-    deadline = asyncio.get_running_loop().time() + _COMING_S
-    while (peer := await _dial(scope, _Listening(on_notification))) is None:
+
+    async def is_running() -> bool:
         if not daemon_is_running(scope):
-            raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
-        await _look_again(scope, deadline)
+            raise no_daemon()
+        return True
+
+    handler = _NotificationHandler(on_notification)
+    peer = await connect_while(scope.control_socket, handler, is_running, name="daemon", timeout_s=_COMING_S)
+    if peer is None:
+        raise _silent_holder(scope)
     try:
         yield _Remote(peer)
     finally:
@@ -104,48 +109,56 @@ async def open_control(scope: Scope) -> AsyncIterator[Control]:
     Commands without a daemon take turns. Raises Conflict when the lock's holder neither answers nor leaves in 30 s.
     """
     scope.create()
-    deadline = asyncio.get_running_loop().time() + _TURN_S
-    while (peer := await _dial(scope, _Listening(None))) is None:
-        held = acquire(scope.daemon_lock)
-        if held is not None:
-            with held:
+    found = await own_or_connect(scope)
+    match found:
+        case HeldLock():
+            with found:
                 async with open_project(scope) as project:
                     yield _Local(control_table(project, None, None))
-            return
-        await _look_again(scope, deadline)
-    try:
-        yield _Remote(peer)
-    finally:
-        await peer.aclose()
+        case Peer():
+            try:
+                yield _Remote(found)
+            finally:
+                await found.aclose()
+        case None:
+            raise _silent_holder(scope)
 
 
-async def _dial(scope: Scope, handler: _Listening) -> Peer | None:
-    try:
-        return await connect(scope.control_socket, handler, name="daemon")
-    except RetryLater:
-        return None
+async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
+    """The scope's lock, or a connection to the daemon that holds it; None when its holder does neither in 30 s.
+
+    A command that works without a daemon holds the lock for a moment, a daemon answers at its socket.
+    """
+    taken: list[HeldLock] = []
+
+    async def is_owned() -> bool:
+        held = acquire(scope.daemon_lock)
+        if held is not None:
+            taken.append(held)
+        return held is None
+
+    handler = _NotificationHandler(None)
+    peer = await connect_while(scope.control_socket, handler, is_owned, name="daemon", timeout_s=_TURN_S)
+    return taken[0] if taken else peer
 
 
-async def _look_again(scope: Scope, deadline: float) -> None:
-    """Wait a moment: a starting daemon's socket, or the end of another command, has no event to wait for."""
-    if asyncio.get_running_loop().time() > deadline:
-        holder = read_holder(scope.daemon_lock) or {}
-        raise Conflict(
-            f"process {holder.get('pid', 'unknown')} holds {scope.daemon_lock} and does not answer at "
-            f"{scope.control_socket}",
-            hint=f"Look at its log: {scope.daemon_log}",
-        )
-    await asyncio.sleep(_LOOK_S)
+def _silent_holder(scope: Scope) -> Conflict:
+    holder = read_holder(scope.daemon_lock) or {}
+    return Conflict(
+        f"process {holder.get('pid', 'unknown')} holds {scope.daemon_lock} and does not answer at "
+        f"{scope.control_socket}",
+        hint=f"Look at its log: {scope.daemon_log}",
+    )
 
 
-class _Listening(Dispatcher):
-    """A client answers nothing and hears the notifications of its streams."""
+class _NotificationHandler(Dispatcher):
+    """A client answers nothing; the notifications of its streams go to `on_notification`."""
 
     def __init__(self, on_notification: Callable[[Notification], None] | None) -> None:
         super().__init__(to_rpc)
         self._on_notification = on_notification
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        """Give it to the listener, if there is one."""
+        """Give it on, if somebody wants it."""
         if self._on_notification is not None:
             self._on_notification(notification)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +18,14 @@ from animus_core.errors import RetryLater
 from animus_core.store.paths import check_socket_path
 from animus_protocol.peer import Handler, Peer
 
-__all__ = ["Listener", "connect", "listen"]
+__all__ = ["Listener", "connect", "connect_while", "listen"]
 
 _log = logging.getLogger("animus.control")
 _BACKLOG: Final = 128
 _PAUSE_S: Final = 1.0
 _LAST_ANSWERS_S: Final = 15.0
 _CLOSE_S: Final = 2.0
+_POLL_S: Final = 0.02
 
 
 class Listener:
@@ -124,3 +125,20 @@ async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float =
         raise RetryLater(f"{path}: nobody answers there") from error
     fd = sock.detach()
     return Peer(fd, fd, handler, name=name)
+
+
+async def connect_while(
+    path: Path, handler: Handler, coming: Callable[[], Awaitable[bool]], *, name: str, timeout_s: float
+) -> Peer | None:
+    """Connect to `path` as soon as somebody listens there; None once `coming` says that nobody will, or too late.
+
+    `coming` is asked after each attempt that found nobody; what it raises is raised.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        try:
+            return await connect(path, handler, name=name)
+        except RetryLater:
+            if not await coming() or asyncio.get_running_loop().time() > deadline:
+                return None
+        await asyncio.sleep(_POLL_S)  # a socket's file has no event to wait for, and neither has the end of a lock

@@ -13,8 +13,7 @@ from animus_core.control.errors import to_rpc
 from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
 from animus_core.daemon.registry import RunRegistry
-from animus_core.errors import RetryLater
-from animus_core.services.daemon_status import DaemonVitals, daemon_status
+from animus_core.services.daemon_status import DaemonVitals, daemon_status, no_daemon
 from animus_core.services.live_plugins import LivePlugins, ProviderHost
 from animus_core.services.project import Project
 from animus_core.services.queue import QueueService
@@ -145,7 +144,7 @@ def _daemon_methods(table: Dispatcher, project: Project, operations: DaemonOpera
 
 def _required(operations: DaemonOperations | None) -> DaemonOperations:
     if operations is None:
-        raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
+        raise no_daemon()
     return operations
 
 

@@ -26,6 +26,7 @@ from animus_core.journal.kinds import Kind
 from animus_core.journal.reader import read_from
 from animus_core.journal.runner_exit import RunnerExit
 from animus_core.store.database import Database
+from animus_core.store.regular_files import read_tail
 from animus_core.store.statements import Tx
 from animus_protocol.crash_points import declare, reach
 
@@ -198,8 +199,6 @@ def _last_words(run: LiveRun, code: int) -> str:
 
 def _log_tail(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
-            return file.read().decode(errors="replace").strip()
+        return read_tail(path, _LOG_TAIL_BYTES).strip()
     except OSError:
         return "its log cannot be read"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from animus_protocol.models.priority import PriorityName
+
 __all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "DaemonSettings", "Room", "room"]
 
-URGENT_PRIORITY: Final = 2
+URGENT_PRIORITY: Final = PriorityName.HIGH.number
 """Entries of this priority or smaller (critical, high) may use the headroom."""
 
-LOWEST_PRIORITY: Final = 4
+LOWEST_PRIORITY: Final = PriorityName.LOW.number
 
 
 class DaemonSettings(NamedTuple):

@@ -14,6 +14,7 @@ from animus_core.daemon.queue_entry import EntryStatus, QueueEntry, priority_num
 from animus_core.errors import Conflict, UnknownName
 from animus_core.store.clock import utc_now_text
 from animus_core.store.database import Database
+from animus_core.store.paging import Page
 from animus_core.store.statements import Tx
 from animus_protocol.models.base import encode, utc_text
 from animus_protocol.models.dispatch import SubjectDispatch
@@ -96,14 +97,13 @@ class Queue:
 
         return await self._database.write(insert)
 
-    async def page(self, status: EntryStatus | None, cursor: str | None, limit: int) -> QueuePage:
+    async def page(self, status: EntryStatus | None, page: Page) -> QueuePage:
         """Entries in the order of dispatch: active ones unless `status` asks for others."""
-        offset = int(cursor) if cursor and cursor.isdecimal() else 0
 
         def read(tx: Tx) -> QueuePage:
-            rows = tx.all("queue_list", status=status, limit=limit + 1, offset=offset)
-            entries = [QueueEntry.of(row) for row in rows[:limit]]
-            return QueuePage(entries, str(offset + limit) if len(rows) > limit else None)
+            rows = tx.all("queue_list", status=status, limit=page.rows_to_read, offset=page.offset)
+            found, next_cursor = page.cut(rows)
+            return QueuePage([QueueEntry.of(row) for row in found], next_cursor)
 
         return await self._database.read(read)
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from animus_protocol.models.dispatch import SubjectDispatch
+from animus_protocol.models.priority import PriorityName
 
-__all__ = ["PRIORITIES", "EntryStatus", "QueueEntry", "priority_number"]
-
-PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
-_DEFAULT_PRIORITY: Final = 3
+__all__ = ["EntryStatus", "QueueEntry", "priority_number"]
 
 
 class EntryStatus(StrEnum):
@@ -59,12 +57,4 @@ class QueueEntry:
 
 def priority_number(priority: str | None) -> int:
     """The number of a priority: a name, a number from 1 to 4 as text, or None for medium. Raises ValueError."""
-    if priority is None:
-        return _DEFAULT_PRIORITY
-    if priority.isdecimal():
-        number = int(priority)
-        if 1 <= number <= 4:
-            return number
-    elif priority in PRIORITIES:
-        return PRIORITIES[priority]
-    raise ValueError(f"priority {priority!r} is none of critical, high, medium, low (or 1 to 4)")
+    return (PriorityName.MEDIUM if priority is None else PriorityName.read(priority)).number

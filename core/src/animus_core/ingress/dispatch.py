@@ -14,11 +14,11 @@ from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.workflow.definitions import WorkflowSet
 from animus_protocol.errors import RpcError
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
+from animus_protocol.models.priority import PriorityName
 
 __all__ = ["DispatchRequest", "build_dispatch", "resolve_workflow"]
 
 CUSTOM: Final = "custom"
-_NAMES: Final = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 
 class DispatchRequest(NamedTuple):
@@ -59,7 +59,7 @@ async def build_dispatch(request: DispatchRequest, workflow_ref: str, router: Su
         workflow_ref=workflow_ref,
         trigger_source=request.trigger_source,
         requested_at=datetime.now(UTC),
-        priority=request.priority or _NAMES.get(own_priority or 0),
+        priority=request.priority or PriorityName.of_number(own_priority),
         vars=dict(request.variables),
         input=request.input,
     )

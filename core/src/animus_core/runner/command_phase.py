@@ -25,6 +25,7 @@ from animus_core.runner.prompt import run_variables
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.paths import RunPaths
 from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.store.regular_files import read_tail
 from animus_core.workflow.definitions import CwdMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
 from animus_core.workflow.run_stages import Intended
@@ -167,9 +168,7 @@ def _signal(group: int, number: signal.Signals) -> None:
 def _tail(path: Path, max_chars: int | None) -> str:
     limit = _EXCERPT_CHARS if max_chars is None else max_chars
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4 * limit))
-            text = file.read().decode(errors="replace")
+        text = read_tail(path, 4 * limit)  # a character has four bytes at most
     except OSError:
         return ""
     return text[-limit:].strip() if limit else ""

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from animus_core.daemon.queue_entry import EntryStatus
+from animus_core.errors import RetryLater
 from animus_core.services.project import Project
 from animus_core.version import VERSION
 from animus_protocol.models.control.daemon import DaemonCapabilities, DaemonStatus
 
-__all__ = ["DaemonVitals", "daemon_status"]
+__all__ = ["DaemonVitals", "daemon_status", "no_daemon"]
 
 
 class DaemonVitals(NamedTuple):
@@ -44,3 +45,8 @@ async def daemon_status(project: Project, vitals: DaemonVitals | None) -> Daemon
         queued=counts[EntryStatus.PENDING],
         untrusted=None if trust.trusted else trust.reason,
     )
+
+
+def no_daemon() -> RetryLater:
+    """What is raised where only a living daemon could do it."""
+    return RetryLater("no daemon is running", hint="Start it: animus daemon start")

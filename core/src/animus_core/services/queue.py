@@ -13,6 +13,7 @@ from animus_core.daemon.queue_entry import EntryStatus, QueueEntry, priority_num
 from animus_core.errors import InvalidInput
 from animus_core.ingress.dispatch import DispatchRequest, build_dispatch, resolve_workflow
 from animus_core.services.project import Project
+from animus_core.store.paging import Page
 from animus_protocol.models.base import utc_text
 from animus_protocol.models.control import queue as wire
 
@@ -20,7 +21,6 @@ __all__ = ["WAITS_FOR_TRUST", "QueueService"]
 
 WAITS_FOR_TRUST: Final = "waits for trust: animus trust"
 _PAGE: Final = 100
-_MAX_PAGE: Final = 1000
 _WIRE_STATUS: Final = {
     EntryStatus.PENDING: wire.QueueEntryStatus.READY,
     EntryStatus.HELD: wire.QueueEntryStatus.HELD,
@@ -65,7 +65,7 @@ class QueueService:
     async def list(self, params: wire.QueueListParams) -> wire.QueueListResult:
         """A page of entries in the order of dispatch: the active ones, or those of one status."""
         status = _STATUS[params.status] if params.status else None
-        page = await self._queue.page(status, params.cursor, min(params.limit or _PAGE, _MAX_PAGE))
+        page = await self._queue.page(status, Page.at(params.cursor, params.limit, _PAGE))
         waiting = await self._waiting()
         return wire.QueueListResult(
             entries=[_to_wire(entry, waiting) for entry in page.entries], next_cursor=page.next_cursor

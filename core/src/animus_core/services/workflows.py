@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any, Final
 
 from animus_core.daemon.registry import RunRegistry
-from animus_core.errors import RetryLater, UnknownName
+from animus_core.errors import UnknownName
 from animus_core.journal.kinds import OperatorOrder, Order
+from animus_core.services.daemon_status import no_daemon
 from animus_core.services.project import Project
+from animus_core.store.paging import Page
 from animus_core.store.statements import Tx
 from animus_core.workflow.run_stages import RunStatus
 from animus_protocol.models.control import workflow as wire
@@ -20,7 +22,6 @@ from animus_protocol.models.control import workflow as wire
 __all__ = ["WorkflowService"]
 
 _PAGE: Final = 50
-_MAX_PAGE: Final = 1000
 _WIRE_STATUS: Final = {**{status.value: status.value for status in RunStatus}, "blocked": "paused"}
 
 
@@ -33,15 +34,12 @@ class WorkflowService:
 
     async def list(self, params: wire.WorkflowListParams) -> wire.WorkflowListResult:
         """A page of runs, the newest first."""
-        limit = min(params.limit or _PAGE, _MAX_PAGE)
-        offset = int(params.cursor) if params.cursor and params.cursor.isdigit() else 0
+        page = Page.at(params.cursor, params.limit, _PAGE)
         status = None
         if params.status is not None:
             status = "blocked" if params.status is wire.WorkflowStatus.PAUSED else params.status.value
-        read = partial(_page, status=status, limit=limit + 1, offset=offset)
-        rows = await self._project.database.read(read)
-        more = str(offset + limit) if len(rows) > limit else None
-        return wire.WorkflowListResult(runs=[_to_summary(row) for row in rows[:limit]], next_cursor=more)
+        rows, next_cursor = page.cut(await self._project.database.read(partial(_read, status=status, page=page)))
+        return wire.WorkflowListResult(runs=[_to_summary(row) for row in rows], next_cursor=next_cursor)
 
     async def get(self, params: wire.WorkflowIdParams) -> wire.WorkflowDetail:
         """One run with its phases. Raises UnknownName."""
@@ -69,7 +67,7 @@ class WorkflowService:
 
     def _live(self) -> RunRegistry:
         if self._runs is None:
-            raise RetryLater("no daemon is running", hint="Start it: animus daemon start")
+            raise no_daemon()
         return self._runs
 
     async def _row(self, run_id: str) -> Mapping[str, Any]:
@@ -79,8 +77,8 @@ class WorkflowService:
         return dict(row)
 
 
-def _page(tx: Tx, *, status: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
-    return [dict(row) for row in tx.all("run_list", status=status, limit=limit, offset=offset)]
+def _read(tx: Tx, *, status: str | None, page: Page) -> list[dict[str, Any]]:
+    return [dict(row) for row in tx.all("run_list", status=status, limit=page.rows_to_read, offset=page.offset)]
 
 
 def _to_summary(row: Mapping[str, Any]) -> wire.WorkflowSummary:

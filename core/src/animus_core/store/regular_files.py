@@ -9,7 +9,7 @@ import os
 import stat
 from io import BufferedReader
 
-__all__ = ["open_regular", "read_regular"]
+__all__ = ["open_regular", "read_regular", "read_tail"]
 
 
 def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedReader:
@@ -32,3 +32,13 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise OSError(0, f"it is larger than {most_bytes} bytes", os.fspath(path))
     return content
+
+
+def read_tail(path: str | os.PathLike[str], most_bytes: int) -> str:
+    """The last bytes of a regular file as text; what is no UTF-8, a character that is cut too, is replaced.
+
+    Raises OSError.
+    """
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
+        return file.read(most_bytes).decode(errors="replace")

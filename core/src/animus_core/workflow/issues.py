@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from animus_core.errors import InvalidInput
+from animus_core.terminal import visible
 
 __all__ = [
     "MAX_ISSUES",
@@ -116,7 +117,7 @@ def printable(text: str, limit: int = 200) -> str:
     """`text` as a terminal may show it: one line, no control characters, at most `limit` characters."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return visible(text)
 
 
 def shown(value: object) -> str:

@@ -14,6 +14,7 @@ from animus_core.control.client import Control
 from animus_core.errors import InvalidInput
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.control import queue as wire
+from animus_protocol.models.priority import PriorityName
 
 __all__ = ["drop", "enqueue", "hold", "list_entries", "release", "stats"]
 
@@ -103,14 +104,15 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _priority(text: str | None) -> wire.PriorityName | int | None:
+def _priority(text: str | None) -> PriorityName | int | None:
     if text is None:
         return None
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
-    if text not in set(wire.PriorityName):
-        raise InvalidInput(f"--priority {text!r} is none of critical, high, medium, low (or 1 to 4)")
-    return wire.PriorityName(text)
+    try:
+        return PriorityName.read(text)
+    except ValueError as error:
+        raise InvalidInput(f"--{error}") from error
 
 
 def _format_enqueued(entry: wire.ControlQueueEntry) -> str:

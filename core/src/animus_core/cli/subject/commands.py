@@ -6,7 +6,7 @@ Below lies the control client.
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import Any
 
 from animus_core.cli.follow import follow
 from animus_core.cli.output import Output, table
@@ -14,10 +14,9 @@ from animus_core.cli.session import scope_of, with_control
 from animus_core.errors import InvalidInput
 from animus_protocol.models import subject as wire
 from animus_protocol.models.control import subject as control_wire
+from animus_protocol.models.priority import PriorityName
 
 __all__ = ["create", "get", "list_subjects", "status", "watch"]
-
-_PRIORITIES: Final = {"critical": 1, "high": 2, "medium": 3, "low": 4}
 
 
 def list_subjects(args: argparse.Namespace, output: Output) -> int:
@@ -56,7 +55,7 @@ def status(args: argparse.Namespace, output: Output) -> int:
 
 def create(args: argparse.Namespace, output: Output) -> int:
     """Make a subject."""
-    priority = _PRIORITIES[args.priority] if args.priority else None
+    priority = PriorityName(args.priority).number if args.priority else None
     params = wire.SubjectCreateParams(kind=args.kind, title=args.title, body=args.body, priority=priority)
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_CREATE, params))
     output.result(_to_json(found), f"{found.id}: {found.title}")

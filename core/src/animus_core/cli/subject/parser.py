@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group
+from animus_protocol.models.priority import PriorityName
 
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
@@ -32,7 +33,7 @@ def _register(group: Group) -> None:
     create.add_argument("title")
     create.add_argument("--kind", default="task")
     create.add_argument("--body")
-    create.add_argument("--priority", choices=["critical", "high", "medium", "low"])
+    create.add_argument("--priority", choices=[name.value for name in PriorityName])
 
 
 def _list(args: argparse.Namespace, output: Output) -> int:

@@ -180,9 +180,8 @@ async def _register(
             try:
                 manifest = await probes.ask(name, command)
             except PluginFailed as error:
-                why = error.message.removeprefix(f"plugin {name}: ")
                 remedy = "Nothing was changed. Mend the plugin, then install it again."
-                raise PluginFailed(name, why, error.details["stderr"], remedy=remedy) from error
+                raise PluginFailed(name, error.why, error.details["stderr"], remedy=remedy) from error
             made.append((name, command, manifest))
     rows = []
     for name, command, manifest in made:

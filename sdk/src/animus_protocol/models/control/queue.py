@@ -1,6 +1,6 @@
 """`queue/*` on the control socket: the daemon's queue (protocol §5).
 
-Used by the control server and its clients; below lies `base`. These are not the queue plugin's types.
+Below lies `base`. These are not the queue plugin's types.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from animus_protocol.models.base import (
     WireModel,
 )
 from animus_protocol.models.common import Acknowledged, Uint8, Uint32, Uint64
+from animus_protocol.models.priority import PriorityName
 
 __all__ = [
     "QUEUE_DROP",
@@ -83,15 +84,6 @@ class QueueListResult(WireModel):
 
     entries: list[ControlQueueEntry]
     next_cursor: str | None = None
-
-
-class PriorityName(StrEnum):
-    """Priorities by name; as numbers 1 to 4, smaller first."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
 
 
 class QueueEnqueueParams(WireModel):
