@@ -7,7 +7,6 @@ is what it advertises: nothing is declared twice.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,6 +24,8 @@ from animus_sdk.call import CURRENT, Call
 from animus_sdk.context import Context
 from animus_sdk.handlers import Answer, Threads, adapt, inline
 from animus_sdk.mistakes import missing, not_a_tuple, wrong_forms, wrong_threads
+from animus_sdk.result_hints import returns_as_hinted
+from animus_sdk.results import place_of, returns
 from animus_sdk.typed_methods import TypedMethod, arguments_of, method_of, methods_in, mistakes_in, tool_of
 
 __all__ = ["Plugin", "Route", "overrides"]
@@ -35,7 +36,7 @@ class Route(NamedTuple):
 
     An `inline` handler returns its answer instead of something to await: nothing else happens in the plugin meanwhile,
     so it suits what takes microseconds, and saves the task that every other request gets. A method without a result
-    is a notification that the plugin hears.
+    is a notification that the plugin takes.
     """
 
     method: Method[Any, Any]
@@ -107,11 +108,12 @@ class Plugin:
 
     async def run_health(self, threads: Threads) -> HealthCheckResult:
         """`health`, as the session runs it."""
-        health: HealthCheckResult = await adapt(self.health).wait(threads)
+        check = returns(place_of(type(self), "health"), HealthCheckResult)
+        health: HealthCheckResult = check(await adapt(self.health).wait(threads))
         return health
 
     def routes(self) -> Sequence[Route]:
-        """The methods of the kind that this object answers or hears. Role classes implement it."""
+        """The methods of the kind that this object answers or takes. Role classes implement it."""
         return ()
 
     def own_routes(self) -> Sequence[Route]:
@@ -151,14 +153,14 @@ class Plugin:
     @classmethod
     def capabilities(cls) -> PluginCapabilities:
         """What `initialize` tells the host: the kind's part, and the author's own methods and tools."""
-        told, own = cls.kind_capabilities(), cls.own_methods()
+        of_kind, own = cls.kind_capabilities(), cls.own_methods()
         if not own:
-            return told
+            return of_kind
         tools = [tool_of(typed) for typed in own if typed.is_tool]
-        return told.model_copy(
+        return of_kind.model_copy(
             update={
-                "methods": [*told.methods, *(typed.name for typed in own)],
-                "mcp_tools": [*told.mcp_tools, *tools],
+                "methods": [*of_kind.methods, *(typed.name for typed in own)],
+                "mcp_tools": [*of_kind.mcp_tools, *tools],
             }
         )
 
@@ -172,7 +174,7 @@ class Plugin:
     @classmethod
     def manifest(cls) -> PluginManifest:
         """What `--manifest` prints (protocol §2). No tool is described here, because that takes its time."""
-        told, own = cls.kind_capabilities(), cls.own_methods()
+        of_kind, own = cls.kind_capabilities(), cls.own_methods()
         return PluginManifest(
             name=cls.name,
             version=cls.version,
@@ -180,9 +182,9 @@ class Plugin:
             description=cls.description,
             protocol_version=PROTOCOL_VERSION,
             capabilities=[
-                *told.methods,
+                *of_kind.methods,
                 *(typed.name for typed in own),
-                *(f"subject_kind:{kind}" for kind in told.subject_kinds),
+                *(f"subject_kind:{kind}" for kind in of_kind.subject_kinds),
             ],
             env_required=list(cls.env),
             notification_buffer_size=cls.notification_buffer_size,
@@ -196,12 +198,7 @@ def overrides(cls: type[Plugin], base: type[Plugin], name: str) -> bool:
 
 
 def _own_route(plugin: Plugin, typed: TypedMethod) -> Route:
-    handler = adapt(getattr(plugin, typed.attribute))
-    method = method_of(typed)
-    arguments = arguments_of(method)
-    then = list if isgeneratorfunction(typed.function) else None  # drawn where it runs, and not while it is written
-
-    def answer(params: Any, call: Call) -> Any:
-        return handler(call.threads, *arguments(params), then=then)
-
-    return Route(method, answer, inline=handler.inline)
+    handler, method = adapt(getattr(plugin, typed.attribute)), method_of(typed)
+    # The check draws a generator, too: where the function runs, and not where its answer is written.
+    check = returns_as_hinted(place_of(type(plugin), typed.attribute), typed.function)
+    return Route(method, handler.answer(arguments_of(method), lambda value, _: check(value)), inline=handler.inline)

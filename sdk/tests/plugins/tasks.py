@@ -96,6 +96,8 @@ class Tasks(SubjectBackend):
                 return task(id, str(child()))
             case "fork":
                 return task(id, str(fork()))
+            case "custom":
+                return task(id, "custom").model_copy(update={"custom": {"score": 1.5, "none": None}})
             case "nan":
                 return task(id, "custom").model_copy(update={"custom": {"score": float("nan"), "none": None}})
         return task(id, id)

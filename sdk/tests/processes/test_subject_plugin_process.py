@@ -23,16 +23,24 @@ def test_the_kind_in_the_methods_name_narrows_what_names_none(tasks: Any) -> Non
 
 
 def test_subjects_travel_flat_and_without_absent_fields(tasks: Any) -> None:
-    subject = tasks.result("task/get", {"id": "nan"})
+    subject = tasks.result("task/get", {"id": "custom"})
     assert subject == {
-        "id": "nan",
+        "id": "custom",
         "kind": "task",
         "title": "custom",
         "status": "ready",
         "created_at": "2026-01-02T00:00:00Z",
         "updated_at": "2026-01-02T00:00:00Z",
-        "custom": {"score": None, "none": None},
+        "custom": {"score": 1.5, "none": None},
     }
+
+
+def test_a_number_that_json_does_not_have_is_refused_and_standard_error_says_the_same(tasks: Any) -> None:
+    error = tasks.error("task/get", {"id": "nan"})
+    assert error["code"] == -32603
+    assert error["message"].startswith("Tasks.get gave Subject(id='nan'")
+    assert error["message"].endswith("expected a Subject: NaN and infinity are no numbers in JSON")
+    assert tasks.stderr_until(f"ERROR animus.plugin: {error['message']}\n")
 
 
 def test_the_derived_schema_says_what_is_overridden(tasks: Any) -> None:

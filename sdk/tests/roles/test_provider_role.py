@@ -106,7 +106,7 @@ async def test_a_text_is_a_whole_answer(tmp_path: Path, is_async: bool) -> None:
     assert (piece["text"], piece["final"], result["output"]) == ("ONE TWO THREE", True, "ONE TWO THREE")
 
 
-async def test_what_is_no_answer_is_an_internal_error_that_the_log_explains(
+async def test_what_is_no_answer_is_refused_by_the_name_of_the_function(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Wrong(Named):
@@ -114,9 +114,9 @@ async def test_what_is_no_answer_is_an_internal_error_that_the_log_explains(
             return 7
 
     async with Harness(Wrong, project_root=tmp_path) as host:
-        with pytest.raises(RpcError, match="internal error"):
+        with pytest.raises(RpcError, match=r"Wrong\.run gave 7, expected an AgentRunResponse, a str, None"):
             await host.request("agent/run", RUN)
-    assert "a run gives a response, a text or pieces of text, and this one gave 7" in caplog.text
+    assert "Wrong.run gave 7, expected an AgentRunResponse, a str, None" in caplog.text
 
 
 async def test_what_an_agent_says_while_it_runs_stands_in_its_result(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ Subclassed by the role classes beside it; below it lies the plugin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
+from animus_protocol.models.base import Method
 from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_sdk.handlers import adapt
 from animus_sdk.plugin import Plugin, Route, overrides
+from animus_sdk.results import Check, place_of, returns
 
 __all__ = ["KindRole"]
 
@@ -24,6 +27,17 @@ class KindRole(Plugin):
     def kind_routes(self) -> Sequence[Route]:
         """The routes of all methods of the kind; those that are not served are left out by `routes`."""
         raise NotImplementedError
+
+    def checked(self, word: str, *kinds: type | None) -> Check:
+        """What holds the results of the author's function `word` to `kinds`."""
+        return returns(place_of(type(self), word), *kinds)
+
+    def answered(
+        self, method: Method[Any, Any], word: str, kind: type, *, arguments: Callable[[Any], Iterable[Any]]
+    ) -> Route:
+        """The route of a method whose answer is what the author's function `word` gives: a `kind`, as it is."""
+        run, check = adapt(getattr(self, word)), self.checked(word, kind)
+        return Route(method, run.answer(arguments, lambda value, _: check(value)), inline=run.inline)
 
     def routes(self) -> Sequence[Route]:
         """The overridden methods, and those that are always there."""

@@ -75,12 +75,13 @@ class LogStorageBackend(KindRole):
 
     def kind_routes(self) -> Sequence[Route]:
         """As they are served."""
-        schema, query = adapt(self.schema), adapt(self.query)
         self.__run_store = adapt(self.store)
+        self.__stored = self.checked("store", int, None)
+        self.__entry = self.checked("tail", wire.LogEntry)
         return [
-            Route(wire.LOG_STORAGE_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            self.answered(wire.LOG_STORAGE_SCHEMA, "schema", wire.LogStorageSchema, arguments=lambda _: ()),
             Route(wire.LOG_STORAGE_STORE, self.__store),
-            Route(wire.LOG_STORAGE_QUERY, lambda params, call: query(call.threads, params), inline=query.inline),
+            self.answered(wire.LOG_STORAGE_QUERY, "query", wire.LogQueryResult, arguments=lambda params: (params,)),
             Route(wire.LOG_STORAGE_TAIL, self.__tail),
         ]
 
@@ -91,15 +92,15 @@ class LogStorageBackend(KindRole):
         return [*super().mistakes(), *forms]
 
     async def __store(self, params: wire.LogStoreParams, call: Call) -> wire.LogStoreResult:
-        stored: int | None = await self.__run_store.wait(call.threads, params.entries)
+        stored: int | None = self.__stored(await self.__run_store.wait(call.threads, params.entries))
         return wire.LogStoreResult(stored=len(params.entries) if stored is None else stored)
 
     async def __tail(self, query: wire.LogQuery, call: Call) -> wire.LogTailResult:
-        def told(entry: wire.LogEntry) -> wire.LogStorageEventParams:
-            return wire.LogStorageEventParams(id=call.request_id, entry=entry)
+        def to_wire(entry: wire.LogEntry) -> wire.LogStorageEventParams:
+            return wire.LogStorageEventParams(id=call.request_id, entry=self.__entry(entry))
 
         def failed(error: RpcErrorObject) -> wire.LogStorageEventParams:
             return wire.LogStorageEventParams(id=call.request_id, error=error)
 
-        await call.stream(self.tail(query), told, wire.LOG_STORAGE_EVENT, failed=failed)
+        await call.stream(self.tail(query), to_wire, wire.LOG_STORAGE_EVENT, failed=failed)
         return wire.LogTailResult()

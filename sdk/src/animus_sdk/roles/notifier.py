@@ -48,10 +48,11 @@ class Notifier(KindRole):
 
     def kind_routes(self) -> Sequence[Route]:
         """As they are served."""
-        schema = adapt(self.schema)
         self.__run_notify, self.__run_flush = adapt(self.notify), adapt(self.flush)
+        self.__notified = self.checked("notify", wire.NotifierNotifyResult, int)
+        self.__flushed = self.checked("flush", wire.NotifierFlushResult, None)
         return [
-            Route(wire.NOTIFIER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            self.answered(wire.NOTIFIER_SCHEMA, "schema", wire.NotifierSchema, arguments=lambda _: ()),
             Route(wire.NOTIFIER_NOTIFY, self.__notify),
             Route(wire.NOTIFIER_FLUSH, self.__flush),
         ]
@@ -66,11 +67,13 @@ class Notifier(KindRole):
         ]
 
     async def __notify(self, params: wire.NotifierNotifyParams, call: Call) -> wire.NotifierNotifyResult:
-        answer: wire.NotifierNotifyResult | int = await self.__run_notify.wait(call.threads, params.event)
+        given = await self.__run_notify.wait(call.threads, params.event)
+        answer: wire.NotifierNotifyResult | int = self.__notified(given)
         if isinstance(answer, wire.NotifierNotifyResult):
             return answer
         return wire.NotifierNotifyResult(accepted=True, delivered=answer)
 
     async def __flush(self, params: wire.NotifierFlushParams, call: Call) -> wire.NotifierFlushResult:
-        answer: wire.NotifierFlushResult | None = await self.__run_flush.wait(call.threads, params.project_root)
+        given = await self.__run_flush.wait(call.threads, params.project_root)
+        answer: wire.NotifierFlushResult | None = self.__flushed(given)
         return wire.NotifierFlushResult() if answer is None else answer

@@ -20,6 +20,7 @@ from animus_sdk.agent_context import AgentContext
 from animus_sdk.call import Call
 from animus_sdk.handlers import Answer, Stream, adapt, stream_of
 from animus_sdk.plugin import Route
+from animus_sdk.results import place_of, returns, wrong_result
 from animus_sdk.roles.kind import KindRole
 
 __all__ = ["Outcome", "Provider"]
@@ -65,8 +66,8 @@ class Provider(KindRole):
         """As they are served."""
         self.__live: dict[str, asyncio.Task[Any]] = {}
         return [
-            Route(wire.AGENT_RUN, self.__session(self.run)),
-            Route(wire.AGENT_RESUME, self.__session(self.resume)),
+            Route(wire.AGENT_RUN, self.__session("run")),
+            Route(wire.AGENT_RESUME, self.__session("resume")),
             Route(wire.AGENT_CANCEL, self.__cancel),
         ]
 
@@ -75,9 +76,10 @@ class Provider(KindRole):
         """As of every kind; an agent streams and tells how far it is."""
         return super().kind_capabilities().model_copy(update={"streaming": True, "progress": True})
 
-    def __session(
-        self, work: Callable[[wire.AgentRunRequest, AgentContext], Outcome]
-    ) -> Callable[[wire.AgentRunRequest, Call], Awaitable[object]]:
+    def __session(self, word: str) -> Callable[[wire.AgentRunRequest, Call], Awaitable[object]]:
+        work: Callable[[wire.AgentRunRequest, AgentContext], Outcome] = getattr(self, word)
+        place = place_of(type(self), word)
+
         async def handle(request: wire.AgentRunRequest, call: Call) -> object:
             if request.session_id is None:
                 request = request.model_copy(update={"session_id": uuid.uuid4().hex})
@@ -89,7 +91,8 @@ class Provider(KindRole):
             self.__live[session_id] = task
             try:
                 ctx = AgentContext(call, request)
-                return await _outcome(work, request, ctx, call, self.tool)
+                answer = await _outcome(work, request, ctx, call, place)
+                return ctx.response(self.tool) if answer is None else answer
             finally:
                 del self.__live[session_id]
 
@@ -106,25 +109,28 @@ async def _outcome(
     request: wire.AgentRunRequest,
     ctx: AgentContext,
     call: Call,
-    tool: str,
-) -> wire.AgentRunResponse:
-    """Run the author's function, whichever form it has, and make the response of what it gives."""
+    place: str,
+) -> wire.AgentRunResponse | None:
+    """Run the author's function, whichever form it has; None when all was said through `ctx`."""
     if inspect.isasyncgenfunction(work) or inspect.isgeneratorfunction(work):
         answer: Any = work(request, ctx)
     else:
         answer = await adapt(work).wait(call.threads, request, ctx)
     match answer:
         case wire.AgentRunResponse():
-            return answer
+            response: wire.AgentRunResponse = returns(place, wire.AgentRunResponse)(answer)
+            return response
         case str():
             await ctx.output(answer, final=True)
         case AsyncIterator() | Iterator():
             async with aclosing(stream_of(answer, call.threads)) as pieces:
                 async for piece in pieces:
+                    if not isinstance(piece, str):
+                        raise wrong_result(place, piece, "a str as each piece of the answer")
                     await ctx.output(piece)
         case None:
             pass
         case _:
-            raise TypeError(f"a run gives a response, a text or pieces of text, and this one gave {answer!r:.80}")
+            raise wrong_result(place, answer, "an AgentRunResponse, a str, None, or a generator of str")
     await ctx.end_output()
-    return ctx.response(tool)
+    return None

@@ -7,7 +7,6 @@ Every verb is served as `subject/<verb>` and as `<kind>/<verb>`, because hosts r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, ClassVar, Final
 
 from animus_protocol.errors import NotSupported
@@ -19,7 +18,8 @@ from animus_sdk.call import Call
 from animus_sdk.handlers import Answer, Stream, adapt, inline
 from animus_sdk.mistakes import missing, wrong_forms, wrong_kinds
 from animus_sdk.plugin import Plugin, Route, overrides
-from animus_sdk.subject_pages import page_of
+from animus_sdk.results import place_of, returns
+from animus_sdk.subject_results import SubjectResults
 
 __all__ = ["SubjectBackend"]
 
@@ -175,31 +175,46 @@ class SubjectBackend(Plugin):
         def narrowed(filter: wire.SubjectFilter) -> wire.SubjectFilter:  # noqa: A002 - the protocol's word
             return filter if filter.kind or kind is None else filter.model_copy(update={"kind": [kind]})
 
-        run = adapt(getattr(self, verb))
         arguments: dict[str, Callable[[Any], Sequence[Any]]] = {
-            "list": lambda params: [narrowed(params)],
-            "get": lambda params: [params.id],
-            "create": lambda params: [params],
-            "update": lambda params: [params.id, params.patch],
-            "next": lambda params: [params.kind or kind],
-            "status": lambda params: [params.id, params.status],
-            "delete": lambda params: [params.id],
-            "schema": lambda params: [],
+            "list": lambda params: (narrowed(params),),
+            "get": lambda params: (params.id,),
+            "create": lambda params: (params,),
+            "update": lambda params: (params.id, params.patch),
+            "next": lambda params: (params.kind or kind,),
+            "status": lambda params: (params.id, params.status),
+            "delete": lambda params: (params.id,),
+            "schema": lambda params: (),
         }
+        method = _METHODS[verb].named(f"{prefix}/{verb}")
         if verb == "watch":
-            return Route(
-                _METHODS[verb].named(f"{prefix}/{verb}"), lambda params, call: self.__watch(narrowed(params), call)
-            )
-        results: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
-            "list": lambda params: partial(page_of, wanted=narrowed(params)),
-            "delete": lambda params: _deleted,
+            return Route(method, lambda params, call: self.__watch(narrowed(params), call))
+        run, check = adapt(getattr(self, verb)), self.__check(verb)
+
+        def page(value: Any, params: wire.SubjectFilter) -> wire.SubjectList:
+            subjects: wire.SubjectList = check(value, narrowed(params))
+            return subjects
+
+        results: dict[str, Callable[[Any, Any], Any]] = {
+            "list": page,
+            "delete": lambda value, _: wire.DeleteSubjectResponse(ok=check(value)),
         }
-        of, then = arguments[verb], results.get(verb)
+        result = results.get(verb, lambda value, _: check(value))
+        return Route(method, run.answer(arguments[verb], result), inline=run.inline)
 
-        def answer(params: Any, call: Call) -> Any:
-            return run(call.threads, *of(params), then=then(params) if then else None)
-
-        return Route(_METHODS[verb].named(f"{prefix}/{verb}"), answer, inline=run.inline)
+    def __check(self, verb: str) -> Callable[..., Any]:
+        """What holds the verb's result to its type; made once a route, so that a call only asks it."""
+        results = SubjectResults(type(self), self.subject_kinds)
+        match verb:
+            case "list":
+                return results.page(verb)
+            case "delete":
+                return returns(place_of(type(self), verb), bool)
+            case "schema":
+                return returns(place_of(type(self), verb), wire.SubjectSchema)
+            case "watch":
+                return results.change(verb)
+            case _:
+                return results.subject(verb, optional=verb == "next")
 
     @classmethod
     def __pages(cls) -> bool:
@@ -209,8 +224,10 @@ class SubjectBackend(Plugin):
         return "SubjectList" not in str(cls.list.__annotations__.get("return", ""))
 
     async def __watch(self, filter: wire.SubjectFilter, call: Call) -> Watching:  # noqa: A002 - the protocol's word
+        check = self.__check("watch")
+
         def numbered(event: wire.SubjectChangedEvent) -> wire.SubjectChangedParams:
-            return wire.SubjectChangedParams.of(call.request_id, event)
+            return wire.SubjectChangedParams.of(call.request_id, check(event))
 
         await call.stream(self.watch(filter), numbered, wire.SUBJECT_CHANGED)
         return Watching()
@@ -222,7 +239,3 @@ class SubjectBackend(Plugin):
         if not ended and isinstance(watch_id, str) and watch_id.isdecimal():
             ended = call.end_stream(int(watch_id))
         return {"ok": ended}
-
-
-def _deleted(ok: bool) -> wire.DeleteSubjectResponse:
-    return wire.DeleteSubjectResponse(ok=ok)

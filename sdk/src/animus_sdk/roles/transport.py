@@ -91,9 +91,9 @@ class TransportBackend(KindRole, Generic[_Config]):
         self.__open: wire.TransportInfo | None = None
         self.__half_open = False
         self.__turn = asyncio.Lock()
-        schema = adapt(self.schema)
+        self.__bound = self.checked("open", str)
         return [
-            Route(wire.TRANSPORT_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            self.answered(wire.TRANSPORT_SCHEMA, "schema", wire.TransportSchema, arguments=lambda _: ()),
             Route(wire.TRANSPORT_START, self.__start),
             Route(wire.TRANSPORT_SHUTDOWN, self.__shutdown),
         ]
@@ -126,12 +126,13 @@ class TransportBackend(KindRole, Generic[_Config]):
             config = read_config(config_type(type(self), TransportBackend), params.config, "config")
             self.__half_open = True
             try:
-                bound: str = await adapt(self.open).wait(call.threads, Opening(params, config))
+                given = await adapt(self.open).wait(call.threads, Opening(params, config))
             except Exception as error:  # nothing is open then; raised again
                 self.__half_open = False
                 if isinstance(error, OSError):
                     raise _refused(error, params.bind_addr) from error
                 raise
+            bound: str = self.__bound(given)  # else it is open, nobody knows where, and `close` still has to come
             self.__open = wire.TransportInfo(bound_addr=bound, started_at=datetime.now(UTC))
             return self.__open
 
@@ -147,7 +148,7 @@ class TransportBackend(KindRole, Generic[_Config]):
 
 
 def _refused(error: OSError, bind_addr: str | None) -> RpcError:
-    """What the host is told of an `open` that failed, with the category that fits."""
+    """The error reply for an `open` that failed, with the category that fits."""
     match error:
         case PermissionError():
             category = "permission_denied"

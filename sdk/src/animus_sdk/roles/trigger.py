@@ -78,9 +78,9 @@ class TriggerBackend(KindRole, Generic[_Config]):
         self.__watched_by: int | str | None = None
         self.__opening = False
         self.__run_ack = adapt(self.ack)
-        schema = adapt(self.schema)
+        self.__event = self.checked("watch", wire.TriggerEvent)
         return [
-            Route(wire.TRIGGER_SCHEMA, lambda _, call: schema(call.threads), inline=schema.inline),
+            self.answered(wire.TRIGGER_SCHEMA, "schema", wire.TriggerSchema, arguments=lambda _: ()),
             Route(wire.TRIGGER_WATCH, self.__watch),
             Route(wire.TRIGGER_ACK, self.__ack),
             Route(wire.TRIGGER_ACK_NOTIFICATION, self.__ack),
@@ -105,10 +105,13 @@ class TriggerBackend(KindRole, Generic[_Config]):
             if before is not None and not await call.stream_over(before, timeout_s=_ENDING_S):
                 raise _second_watch()
             self.__watched_by = call.request_id
-            await call.stream(self.watch(triggers, params.cursor), _told, wire.TRIGGER_EVENT, failed=_failed)
+            await call.stream(self.watch(triggers, params.cursor), self.__to_wire, wire.TRIGGER_EVENT, failed=_failed)
         finally:
             self.__opening = False
         return Watching()
+
+    def __to_wire(self, event: wire.TriggerEvent) -> wire.TriggerEventParams:
+        return wire.TriggerEventParams(event=self.__event(event))
 
     async def __ack(self, params: wire.TriggerAckParams, call: Call) -> wire.TriggerAckResult:
         await self.__run_ack.wait(call.threads, params.event_id, params.status)
@@ -117,10 +120,6 @@ class TriggerBackend(KindRole, Generic[_Config]):
 
 def _second_watch() -> RpcError:
     return RpcError(Code.INVALID_REQUEST, "one watch a connection, and one is open", {"category": "conflict"})
-
-
-def _told(event: wire.TriggerEvent) -> wire.TriggerEventParams:
-    return wire.TriggerEventParams(event=event)
 
 
 def _failed(error: RpcErrorObject) -> wire.TriggerEventParams:
