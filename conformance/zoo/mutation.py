@@ -107,6 +107,7 @@ def mutant(requirement_id: str, *, base: str) -> Callable[[type[Mutation]], type
     """Put a mutation into the zoo; `base` is the good plugin behind it, by its name in `good.toml`."""
 
     def enter(mutation: type[Mutation]) -> type[Mutation]:
+        # Numbered by what is there already, so that its name says which requirement it is for, and nothing else.
         number = 1 + sum(one.requirement_id == requirement_id for one in MUTANTS.values())
         name = requirement_id if number == 1 else f"{requirement_id}#{number}"
         about = " ".join((mutation.__doc__ or "").split())

@@ -36,7 +36,9 @@ from animus_conformance.verdict import Level, Unproven, Verdict
 
 HERE: Final = Path(__file__).parent
 AT_ONCE: Final = 6
+"""Most of the time a run waits for deadlines, so that more than one a core pays off."""
 SEED: Final = 1
+"""Always the same, so that a mutant that is caught stays caught."""
 EXAMPLES: Final = 50
 FINE: Final = (Verdict.PASS, Verdict.NOT_ADVERTISED)
 BUDGET: Final = Budget(start_up=8.0, latency=12.0, throughput=0.05, memory=15.0)
@@ -92,6 +94,7 @@ def mutants() -> list[Mutant]:
 async def judge(name: str, good: Good, command: Sequence[str], wanted: str | None, *, whole: bool) -> Judged:
     """Run the suite over one plugin; `wanted` is the one requirement that has to fail, None for a good one."""
     began = time.monotonic()
+    # A plugin that costs too much is slow: with short deadlines it would fail what comes before its costs.
     patience = Patience() if _is_costly(wanted) else good.patience
     kind = KINDS[good.kind]
     options = RunOptions(
@@ -104,6 +107,7 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
         return Judged(name, False, [], [str(trouble)], time.monotonic() - began)
     failed = [one.id for one in report.outcomes if one.verdict is Verdict.FAIL]
     unproven = [one.id for one in report.outcomes if one.verdict is Verdict.UNPROVEN]
+    # A mutant that fails something else as well shows a check that looks at more than its own requirement.
     fine = failed == [wanted] if wanted else all(one.verdict in FINE for one in report.outcomes)
     if not fine:
         _explain(name, wanted, report)

@@ -55,6 +55,7 @@ def _meant(word: str) -> str:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    # Cut off before argparse reads the rest, which would take the plugin's options for its own.
     if "--" not in arguments:
         return [*arguments], []
     at = arguments.index("--")

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 
-__all__ = ["MethodTypes", "definition", "method_types", "mismatch"]
+__all__ = ["MethodTypes", "definition", "method_types", "mismatch", "moment"]
 
 
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -30,8 +30,14 @@ def _is_date_time(value: object) -> bool:
         return True
     if not _DATE_TIME.fullmatch(value):
         return False
-    datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.upper()).replace(":60", ":59"))
+    moment(value)
     return True
+
+
+def moment(timestamp: str) -> datetime:
+    """The instant of an RFC 3339 timestamp; of a leap second it is the one before. Raises ValueError."""
+    # Python reads six digits of a second, small letters and the 60th second not at all.
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp.upper()).replace(":60", ":59"))
 
 
 _FORMATS: Final = FormatChecker(formats=())

@@ -3,8 +3,8 @@
     async def ping(processes: Processes) -> None: ...
 
 Below it lie the plugin that is judged (`target/`) and the settings. `Parts.opened` makes what every run has. Any other
-class of the suite is a part if its constructor asks for parts alone; it is made when it is first asked for, and once a
-run. So the parameters of a check say all that it uses, and what a kind of plugin needs stands beside its checks.
+class is a part if its constructor asks for parts alone; it is made when it is first asked for, and once a run. So the
+parameters of a check say all that it uses, and what a kind of plugin needs stands beside its checks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ _EVERY_RUN_HAS: Final[frozenset[type]] = frozenset(
         *(Observed, Conversations, Projects, Launcher, ManifestProbe, Claims, Processes),
     }
 )
-_OURS: Final = "animus_conformance."
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,8 @@ def require_parts(function: Callable[..., Any], *above: object) -> None:
     for name, wanted in _parameters(function).items():
         if wanted in _EVERY_RUN_HAS:
             continue
-        if not isinstance(wanted, type) or not wanted.__module__.startswith(_OURS):
+        # Whatever has a constructor of parts is one itself; values such as texts and numbers never are.
+        if wanted is inspect.Parameter.empty or not isinstance(wanted, type) or wanted.__module__ == "builtins":
             raise SuiteBroken(f"{_name(function)}: the parameter {name} asks for {wanted!r}, which is no part of a run")
         require_parts(wanted, *above, function)
 

@@ -112,6 +112,7 @@ class _Reader:
         if kind is not None and kind not in list(KINDS):
             raise self._wrong(("kind",), f"{kind!r} is none of {', '.join(KINDS)}")
         environment = dict(self._table(document, "environment"))
+        # The one key of this table that is no variable.
         pass_names = self._texts(environment.pop("pass", []), "environment", "pass")
         return SuiteSettings(
             file=self._path.absolute(),
@@ -191,6 +192,7 @@ class _Reader:
         return name
 
     def _known_keys(self, table: Mapping[str, Any], known: frozenset[str], *where: str | int) -> None:
+        # A mistyped key that is passed over would have the plugin judged otherwise than its author thinks.
         for key in sorted(table.keys() - known):
             raise self._wrong((*where, key), f"unknown; known are {', '.join(sorted(known))}")
 

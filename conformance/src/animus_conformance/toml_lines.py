@@ -37,6 +37,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
         elif entry := _ENTRY.fullmatch(line):
             found.setdefault((*table, *_keys(entry["key"])), number)
     wanted = tuple(path)
+    # A key that is missing has no line: the table that should have it has one.
     while wanted and wanted not in found:
         wanted = wanted[:-1]
     return found.get(wanted)

@@ -35,7 +35,7 @@ async def served_methods_are_advertised(processes: Processes, claims: Claims, ki
 
 async def _served(processes: Processes, claims: Claims, kind: Kind) -> dict[str, bool]:
     """Whether each method of the kind is anything but refused."""
-    host = await processes.rough()
+    host = await processes.rough()  # a plugin may do something all the same, or end of it
     served = {}
     for name in kind.methods:
         try:

@@ -59,7 +59,7 @@ async def cancel_storm(processes: Processes, probe: KindProbe) -> None:
             request_id = host.send(*_request(probe, number))
             ids.append(request_id)
             host.tell("$/cancelRequest", {"id": request_id})
-            if number % 4 == 0:
+            if number % 4 == 0:  # a host may cancel what was answered in the meantime, or twice
                 host.tell("$/cancelRequest", {"id": request_id})
                 host.tell("$/cancelRequest", {"id": 800_000 + number})
         for request_id in ids:

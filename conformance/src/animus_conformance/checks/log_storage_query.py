@@ -121,7 +121,7 @@ async def unknown_cursor(processes: Processes, settings: SuiteSettings) -> None:
     """Queries with a cursor that was never given out, then without."""
     host = await processes.shared()
     await host.given(QUERY, settings.params_for(QUERY, limit=1))
-    await host.ask(QUERY, settings.params_for(QUERY, cursor="no-such-cursor", limit=1))
+    await host.ask(QUERY, settings.params_for(QUERY, cursor="no-such-cursor", limit=1))  # any answer will do
     try:
         reply = await host.ask(QUERY, settings.params_for(QUERY, limit=1))
     except Failed as failed:

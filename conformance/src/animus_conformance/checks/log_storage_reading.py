@@ -58,7 +58,7 @@ async def claimed_flags(claims: Claims, host: Host) -> Mapping[str, Any]:
     if SCHEMA not in claims.advertised:
         reply = await host.ask(SCHEMA)
         if reply.code in REFUSALS:
-            return {}
+            return {}  # a storage need not describe itself; then it claims nothing
     schema = await host.given(SCHEMA)
     return {**schema, **schema["supports_filtering"]}
 

@@ -59,6 +59,7 @@ async def names_a_current_protocol(claims: Claims) -> None:
 async def is_of_this_kind(claims: Claims, kind: Kind) -> None:
     """Looks for the kind that the plugin is judged as among plugin_kind and plugin_kinds."""
     _require_a_manifest(claims)
+    # One process may serve several kinds, and is judged as each of them.
     kinds = [claims.manifest.get("plugin_kind"), *(claims.manifest.get("plugin_kinds") or [])]
     if not isinstance(kinds[0], str):
         raise Unproven("the manifest has no plugin_kind")

@@ -198,6 +198,7 @@ async def _send_some(settings: SuiteSettings, host: Host) -> None:
 
 async def _require_ordinary(settings: SuiteSettings, host: Host) -> None:
     """Raises Unproven when an ordinary event is not answered as it should be."""
+    # Who refuses everything has refused nothing for its params, and who takes nothing has not failed for this event.
     await host.given(_NOTIFY, _params(settings, _event(host.project)))
 
 

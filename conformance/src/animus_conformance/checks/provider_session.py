@@ -138,6 +138,7 @@ class Provider:
         """The params of a run in a new session; `task` is the settings' table, laid over that of `agent/run`."""
         given = self._settings.params
         session = {"cwd": str(self.host.project), "session_id": str(uuid.uuid4())}
+        # Folder and session come last: each run has its own, whatever the settings say of the others.
         return {"prompt": _PROMPT, **given.get(ORDINARY, {}), **given.get(task, {}), **session, **changes}
 
     def run(self, task: str = ORDINARY, **changes: Any) -> ProviderSession:

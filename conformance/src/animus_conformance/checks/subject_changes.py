@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from animus_conformance import oracle
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends, Subject, moment
+from animus_conformance.checks.subject_backend import Backend, Backends
+from animus_conformance.checks.subject_verbs import Subject
 from animus_conformance.settings import SuiteSettings
 from animus_conformance.verdict import Failed, NotAdvertised
+from animus_conformance.wire.messages import REFUSALS
 
-_FIELD_REFUSALS: Final = (-32602, *NOT_SERVED)
+_FIELD_REFUSALS: Final = (-32602, *REFUSALS)
 """How a backend refuses a field or a move that it does not have."""
 
 _WRITTEN: Final = ("kind", "title", "description", "priority", "created_at", "parent", "children", "url", "status")
@@ -32,7 +35,7 @@ async def update_has_its_type(backends: Backends, settings: SuiteSettings) -> No
             reply = await backend.ask("update", id=subject["id"], patch=patch)
             if reply.code not in _FIELD_REFUSALS:
                 break
-    if reply.code in NOT_SERVED:
+    if reply.code in REFUSALS:
         raise NotAdvertised(f"{backend.method('update')} is refused with {reply.code}, so that hosts do without")
     backend.require_type("update", reply)
 
@@ -149,7 +152,7 @@ async def status_is_set(backends: Backends) -> None:
                 if shown["status"] != status:
                     raise Failed(f"after {backend.method('status')} {status}, {where} shows {shown['status']!r}")
     if len(refusals) == len(moves):
-        if all(refusal.code in NOT_SERVED for refusal in refusals):
+        if all(refusal.code in REFUSALS for refusal in refusals):
             raise NotAdvertised(f"{backend.method('status')} is refused with {refusals[0].code}")
         raise Failed(f"it can be moved neither to in-progress nor to done: {refusals[0]}")
 
@@ -173,7 +176,7 @@ async def updated_at_never_goes_back(backends: Backends) -> None:
             if reply.error is not None:
                 continue  # whether it has to be served is another question
             shown = backend.typed(verb, reply)["updated_at"]
-            if moment(shown) < moment(last):
+            if oracle.moment(shown) < oracle.moment(last):
                 raise Failed(f"after {backend.method(verb)} {params} updated_at is {shown}, and it was {last}")
             last = shown
 

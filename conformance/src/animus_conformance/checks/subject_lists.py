@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from animus_conformance import oracle
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends, Subject, moment
+from animus_conformance.checks.subject_backend import Backend, Backends
+from animus_conformance.checks.subject_verbs import Subject
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
 _NOBODYS: Final = "nobody-has-this"
 _STATUSES: Final = ("ready", "in-progress", "blocked", "done", "cancelled")
@@ -27,6 +30,7 @@ class _Field(NamedTuple):
 
 
 _FIELDS: Final[Mapping[str, _Field]] = {
+    # Its values are a closed set: one that no subject has is looked for among the others.
     "status": _Field(lambda subject: [subject["status"]], several=True, unheard_of=""),
     "native_status": _Field(lambda subject: _one(subject.get("native_status")), several=False),
     "has_attachment_kind": _Field(
@@ -99,12 +103,12 @@ async def updated_since_filters(backends: Backends) -> None:
     """Filters by a time long ago, by one to come, and by one between two changes where they lie apart."""
     backend = await backends.shared()
     async with backend.populated() as everything:
-        times = sorted({moment(subject["updated_at"]) for subject in everything})
+        times = sorted({oracle.moment(subject["updated_at"]) for subject in everything})
         gaps = [(time, other - time) for time, other in pairwise(times)]
         apart = [time + gap / 2 for time, gap in gaps if gap > timedelta(seconds=2)]
         day = timedelta(days=1)
         for since in (times[0] - day, *apart[:1], max(times[-1], datetime.now(UTC)) + day):
-            expected = [subject for subject in everything if moment(subject["updated_at"]) >= since]
+            expected = [subject for subject in everything if oracle.moment(subject["updated_at"]) >= since]
             await _compare(backend, {"updated_since": since.astimezone(UTC).isoformat()}, expected)
 
 
@@ -132,7 +136,7 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: Iterab
     """
     method, ids = backend.method("list"), sorted(subject["id"] for subject in expected)
     reply = await backend.ask("list", **wanted)
-    if reply.code in NOT_SERVED:
+    if reply.code in REFUSALS:
         raise NotAdvertised(f"{method} {wanted} is refused with {reply.code}")
     if reply.error is not None and (ids or reply.code != _INVALID):
         raise Failed(f"{method} {wanted} was refused: {reply}")

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends
+from animus_conformance.checks.subject_backend import Backend, Backends
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
 _SIZES: Final = (1, 2, 3)
 _MOST_PAGES: Final = 40
 """The store may be somebody's own, and large: what has not come twice by then is no reason to read all of it."""
-_CURSOR_REFUSALS: Final = (-32602, *NOT_SERVED)
+_CURSOR_REFUSALS: Final = (-32602, *REFUSALS)
 
 
 @check("subject.list.pages-join")

@@ -5,23 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import (
-    NO_SUBJECT,
-    NOT_SERVED,
-    UNKNOWN_ID,
-    Backend,
-    Backends,
-    Subject,
-    covers,
-)
+from animus_conformance.checks.subject_backend import NO_SUBJECT, Backend, Backends
+from animus_conformance.checks.subject_verbs import UNKNOWN_ID, Subject, covers
 from animus_conformance.settings import SuiteSettings
 from animus_conformance.target.claims import Claims
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
 _FOREIGN: Final = "nobodys-kind"
-_REFUSALS: Final = (*NOT_SERVED, -32602)
+_REFUSALS: Final = (*REFUSALS, -32602)
 
 
 @check("subject.kinds.are-claimed")
@@ -46,7 +40,7 @@ async def served_by_kind(backends: Backends, claims: Claims, settings: SuiteSett
     for kind in plain:
         for verb, params in (("list", {"kind": [kind]}), ("get", {"id": UNKNOWN_ID})):
             reply = await backend.host.ask(f"{kind}/{verb}", settings.params_for(f"subject/{verb}", **params))
-            if reply.code in NOT_SERVED:
+            if reply.code in REFUSALS:
                 raise Failed(f"{kind}/{verb} is what hosts send, and it got {reply}")
 
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from typing import Any, Final, NamedTuple
 
 from animus_conformance import oracle
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Subject
+from animus_conformance.checks.subject_backend import Backend
+from animus_conformance.checks.subject_verbs import Subject
 from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
-from animus_conformance.wire.messages import Reply
+from animus_conformance.wire.messages import REFUSALS, Reply
 
 __all__ = [
     "CHANGED",
@@ -78,7 +79,7 @@ class Watch:
             request_id, reply = await ask_to_watch(backend, **wanted)
         except Failed as failed:
             raise Unproven(f"first {failed}") from None
-        if reply.code in NOT_SERVED:
+        if reply.code in REFUSALS:
             raise NotAdvertised(f"{backend.method('watch')} {wanted or ''} is refused with {reply.code}")
         if reply.error is not None:
             raise Unproven(f"first {backend.method('watch')} was refused: {reply}")
@@ -142,6 +143,7 @@ class Watch:
             return True
         if isinstance(subject, Mapping) and "id" in subject:
             return bool(subject["id"] == subject_id)
+        # Its type is judged by a check of its own: here an event without a subject counts by the id that it has.
         return params.get("id") in (subject_id, self.id, str(self.id))
 
 
@@ -173,6 +175,7 @@ async def changes_of(watch: Watch, projects: Projects) -> AsyncGenerator[Subject
             reply = await backend.ask(verb, id=subject["id"], **params)
             if reply.error is None:
                 yield SubjectChange(f"{backend.method(verb)} {params}", await backend.fetch(subject["id"]), kinds)
+        # What was borrowed is somebody's own: it is changed and put back, and never deleted.
         if is_own and backend.offers("delete"):
             subject = await backend.fetch(subject["id"])
             watch.mark()

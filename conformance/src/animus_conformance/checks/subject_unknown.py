@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, UNKNOWN_ID, Backends
+from animus_conformance.checks.subject_backend import Backends
+from animus_conformance.checks.subject_verbs import UNKNOWN_ID
 from animus_conformance.verdict import Failed, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
 _INVALID: Final = -32602
 _VERBS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -22,6 +24,7 @@ def _refuses(verb: str) -> None:
     async def ask(backends: Backends) -> None:
         backend = await backends.shared()
         reply = await backend.offered(verb, id=UNKNOWN_ID, **_VERBS[verb])
+        # Deleting what is not there is also answered by saying that nothing was deleted.
         says_no = verb == "delete" and isinstance(reply.result, Mapping) and reply.result.get("ok") is False
         if reply.code != _INVALID and not says_no:
             raise Failed(f"{backend.method(verb)} of the unknown id {UNKNOWN_ID!r} got {reply}")
@@ -42,7 +45,7 @@ async def category_is_not_found(backends: Backends) -> None:
         if verb != "get" and not backend.offers(verb):
             continue
         reply = await backend.ask(verb, id=UNKNOWN_ID, **params)
-        if reply.error is None or reply.code in NOT_SERVED:
+        if reply.error is None or reply.code in REFUSALS:
             continue
         if reply.code != _INVALID:
             raise Unproven(f"{backend.method(verb)} of an unknown id got {reply}")

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from animus_conformance.checks.registry import CheckFunction, check
-from animus_conformance.checks.subject_backend import NOT_SERVED, Backend, Backends
+from animus_conformance.checks.subject_backend import Backend, Backends
 from animus_conformance.checks.subject_stream import (
     CHANGED,
     SHOWN,
@@ -24,6 +24,7 @@ from animus_conformance.patience import Patience
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
 
 def _after_each_change(judge: Callable[[Watch, SubjectChange], Awaitable[None]]) -> CheckFunction:
@@ -44,7 +45,7 @@ async def watch_has_its_type(backends: Backends) -> None:
     """Opens a watch, holds the result against {watching: true}, and ends it."""
     backend = await backends.shared()
     request_id, reply = await ask_to_watch(backend)
-    if reply.code in NOT_SERVED:
+    if reply.code in REFUSALS:
         raise NotAdvertised(f"{backend.method('watch')} is refused with {reply.code}, so that hosts poll")
     backend.require_type("watch", reply)
     await Watch(backend, request_id, 0).end()
@@ -167,6 +168,7 @@ async def watch_ends(processes: Processes, backends: Backends, patience: Patienc
         if not later:
             raise Unproven(f"after {first.what} nothing else can be changed")
         watch.mark(ended_at)
+        # An event that takes twice as long as the first one did is still seen.
         within_s = patience.silence_s + 2 * latency_s
         late = await watch.event_about(first.subject, showing(later), within_s)
         if late is not None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from animus_conformance.checks.registry import check
-from animus_conformance.checks.subject_backend import NOT_SERVED, TITLE, Backend, Backends, Subject
+from animus_conformance.checks.subject_backend import TITLE, Backend, Backends
+from animus_conformance.checks.subject_verbs import Subject
 from animus_conformance.target.projects import Projects
 from animus_conformance.verdict import Failed, NotAdvertised, Unproven
+from animus_conformance.wire.messages import REFUSALS
 
-_FIELD_REFUSALS = (-32602, *NOT_SERVED)
+_FIELD_REFUSALS = (-32602, *REFUSALS)
 
 
 @check("subject.create.has-its-type", method="subject/create")
@@ -148,7 +150,7 @@ async def delete_deletes(backends: Backends) -> None:
     reply = await backend.ask("delete", id=made["id"])
     known = await backend.knows(made)
     listed = made["id"] in [subject["id"] for subject in await backend.everything()]
-    if reply.code in NOT_SERVED:
+    if reply.code in REFUSALS:
         if not known or not listed:
             raise Failed(f"{backend.method('delete')} was refused with {reply.code}, and {made['id']} is gone")
         raise NotAdvertised(f"{backend.method('delete')} is refused with {reply.code}, and the subject is still there")
@@ -212,6 +214,6 @@ async def _made_to_be_deleted(backend: Backend) -> Subject:
         return await backend.create(title="Old note, to be thrown away 🗑")
     if not backend.offers("delete"):
         reply = await backend.ask("delete", id="no-such-subject")
-        if reply.code in NOT_SERVED:
+        if reply.code in REFUSALS:
             raise NotAdvertised(f"{backend.method('delete')} is refused with {reply.code}")
     raise Unproven("nothing can be made that might be deleted")

@@ -52,6 +52,7 @@ async def watch_has_its_type(trigger: TriggerLives, settings: SuiteSettings, obs
     lives = await trigger.noted()
     reply = lives.given(lives.opening)
     require_answer(reply, f"{WATCH} as the settings configure it")
+    # Not the plugin's fault: what it has to watch is for its author to say.
     if reply.code == -32602 and "config" not in settings.params_for(WATCH):
         raise Unproven(f"it does not watch without a configuration ({reply}): give it one in {_HOW_TO_CONFIGURE}")
     require_result(WATCH, reply, WATCH)

@@ -147,6 +147,7 @@ async def caused(projects: Projects, stream: Stream, known: Mapping[str, Trigger
     seconds = time.monotonic() - began
     if notification is not None and not _is_failure(notification.params):
         return Caused(_read(notification.params), None, None, seconds)
+    # Nothing under a new id: what came is a repeat, or something new under an id that is taken.
     again = [
         _read(notification.params) for notification in host.notifications.since(after) if notification.method == EVENT
     ]
@@ -178,6 +179,7 @@ def event_mismatch(params: Any) -> str | None:
     wrong = oracle.mismatch(_EVENT_TYPE, params)
     if wrong is None or not isinstance(params, Mapping):
         return wrong
+    # Of the forms that an event may have, the one that it resembles says best what is wrong with it.
     resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("TriggerEvent", "event_id")
     form = next((form for form, member in resembled if params.get(member) is not None), "LegacyTriggerEvent")
     return oracle.mismatch(_TYPES + form, params) or wrong

@@ -27,6 +27,7 @@ _ADVICE = {
 def _observed(requirement_id: str, how: str) -> None:
     async def report_violations(processes: Processes, observed: Observed) -> None:
         host = await processes.shared()
+        # Most ids here are numbers; one that is a text shows who gives them back as something else.
         if requirement_id == "wire.answers-only-what-was-asked":
             host.send_as("text-id", "$/ping")
             await host.ask("$/ping")

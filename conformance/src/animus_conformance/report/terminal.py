@@ -67,6 +67,7 @@ class Terminal:
         mark = self._painted(f"{_MARKS[outcome.verdict]:8}", colour)
         name = f"{outcome.id}  (advice)" if is_advice else outcome.id
         self._say(f"{self._place(self._done)} {outcome.level} {mark} {name}  {outcome.seconds:.2f} s")
+        # Also what is not advertised gives its reason: it is the proof that it was refused.
         if outcome.verdict is not Verdict.PASS:
             self._quote(outcome.reason)
         if troubled:

@@ -18,6 +18,7 @@ from animus_conformance.verdict import Level, Strength
 __all__ = ["Requirement", "requirement", "requirements"]
 
 
+# Whoever has no manifest or does not start is told so first: all else follows from that.
 _FIRST: Final = ("manifest.toml", "lifecycle.toml")
 
 

@@ -84,5 +84,5 @@ class Launcher:
         except OSError as error:
             raise Unproven(f"{self.command[0]} cannot be started: {error.strerror}") from error
         host = Host(process, folder, profile or self.profile, self._patience, self._observed)
-        self._conversations.note(host)
+        self._conversations.note(host)  # at once: also one that never answers is evidence
         return host

@@ -137,6 +137,7 @@ def _message(text: str) -> Frame | None:
 
 def _may_go_on(text: str) -> bool:
     """Whether the line begins a value that other lines may complete."""
+    # A stray line of a log may begin with a bracket, too: only one that ends in the middle of a value is kept open.
     line = text.strip()
     return line.startswith(("{", "[")) and line.endswith((",", "{", "[")) and _depth(line) > 0
 

@@ -65,7 +65,7 @@ class ProcessGroup:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            start_new_session=True,
+            start_new_session=True,  # one signal to the group reaches all that it starts, unless that leaves, too
         )
         return cls(transport, pipes)
 

@@ -33,6 +33,6 @@ def listening_hosts(port: int) -> set[str] | None:
 
 def _readable(words: bytes, family: socket.AddressFamily) -> str:
     """The table holds an address as 32-bit words in the machine's own byte order."""
-    if sys.byteorder == "little":
+    if sys.byteorder == "little":  # within each word the bytes stand in reverse
         words = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
     return socket.inet_ntop(family, words).removeprefix("::ffff:")

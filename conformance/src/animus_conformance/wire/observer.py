@@ -73,6 +73,7 @@ def envelope_violations(message: Mapping[str, Any], text: str) -> list[tuple[str
             found.append(("wire.result-or-error", f"a method that is no text: {text:.200}"))
         return found
     error = message.get("error")
+    # Some libraries write `"result": null` beside an error, and every host reads that as the error.
     has_result = "result" in message and not (message["result"] is None and error is not None)
     if has_result == (error is not None) or "id" not in message:
         found.append(("wire.result-or-error", f"a reply needs an id, and either result or error: {text:.200}"))
