@@ -9,6 +9,7 @@ EDITABLE := $(foreach folder,$(DISTRIBUTIONS),-e $(folder))
 SOURCES := $(foreach folder,$(DISTRIBUTIONS),$(folder)/src)
 PROJECTS := $(foreach folder,$(DISTRIBUTIONS),$(folder)/pyproject.toml)
 BENCH := .venv-bench
+COVERAGE := .venv-coverage
 VSCODE_JSONRPC := vscode-jsonrpc@10.0.0
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
@@ -17,8 +18,8 @@ STAMP := .complete
 # What the stamp says: which Python, and where it is installed.
 IDENTITY := import sys; print(sys.version.split()[0], sys.base_prefix)
 
-.PHONY: help demo wheels demo-wheels test hostile faults zoo templates check style types layers dependencies bench dead-code \
-  format clean another-python $(VENV) $(BENCH)
+.PHONY: help demo wheels demo-wheels test hostile faults zoo templates check style types layers dependencies bench \
+  coverage measure dead-code format clean another-python $(VENV) $(BENCH)
 
 help:
 	@echo "make demo         the main job on real input, with a live view   (JSON=1: one JSON object last)"
@@ -31,9 +32,10 @@ help:
 	@echo "make bench        host and SDK beside other protocols            (QUICK=1: 30 s; JSON=1: one JSON object last)"
 	@echo "make wheels       a wheel of each distribution, in dist/"
 	@echo "make demo-wheels  the demo from built wheels, outside this repository"
+	@echo "make coverage     how much of each distribution the tests execute, in every process   (minutes)"
 	@echo "make dead-code    what seems to have no caller: to be read, never obeyed"
 	@echo "make format       let ruff rewrite what it can"
-	@echo "make clean        remove $(VENV), $(BENCH) and everything that was built"
+	@echo "make clean        remove $(VENV), $(BENCH), $(COVERAGE) and everything that was built"
 
 demo: $(VENV)
 	@$(BIN)/python core/demo/run_demo.py $(if $(JSON),--json)
@@ -86,6 +88,17 @@ format: $(VENV)
 bench: $(BENCH)
 	@$(BENCH)/bin/python core/bench/run_bench.py $(if $(JSON),--json) $(if $(QUICK),--quick)
 
+# The tests once more, in an environment where every process is measured from its first line to its last.
+coverage:
+	@$(MAKE) --no-print-directory measure VENV=$(COVERAGE)
+
+measure: $(VENV)
+	@echo 'import runpy; runpy.run_path("$(CURDIR)/tools/coverage/start.py")' \
+	  >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/measured.pth"
+	@rm -rf $(VENV)/measured && mkdir $(VENV)/measured
+	@$(BIN)/python -m pytest -q -n 5 --dist worksteal -m "not long and not hostile"; tests=$$?; \
+	  $(BIN)/python tools/coverage/report.py && exit $$tests
+
 # The ./ matters: without it pip takes the name of a folder for a name in an index.
 wheels: $(VENV)
 	@rm -rf dist
@@ -97,8 +110,8 @@ demo-wheels: wheels
 	@sh core/demo/from_wheels.sh $(BIN)/python $(if $(JSON),--json)
 
 clean:
-	rm -f $(VENV)/$(STAMP) $(BENCH)/$(STAMP)
-	rm -rf dist $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f $(VENV)/$(STAMP) $(BENCH)/$(STAMP) $(COVERAGE)/$(STAMP)
+	rm -rf dist $(VENV) $(BENCH) $(COVERAGE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV): $(VENV)/$(STAMP)

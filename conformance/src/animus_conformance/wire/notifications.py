@@ -69,16 +69,6 @@ class Notifications:
             if not await self._something_new(deadline):
                 return None
 
-    async def next_several(
-        self, method: str, count: int, *, after: int = 0, within_s: float | None = None
-    ) -> list[Notification]:
-        """Those of `method` from number `after` on: `count` of them, or as many as come in time."""
-        deadline = self._deadline(within_s)
-        while True:
-            found = [notification for notification in self._kept[after:] if notification.method == method]
-            if len(found) >= count or not await self._something_new(deadline):
-                return found
-
     def _deadline(self, within_s: float | None) -> float:
         return asyncio.get_running_loop().time() + (self._event_s if within_s is None else within_s)
 
