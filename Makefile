@@ -96,7 +96,7 @@ measure: $(VENV)
 	@echo 'import runpy; runpy.run_path("$(CURDIR)/tools/coverage/start.py")' \
 	  >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/measured.pth"
 	@rm -rf $(VENV)/measured && mkdir $(VENV)/measured
-	@$(BIN)/python -m pytest -q -n 5 --dist worksteal -m "not long and not hostile"; tests=$$?; \
+	@$(BIN)/python -m pytest -q -n 5 --dist worksteal -m "not long and not hostile and not bare"; tests=$$?; \
 	  $(BIN)/python tools/coverage/report.py && exit $$tests
 
 # The ./ matters: without it pip takes the name of a folder for a name in an index.

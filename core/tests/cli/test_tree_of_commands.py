@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import pytest
+
 from animus_core.cli.main import build_parser
 
 
@@ -20,6 +22,7 @@ def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[tuple
         yield words, parser
 
 
+@pytest.mark.bare
 def test_help_imports_nothing_but_parsers() -> None:
     code = "import sys; from animus_core.cli.main import build_parser; build_parser(); print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)

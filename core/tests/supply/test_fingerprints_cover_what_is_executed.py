@@ -282,7 +282,7 @@ def test_an_interpreter_that_does_not_answer_has_no_version(
         (["/tmp"], "cannot be started: /tmp: it is no regular file"),
         (["/dev/null"], "cannot be started: /dev/null: it is no regular file"),
         (["/etc/passwd"], "cannot be started: /etc/passwd: it may not be executed"),
-        (["/nul\0byte"], r"cannot be started: /nul\x00byte: embedded null byte"),
+        (["/nul\0byte"], r"cannot be started: /nul\x00byte: a path cannot have a NUL byte in it"),
     ],
 )
 def test_a_program_that_cannot_be_run_is_named(command: list[str], why: str) -> None:

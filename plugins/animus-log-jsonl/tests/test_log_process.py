@@ -146,6 +146,7 @@ def test_the_manifest_names_every_variable() -> None:
     assert len(manifest["env_required"]) == 7
 
 
+@pytest.mark.bare
 def test_the_manifest_is_told_without_opening_a_database() -> None:
     program = (
         "import sys, animus_log_jsonl.plugin as p; p.JsonlLogPlugin.manifest();"

@@ -124,6 +124,7 @@ def test_a_place_that_cannot_hold_state_is_refused_at_the_start(
         host(env=env, scope=scope)
 
 
+@pytest.mark.bare
 def test_the_manifest_is_told_without_reading_databases_or_watching_files() -> None:
     program = (
         "import sys, animus_trigger_files.plugin as p; print(p.FilesTrigger.manifest().model_dump_json());"

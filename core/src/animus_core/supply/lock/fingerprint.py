@@ -200,8 +200,10 @@ def _program(program: str, cwd: str) -> str:
                 why = "it is no regular file"
             elif not os.access(path, os.X_OK):
                 why = "it may not be executed"
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            why = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            why = error.strerror or str(error)
+        except ValueError:
+            why = "a path cannot have a NUL byte in it"
     if path is None or why:
         raise RetryLater(f"cannot be started: {visible(program)}: {why}", hint="Mend its path, or install it again.")
     return os.path.abspath(path)
