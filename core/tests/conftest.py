@@ -49,6 +49,7 @@ class Wheels:
         points: Iterable[str] | None = None,
         scripts: Iterable[str] | None = None,
         requires: str | None = None,
+        author: str = "Ada Lovelace",
         **others: str,
     ) -> Path:
         """A wheel of one module, and `others` by name.
@@ -61,7 +62,7 @@ class Wheels:
         scripts = points if scripts is None else list(scripts)
         groups = {"console_scripts": scripts, "animus.plugins": points}
         sections = [f"[{group}]\n" + "".join(f"{one} = {module}:main\n" for one in groups[group]) for group in groups]
-        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        needs = f"Author: {author}\n" + (f"Requires-Dist: {requires}\n" if requires else "")
         return write_wheel(
             self.folder / f"{module}-{version}-py3-none-any.whl",
             {

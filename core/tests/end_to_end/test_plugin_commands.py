@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import http.server
 import json
 import os
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 from animus_core.supply.distributions import how_to_install
 from animus_core.supply.install import pip
-from animus_core.supply.install.install import Request, install
-from animus_core.supply.install.plugin_source import parse_source
+from animus_core.supply.install.install import install
+from animus_core.supply.install.request import InstallRequest
 from animus_core.supply.lock.lockfile import Lockfile
 from animus_core.supply.trust.trust import revoke
 
@@ -75,7 +76,7 @@ def register(config_dir: Path, program: Path) -> None:
     async def no(question: str) -> bool:
         return False
 
-    request = Request(parse_source(str(program), program.parent))
+    request = InstallRequest.parse(str(program), program.parent)
     asyncio.run(install(config_dir, request, report=lambda step: None, confirm=no))
 
 
@@ -88,11 +89,12 @@ def test_a_plugin_is_installed_looked_at_and_removed(
         f"plugins:\n  {NAME}: {{env: {{X_URL: 'https://hidden'}}, pass_env: [HTTP_PROXY], limits: {{memory_mb: 64}}}}\n"
     )
     wheels.build(NAME, "0.1", code=code)
-    installed = offline("plugin", "install", f"{NAME}==0.1")
+    installed = offline("plugin", "install", f"{NAME}==0.1", "--yes")
     assert (installed.code, installed.stderr) == (0, ""), installed
     [one] = installed.data["plugins"]
     assert (one["name"], one["version"], one["kind"], one["lock"]) == (NAME, "0.1", "notifier", "locked")
-    assert [step.split()[0] for step in installed.data["steps"]] == ["creating", "installing", "probing"]
+    steps = installed.data["steps"]
+    assert [step.split()[0] for step in steps] == ["creating", "resolving", f"{NAME}==0.1", "installing", "probing"]
 
     inspected, examined = offline.together(["plugin", "info", NAME], ["plugin", "doctor"])
     told = inspected.data
@@ -252,10 +254,46 @@ def test_a_name_comes_from_the_index_also_where_the_repository_has_a_folder_of_t
     )
     project.write(f"{NAME}/b.py", f"open({str(project.root / 'mark')!r}, 'w')\n")
     env = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
-    installed = animus("plugin", "install", f"{NAME}==0.3", env=env)
+    installed = animus("plugin", "install", f"{NAME}==0.3", "--yes", env=env)
     assert installed.code == 0, installed.told
     assert installed.data["plugins"][0]["version"] == "0.3"
     assert not (project.root / "mark").exists()
+
+
+def test_a_name_is_shown_with_its_place_author_and_hash_and_installed_only_with_a_yes(
+    animus: Animus, index: str, tmp_path: Path, config_dir: Path
+) -> None:
+    host = index.removeprefix("http://")
+    animus.env |= {"PIP_INDEX_URL": f"http://me:secret@{host}", "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
+    wheel = tmp_path / "index" / NAME / "animus_notifier_x-0.4-py3-none-any.whl"
+    shown = (
+        f"{NAME} means:\n  {NAME} 0.4 by Ada Lovelace\n    from {index}{NAME}/{wheel.name}\n"
+        f"    sha256 {hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+    )
+    refused = animus("plugin", "install", NAME)
+    assert (refused.code, refused.error["code"]) == (4, "conflict")
+    assert shown in refused.error["message"]
+    assert "--yes" in refused.error["hint"]
+    assert "secret" not in refused.told + json.dumps(refused.error)
+    assert in_plugins(config_dir) == []
+    without_terminal = animus.text("plugin", "install", NAME)
+    assert (without_terminal.code, without_terminal.stdout) == (4, "")
+    assert in_plugins(config_dir) == []
+
+    for answer, code in ((b"n\n", 4), (b"y\n", 0)):
+        terminal, theirs = pty.openpty()
+        try:
+            asked = animus.spawn(
+                "plugin", "install", NAME, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            os.write(terminal, answer)
+            printed, told = asked.communicate(timeout=ANSWER_S)
+        finally:
+            os.close(terminal)
+            os.close(theirs)
+        assert asked.returncode == code, told
+        assert f"{shown}\nInstall that? [y/N] " in told
+    assert printed == f"installed {NAME} 0.4 (notifier)\n"
 
 
 def test_what_animus_did_not_install_is_not_uninstalled_but_named_with_the_way(
@@ -337,7 +375,7 @@ def test_preflight_names_the_command_that_installs_or_the_fix_of_what_is_there(
 
 
 def test_the_control_socket_installs_and_removes_too(
-    project: Project, daemon: Daemon, executable: Callable[..., Path], offline: Animus
+    project: Project, offline: Animus, daemon: Daemon, executable: Callable[..., Path], wheels: Wheels
 ) -> None:
     source = str(executable(NAME))
 
@@ -357,6 +395,12 @@ def test_the_control_socket_installs_and_removes_too(
     assert NAME in [one["name"] for one in ask("plugin/list")["plugins"]]
     assert ask("plugin/info", name=NAME)["binary_path"] == source
     assert ask("plugin/install", source=source, version="2")["data"]["category"] == "invalid_request"
+    other = wheels.build("animus-notifier-y")
+    refused = ask("plugin/install", source="animus-notifier-y")
+    assert f"from {other.as_uri()}" in refused["message"]
+    agreed = ask("plugin/install", source="animus-notifier-y", yes=True)
+    assert agreed["plugin"]["name"] == "animus-notifier-y"
+    assert any(f"from {other.as_uri()}" in step["step"] for step in agreed["steps"])
     assert ask("plugin/info", name="nobody")["data"]["category"] == "not_found"
     removed = offline.text("plugin", "uninstall", NAME)
     assert "animus plugin restart" in removed.stdout

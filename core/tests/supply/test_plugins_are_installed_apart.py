@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from animus_core.errors import AnimusError, Conflict, InvalidInput, PluginFailed, RetryLater, UnknownName
-from animus_core.supply.install.install import Installed, Request, install, leftover_folders, uninstall
+from animus_core.supply.install.environments import leftover_folders
+from animus_core.supply.install.install import Installed, install, uninstall
 from animus_core.supply.install.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
-from animus_core.supply.install.plugin_source import parse_source
+from animus_core.supply.install.request import InstallRequest
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class Home:
         self.answer = False
 
     async def install(self, source: object, **options: Any) -> list[Installed]:
-        """Install; options are those of `Request`, and `timeout_s`."""
+        """Install; options are those of `InstallRequest.parse`, and `timeout_s`."""
         limits = {"timeout_s": options.pop("timeout_s")} if "timeout_s" in options else {}
-        request = Request(parse_source(str(source), self.cwd), **options)
+        request = InstallRequest.parse(str(source), self.cwd, **options)
         return await install(self.config_dir, request, report=self.steps.append, confirm=self._confirm, **limits)
 
     @property
@@ -85,6 +86,7 @@ def test_pip_gets_the_operators_settings_but_for_where_to_and_which_python(tmp_p
         "HTTPS_PROXY": "p",
         "PIP_TARGET": "/elsewhere",
         "PIP_USER": "1",
+        "PIP_REPORT": "/elsewhere.json",
         "PYTHONPATH": "/x",
         "PYTHONHOME": "/y",
         "PYTHONWARNINGS": "error",

@@ -10,10 +10,11 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import UnknownName
-from animus_core.services.plugins import InstallRequest, PluginLocations, install, installed_info, to_wire, uninstall
+from animus_core.services.plugins import PluginLocations, install, installed_info, to_wire, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
 from animus_core.supply.install.install import Installed
+from animus_core.supply.install.request import InstallRequest
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.errors import NotSupported
 from animus_protocol.models.common import Acknowledged
@@ -62,9 +63,11 @@ async def _install(
     steps: list[str] = []
 
     async def confirm(question: str) -> bool:
+        if params.yes:
+            steps.append(question)
         return params.yes
 
-    request = InstallRequest(params.source, locations.project_root, params.version)
+    request = InstallRequest.parse(params.source, locations.project_root, version=params.version)
     done: list[Installed] = await install(locations, request, report=steps.append, confirm=confirm)
     _log.info("installed %s", ", ".join(f"{one.entry.name} {one.entry.version}" for one in done))
     await project.refresh()

@@ -17,7 +17,7 @@ from animus_core.errors import InvalidInput, RetryLater, UnknownName
 from animus_core.host.environment import missing_environment
 from animus_core.services.plugins import PluginLocations, removal_of
 from animus_core.supply.discovery.discover import Discovery, Plugin
-from animus_core.supply.install.install import leftover_folders
+from animus_core.supply.install.environments import leftover_folders
 from animus_core.supply.install.plugin_folders import lock_of
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 

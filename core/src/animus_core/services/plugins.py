@@ -14,18 +14,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.errors import InvalidInput, UnknownName
+from animus_core.errors import UnknownName
 from animus_core.supply.discovery.candidates import Candidate, Found, find_candidates
 from animus_core.supply.discovery.discover import Discovery, Plugin, discover
-from animus_core.supply.install.install import Installed, Request
+from animus_core.supply.install.install import Installed
 from animus_core.supply.install.install import install as install_into
 from animus_core.supply.install.install import uninstall as uninstall_from
-from animus_core.supply.install.plugin_source import SourceKind, parse_source
+from animus_core.supply.install.request import InstallRequest
 from animus_core.supply.lock.lockfile import LockEntry
 from animus_protocol.models.control import plugin as wire
 from animus_protocol.models.manifest import PluginManifest
 
-__all__ = ["InstallRequest", "PluginLocations", "install", "installed_info", "removal_of", "to_wire", "uninstall"]
+__all__ = ["PluginLocations", "install", "installed_info", "removal_of", "to_wire", "uninstall"]
 
 
 class PluginLocations(NamedTuple):
@@ -43,16 +43,6 @@ class PluginLocations(NamedTuple):
         return await asyncio.to_thread(find_candidates, self.config_dir, self.project_root, search_path=search_path)
 
 
-class InstallRequest(NamedTuple):
-    """What somebody who stands in `cwd` asks to be installed; see `wire.PluginInstallParams`."""
-
-    source: str
-    cwd: Path
-    version: str | None = None
-    name: str | None = None
-    development: bool = False
-
-
 def to_wire(plugin: Plugin) -> wire.ControlPluginInfo:
     """A plugin as the control protocol shows it."""
     return _plugin_info(
@@ -67,14 +57,8 @@ async def install(
     report: Callable[[str], None],
     confirm: Callable[[str], Awaitable[bool]],
 ) -> list[Installed]:
-    """Install what is asked for. Raises as `host.install.install`."""
-    source = parse_source(request.source, request.cwd)
-    if request.version is not None:
-        if source.kind is not SourceKind.INDEX:
-            raise InvalidInput(f"a version cannot be chosen of {source.text}", hint="Leave the version out.")
-        source = parse_source(f"{source.text}=={request.version}", request.cwd)
-    parsed = Request(source, request.name, request.development)
-    return await install_into(locations.config_dir, parsed, report=report, confirm=confirm)
+    """Install what is asked for. Raises as `supply.install.install.install`."""
+    return await install_into(locations.config_dir, request, report=report, confirm=confirm)
 
 
 def installed_info(installed: Installed) -> wire.ControlPluginInfo:

@@ -13,11 +13,12 @@ from pathlib import Path
 from animus_core.cli.output import Output
 from animus_core.cli.plugin.locations import locations_of
 from animus_core.cli.session import scope_of
-from animus_core.services.plugins import InstallRequest, installed_info
 from animus_core.services.plugins import install as install_plugin
+from animus_core.services.plugins import installed_info
 from animus_core.services.plugins import uninstall as uninstall_plugin
 from animus_core.store.paths import Scope
 from animus_core.supply.install.install import Installed
+from animus_core.supply.install.request import InstallRequest
 
 __all__ = ["daemon_note", "install", "uninstall"]
 
@@ -33,9 +34,14 @@ def install(args: argparse.Namespace, output: Output) -> int:
             sys.stderr.flush()
 
     async def confirm(question: str) -> bool:
-        return args.yes or (not output.json_mode and sys.stdin.isatty() and await _ask(question))
+        if not args.yes:
+            return not output.json_mode and sys.stdin.isatty() and await _ask(question)
+        steps.append(question)
+        if not output.json_mode:
+            sys.stderr.write(f"{question} yes (--yes)\n")
+        return True
 
-    request = InstallRequest(args.source, Path.cwd(), name=args.name, development=args.dev)
+    request = InstallRequest.parse(args.source, Path.cwd(), name=args.name, development=args.dev)
     done = asyncio.run(install_plugin(locations_of(args), request, report=report, confirm=confirm))
     note = daemon_note(scope_of(args))
     plugins = [

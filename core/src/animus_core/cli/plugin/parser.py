@@ -49,7 +49,11 @@ def _register_installation(group: Group) -> None:
     install.add_argument("source", help="a wheel, an sdist, a folder, an executable file, or NAME[==VERSION]")
     install.add_argument("--name", help="the name under which it is used (its own)")
     install.add_argument("--dev", action="store_true", help="use a folder in place, as its author works on it")
-    install.add_argument("--yes", action="store_true", help="replace a plugin of this name from elsewhere")
+    install.add_argument(
+        "--yes",
+        action="store_true",
+        help="agree to what a name leads to, and replace a plugin of this name from elsewhere",
+    )
     group.command("uninstall", _uninstall, "remove what was installed").add_argument("name")
     group.group("lock", "what was installed, and whether it still is the same", _register_lock)
 

@@ -1,6 +1,6 @@
 """Makes a virtual environment and lets pip install one thing into it, within bounds.
 
-Called by `install.py`; below lie `python -m venv`, pip and the launcher that ties them to this process. pip sees the
+Below lie `python -m venv`, pip and the launcher that ties them to this process. pip sees the
 operator's environment and configuration, which decide about indexes; what would move the installation elsewhere, or
 change the interpreter, is left out.
 """
@@ -23,6 +23,7 @@ from animus_core.host.environment import COOKIE
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
 from animus_core.supply.install.plugin_source import Source, SourceKind
+from animus_core.supply.install.resolution import ResolvedDistribution, read_report
 from animus_core.terminal import visible
 
 __all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
@@ -34,7 +35,18 @@ _LINE_CHARS: Final = 500
 _GRACE_S: Final = 3.0
 _CHUNK_BYTES: Final = 64 * 1024
 _LAST_CHUNKS: Final = 16
-_ELSEWHERE: Final = ("TARGET", "PREFIX", "ROOT", "USER", "PYTHON", "DRY_RUN", "EDITABLE", "REQUIREMENT", "DOWNLOAD")
+_ELSEWHERE: Final = (
+    "TARGET",
+    "PREFIX",
+    "ROOT",
+    "USER",
+    "PYTHON",
+    "DRY_RUN",
+    "EDITABLE",
+    "REQUIREMENT",
+    "DOWNLOAD",
+    "REPORT",
+)
 _LIBRARIES: Final = ("purelib", "platlib")
 
 
@@ -87,13 +99,17 @@ def pip_is_here(places: Sequence[str]) -> bool:
 
 
 class Tool:
-    """Runs Python's own tools for one environment; all of them together take at most `timeout_s`."""
+    """Runs Python's own tools for one environment; all of them together work for at most `timeout_s`.
 
-    def __init__(self, folder: Path, env: Mapping[str, str], timeout_s: float) -> None:
+    `temporary` is a folder for what they leave to be read.
+    """
+
+    def __init__(self, folder: Path, temporary: Path, env: Mapping[str, str], timeout_s: float) -> None:
         self._folder = folder
+        self._temporary = temporary
         self._env = env
         self._timeout_s = timeout_s
-        self._deadline = asyncio.get_running_loop().time() + timeout_s
+        self._left_s = timeout_s
         self._with_pip = False
 
     async def make_environment(self) -> None:
@@ -108,37 +124,60 @@ class Tool:
             hint = (
                 "Is there room, and is Python's venv module installed (Debian, Ubuntu: apt-get install python3-venv)?"
             )
-            raise RetryLater(_told(f"{self._folder}: the virtual environment could not be made", output), hint=hint)
+            what = f"{self._folder}: the virtual environment could not be made"
+            raise RetryLater(_format_failure(what, output), hint=hint)
 
-    async def install(self, source: Source, *, development: bool) -> None:
-        """Let pip install `source`. Raises RetryLater with the end of what it said."""
+    async def resolve(self, source: Source) -> list[ResolvedDistribution]:
+        """What pip would install for `source`; nothing is installed. Raises RetryLater."""
+        return await self._pip_install(source, ["--dry-run", source.pip_argument])
+
+    async def install(self, source: Source, *, development: bool) -> list[ResolvedDistribution]:
+        """Let pip install `source`; what it installed. Raises RetryLater with the end of what it said."""
+        editable = ["--editable"] if development else []
+        return await self._pip_install(source, [*editable, source.pip_argument])
+
+    async def install_exactly(self, source: Source, resolved: Sequence[ResolvedDistribution]) -> None:
+        """Let pip install these files and no others: an index that has changed its mind meanwhile is refused.
+
+        Raises RetryLater, and InvalidInput for what cannot be pinned.
+        """
+        requirements = self._temporary / "requirements.txt"
+        lines = "".join(f"{distribution.pinned}\n" for distribution in resolved)
+        await asyncio.to_thread(requirements.write_text, lines)
+        await self._pip_install(source, ["--no-deps", "--require-hashes", "--requirement", str(requirements)])
+
+    async def _pip_install(self, source: Source, arguments: Sequence[str]) -> list[ResolvedDistribution]:
         python = str(self._folder / "bin" / "python")
         pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
-        options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile"]
-        editable = ["--editable"] if development else []
-        code, output = await self._run([*pip, "install", *options, *editable, source.pip_argument])
+        report = self._temporary / "report.json"
+        options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile", "--report", str(report)]
+        code, output = await self._run([*pip, "install", *options, *arguments])
         if code != 0:
             hint = (
                 "Nothing was changed. pip's own options (PIP_INDEX_URL, PIP_FIND_LINKS, pip.conf) say where it looks."
             )
             if source.kind is SourceKind.INDEX:
                 hint += f" To install a file or folder from here, write ./{source.text}"
-            raise RetryLater(_told(f"pip could not install {source.text}", output), hint=hint)
+            raise RetryLater(_format_failure(f"pip could not install {source.text}", output), hint=hint)
+        return await asyncio.to_thread(read_report, report)
 
     async def _run(self, command: Sequence[str]) -> tuple[int, str]:
         """The exit code and the end of the output. Raises RetryLater at the deadline; nothing is left running then."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         child = spawn(ChildSpec("pip", command, self._env, str(self._folder.parent)))
         os.close(child.write_fd)
         printed = _Tail(child.read_fd)
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout(self._left_s):
                 code = await child.wait()
         except TimeoutError as error:
             why = f"{command[-1]}: the installation did not end within {self._timeout_s:g} s"
-            raise RetryLater(_told(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
+            raise RetryLater(_format_failure(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
         finally:
             await asyncio.shield(asyncio.ensure_future(child.end(_GRACE_S)))
             printed.close()
+            self._left_s -= loop.time() - began  # the time that a person takes to answer is not among it
         return code, f"{printed.text}\n{child.stderr_tail}".strip()
 
 
@@ -180,6 +219,6 @@ class _Tail:
             self._fd = -1
 
 
-def _told(what: str, output: str) -> str:
+def _format_failure(what: str, output: str) -> str:
     lines = [visible(line.rstrip()[:_LINE_CHARS]) for line in output.splitlines() if line.strip()][-_SHOWN_LINES:]
     return "\n".join([what, *(f"  | {line}" for line in lines)])
