@@ -49,7 +49,7 @@ class Host:
         self._session = session
         self._heard = 0
         self._payload = wire.Echo(number=NUMBER, kind=KIND, text=TEXT)
-        session.on_notification = self._note
+        session.on_notification(self._note)
 
     async def echo(self) -> wire.Echo:
         """One round trip; the child's handler is awaited."""

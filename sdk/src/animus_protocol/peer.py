@@ -86,10 +86,11 @@ class Peer:
         *,
         name: str,
         on_end: Callable[[str], None] | None = None,
+        conceal: Callable[[str], str] = str,
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.name = name
-        self.conceal: Callable[[str], str] = str
+        self._conceal = conceal
         self._handler = handler
         self._on_end = on_end
         self._connection: Connection[PendingCall] = Connection(max_frame_bytes)
@@ -254,7 +255,7 @@ class Peer:
         else:
             self._drops += 1
             if self._drops <= _DROPS_TOLD or self._drops.bit_count() == 1:  # else garbage would fill the log
-                excerpt = self.conceal(repr(incoming.excerpt))
+                excerpt = self._conceal(repr(incoming.excerpt))
                 _log.warning("%s: dropped input (number %d): %s: %s", self.name, self._drops, incoming.reason, excerpt)
 
     def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:

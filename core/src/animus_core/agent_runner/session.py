@@ -177,7 +177,7 @@ class LiveSession:
             return SessionClosed(end=SessionEnd.DIED, written=False, message=str(error))
         self._provider = provider
         self._health = asyncio.get_running_loop().create_task(self._supervisor.watch(provider))
-        provider.on_notification = self._on_notification
+        provider.on_notification(self._on_notification)
         if (early := self._called_off_early()) is not None:
             return early
         reach(_BEFORE_WRITE)

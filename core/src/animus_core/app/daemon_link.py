@@ -20,34 +20,57 @@ from animus_protocol.models import runner as wire
 from animus_protocol.models.base import Empty
 from animus_protocol.peer import Peer
 
-__all__ = ["DaemonLink"]
+__all__ = ["DaemonLink", "JournalProgress"]
 
 _log = logging.getLogger("animus.runner")
 _HELLO_S: Final = 5.0
 _REDIAL_S: Final = 0.5
 
 
-class DaemonLink:
-    """An async context: inside it the runner is reachable while there is a daemon."""
+class JournalProgress:
+    """How far the journal reaches (bytes): who appends says it here, who tells others is called."""
 
-    def __init__(self, socket: Path, hello: wire.RunnerHello) -> None:
-        self.on_cancel: Callable[[str], None] = lambda _: None
-        self.on_stop: Callable[[], object] = lambda: None
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self._on_advance: list[Callable[[], None]] = []
+
+    def on_advance(self, call: Callable[[], None]) -> None:
+        """`call` is called after each append."""
+        self._on_advance.append(call)
+
+    def advance(self, offset: int) -> None:
+        """The journal has grown to `offset`."""
+        self.offset = offset
+        for call in self._on_advance:
+            call()
+
+
+class DaemonLink:
+    """An async context: inside it the runner is reachable while there is a daemon.
+
+    `on_cancel(reason)` ends the run as cancelled, `on_stop()` leaves it where it is.
+    """
+
+    def __init__(
+        self,
+        socket: Path,
+        hello: wire.RunnerHello,
+        progress: JournalProgress,
+        *,
+        on_cancel: Callable[[str], None],
+        on_stop: Callable[[], object],
+    ) -> None:
+        self._on_cancel = on_cancel
+        self._on_stop = on_stop
         self._socket = socket
         self._hello = hello
-        self._offset = hello.offset
+        self._progress = progress
+        progress.on_advance(self._say_how_far)
         self._peer: Peer | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._table = Dispatcher()
         self._table.answer(wire.RUNNER_CANCEL, self._cancel)
         self._table.answer(wire.RUNNER_STOP, self._stop)
-
-    def journal_advanced(self, offset: int) -> None:
-        """Tell the daemon that the journal has grown; without one the next hello says it."""
-        self._offset = offset
-        if self._peer is not None:
-            advanced = wire.RunnerDoorbell(run=self._hello.run, epoch=self._hello.epoch, offset=offset)
-            self._peer.notify(wire.RUNNER_DOORBELL, advanced)
 
     async def __aenter__(self) -> DaemonLink:
         self._dialling = asyncio.get_running_loop().create_task(self._dial())
@@ -58,6 +81,13 @@ class DaemonLink:
             self._dialling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._dialling
+
+    def _say_how_far(self) -> None:
+        """Without a daemon nobody has to know: the next hello says it."""
+        if self._peer is not None:
+            hello, offset = self._hello, self._progress.offset
+            advanced = wire.RunnerDoorbell(run=hello.run, epoch=hello.epoch, offset=offset)
+            self._peer.notify(wire.RUNNER_DOORBELL, advanced)
 
     async def _dial(self) -> None:
         while True:
@@ -71,10 +101,10 @@ class DaemonLink:
 
     async def _stay(self, peer: Peer) -> None:
         try:
-            hello = self._hello.model_copy(update={"offset": self._offset})
+            hello = self._hello.model_copy(update={"offset": self._progress.offset})
             await peer.call(wire.RUNNER_HELLO, hello, timeout_s=_HELLO_S)
             self._peer = peer
-            self.journal_advanced(self._offset)
+            self._say_how_far()  # what was appended while the hello was on its way
             await asyncio.wait([peer.ended])
         except ProtocolError as error:
             _log.warning("the daemon did not take the hello: %s", error)
@@ -84,9 +114,9 @@ class DaemonLink:
 
     async def _cancel(self, order: wire.RunnerCancel, asker: Asker) -> Empty:
         if order.run == self._hello.run:
-            self.on_cancel(order.reason)
+            self._on_cancel(order.reason)
         return Empty()
 
     async def _stop(self, params: Empty, asker: Asker) -> Empty:
-        self.on_stop()
+        self._on_stop()
         return Empty()

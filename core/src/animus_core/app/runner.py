@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from animus_core.app.daemon_link import DaemonLink
+from animus_core.app.daemon_link import DaemonLink, JournalProgress
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import link_agent_runner
 from animus_core.errors import AnimusError
@@ -80,6 +80,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
     journal = JournalWriter.open(paths.journal, run_id, epoch, held=held)
     state = fold(paths.journal)
     me = own_identity()
+    progress = JournalProgress(journal.position.offset_end)
     hello = wire.RunnerHello(
         run=run_id,
         epoch=epoch,
@@ -87,7 +88,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
         starttime=me.starttime,
         boot_id=me.boot_id,
         version=VERSION,
-        offset=journal.position.offset_end,
+        offset=progress.offset,
     )
 
     async def link(sink: RecordSink) -> Peer:
@@ -95,15 +96,13 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
         table.hear(agent_session.SESSION_RECORD, lambda record, _: sink(record))
         return await link_agent_runner(scope, table)
 
-    daemon = DaemonLink(scope.control_socket, hello)
     agent = AgentEffect(plan, dispatch, run_id, epoch, root, link)
     command = CommandEffect(plan, dispatch, run_id, root, paths)
-    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, daemon.journal_advanced)
-    daemon.on_cancel = execution.cancel
+    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, progress.advance)
     started = kinds.RunnerStarted(pid=me.pid, starttime=me.starttime, boot_id=me.boot_id, version=VERSION)
     task = asyncio.ensure_future(execution.run(state, started, order))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    daemon.on_stop = task.cancel
+    daemon = DaemonLink(scope.control_socket, hello, progress, on_cancel=execution.cancel, on_stop=task.cancel)
     try:
         async with daemon:
             status = await task

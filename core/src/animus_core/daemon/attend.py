@@ -133,11 +133,10 @@ class Attendant:
                 return
             await self._database.write(partial(ingest, run=run.identity, batch=batch))
             reach(_INGESTED)
-            # A phase that moved is progress: crashes count only while a run stands still.
             if any(record.kind.startswith("phase_") for record in batch.records):
-                run.crashes_in_a_row = 0
+                run.note_progress()
             if any(record.kind == Kind.OPERATOR_ORDER for record in batch.records):
-                run.order = None
+                run.note_order_written()
             self._bus.publish()
 
     async def _after(self, run: LiveRun, code: int | None) -> Runner | None:
@@ -152,16 +151,15 @@ class Attendant:
         if code is not None and AFTER_EXIT.get(code) is AfterExit.BLOCK:
             await self.give_up(run, _last_words(run, code), resume_hint(run.run_id))
             return None
-        run.crashes_in_a_row += 1
-        if run.crashes_in_a_row >= MAX_CRASHES:
+        if (crashes := run.note_crash()) >= MAX_CRASHES:
             last = _log_tail(run.paths.log)
-            reason = f"{run.crashes_in_a_row} runners in a row died without progress; the last: {last}"
+            reason = f"{crashes} runners in a row died without progress; the last: {last}"
             await self.give_up(run, reason, resume_hint(run.run_id))
             return None
         return await self._recover(run, why)
 
     async def _recover(self, run: LiveRun, why: str) -> OwnRunner:
-        dead, run.epoch = run.epoch, run.epoch + 1
+        dead = run.begin_epoch()
 
         def commit(tx: Tx) -> None:
             note_crash(tx, run.identity, dead, why)

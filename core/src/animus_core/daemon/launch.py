@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.daemon.live_run import LiveRun, OwnRunner, Silent
+from animus_core.daemon.live_run import LiveRun, OwnRunner
 from animus_core.errors import RetryLater
 from animus_core.journal.kinds import OperatorOrder
 from animus_core.store.locks import HeldLock, acquire_within
@@ -45,7 +45,7 @@ async def launch_runner(run: LiveRun, start: StartRunner) -> OwnRunner:
     held = await asyncio.to_thread(acquire_within, run.paths.lock, _LOCK_S, epoch=run.epoch)
     try:
         reach(_LOCKED)
-        run.connection = Silent(asyncio.get_running_loop().time())  # before the start: its hello may come at once
+        run.disconnect(asyncio.get_running_loop().time())  # before the start: its hello may come at once
         process = await start(Launch(run.run_id, run.epoch, run.paths.log, run.order), held)
         reach(_SPAWNED)
     except OSError as error:

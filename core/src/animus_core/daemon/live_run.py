@@ -73,3 +73,40 @@ class LiveRun:
     def run_id(self) -> str:
         """The run's id."""
         return self.identity.run_id
+
+    @property
+    def is_unresponsive(self) -> bool:
+        """Whether its runner has been silent for too long."""
+        return isinstance(self.connection, Silent) and self.connection.unresponsive
+
+    def connect(self, peer: Peer) -> None:
+        """Its runner has dialled in, and may have written meanwhile."""
+        self.connection = Connected(peer)
+        self.journal_advanced.set()
+
+    def disconnect(self, now: float) -> None:
+        """Nobody is connected since `now` (the loop's clock): a runner is being started, or its connection ended."""
+        self.connection = Silent(now)
+        self.journal_advanced.set()
+
+    def mark_unresponsive(self, since: float) -> None:
+        """Its runner has said nothing since `since`, and that is too long."""
+        self.connection = Silent(since, unresponsive=True)
+
+    def note_progress(self) -> None:
+        """A phase has moved: crashes count only while a run stands still."""
+        self.crashes_in_a_row = 0
+
+    def note_order_written(self) -> None:
+        """The journal has the order: a next runner finds it there."""
+        self.order = None
+
+    def note_crash(self) -> int:
+        """A runner has died; how many in a row by now."""
+        self.crashes_in_a_row += 1
+        return self.crashes_in_a_row
+
+    def begin_epoch(self) -> int:
+        """The next runner gets the next epoch; the one that is over."""
+        self.epoch += 1
+        return self.epoch - 1

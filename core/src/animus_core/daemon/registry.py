@@ -75,9 +75,7 @@ class RunRegistry:
     @property
     def unresponsive(self) -> list[str]:
         """Runs whose lock is held by a runner that has not said hello for 90 s."""
-        return [
-            run.run_id for run in self._live() if isinstance(run.connection, Silent) and run.connection.unresponsive
-        ]
+        return [run.run_id for run in self._live() if run.is_unresponsive]
 
     async def adopt(self) -> None:
         """At start: attend the runners that live, recover the runs whose runner is dead."""
@@ -138,8 +136,7 @@ class RunRegistry:
         registered = self._runs.get(hello.run)
         if registered is None or hello.epoch < registered.run.epoch:
             raise Conflict(f"epoch {hello.epoch} of run {hello.run} is over")
-        registered.run.connection = Connected(peer)
-        registered.run.journal_advanced.set()
+        registered.run.connect(peer)
 
     def journal_advanced(self, run_id: str) -> None:
         """The journal of a run has grown."""
@@ -150,8 +147,7 @@ class RunRegistry:
         """A connection ended; if it was a runner's, that says nothing of the runner, whose process is watched."""
         for run in self._live():
             if run.connection == Connected(peer):
-                run.connection = Silent(asyncio.get_running_loop().time())
-                run.journal_advanced.set()
+                run.disconnect(asyncio.get_running_loop().time())
 
     def check_hellos(self) -> None:
         """Mark runners that hold their lock and have not dialled in for 90 s; they are never replaced."""
@@ -159,7 +155,7 @@ class RunRegistry:
         for run in self._live():
             match run.connection:
                 case Silent(since, unresponsive=False) if now - since > _HELLO_GRACE_S:
-                    run.connection = Silent(since, unresponsive=True)
+                    run.mark_unresponsive(since)
                     _log.warning("run %s: its runner holds the lock and has not said hello for 90 s", run.run_id)
 
     async def close(self, *, drain_s: float) -> int:

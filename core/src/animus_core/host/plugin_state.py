@@ -128,6 +128,10 @@ class Restarts:
         self.last_error = why
         self.retry_at = now + self.budget.wait_s(self.failures)
 
+    def complained(self, complaint: str) -> None:
+        """Note what is wrong with one that lives: an error to show, and no failure."""
+        self.last_error = complaint
+
     def worked(self) -> None:
         """It did what it is for: the count begins anew."""
         self.failures = 0

@@ -48,7 +48,7 @@ class ChildSpec(NamedTuple):
 class Child:
     """A running child. `write_fd` and `read_fd` are our ends of its stdin and stdout and belong to the caller.
 
-    `on_exit` is called once, on the loop, when the process has ended; `was_told_to_end`: that was our doing.
+    `was_told_to_end`: its end, when it comes, is our doing.
     """
 
     def __init__(
@@ -58,7 +58,6 @@ class Child:
         self.pid = process.pid
         self.write_fd = write_fd
         self.read_fd = read_fd
-        self.on_exit: Callable[[], None] | None = None
         self.was_told_to_end = False
         self._process = process
         self._stderr = stderr
@@ -81,6 +80,10 @@ class Child:
     def stderr_tail(self) -> str:
         """The last lines that it wrote to stderr (at most 200)."""
         return self._stderr.text
+
+    def on_exit(self, call: Callable[[], None]) -> None:
+        """`call` is called once, on the loop, when the process has ended."""
+        self._exited.add_done_callback(lambda _: call())
 
     async def wait(self) -> int:
         """Wait for its end; the return code."""
@@ -131,8 +134,6 @@ class Child:
     def _ended(self, code: int) -> None:
         if not self._exited.done():
             self._exited.set_result(code)
-            if self.on_exit is not None:
-                self.on_exit()
 
 
 def how_it_ended(code: int) -> str:

@@ -46,8 +46,7 @@ _LOG_ENTRY_CHARACTERS: Final = 2000
 class PluginSession:
     """A plugin that answered `initialize`. Made by `open_session`; ended by `close`.
 
-    `on_notification` takes every notification before the next frame is read, so what it does holds the plugin up:
-    for streams of which nothing may be lost. Everybody else uses `subscribe`.
+    It is the handler of its own connection: `request`, `notification` and `cancelled` are for the peer.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class PluginSession:
         self.child = child
         self.info: lifecycle.PluginInfo | None = None
         self.capabilities = lifecycle.PluginCapabilities()
-        self.on_notification: Callable[[Notification], None] | None = None
+        self._on_notification: list[Callable[[Notification], None]] = []
         self._instance = instance
         self._hidden = hidden
         self._tap = tap
@@ -68,9 +67,15 @@ class PluginSession:
         if tap is not None:
             read_fd, write_fd = tap.between(read_fd, write_fd)
         name = f"plugin {plugin.name}"
-        self.peer = Peer(read_fd, write_fd, self, name=name, on_end=lambda _: self._broadcast.end())
-        self.peer.conceal = lambda text: hide(text, hidden)
-        child.on_exit = self._exited
+        self.peer = Peer(
+            read_fd,
+            write_fd,
+            self,
+            name=name,
+            on_end=lambda _: self._broadcast.end(),
+            conceal=lambda text: hide(text, hidden),
+        )
+        child.on_exit(self._exited)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -137,6 +142,13 @@ class PluginSession:
             return how_it_ended(code)
         return "closed its input" if self.peer.ended.result().startswith("write failed") else "closed its output"
 
+    def on_notification(self, take: Callable[[Notification], None]) -> None:
+        """Give `take` every notification before the next frame is read; what it does holds the plugin up.
+
+        For streams of which nothing may be lost; everybody else uses `subscribe`.
+        """
+        self._on_notification.append(take)
+
     def subscribe(self, *, capacity: int | None = None, lossless: bool = False) -> Subscription:
         """Listen to its notifications from now on; see `Broadcast.subscribe`."""
         return self._broadcast.subscribe(capacity=capacity, lossless=lossless)
@@ -187,8 +199,8 @@ class PluginSession:
             text = hide(f"{params.get('level')}: {params.get('message')}", self._hidden)
             _log.info("%s: %s", self.plugin.name, text[:_LOG_ENTRY_CHARACTERS])
             return
-        if self.on_notification is not None:
-            self.on_notification(notification)
+        for take in self._on_notification:
+            take(notification)
         self._broadcast.publish(notification)
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:

@@ -53,6 +53,10 @@ class Supervisor(Generic[AnyPlugin]):
         self._ready_at: dict[str, float] = {}
         self._last_stderr: str | None = None
 
+    def renew(self, plugin: AnyPlugin) -> None:
+        """The plugin was installed anew: its next process is of these files. Processes that live are not touched."""
+        self.plugin = plugin
+
     async def admit(self, process_id: str) -> None:
         """Wait until another process may be started, and count it. Raises PluginFailed when none may be any more."""
         while not self._restarts.used_up and (wait_s := self._restarts.retry_at - _now()) > 0:
@@ -94,7 +98,7 @@ class Supervisor(Generic[AnyPlugin]):
         if complaint is None and self.state is _S.DEGRADED:
             self._move(_S.READY)
         elif complaint is not None and self.state is _S.READY:
-            self._restarts.last_error = complaint
+            self._restarts.complained(complaint)
             self._move(_S.DEGRADED, complaint)
 
     def crashed(self, process_id: str, why: str, stderr_tail: str | None = None) -> None:

@@ -48,7 +48,8 @@ class Providers:
         supervisor = self._known.get(plugin.name)
         if supervisor is None:
             supervisor = self._known[plugin.name] = Supervisor(plugin, self._supervision)
-        supervisor.plugin = plugin
+        else:
+            supervisor.renew(plugin)
         return supervisor
 
     def named(self, name: str) -> Supervisor[Plugin] | None:
