@@ -40,7 +40,7 @@ def installation_methods(table: Dispatcher, project: Project) -> None:
 async def _list(project: Project, params: wire.PluginListParams) -> wire.PluginListResult:
     await project.refresh()
     found = project.discovery
-    plugins = [to_wire(one) for one in found.plugins if params.kind is None or params.kind in one.kinds]
+    plugins = [to_wire(plugin) for plugin in found.plugins if params.kind is None or params.kind in plugin.kinds]
     failures = [wire.PluginWarning(plugin=failure.name, message=failure.message) for failure in found.warnings]
     return wire.PluginListResult(plugins=plugins, warnings=failures if params.include_warnings else [])
 
@@ -49,7 +49,7 @@ async def _info(project: Project, params: wire.PluginNameParams) -> wire.Control
     await project.refresh()
     plugin = project.discovery.named(params.name)
     if plugin is None:
-        why = next((one for one in project.discovery.warnings if one.name == params.name), None)
+        why = next((failure for failure in project.discovery.warnings if failure.name == params.name), None)
         if why is not None:
             raise UnknownName(f"plugin {params.name} cannot be used: {why.message}", hint=why.fix or None)
         raise UnknownName(f"no plugin {params.name!r}", hint="See what there is: animus plugin list")
@@ -69,7 +69,7 @@ async def _install(
 
     request = InstallRequest.parse(params.source, locations.project_root, version=params.version)
     done: list[Installed] = await install(locations, request, report=steps.append, confirm=confirm)
-    _log.info("installed %s", ", ".join(f"{one.entry.name} {one.entry.version}" for one in done))
+    _log.info("installed %s", ", ".join(f"{plugin.entry.name} {plugin.entry.version}" for plugin in done))
     await project.refresh()
     return wire.PluginInstallResult(plugin=installed_info(done[0]), steps=[{"step": step} for step in steps])
 

@@ -63,7 +63,7 @@ class LivePlugins:
         await self._project.refresh()
         if params.name is not None:
             self._project.fleet.named(params.name)
-        statuses = {one.name: one.to_wire("daemon") for one in self._project.fleet.statuses()}
+        statuses = {plugin.name: plugin.to_wire("daemon") for plugin in self._project.fleet.statuses()}
         if self._providers is not None:
             for provider in await self._providers.statuses():
                 if provider.name in statuses:
@@ -76,13 +76,13 @@ class LivePlugins:
         found = (await self.status(wire.PluginStatusParams())).plugins
         plugins = [
             daemon_wire.PluginHealth(
-                name=one.name,
-                kind=one.kind,
-                status=_HEALTH[PluginState(one.state)],
-                uptime_ms=one.uptime_ms,
-                last_error=one.last_error if PluginState(one.state) is not PluginState.READY else None,
+                name=plugin.name,
+                kind=plugin.kind,
+                status=_HEALTH[PluginState(plugin.state)],
+                uptime_ms=plugin.uptime_ms,
+                last_error=plugin.last_error if PluginState(plugin.state) is not PluginState.READY else None,
             )
-            for one in found
+            for plugin in found
         ]
         ill = [plugin for plugin in plugins if plugin.status is not daemon_wire.DaemonHealthStatus.HEALTHY]
         healthy, degraded = daemon_wire.DaemonHealthStatus.HEALTHY, daemon_wire.DaemonHealthStatus.DEGRADED

@@ -63,7 +63,9 @@ class Inspection(NamedTuple):
         if self.problem is not None:
             values |= {"problem": self.problem.message, "fix": self.problem.fix}
         if self.hides:
-            values["hides"] = [{"found_in": one.source, "command": list(one.command)} for one in self.hides]
+            values["hides"] = [
+                {"found_in": candidate.source, "command": list(candidate.command)} for candidate in self.hides
+            ]
         return values
 
 
@@ -74,9 +76,9 @@ async def inspect_plugin(
     found, discovery = await asyncio.gather(
         locations.candidates(search_path=search_path), locations.discover(search_path=search_path, refresh=refresh)
     )
-    candidate = next((one for one in found.candidates if one.name == name), None)
+    candidate = next((candidate for candidate in found.candidates if candidate.name == name), None)
     plugin = discovery.named(name)
-    problem = next((one for one in discovery.warnings if one.name == name), None)
+    problem = next((failure for failure in discovery.warnings if failure.name == name), None)
     if candidate is None and plugin is None and problem is None:
         raise UnknownName(f"no plugin {name!r}", hint="See what there is: animus plugin list")
     lock = await asyncio.to_thread(_lock_state, locations.config_dir, name, candidate, usable=plugin is not None)
@@ -103,10 +105,10 @@ def _environment(plugin: Plugin) -> list[dict[str, Any]]:
     given = plugin.candidate.options.env
     return [
         {
-            "name": one.name,
-            "required": one.required,
-            "sensitive": one.sensitive,
-            "set": one.name in os.environ or one.name in given,
+            "name": variable.name,
+            "required": variable.required,
+            "sensitive": variable.sensitive,
+            "set": variable.name in os.environ or variable.name in given,
         }
-        for one in plugin.manifest.env_required
+        for variable in plugin.manifest.env_required
     ]

@@ -74,7 +74,7 @@ async def uninstall(locations: PluginLocations, name: str) -> LockEntry:
         return await uninstall_from(locations.config_dir, name)
     except UnknownName:
         found = await locations.candidates(search_path=True)
-        candidate = next((one for one in found.candidates if one.name == name), None)
+        candidate = next((candidate for candidate in found.candidates if candidate.name == name), None)
         if candidate is None:
             raise
         raise UnknownName(

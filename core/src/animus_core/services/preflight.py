@@ -86,7 +86,7 @@ def _default_kind(kind: str, discovery: Discovery) -> Iterator[Shortfall]:
 
 def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:
     workflows = load_workflows(project_root, dict(os.environ))
-    required = {variable.name: "" for one in workflows.workflows.values() for variable in one.value.variables}
+    required = {variable.name: "" for defined in workflows.workflows.values() for variable in defined.value.variables}
     for defined in workflows.workflows.values():
         for tool in missing_providers(build_plan(workflows, defined.id, required), discovery):
             served = ", ".join(sorted(tools_served(discovery))) or "none"

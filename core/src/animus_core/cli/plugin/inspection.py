@@ -16,6 +16,7 @@ from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
 from animus_core.services.plugins import to_wire
+from animus_core.supply.discovery.discover import ProbeFailure
 
 __all__ = ["doctor", "info", "list_plugins", "lock_verify"]
 
@@ -34,18 +35,23 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
     """Print the plugins that were found, and why others cannot be used."""
     found = asyncio.run(locations_of(args).discover(search_path=args.include_system_path, refresh=args.refresh))
     kind = _TYPED_KINDS.get(args.kind, args.kind)
-    plugins = [to_wire(one) for one in found.plugins if kind is None or kind in one.kinds]
-    there = sorted({kind for one in found.plugins for kind in one.kinds})
+    plugins = [to_wire(plugin) for plugin in found.plugins if kind is None or kind in plugin.kinds]
+    there = sorted({kind for plugin in found.plugins for kind in plugin.kinds})
     if kind is not None and kind not in there and kind not in _OWN_KINDS:
         raise InvalidInput(f"--kind {args.kind}: no plugin is of this kind", hint=f"There are: {', '.join(there)}.")
     data = {
-        "plugins": [one.model_dump(mode="json", exclude_none=True) for one in plugins],
-        "warnings": [{"plugin": one.name, "message": one.message, "fix": one.fix} for one in found.warnings],
+        "plugins": [plugin.model_dump(mode="json", exclude_none=True) for plugin in plugins],
+        "warnings": [
+            {"plugin": failure.name, "message": failure.message, "fix": failure.fix} for failure in found.warnings
+        ],
     }
 
     def human() -> str:
-        rows = [[one.name, one.kind, one.version, one.source or "", one.binary_path or ""] for one in plugins]
-        failures = [f"not usable: {one.message}" + (f"\n  fix: {one.fix}" if one.fix else "") for one in found.warnings]
+        rows = [
+            [plugin.name, plugin.kind, plugin.version, plugin.source or "", plugin.binary_path or ""]
+            for plugin in plugins
+        ]
+        failures = [_format_failure(failure) for failure in found.warnings]
         return "\n".join([table(["PLUGIN", "KIND", "VERSION", "FOUND IN", "PROGRAM"], rows), *failures])
 
     output.result(data, human)
@@ -96,6 +102,10 @@ def doctor(args: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _format_failure(failure: ProbeFailure) -> str:
+    return f"not usable: {failure.message}" + (f"\n  fix: {failure.fix}" if failure.fix else "")
+
+
 def _format_problem(problem: Problem) -> str:
     first, *rest = problem.message.removeprefix(f"plugin {problem.plugin}: ").splitlines() or [""]
     where = f"{problem.plugin}: " if problem.plugin else ""
@@ -119,10 +129,10 @@ def _format_inspection(found: Inspection, data: dict[str, Any]) -> str:
         ("command", " ".join(data.get("command", []))),
         ("lock", data["lock"]),
         ("installed", _format_lock(data.get("locked"))),
-        *((f"needs {one['name']}", _format_variable(one)) for one in data.get("environment", [])),
+        *((f"needs {variable['name']}", _format_variable(variable)) for variable in data.get("environment", [])),
         ("gives it", ", ".join([*data.get("env", []), *data.get("pass_env", [])])),
         ("limits", ", ".join(f"{name} {value}" for name, value in data.get("limits", {}).items())),
-        *(("hides", f"{one['found_in']}: {' '.join(one['command'])}") for one in data.get("hides", [])),
+        *(("hides", f"{hidden['found_in']}: {' '.join(hidden['command'])}") for hidden in data.get("hides", [])),
         ("not usable", data.get("problem")),
         ("fix", data.get("fix")),
     ]
@@ -134,5 +144,5 @@ def _format_lock(locked: dict[str, Any] | None) -> str | None:
     return None if locked is None else f"{locked['installed_at']} from {locked['source']}"
 
 
-def _format_variable(one: dict[str, Any]) -> str:
-    return f"{'required' if one['required'] else 'optional'}, {'set' if one['set'] else 'not set'}"
+def _format_variable(variable: dict[str, Any]) -> str:
+    return f"{'required' if variable['required'] else 'optional'}, {'set' if variable['set'] else 'not set'}"

@@ -46,12 +46,12 @@ def install(args: argparse.Namespace, output: Output) -> int:
     note = daemon_note(scope_of(args))
     plugins = [
         {
-            **installed_info(one).model_dump(mode="json", exclude_none=True),
-            "previous_version": one.previous.version if one.previous is not None else None,
+            **installed_info(plugin).model_dump(mode="json", exclude_none=True),
+            "previous_version": plugin.previous.version if plugin.previous is not None else None,
         }
-        for one in done
+        for plugin in done
     ]
-    lines = [_format_installed(one) for one in done] + ([note] if note else [])
+    lines = [_format_installed(plugin) for plugin in done] + ([note] if note else [])
     output.result({"plugins": plugins, "steps": steps, "note": note}, "\n".join(lines))
     return 0
 
@@ -77,8 +77,8 @@ def daemon_note(scope: Scope) -> str | None:
     )
 
 
-def _format_installed(one: Installed) -> str:
-    entry, previous = one.entry, one.previous
+def _format_installed(installed: Installed) -> str:
+    entry, previous = installed.entry, installed.previous
     what = f"{entry.name} {entry.version} ({entry.plugin_kind})"
     how = "for development" if entry.development else ""
     if previous is None:

@@ -84,15 +84,15 @@ def _row_name(args: argparse.Namespace) -> str:
 def _format_statuses(plugins: list[wire.PluginStatusInfo]) -> str:
     rows = [
         [
-            one.name,
-            one.kind,
-            one.state + (f" (again in {one.retry_in_ms / 1000:.0f} s)" if one.retry_in_ms is not None else ""),
-            "" if one.pid is None else str(one.pid),
-            "" if one.uptime_ms is None else f"{one.uptime_ms // 1000} s",
-            "" if one.memory_bytes is None else f"{one.memory_bytes / _MEBIBYTE:.0f} MiB",
-            str(one.restarts),
-            one.last_error or "",
+            plugin.name,
+            plugin.kind,
+            plugin.state + (f" (again in {plugin.retry_in_ms / 1000:.0f} s)" if plugin.retry_in_ms is not None else ""),
+            "" if plugin.pid is None else str(plugin.pid),
+            "" if plugin.uptime_ms is None else f"{plugin.uptime_ms // 1000} s",
+            "" if plugin.memory_bytes is None else f"{plugin.memory_bytes / _MEBIBYTE:.0f} MiB",
+            str(plugin.restarts),
+            plugin.last_error or "",
         ]
-        for one in plugins
+        for plugin in plugins
     ]
     return table(["PLUGIN", "KIND", "STATE", "PID", "UP", "MEMORY", "RESTARTS", "LAST ERROR"], rows)

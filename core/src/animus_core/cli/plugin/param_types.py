@@ -61,7 +61,7 @@ def schema_of(method: str) -> Schema | None:
 def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
     """`node` without references: what they lead to in their place."""
     if isinstance(node, list):
-        return [_inlined(one, definitions) for one in node]
+        return [_inlined(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:

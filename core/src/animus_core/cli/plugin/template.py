@@ -34,7 +34,7 @@ def new(args: argparse.Namespace, output: Output) -> int:
     checks = ['pip install -e ".[dev]" && pytest', "animus plugin install --dev ."]
     commands = [f"cd {folder}", *how_to_prepare_authoring(), *checks]
     data = {"project": str(project.resolve()), "name": project.name, "kind": args.kind, "next": commands}
-    output.result(data, "\n".join([f"made {project}", "Next:", *(f"  {one}" for one in commands)]))
+    output.result(data, "\n".join([f"made {project}", "Next:", *(f"  {command}" for command in commands)]))
     return 0
 
 
@@ -46,7 +46,7 @@ def template_check(args: argparse.Namespace, output: Output) -> int:
         changes = check(args.path)
         if args.accept:
             accept(args.path)
-    files = [{"path": one.path, "changed_by_you": one.by_author, "diff": one.diff} for one in changes]
+    files = [{"path": change.path, "changed_by_you": change.by_author, "diff": change.diff} for change in changes]
     output.result({"changed": bool(changes), "files": files}, lambda: _format_changes(changes))
     return _CHANGED if changes and not args.accept else 0
 
@@ -55,7 +55,7 @@ def _format_changes(changes: list[ChangedFile]) -> str:
     if not changes:
         return "the template has not changed"
     who = {False: "changed by the template", True: "changed by you and by the template"}
-    return "\n".join(f"{one.path}: {who[one.by_author]}\n{one.diff}" for one in changes)
+    return "\n".join(f"{change.path}: {who[change.by_author]}\n{change.diff}" for change in changes)
 
 
 @contextmanager

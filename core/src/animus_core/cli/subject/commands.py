@@ -23,8 +23,14 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
     """Print subjects."""
     params = control_wire.SubjectListParams(filter=_filter(args))
     found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_LIST, params))
-    rows = [[one.id, one.kind, one.status, str(one.priority or ""), one.title] for one in found.subjects]
-    data: dict[str, Any] = {"subjects": [_to_json(one) for one in found.subjects], "next_cursor": found.next_cursor}
+    rows = [
+        [subject.id, subject.kind, subject.status, str(subject.priority or ""), subject.title]
+        for subject in found.subjects
+    ]
+    data: dict[str, Any] = {
+        "subjects": [_to_json(subject) for subject in found.subjects],
+        "next_cursor": found.next_cursor,
+    }
     if found.warnings:
         data["warnings"] = found.warnings
 

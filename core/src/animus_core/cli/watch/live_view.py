@@ -53,6 +53,35 @@ class RunRow:
         """The row as JSON for programs."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
+    def take(self, kind: str, at: str, payload: dict[str, Any]) -> None:
+        """Fold one daemon event of this subject."""
+        self.run_id = payload.get("workflow_id") or self.run_id
+        match kind:
+            case "workflow_started":
+                self.status, self.began_at = "running", at
+            case "phase_started":
+                self.status, self.phase, self.attempt = "running", payload["phase"], payload["attempt"]
+                self.attempts, self._stale = self.attempts + 1, True
+            case "agent_record":
+                self._take_record(payload)
+            case "phase_decision":
+                self.verdicts.append(f"{payload['phase']}: {payload['verdict']}")
+                self.reworks += payload["verdict"] == "rework"
+            case "phase_outcome" if payload.get("result") != "finished":
+                self.text = str(payload.get("text", ""))
+            case _ if kind in _ENDS:
+                self.status, self.ended_at = _ENDS[kind], at
+                self.text = str(payload.get("reason") or "") or self.text
+
+    def _take_record(self, payload: dict[str, Any]) -> None:
+        data = payload.get("data") or {}
+        if self._stale:
+            self.text, self._stale = "", False
+        if payload.get("kind") == "output":
+            self.text = (self.text + str(data.get("text", "")))[-_TEXT_CHARS:]
+        elif payload.get("kind") == "toolCall":
+            self.text += f" [{data.get('name')}] "
+
 
 class RunsView:
     """Rows by subject, in the order in which they appeared. `take` folds one event in; repeats are the caller's."""
@@ -66,33 +95,8 @@ class RunsView:
         if not isinstance(subject, str):
             return None
         row = self.rows.setdefault(subject, RunRow(subject))
-        row.run_id = payload.get("workflow_id") or row.run_id
-        match kind:
-            case "workflow_started":
-                row.status, row.began_at = "running", at
-            case "phase_started":
-                row.status, row.phase, row.attempt = "running", payload["phase"], payload["attempt"]
-                row.attempts, row._stale = row.attempts + 1, True
-            case "agent_record":
-                self._take_record(row, payload)
-            case "phase_decision":
-                row.verdicts.append(f"{payload['phase']}: {payload['verdict']}")
-                row.reworks += payload["verdict"] == "rework"
-            case "phase_outcome" if payload.get("result") != "finished":
-                row.text = str(payload.get("text", ""))
-            case _ if kind in _ENDS:
-                row.status, row.ended_at = _ENDS[kind], at
-                row.text = str(payload.get("reason") or "") or row.text
+        row.take(kind, at, payload)
         return row
-
-    def _take_record(self, row: RunRow, payload: dict[str, Any]) -> None:
-        data = payload.get("data") or {}
-        if row._stale:
-            row.text, row._stale = "", False
-        if payload.get("kind") == "output":
-            row.text = (row.text + str(data.get("text", "")))[-_TEXT_CHARS:]
-        elif payload.get("kind") == "toolCall":
-            row.text += f" [{data.get('name')}] "
 
 
 def describe(row: RunRow, kind: str) -> str | None:

@@ -38,14 +38,18 @@ def counts(sources: Sources, path: Path) -> bool:
         return False
     if sources.names and not any(fnmatchcase(parts[-1], name) for name in sources.names):
         return False
-    return not any(part in _FOLDERS or any(fnmatchcase(part, one) for one in _LEFT_BY_PROGRAMS) for part in parts)
+    return not any(part in _FOLDERS or _is_left_by_programs(part) for part in parts)
+
+
+def _is_left_by_programs(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _LEFT_BY_PROGRAMS)
 
 
 async def watch_sources(sources: Sequence[Sources], changed: Callable[[list[Path]], None]) -> None:
     """Call `changed` with the files, sorted, until cancelled. Raises RetryLater where nothing can be watched."""
     async with asyncio.TaskGroup() as group:
-        for one in sources:
-            group.create_task(_watch(one, changed))
+        for watched in sources:
+            group.create_task(_watch(watched, changed))
 
 
 async def _watch(sources: Sources, changed: Callable[[list[Path]], None]) -> None:

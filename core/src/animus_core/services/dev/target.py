@@ -72,8 +72,8 @@ def _project(folder: Path) -> Target:
         sources = [Sources(deep, deep=True), Sources(folder, deep=False, names=("pyproject.toml",))]
     else:
         deep = folder
-        below = sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
-        sources = [Sources(folder, deep=False), *(Sources(one, deep=True) for one in below)]
+        below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        sources = [Sources(folder, deep=False), *(Sources(path, deep=True) for path in below)]
     own = folder / ".venv" / "bin"
     if (own / name).is_file():
         return Target(name, (str(own / name),), tuple(sources))

@@ -289,7 +289,7 @@ def _options(config_dir: Path, name: str) -> LaunchOptions:
 def _format_manifest(plugin: Plugin) -> str:
     """A manifest in one line."""
     manifest = plugin.manifest
-    methods = sum("/" in one and not one.startswith("$") for one in manifest.capabilities)
+    methods = sum("/" in capability and not capability.startswith("$") for capability in manifest.capabilities)
     parts = [f"{manifest.name} {manifest.version}", ", ".join(plugin.kinds)]
     if plugin.subject_kinds:
         parts.append(f"subjects: {', '.join(plugin.subject_kinds)}")

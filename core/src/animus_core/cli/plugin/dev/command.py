@@ -35,7 +35,7 @@ def dev(args: argparse.Namespace, output: Output) -> int:
     bench = Bench(args.path, tuple(args.arguments), project, scope.root.parent)
     target = read_target(bench.path, bench.arguments)
     streams = (sys.stdin, sys.stdout)  # None where whoever started this has closed one
-    interactive = not output.json_mode and all(one is not None and one.isatty() for one in streams)
+    interactive = not output.json_mode and all(stream is not None and stream.isatty() for stream in streams)
     screen = Terminal(f"{target.name}> ") if interactive else Plain()
     try:
         return asyncio.run(_develop(bench, screen, View(screen, json_mode=output.json_mode, full=args.full)))
@@ -73,8 +73,8 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
     working = [asyncio.create_task(workbench.follow_edits()), asyncio.create_task(work())]
     try:
         done, _ = await asyncio.wait([*working, over], return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            one.result()
+        for task in done:
+            task.result()
     finally:
         for task in working:
             task.cancel()

@@ -98,7 +98,7 @@ def completions(before: str, session: PluginSession | None) -> list[str]:
     methods = sorted(session.methods) if session is not None else []
     words = before.split()
     if not words or words == ["call"]:
-        return [f"{one} " for one in (*methods, *(() if words else _WORDS))]
+        return [f"{word} " for word in (*methods, *(() if words else _WORDS))]
     method = words[1] if words[0] == "call" else words[0]
     row = row_name(method, session.subject_kinds if session is not None else ())
     return [f"{name}=" for name in params_of(row)]

@@ -167,5 +167,5 @@ class Terminal:
 
     def _completion(self, word: str, number: int) -> str | None:
         before = self._readline.get_line_buffer()[: self._readline.get_begidx()]
-        fits = [one for one in self._complete(before) if one.startswith(word)]
+        fits = [candidate for candidate in self._complete(before) if candidate.startswith(word)]
         return fits[number] if number < len(fits) else None
