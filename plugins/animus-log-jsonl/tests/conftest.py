@@ -18,7 +18,7 @@ import pytest
 
 import animus_log_jsonl
 from animus_log_jsonl.log import JsonlLog
-from animus_log_jsonl.settings import Settings
+from animus_log_jsonl.settings import LogSettings
 from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
 
 DEADLINE_S = 20
@@ -198,7 +198,7 @@ def open_log_at() -> Callable[..., AbstractAsyncContextManager[OpenLog]]:
 
     @asynccontextmanager
     async def opened(path: Path, **changes: Any) -> AsyncIterator[OpenLog]:
-        log = await JsonlLog.open(Settings(path, **changes))
+        log = await JsonlLog.open(LogSettings(path, **changes))
         try:
             yield OpenLog(log)
         finally:
