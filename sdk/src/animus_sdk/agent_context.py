@@ -6,13 +6,16 @@ Handed to the author's `run` by `roles/provider.py`; below it lies the context o
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from animus_protocol.models import provider as wire
 from animus_sdk.call import Call
 from animus_sdk.context import Context
 
-__all__ = ["AgentContext"]
+__all__ = ["AgentContext", "Verdict"]
+
+Verdict: TypeAlias = Literal["advance", "rework", "skip", "fail"]
+"""What a phase may decide; a workflow knows no other word."""
 
 
 class AgentContext(Context):
@@ -45,7 +48,7 @@ class AgentContext(Context):
         await self.notify(wire.AGENT_OUTPUT, params)
 
     async def end_output(self) -> None:
-        """The last piece is out: told once, by an empty one, where no piece said that it was the last."""
+        """The last piece is out: an empty one says so, where no piece said that it was the last."""
         if not self._said_all:
             await self.output("", final=True)
 
@@ -74,8 +77,19 @@ class AgentContext(Context):
         params = wire.AgentErrorParams(session_id=self.session_id, message=message, recoverable=recoverable)
         await self.notify(wire.AGENT_ERROR, params)
 
-    def decide(self, verdict: str, reason: str = "", **more: Any) -> None:
-        """The verdict of the phase: `advance`, `rework`, `skip` or `fail`; `more` as `confidence=0.9`, `risk="low"`."""
+    def decide(self, verdict: Verdict, reason: str = "", *, confidence: float | None = None, **more: Any) -> None:
+        """The verdict of the phase, with a confidence from 0 to 1; `more` is handed on, as `risk="low"`.
+
+        Raises ValueError for any other verdict or confidence: here, where its line is known, and not after the run.
+        """
+        if verdict not in get_args(Verdict):
+            expected = ", ".join(map(repr, get_args(Verdict)))
+            raise ValueError(f"ctx.decide: the verdict is {verdict!r}, expected one of {expected}")
+        if confidence is not None:
+            is_number = type(confidence) in (int, float)  # a bool is an int to Python only
+            if not is_number or not 0 <= confidence <= 1:
+                raise ValueError(f"ctx.decide: the confidence is {confidence!r}, expected a number from 0 to 1")
+            more["confidence"] = confidence
         self._verdict = {"verdict": verdict, "reason": reason, **more}
 
     def response(self, backend: str) -> wire.AgentRunResponse:

@@ -6,8 +6,9 @@ is what it advertises: nothing is declared twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from animus_protocol.models.base import Method
@@ -23,6 +24,7 @@ from animus_protocol.version import PROTOCOL_VERSION
 from animus_sdk.call import CURRENT, Call
 from animus_sdk.context import Context
 from animus_sdk.handlers import Answer, Threads, adapt, inline
+from animus_sdk.misspelled import misspelled, wrong_parameters
 from animus_sdk.mistakes import missing, not_a_tuple, wrong_forms, wrong_threads
 from animus_sdk.result_hints import returns_as_hinted
 from animus_sdk.results import place_of, returns
@@ -54,6 +56,10 @@ class Plugin:
     """
 
     plugin_kind: ClassVar[str] = "custom"
+    overridable: ClassVar[tuple[str, ...]] = ("start", "stop", "health")
+    """The methods that authors override; a role class names its own. What looks like one of them is a mistake."""
+    called_elsewhere: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Names that other systems have for one of them."""
     name: ClassVar[str]
     """By which the plugin is installed, found and named in workflows."""
     version: ClassVar[str]
@@ -133,6 +139,7 @@ class Plugin:
             *not_a_tuple(cls, "env", EnvRequirement, 'EnvRequirement(name="API_KEY")'),
             *wrong_forms(cls, answering=("start", "stop", "health")),
             *mistakes_in(cls, cls.known_methods()),
+            *_overriding(cls),
         ]
 
     @classmethod
@@ -190,6 +197,16 @@ class Plugin:
             notification_buffer_size=cls.notification_buffer_size,
             supports_mcp=True if any(typed.is_tool for typed in own) else None,
         )
+
+
+def _overriding(cls: type[Plugin]) -> Sequence[str]:
+    role = next(base for base in cls.__mro__ if issubclass(base, Plugin) and "overridable" in vars(base))
+    words = tuple(dict.fromkeys((*role.overridable, *Plugin.overridable)))
+    own = [typed.attribute for typed in methods_in(cls)]
+    return [
+        *misspelled(cls, role, words, also=role.called_elsewhere, marked=own),
+        *wrong_parameters(cls, role, words),
+    ]
 
 
 def overrides(cls: type[Plugin], base: type[Plugin], name: str) -> bool:

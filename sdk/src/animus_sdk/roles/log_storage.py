@@ -25,6 +25,7 @@ class LogStorageBackend(KindRole):
     """Override `store`, and `query` and `tail` where entries can be read back."""
 
     plugin_kind = "log_storage_backend"
+    overridable = ("store", "query", "tail", "schema")
     served_by = MappingProxyType(
         {
             "log_storage/store": "store",

@@ -24,6 +24,8 @@ class Notifier(KindRole):
     """Override `notify`, and `flush` where messages are collected before they are sent."""
 
     plugin_kind = "notifier"
+    overridable = ("notify", "flush", "schema")
+    called_elsewhere = MappingProxyType({"on_event": "notify", "handle_event": "notify", "send": "notify"})
     served_by = MappingProxyType({"notifier/notify": "notify", "notifier/flush": "flush", "notifier/schema": None})
     connector_kinds: ClassVar[tuple[str, ...]]
     """How people are reached: `("mail",)`."""

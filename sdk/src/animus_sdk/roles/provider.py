@@ -38,6 +38,7 @@ class Provider(KindRole):
     """
 
     plugin_kind = "provider"
+    overridable = ("run", "resume")
     served_by = MappingProxyType({"agent/run": "run", "agent/resume": "resume", "agent/cancel": None})
     tool: ClassVar[str]
     """What results name as their `backend`; by default the plugin's name without `animus-provider-`.

@@ -53,6 +53,7 @@ class SubjectBackend(Plugin):
     """
 
     plugin_kind = "subject_backend"
+    overridable = tuple(_METHODS)
     subject_kinds: ClassVar[tuple[str, ...]]
     """The kinds of subjects that are here: `("ticket",)`; `"issue.*"` claims all kinds that begin so."""
     makes_pages: ClassVar[bool | None] = None

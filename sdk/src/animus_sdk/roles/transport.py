@@ -54,6 +54,7 @@ class TransportBackend(KindRole, Generic[_Config]):
     """
 
     plugin_kind = "transport_backend"
+    overridable = ("open", "close", "schema")
     served_by = MappingProxyType({"transport/start": "open", "transport/shutdown": None, "transport/schema": None})
     transport_kinds: ClassVar[tuple[str, ...]] = ("http",)
     """What is spoken at the address."""

@@ -42,6 +42,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
     """
 
     plugin_kind = "trigger_backend"
+    overridable = ("watch", "ack", "schema")
     served_by = MappingProxyType({"trigger/watch": "watch", "trigger/ack": "ack", "trigger/schema": None})
     streamed = "trigger/watch"
     trigger_kinds: ClassVar[tuple[str, ...]]
