@@ -1,4 +1,4 @@
-"""The plugin under test: its environment, and processes that do not start, or end before their pipes do."""
+"""The plugin that is judged: its environment, and processes that do not start, or end before their pipes do."""
 
 from __future__ import annotations
 
