@@ -1,8 +1,8 @@
 """One side of a JSON-RPC connection without I/O: who asked what, who still waits, what the bytes mean.
 
-Called by `peer.py` (and by tests, without any loop); below it lies `framing.py`. Both directions are symmetric: each
-side may send requests, notifications and replies. A reply is paired once: late, repeated and unknown ones are
-reported as dropped. A request is answered once: a second answer is refused (protocol §1-3).
+Below it lies `framing.py`. Both directions are symmetric: each side may send requests, notifications and replies. A
+reply is paired once: late, repeated and unknown ones are reported as dropped. A request is answered once: a second
+answer is refused (protocol §1-3).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Named points at which a process can be made to die, so that tests prove that nothing is lost there.
 
-Called around each commit, fsync, spawn, acknowledgement and publication, in the core, the SDK and plugins alike; below
-it lies the standard library. Each distribution declares its points at the top of the module that reaches them. In
-production the variable `ANIMUS_CRASH_POINT` is unset and `reach` is one dictionary lookup.
+They lie around each commit, fsync, spawn, acknowledgement and publication, in the core, the SDK and plugins alike.
+Below them lies the standard library. Each distribution declares its points at the top of the module that reaches them.
+In production the variable `ANIMUS_CRASH_POINT` is unset and `reach` is one dictionary lookup.
 
 `ANIMUS_CRASH_POINT` is `name@nth:/path/to/marker`, several separated by `;`. On the nth arrival of a process at that
 point it creates the marker and kills itself with SIGKILL; where the marker exists already it goes on, so that one

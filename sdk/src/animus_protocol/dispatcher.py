@@ -1,6 +1,6 @@
 """A handler made of a table: method name to typed function.
 
-Used by the control server, the agent-runner and the runner, which all answer on sockets; below it lies `peer.py`.
+Below it lies `peer.py`.
 """
 
 from __future__ import annotations

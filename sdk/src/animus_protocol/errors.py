@@ -1,8 +1,8 @@
 """The protocol's error codes and the exceptions that carry them: the one tree of errors of this distribution.
 
-Raised by the peer on a failed call, and by whoever answers to refuse; nothing lies below. A class says what the caller
-can do: `NotSupported` means fall back, `Unavailable` and `CallTimeout` mean ask again later, `PeerGone` means the
-process must be started again, every other `RpcError` is the peer's own refusal (protocol §3).
+Nothing lies below. A class says what the caller can do: `NotSupported` means fall back, `Unavailable` and `CallTimeout`
+mean ask again later, `PeerGone` means the process must be started again, every other `RpcError` is the peer's own
+refusal (protocol §3).
 """
 
 from __future__ import annotations

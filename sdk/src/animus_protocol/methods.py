@@ -1,7 +1,7 @@
 """The method table: every name on the wire and the types that travel under it.
 
-Read by documentation, generic clients and tests; nobody imports it at process start, since it imports every module of
-models. A row lives beside its types, and this module only collects them.
+Nobody imports it at process start, since it imports every module of models. A row lives beside its types, and this
+module only collects them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A live connection on asyncio: typed calls out, requests and notifications in.
 
-Used alike by the plugin host, the SDK and both ends of the control socket; below it lie `connection.py` (meaning) and
-`pump.py` (bytes). One task a request that comes in; calls going out cost a future and a timer.
+Below it lie `connection.py` (meaning) and `pump.py` (bytes). One task a request that comes in; calls going out cost a
+future and a timer.
 """
 
 from __future__ import annotations

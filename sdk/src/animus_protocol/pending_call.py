@@ -1,9 +1,9 @@
 """A call that waits for its reply: a future whose task goes on in the moment the reply is read.
 
-Made by `peer.py`, one a call; below it lies the protocol between asyncio's tasks and the futures they await
-(`_asyncio_future_blocking`). A plain future resumes its task one turn of the loop later, which for one small call after
-another is a third of the time. So that this is sound, `settle` is called by the loop and never from inside a task
-(there `settle_soon`), and one task alone awaits the call.
+Below it lies the protocol between asyncio's tasks and the futures they await (`_asyncio_future_blocking`). A plain
+future resumes its task one turn of the loop later, which for one small call after another is a third of the time. So
+that this is sound, `settle` is called by the loop and never from inside a task (there `settle_soon`), and one task
+alone awaits the call.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Moves bytes between file descriptors and callbacks on asyncio: pipes and sockets alike.
 
-Called by `peer.py`; below it lie the event loop's readiness callbacks and plain reads and writes, which for small
-frames cost a fraction of asyncio's own pipe transports. The pump owns its descriptors and closes them.
+Below it lie the event loop's readiness callbacks and plain reads and writes, which for small frames cost a fraction of
+asyncio's own pipe transports. The pump owns its descriptors and closes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """JSON that came in as the values that it stands for: results, params, notifications.
 
-Used by `peer.py` for results and by whoever answers or hears for params; below it lie the wire models. Validators are
-built once a type and kept.
+Below it lie the wire models. Validators are built once a type and kept.
 """
 
 from __future__ import annotations

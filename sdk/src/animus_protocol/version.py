@@ -1,6 +1,6 @@
 """The protocol's version and the one rule of compatibility.
 
-Asked by the host after `initialize`, by the SDK before it answers, and by whoever reads a manifest; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

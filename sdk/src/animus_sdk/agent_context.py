@@ -1,6 +1,6 @@
 """What an agent says while it runs, and the response that is made of it.
 
-Handed to the author's `run` by `roles/provider.py`; below it lies the context of every call.
+Below it lies the context of every call.
 """
 
 from __future__ import annotations

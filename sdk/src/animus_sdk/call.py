@@ -1,6 +1,6 @@
 """What a handler may know of its request beside the params: the way back to the asker, also after the reply.
 
-Used by the role classes; made by `session.py`, which owns the streams. Below it lies the peer.
+The streams are owned by `session.py`. Below it lies the peer.
 """
 
 from __future__ import annotations

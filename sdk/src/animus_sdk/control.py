@@ -1,8 +1,7 @@
 """The way of a plugin to its daemon: calls and streams on the control socket (protocol §5).
 
-Used by transports and web UIs, which are told the socket's path in `transport/start`; below lies the protocol's peer.
-Calls share one connection. Every stream has one of its own: whoever reads a stream slowly holds up the daemon's end of
-that stream, and neither a call that is made meanwhile nor another stream.
+Below lies the protocol's peer. Calls share one connection. Every stream has one of its own: whoever reads a stream
+slowly holds up the daemon's end of that stream, and neither a call that is made meanwhile nor another stream.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The one place that turns whatever an author's code raises into what may leave the plugin.
 
-Entered by `session.py` and `call.py` around every call of author's code (`authors_code`); below it lies the protocol's
-tree of errors, `animus_protocol.errors`, whose classes authors raise.
+Below it lies the protocol's tree of errors, `animus_protocol.errors`, whose classes authors raise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Notifications of the host on their way to the plugin, one after the other and in their order.
 
-Owned by `session.py`; a host that tells more than the plugin can take has to wait. Below it lies the peer.
+A host that tells more than the plugin can take has to wait. Below it lies the peer.
 """
 
 from __future__ import annotations

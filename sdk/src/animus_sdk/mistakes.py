@@ -1,6 +1,6 @@
 """What authors get wrong in a class before anything runs, each mistake as a sentence that says what to write.
 
-Asked by `Plugin.mistakes` and by the roles; `serve` prints the sentences. Nothing here imports or calls author's code.
+`serve` prints the sentences. Nothing here imports or calls author's code.
 """
 
 from __future__ import annotations

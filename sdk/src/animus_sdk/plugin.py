@@ -1,7 +1,6 @@
 """The base of every plugin: identity, life cycle, and the routes from method names to handlers.
 
-Subclassed by the role classes in `roles/`, driven by `session.py`; below it lie the wire models. What a class overrides
-is what it advertises: nothing is declared twice.
+Below it lie the wire models. What a class overrides is what it advertises: nothing is declared twice.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A plugin's `main()`: the command line, the private wire, and the process's end.
 
-Called by each plugin's console script; below it lie the session and the peer.
+Below it lie the session and the peer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Results of the author's own methods and tools, held to their return hints.
 
-Made by `plugin.py` when a plugin starts; below it lie pydantic and the checks of all results.
+Below it lie pydantic and the checks of all results.
 """
 
 from __future__ import annotations

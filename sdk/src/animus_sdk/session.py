@@ -1,6 +1,6 @@
 """One host's connection to one plugin: the life cycle as a table, and every request on its way to a handler.
 
-Driven by `process.py` and by harnesses in tests; below it lie the peer and the author's plugin object.
+Below it lie the peer and the author's plugin object.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keeps the wire clean: stdout belongs to the SDK, and what authors print goes to stderr.
 
-Called by `process.py` before any author's code runs.
+It has to be done before any author's code runs.
 """
 
 from __future__ import annotations

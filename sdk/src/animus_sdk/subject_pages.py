@@ -1,7 +1,7 @@
 """Filtering, order and pages of subjects, for backends that only tell which subjects there are.
 
-Called by the subject role and by authors' own lists; below it lie the wire models. A cursor is the place of the last
-subject that was handed out, not a count, so pages join without gap or repeat when subjects come and go in between.
+Below it lie the wire models. A cursor is the place of the last subject that was handed out, not a count, so pages join
+without gap or repeat when subjects come and go in between.
 """
 
 from __future__ import annotations

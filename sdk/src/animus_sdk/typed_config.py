@@ -1,6 +1,6 @@
 """The type of a plugin's configuration, taken from the class header: `class Files(TriggerBackend[FilesConfig])`.
 
-Called by the roles that a host configures; below it lies pydantic.
+Below it lies pydantic.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Methods and tools of the author's own: a function's type hints become the params on the wire.
 
-Marked by authors with `method` and `tool`, collected by `plugin.py`; below it lies pydantic, which is asked only when a
-plugin starts.
+Below it lies pydantic, which is asked only when a plugin starts.
 """
 
 from __future__ import annotations

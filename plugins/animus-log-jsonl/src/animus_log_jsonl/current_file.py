@@ -1,6 +1,6 @@
 """The file that is written: opened, appended to, cut back, and mended where a crash cut off its last batch.
 
-Made by `opening.py`, used by `write.py` on its thread; below lies `lines.py`. It knows bytes only.
+Below lies `lines.py`. It lives on the writer's thread and knows bytes only.
 """
 
 from __future__ import annotations

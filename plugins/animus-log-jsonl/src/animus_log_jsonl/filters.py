@@ -1,6 +1,6 @@
 """Which entries a query wants: the protocol's filters as one pure predicate.
 
-Called by `query.py` and `tail.py`; below lie the wire models. All filters that are set must be met.
+Below lie the wire models. All filters that are set must be met.
 """
 
 from __future__ import annotations

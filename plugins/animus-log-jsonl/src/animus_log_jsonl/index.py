@@ -1,8 +1,8 @@
 """What is stored where: an SQLite file beside the log, so that memory is bounded however long the log is.
 
-Used by the writer on its thread alone, but for `spans`, which readers look at; below lie positions. The index only
-repeats what the log says: it remembers how far it has got, is brought up to date at start, and is made anew when it is
-damaged or deleted.
+It lives on the writer's thread, but for `spans`, which readers use too; below lie positions. The index only repeats
+what the log says: it remembers how far it has got, is brought up to date at start, and is made anew when it is damaged
+or deleted.
 """
 
 from __future__ import annotations

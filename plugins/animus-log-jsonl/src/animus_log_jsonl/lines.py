@@ -1,8 +1,8 @@
 """Entries and the lines that hold them, and where a file that was cut off in the middle ends well.
 
-Called by whoever writes or reads files; below it lie the wire models. A line is the entry's JSON. In a batch every
-line but the last has a blank before its line break: JSON ignores it, and it says that the next line belongs to the same
-batch. So a batch that a crash cut off is recognised, also when it was cut between two lines.
+Below it lie the wire models. A line is the entry's JSON. In a batch every line but the last has a blank before its line
+break: JSON ignores it, and it says that the next line belongs to the same batch. So a batch that a crash cut off is
+recognised, also when it was cut between two lines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One log from opening to closing, with the thread that writes it.
 
-Made by `plugin.py`; below lie all the parts: `ownership.py` (one process), `files.py` (which files), `index.py`
-(which ids and times), `write.py` (in), `query.py` and `tail.py` (out), `damage.py` (what is wrong).
+Below lie all the parts: `ownership.py` (one process), `files.py` (which files), `index.py` (which ids and times),
+`write.py` (in), `query.py` and `tail.py` (out), `damage.py` (what is wrong).
 """
 
 from __future__ import annotations

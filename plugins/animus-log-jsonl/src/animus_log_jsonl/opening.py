@@ -1,6 +1,6 @@
 """The file that is written, opened: mended, known to the index, and with the old files deleted that had their time.
 
-Called by `write.py` at start, after each rotation, and when somebody has interfered with the file. Below lie
+That is at start, after each rotation, and when somebody has interfered with the file. Below lie
 `current_file.py`, `index.py`, `read.py` and `retention.py`.
 """
 

@@ -1,7 +1,7 @@
 """One page of a query.
 
-Called by `plugin.py` on a thread; below lie `read.py` and `filters.py`. The order is that of storing: only it never
-changes, so that pages join without gap or repeat while entries come in, whatever their times say.
+It runs on a thread; below lie `read.py` and `filters.py`. The order is that of storing: only it never changes, so that
+pages join without gap or repeat while entries come in, whatever their times say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The lines of a log from one position to another, and the entries in them that a query wants.
 
-Called by `query.py`, `tail.py` and `opening.py`; below lie `files.py` and `lines.py`. Files are read as
-streams: memory holds a line and a buffer, however long the log is.
+Below lie `files.py` and `lines.py`. Files are read as streams: memory holds a line and a buffer, however long the log
+is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which files have had their time: a pure decision on facts; called by `opening.py`, below lie types alone."""
+"""Which files have had their time: a pure decision on facts. Below lie types alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the operator sets: environment variables to values, or a refusal that names the variable.
 
-Called by `plugin.py` at start; a pure function of the environment and the project. Below it lies nothing of ours.
+A pure function of the environment and the project. Below it lies nothing of ours.
 """
 
 from __future__ import annotations

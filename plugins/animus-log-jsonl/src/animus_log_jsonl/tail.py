@@ -1,7 +1,7 @@
 """Entries as they come in.
 
-Called by `plugin.py` on the event loop; below lie `read.py` and `filters.py`. A tail is a position that follows the end
-of the log, and reads from the files whatever lies between the two: a slow reader costs no memory and loses nothing.
+It runs on the event loop; below lie `read.py` and `filters.py`. A tail is a position that follows the end of the log,
+and reads from the files whatever lies between the two: a slow reader costs no memory and loses nothing.
 """
 
 from __future__ import annotations

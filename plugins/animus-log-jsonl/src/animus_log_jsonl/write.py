@@ -1,8 +1,8 @@
 """Batches into the log: each one whole or not at all, each id once, and the files rotated on the way.
 
-Called by `log.py` on one thread; below lie `opening.py`, `current_file.py`, `files.py` and `index.py`. Batches that
-wait are written one after the other and then committed together: one wait for the disk serves all. Until then no
-reader sees them, and where the commit fails all of them are cut off again.
+It has one thread for itself; below lie `opening.py`, `current_file.py`, `files.py` and `index.py`. Batches that wait
+are written one after the other and then committed together: one wait for the disk serves all. Until then no reader sees
+them, and where the commit fails all of them are cut off again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Changes files for the `edit` step: below the working directory only, each change all or nothing.
 
-Called by `steps.py`; below it lies the file system alone.
+Below it lies the file system alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ways to fail that a script can ask for, each as a broken provider would do it.
 
-Called by `steps.py`; below it lie the process itself and the raw wire.
+Below it lie the process itself and the raw wire.
 """
 
 from __future__ import annotations

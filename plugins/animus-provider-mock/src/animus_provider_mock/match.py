@@ -1,6 +1,6 @@
 """Which script is for a run, and what is known about that run.
 
-Called by `runner.py`; below it lies `model.py`. Pure: no I/O, no clock.
+Below it lies `model.py`. Pure: no I/O, no clock.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A script as data: who it is for and which steps it takes. Checked already, nothing in it can surprise.
 
-Made by `script.py` and `step_reader.py`, read by `match.py` and `steps.py`; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

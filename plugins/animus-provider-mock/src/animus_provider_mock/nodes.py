@@ -1,7 +1,7 @@
 """YAML with positions: every value knows its file and line, and every mistake is told with both.
 
-Used by `script.py` and `step_reader.py`; below it lies PyYAML's composer, whose nodes carry marks. No YAML tag ever
-constructs anything here: texts, numbers, flags, lists and mappings are all there is.
+Below it lies PyYAML's composer, whose nodes carry marks. No YAML tag ever constructs anything here: texts, numbers,
+flags, lists and mappings are all there is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs the program of a `run` step: no shell, bounded in time and output, ended with all that it started.
 
-Called by `steps.py`; below it lies `launcher.py`, which becomes the program.
+Below it lies `launcher.py`, which becomes the program.
 """
 
 from __future__ import annotations

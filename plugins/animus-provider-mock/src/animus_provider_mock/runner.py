@@ -1,6 +1,6 @@
 """A run from its request to what the result says: find the script, choose the entry, take the steps.
 
-Called by `plugin.py`; below it lie `script.py`, `match.py`, `record.py` and `steps.py`.
+Below it lie `script.py`, `match.py`, `record.py` and `steps.py`.
 """
 
 from __future__ import annotations

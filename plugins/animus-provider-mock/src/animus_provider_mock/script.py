@@ -1,6 +1,6 @@
 """Finds and reads the script of a project: YAML in, a checked `Script` out.
 
-Called by `runner.py` at each run, so that an edit takes effect at once; below it lie `nodes.py` and `step_reader.py`.
+It is read at each run, so that an edit takes effect at once; below it lie `nodes.py` and `step_reader.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads the steps of a script: one function a kind of step, each returning a checked step.
 
-Called by `script.py`; below it lie `nodes.py` (positions) and `model.py` (what comes out).
+Below it lie `nodes.py` (positions) and `model.py` (what comes out).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Takes the steps of a script: streams, edits, runs, waits, fails, and notes what became of each.
 
-Called by `runner.py`; below it lie `edits.py`, `programs.py`, `failures.py` and `record.py`. After each step
-the session is stored, so that another process can go on behind it.
+Below it lie `edits.py`, `programs.py`, `failures.py` and `record.py`. After each step the session is stored, so that
+another process can go on behind it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Watching the folder: what changed on disk, as the protocol's events.
 
-Called by `plugin.py`; below lie `folder.py` and the notifications of the file system. A notification only says "look":
-the truth is the difference between two scans, compared by content. So nothing is told twice, and nothing is missed
-when notifications are.
+Below lie `folder.py` and the notifications of the file system. A notification only says "look": the truth is the
+difference between two scans, compared by content. So nothing is told twice, and nothing is missed when notifications
+are.
 """
 
 from __future__ import annotations

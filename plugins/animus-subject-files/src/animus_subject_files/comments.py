@@ -1,6 +1,6 @@
 """Comments in a task's body: a section `## Comments` with one dated list item each.
 
-Called by `patch.py`; nothing lies below. What is there is never changed, only added to.
+Nothing lies below. What is there is never changed, only added to.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Changes to front matter that leave every other byte alone.
 
-Called by `task.py`; below it lie `front_matter.py` and `rendering.py`. A change is a splice at the place of the value.
-Because people write YAML in more ways than a splice can foresee, each result is parsed again and must differ in the
-wanted key and in nothing else; a change that no splice can make is refused, never guessed.
+Below it lie `front_matter.py` and `rendering.py`. A change is a splice at the place of the value. Because people write
+YAML in more ways than a splice can foresee, each result is parsed again and must differ in the wanted key and in
+nothing else; a change that no splice can make is refused, never guessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the kernel offers for changing a file that others change too; called by `write.py`, nothing of ours below.
+"""What the kernel offers for changing a file that others change too. Nothing of ours below.
 
 On Linux: `renameat2` swaps two names in one step, and a read lease tells whether anybody holds a file open for
 writing. Elsewhere (or on a file system without them) the documented fallbacks are a link followed by a replace, which

@@ -1,8 +1,7 @@
 """The folder of task files: reading with a cache, and every change under the folder's lock.
 
-Called by `plugin.py` and `changes.py`; below lie `task.py` (meaning), `patch.py` (changes), `write.py` (writing) and
-`lock.py`. One object serves many threads. What people broke is kept beside what is whole: a file that cannot be read
-never hides another one.
+Below lie `task.py` (meaning), `patch.py` (changes), `write.py` (writing) and `lock.py`. One object serves many threads.
+What people broke is kept beside what is whole: a file that cannot be read never hides another one.
 """
 
 from __future__ import annotations

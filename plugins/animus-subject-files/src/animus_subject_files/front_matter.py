@@ -1,7 +1,6 @@
 """A task file's text, taken apart: front matter with the place of every value, and the body.
 
-Called by `edit.py` (which changes it), `task.py` (which gives it a meaning) and `comments.py`; below it lies
-`yaml_nodes.py`. Nothing is normalised: joining the parts gives back the very text.
+Below it lies `yaml_nodes.py`. Nothing is normalised: joining the parts gives back the very text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Temporary files: their names, and what a crash leaves of them; called by `write.py` and, at start, by `folder.py`.
+"""Temporary files: their names, and what a crash leaves of them.
 
 A name says what may be in the file. `.new.tmp` is ours alone and `.deleted.tmp` was to be deleted: both may go.
 `.swap.tmp` carries the digests of the version that was read and of the one that was written; a file that holds

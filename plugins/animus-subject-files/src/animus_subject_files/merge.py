@@ -1,4 +1,4 @@
-"""Two people's changes to the same text, joined line by line; called by `write.py`, nothing lies below."""
+"""Two people's changes to the same text, joined line by line. Nothing lies below."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The changes that the protocol knows, as changes of a task file's bytes, and the text of a new file.
 
-Called by `folder.py`; below it lie `edit.py` and `comments.py`. A change is a pure function of the bytes, so that it
-can be applied anew to what somebody else saved meanwhile.
+Below it lie `edit.py` and `comments.py`. A change is a pure function of the bytes, so that it can be applied anew to
+what somebody else saved meanwhile.
 """
 
 from __future__ import annotations

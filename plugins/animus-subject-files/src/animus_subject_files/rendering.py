@@ -1,4 +1,4 @@
-"""JSON values as YAML on one line; called by `edit.py` and `task.py`, below it lies `yaml_nodes.py`."""
+"""JSON values as YAML on one line. Below it lies `yaml_nodes.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a task file means: its keys checked and turned into a Subject.
 
-Called by `folder.py` when it reads and by `patch.py` before it changes; below it lies `front_matter.py`. Everything
-that is wrong is a FrontMatterError with the line and what to do.
+Below it lies `front_matter.py`. Everything that is wrong is a FrontMatterError with the line and what to do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Changing files under people's hands without losing a byte of theirs. The folder's lock is held by the caller.
 
-Called by `folder.py`; below lie `exchange.py` (the kernel's means), `merge.py` and `leftovers.py` (names of temporary
-files). A round: read; write the new version beside the file; hold the file, so that writers in place wait; swap the
-two; what came out must be the file that is held, and nobody may be waiting for it. Otherwise somebody saved at that
-very moment: swap back at once and begin the next round with their version.
+Below lie `exchange.py` (the kernel's means), `merge.py` and `leftovers.py` (names of temporary files). A round: read;
+write the new version beside the file; hold the file, so that writers in place wait; swap the two; what came out must be
+the file that is held, and nobody may be waiting for it. Otherwise somebody saved at that very moment: swap back at once
+and begin the next round with their version.
 """
 
 from __future__ import annotations

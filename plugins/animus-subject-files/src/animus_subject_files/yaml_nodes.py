@@ -1,4 +1,4 @@
-"""YAML text to nodes with positions, and nodes to JSON values; called by `front_matter.py`, below it lies PyYAML.
+"""YAML text to nodes with positions, and nodes to JSON values. Below it lies PyYAML.
 
 Scalars are read by the core schema of YAML 1.2, so that `assignee: no` is the text "no" and `at: 12:30` is not a
 number. What a person can write to hurt the process (deep nesting, alias bombs) is refused before it can.

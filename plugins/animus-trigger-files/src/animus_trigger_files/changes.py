@@ -1,6 +1,6 @@
 """The difference between what is remembered and what is there: the changes to tell, and the memory to keep.
 
-Pure decisions, called by `watcher.py`; below it lie the results of `scan.py`.
+Pure decisions. Below it lie the results of `scan.py`.
 """
 
 from __future__ import annotations

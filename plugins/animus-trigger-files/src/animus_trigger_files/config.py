@@ -1,8 +1,8 @@
 """The configuration of one trigger, and how ours are told from those of other plugins.
 
-Read by the SDK before `plugin.py` gets it; below it lies pydantic. A host forwards every trigger of the project to
-every trigger plugin and does not say which is whose (protocol §4): a configuration is ours when it has one of our keys.
-What the paths mean is decided in `patterns.py`.
+Below it lies pydantic. A host forwards every trigger of the project to every trigger plugin and does not say which is
+whose (protocol §4): a configuration is ours when it has one of our keys. What the paths mean is decided in
+`patterns.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is remembered of a file, so that a change is told from a save that changes nothing.
 
-Called by `scan.py`; below it lies the file system. The stamp (size, times, inode) says that a file was not touched;
-when it was, the digest of its content says whether it is another one.
+Below it lies the file system. The stamp (size, times, inode) says that a file was not touched; when it was, the digest
+of its content says whether it is another one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Globs as regular expressions; called by `patterns.py`, nothing lies below.
+"""Globs as regular expressions. Nothing lies below.
 
 `*` and `?` stay within a name, `[a-z]` and `[!a-z]` are one character, `**` as a whole name is any number of folders.
 """

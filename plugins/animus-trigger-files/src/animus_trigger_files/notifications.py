@@ -1,4 +1,4 @@
-"""Notifications of the file system for a set of folders; called by `watcher.py`, below it lies watchfiles.
+"""Notifications of the file system for a set of folders. Below it lies watchfiles.
 
 A notification only says where to look. Where there are none (the system's limit of watches is reached, a name that
 cannot be subscribed to), `problem` says so, and the caller looks from time to time.

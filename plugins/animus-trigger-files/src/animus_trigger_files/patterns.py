@@ -1,7 +1,7 @@
 """Which files a trigger is about: `paths` and `ignore` as one decision about a path.
 
-Made by `plugin.py` from a trigger's configuration, asked by `scan.py` and `watcher.py`; below it lies `globs.py`. Paths
-are relative to the project's root, with `/` between names; the root itself is the empty text.
+Below it lies `globs.py`. Paths are relative to the project's root, with `/` between names; the root itself is the empty
+text.
 """
 
 from __future__ import annotations

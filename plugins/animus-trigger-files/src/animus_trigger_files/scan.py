@@ -1,8 +1,7 @@
 """The files of a trigger as they are now, and the folders that must be watched to know.
 
-Called by `watcher.py`; below it lie `fingerprint.py` and the file system. One walk from the project's root down: it
-enters what may hold selected files, and a symbolic link only where the configuration names it, so it ends and never
-leaves the project.
+Below it lie `fingerprint.py` and the file system. One walk from the project's root down: it enters what may hold
+selected files, and a symbolic link only where the configuration names it, so it ends and never leaves the project.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The memory of what was seen and told: one SQLite file, so that each step is on the disk as a whole or not at all.
 
-Called by `watcher.py` and `plugin.py`, from several threads; below it lies SQLite. A change is forgotten as a
-difference and remembered as an event in one transaction, so it is told at least once and found only once.
+Several threads use it; below it lies SQLite. A change is forgotten as a difference and remembered as an event in one
+transaction, so it is told at least once and found only once.
 """
 
 from __future__ import annotations

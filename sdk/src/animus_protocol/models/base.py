@@ -1,8 +1,8 @@
 """What every wire model shares: tolerant reading, strict and sparse writing.
 
-Used by each module of this package; below it lies pydantic alone. Reading ignores unknown fields and takes an
-explicit null for a list or a flag as its default (protocol §2); writing leaves out every optional field without a
-value, so that no peer ever has to read a null that means nothing.
+Below it lies pydantic alone. Reading ignores unknown fields and takes an explicit null for a list or a flag as its
+default (protocol §2); writing leaves out every optional field without a value, so that no peer ever has to read a null
+that means nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Small types that several protocols share: request ids, sized integers, acknowledgements, streams.
 
-Imported by the modules of this package; below it lies `base`.
+Below it lies `base`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The universal envelope of work: every way to start a workflow builds one SubjectDispatch.
 
-Used by ingress, queue and runners; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

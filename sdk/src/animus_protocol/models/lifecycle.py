@@ -1,6 +1,6 @@
 """The lifecycle every plugin serves: initialize, ping, health, shutdown, cancel, progress, log (protocol §2).
 
-Used by the plugin host and by the SDK's `serve()`; below lie `base` and `common`.
+Below lie `base` and `common`.
 """
 
 from __future__ import annotations

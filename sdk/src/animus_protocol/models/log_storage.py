@@ -1,7 +1,6 @@
 """The log storage protocol: entries, queries and the tail (protocol §4).
 
-Used by the daemon's log projector, by log storage plugins and by the control protocol; below lie `base`, `common` and
-`envelope`.
+Below lie `base`, `common` and `envelope`.
 """
 
 from __future__ import annotations

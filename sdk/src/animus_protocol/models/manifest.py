@@ -1,6 +1,6 @@
 """What `plugin --manifest` prints (protocol §2).
 
-Read by discovery in the host, written by the SDK; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

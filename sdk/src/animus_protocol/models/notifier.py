@@ -1,6 +1,6 @@
 """The notifier protocol: the daemon's events told to people (protocol §4).
 
-Used by the notification projector and by notifier plugins; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The provider protocol: running an agent, and what it says while it runs (protocol §4).
 
-Used by agent-runners and by the SDK's provider role; below lie `base` and `common`. On the wire a notification's kind
-is its method, so its params carry no `kind`; `AgentNotification` is the same as one tagged union, for journals.
+Below lie `base` and `common`. On the wire a notification's kind is its method, so its params carry no `kind`;
+`AgentNotification` is the same as one tagged union, for journals.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The queue protocol: what a queue plugin serves (protocol §4).
 
-Used by the daemon when a queue plugin is installed, and by the SDK; below lie `base`, `common` and `dispatch`. Times
-are the plugin's own text (RFC 3339), as published.
+Below lie `base`, `common` and `dispatch`. Times are the plugin's own text (RFC 3339), as published.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The subject protocol: work items of a subject backend and the methods that serve them (protocol §4).
 
-Used by hosts, by the SDK's subject role and by the control protocol; below lie `base` and `common`. The rows are named
-`subject/<verb>`; `LIST.named("task/list")` makes the row of one kind.
+Below lie `base` and `common`. The rows are named `subject/<verb>`; `LIST.named("task/list")` makes the row of one kind.
 """
 
 from __future__ import annotations

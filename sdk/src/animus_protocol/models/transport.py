@@ -1,6 +1,6 @@
 """The transport protocol, which web_ui plugins serve too (protocol §4).
 
-Used by the web host and by the SDK's transport roles; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

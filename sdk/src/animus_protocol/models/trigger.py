@@ -1,6 +1,6 @@
 """The trigger protocol: events from outside that may start work (protocol §4).
 
-Used by the daemon's trigger ingress and by the SDK's trigger role; below lie `base`, `common` and `envelope`.
+Below lie `base`, `common` and `envelope`.
 """
 
 from __future__ import annotations

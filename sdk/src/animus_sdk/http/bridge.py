@@ -1,6 +1,6 @@
 """The bridge that a plugin opens and closes: an HTTP server in front of the daemon's control socket.
 
-Owned by a transport or a web UI; below lie the server, the guard, the endpoints and the control client.
+Below lie the server, the guard, the endpoints and the control client.
 """
 
 from __future__ import annotations

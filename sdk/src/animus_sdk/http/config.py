@@ -1,6 +1,6 @@
 """What an operator may set for a plugin that serves HTTP, and where it may listen.
 
-Read by the transport's role from `transport/start`; asked by `bridge.py`. Nothing lies below but the standard library.
+Nothing lies below but the standard library.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What happens in the daemon, as server-sent events: one stream of the control socket for each client.
 
-Made a route by `bridge.py`; below lies the control client. A client that reads slowly makes the daemon wait in its own
-stream and nobody else; one that takes nothing for 30 s is dropped. When the daemon is restarted, the stream goes on
-after the last event that was sent.
+Below lies the control client. A client that reads slowly makes the daemon wait in its own stream and nobody else; one
+that takes nothing for 30 s is dropped. When the daemon is restarted, the stream goes on after the last event that was
+sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One request, one answer: the params out of path, query and body, the daemon's result as JSON.
 
-Made a route by `bridge.py`; below lie the table of routes and the control client. A result is passed on as the daemon
-gave it, so that a newer daemon's fields reach the client.
+Below lie the table of routes and the control client. A result is passed on as the daemon gave it, so that a newer
+daemon's fields reach the client.
 """
 
 from __future__ import annotations

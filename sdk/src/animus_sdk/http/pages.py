@@ -1,6 +1,6 @@
 """What a web UI serves beside the API: fixed content, read once.
 
-Made by plugins, served by `bridge.py`; nothing lies below.
+Nothing lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every way to say no: the category of a refusal, its HTTP status, and the JSON that tells it.
 
-Used by `guard.py`, and by Starlette for what an endpoint raises; below lie the errors of the protocol and of the SDK.
+Below lie the errors of the protocol and of the SDK.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The table of the bridge: which path is which control method (protocol §5), and where its params come from.
 
-Read by `exchange.py`, `event_stream.py` and `openapi.py`; below lie the models of the control protocol. The `id` of a
-path is the field `id` of the params.
+Below lie the models of the control protocol. The `id` of a path is the field `id` of the params.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """uvicorn as a guest in the plugin's event loop: it touches no signals, prints nothing, and ends when it is told.
 
-Used by `bridge.py`; below lies uvicorn. What it logs goes to the plugin's log on stderr.
+Below lies uvicorn. What it logs goes to the plugin's log on stderr.
 """
 
 from __future__ import annotations

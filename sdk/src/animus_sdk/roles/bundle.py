@@ -1,6 +1,6 @@
 """Several kinds in one process: the parts share a process, and each stays a plugin class of its own.
 
-Subclassed by authors, driven by `session.py`; below it lie the roles of the parts.
+Below it lie the roles of the parts.
 """
 
 from __future__ import annotations

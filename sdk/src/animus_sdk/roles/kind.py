@@ -1,6 +1,6 @@
 """What the kinds with a fixed list of methods share: what is overridden is served, advertised and nothing else is.
 
-Subclassed by the role classes beside it; below it lies the plugin.
+Below it lies the plugin.
 """
 
 from __future__ import annotations

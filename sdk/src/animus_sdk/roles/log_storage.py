@@ -1,6 +1,6 @@
 """The role of a log storage: keeps the log's entries and gives them back.
 
-Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.log_storage`.
+Below it lie the wire models of `animus_protocol.models.log_storage`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The role of a notifier: tells people what the daemon's events say.
 
-Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.notifier`.
+Below it lie the wire models of `animus_protocol.models.notifier`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The role of a provider: runs agents and streams what they do.
 
-Subclassed by authors, driven by `session.py`; below it lie `agent_context.py` and the wire models.
+Below it lie `agent_context.py` and the wire models.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The role of a subject backend: work items in somebody's system of record.
 
-Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.subject`.
-Every verb is served as `subject/<verb>` and as `<kind>/<verb>`, because hosts really send the latter (protocol §4).
+Below it lie the wire models of `animus_protocol.models.subject`. Every verb is served as `subject/<verb>` and as
+`<kind>/<verb>`, because hosts really send the latter (protocol §4).
 """
 
 from __future__ import annotations

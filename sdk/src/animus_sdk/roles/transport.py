@@ -1,6 +1,6 @@
 """The roles of a transport and of a web UI: both listen on an address and bridge to the daemon's control socket.
 
-Subclassed by authors, driven by `session.py`; below them lie the wire models of `animus_protocol.models.transport`.
+Below them lie the wire models of `animus_protocol.models.transport`.
 """
 
 from __future__ import annotations

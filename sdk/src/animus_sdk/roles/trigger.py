@@ -1,6 +1,6 @@
 """The role of a trigger: tells the host of events outside that may start work.
 
-Subclassed by authors, driven by `session.py`; below it lie the wire models of `animus_protocol.models.trigger`.
+Below it lie the wire models of `animus_protocol.models.trigger`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     async with Harness(Tickets, project_root=tmp_path) as host:
         assert await host.request("ticket/get", {"id": "T-1"})
 
-Used by plugin authors' tests; `fixtures.py` is the pytest plugin of it, and nothing else here needs pytest. Importing
-it stays cheap, because every pytest run of an environment with the SDK does so.
+`fixtures.py` is the pytest plugin of it, and nothing else here needs pytest. Importing it stays cheap, because every
+pytest run of an environment with the SDK does so.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The harness for tests that are plain functions: the same host, with a loop of its own in a thread.
 
-Used by tests and by the pytest fixture; below it lie `harness.py` and anyio's portal into a loop.
+Below it lie `harness.py` and anyio's portal into a loop.
 """
 
 from __future__ import annotations

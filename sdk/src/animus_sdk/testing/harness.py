@@ -1,6 +1,6 @@
 """A host in memory: one plugin, initialized as a real host does it, over the real session, peers and frames.
 
-Used by tests, directly or through `blocking.py`; below it lie `frames.py` and the session that `serve` uses, too.
+Below it lie `frames.py` and the session that `serve` uses, too.
 """
 
 from __future__ import annotations

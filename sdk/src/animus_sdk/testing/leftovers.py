@@ -1,6 +1,6 @@
 """What a plugin leaves running when it should have ended: tasks, and threads of its plain functions.
 
-Used by `harness.py`, which looks before the plugin begins and after it ended.
+They are compared before the plugin begins and after it ended.
 """
 
 from __future__ import annotations

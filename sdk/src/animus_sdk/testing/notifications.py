@@ -1,6 +1,6 @@
 """The host's side of a harness: what the plugin tells is kept until the test takes it.
 
-Made by `harness.py`; the peer calls it.
+The peer hands them over.
 """
 
 from __future__ import annotations

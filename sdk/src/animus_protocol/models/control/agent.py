@@ -1,6 +1,6 @@
 """`agent/*` on the control socket: one-off provider sessions (protocol §5).
 
-Used by the control server and its clients; below lies `base`. These are not the provider protocol's types.
+Below lies `base`. These are not the provider protocol's types.
 """
 
 from __future__ import annotations

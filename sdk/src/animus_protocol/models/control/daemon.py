@@ -1,6 +1,6 @@
 """`daemon/*` on the control socket: state, health, switches, events and logs (protocol §5).
 
-Used by the control server and its clients; below lie `base` and the log storage models.
+Below lie `base` and the log storage models.
 """
 
 from __future__ import annotations

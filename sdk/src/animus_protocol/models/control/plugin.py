@@ -1,6 +1,6 @@
 """`plugin/*` on the control socket: installed plugins and calls through to them (protocol §5).
 
-Used by the control server and its clients; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

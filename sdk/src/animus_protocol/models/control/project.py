@@ -1,6 +1,6 @@
 """`project/*` on the control socket: the repository the daemon works for (protocol §5).
 
-Used by the control server and its clients; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`subject/*` on the control socket: the subject protocol through the daemon's router (protocol §5).
 
-Used by the control server and its clients; below lie the models of the subject protocol.
+Below lie the models of the subject protocol.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`workflow/*` on the control socket: runs of workflows (protocol §5).
 
-Used by the control server and its clients; below lies `base`.
+Below lies `base`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The log's file: one entry a line, appended and never rewritten.
 
-Used by `plugin.py`; nothing lies below. A line that a crash left without its end was never acknowledged: it is cut off
+Nothing of ours lies below. A line that a crash left without its end was never acknowledged: it is cut off
 when the file is opened. A place in the file, in bytes, is where a line begins; it stays the same for ever.
 """
 

@@ -1,6 +1,6 @@
 """Whether a query wants an entry, as a pure function.
 
-Used by `plugin.py`; nothing lies below.
+Nothing of ours lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What people read of an event, as pure functions.
 
-Used by `plugin.py`; nothing lies below.
+Nothing of ours lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the agent says: the part to replace by a real one.
 
-Used by `plugin.py`; nothing lies below.
+Nothing of ours lies below.
 """
 
 from __future__ import annotations

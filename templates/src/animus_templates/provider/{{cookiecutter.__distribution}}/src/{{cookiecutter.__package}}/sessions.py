@@ -1,6 +1,6 @@
 """How far each session has come: one small file a session, so that another process can go on with it.
 
-Used by `plugin.py`; nothing lies below.
+Nothing of ours lies below.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The subjects' file: read whole, replaced whole, by one process at a time.
 
-Used by `plugin.py`; nothing lies below. A reader never sees half a file, and what `change` has returned is on the disk.
+Nothing of ours lies below. A reader never sees half a file, and what `change` has returned is on the disk.
 """
 
 from __future__ import annotations

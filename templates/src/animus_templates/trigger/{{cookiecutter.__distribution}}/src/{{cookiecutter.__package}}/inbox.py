@@ -1,6 +1,6 @@
 """A folder of the project with files that wait, and with `done/`, where those are that were taken for good.
 
-Used by `plugin.py`; nothing lies below.
+Nothing of ours lies below.
 """
 
 from __future__ import annotations
