@@ -12,7 +12,7 @@ import pytest
 from animus_core.errors import InvalidInput, PluginFailed
 from animus_core.launch_options import LaunchOptions, Limits
 from animus_core.supply.discovery import candidates as candidates_module
-from animus_core.supply.discovery.candidates import Candidate, Found, find_candidates
+from animus_core.supply.discovery.candidates import Candidate, Candidates, find_candidates
 from animus_core.supply.discovery.discover import discover, refreshed
 from animus_core.supply.lock.fingerprint import fingerprint
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
@@ -55,9 +55,15 @@ class Places:
     def lock(self, program: Path, **changes: Any) -> LockEntry:
         """Note a program as installed."""
         now = fingerprint([str(program)])
-        told = {"name": X, "version": "1", "plugin_kind": "custom", "source": "./x.whl", "command": [str(program)]}
-        told |= {"digest": now.digest, "interpreter": now.interpreter, "installed_at": "2026-01-01T00:00:00Z"}
-        entry = LockEntry.model_validate({**told, **changes})
+        entry_fields = {
+            "name": X,
+            "version": "1",
+            "plugin_kind": "custom",
+            "source": "./x.whl",
+            "command": [str(program)],
+        }
+        entry_fields |= {"digest": now.digest, "interpreter": now.interpreter, "installed_at": "2026-01-01T00:00:00Z"}
+        entry = LockEntry.model_validate({**entry_fields, **changes})
         Lockfile.read(self.config).set(entry, now.files)
         return entry
 
@@ -65,7 +71,7 @@ class Places:
         """Trust the project as it is."""
         trust.grant(self.config, self.project)
 
-    def find(self, **options: Any) -> Found:
+    def find(self, **options: Any) -> Candidates:
         """Every candidate."""
         return find_candidates(self.config, self.project, **options)
 
@@ -84,9 +90,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     return made
 
 
-def told(found: Any) -> dict[str, str]:
+def messages(found: Any) -> dict[str, str]:
     """The warnings of a search or a discovery, without their plugin's name."""
-    failures = found.failures if isinstance(found, Found) else found.warnings
+    failures = found.failures if isinstance(found, Candidates) else found.warnings
     return {one.name: one.message.removeprefix(f"plugin {one.name}: ") for one in failures}
 
 
@@ -118,21 +124,21 @@ def test_the_first_of_a_name_wins_in_the_order_of_the_places(places: Places, mon
         Candidate(X, (str(path),), "system-path"),
     ]
     found = places.find()
-    assert (found.candidates, found.hidden) == ((expected[0],), {X: tuple(expected[1:])})
+    assert (found.first, found.hidden) == ((expected[0],), {X: tuple(expected[1:])})
     places.write("project/.animus/plugins.yaml", "")
     places.trust()
-    assert places.find().candidates == (Candidate(X, (str(mine),), "project", cwd=root),)
+    assert places.find().first == (Candidate(X, (str(mine),), "project", cwd=root),)
     for path in (mine, places.config / "plugins.yaml"):
         path.unlink()
-    assert places.find(search_path=True).candidates == (expected[2],)
+    assert places.find(search_path=True).first == (expected[2],)
     Lockfile.read(places.config).remove(X)
     user.unlink()
-    assert places.find(search_path=True).candidates == (expected[4],)
+    assert places.find(search_path=True).first == (expected[4],)
     extra.unlink()
-    assert places.find(search_path=True).candidates == (expected[5],)
+    assert places.find(search_path=True).first == (expected[5],)
     places.scripts = []
-    assert places.find(search_path=True).candidates == (expected[6],)
-    assert places.find().candidates == ()
+    assert places.find(search_path=True).first == (expected[6],)
+    assert places.find().first == ()
     assert places.executed == []
 
 
@@ -149,8 +155,8 @@ def test_a_folder_offers_programs_by_their_names_and_says_which_are_broken(place
     (folder / "animus-trigger-dangling").symlink_to("nowhere")
     os.mkfifo(folder / "animus-notifier-pipe")
     found = places.find()
-    assert {one.name for one in found.candidates} == {*names, "animus-custom-link"}
-    assert told(found) == {
+    assert {one.name for one in found.first} == {*names, "animus-custom-link"}
+    assert messages(found) == {
         "animus-subject-plain": f"{folder}/animus-subject-plain: may not be executed",
         "animus-trigger-dangling": f"{folder}/animus-trigger-dangling: leads nowhere: No such file or directory",
         "animus-notifier-pipe": f"{folder}/animus-notifier-pipe: is neither a file nor a folder",
@@ -164,7 +170,7 @@ async def test_a_broken_file_reserves_its_name_and_says_what_it_hides(places: Pl
     found = await discover(places.config)
     assert found.plugins == ()
     why = f"{places.config}/plugins/{X}: may not be executed; it hides {places.root}/bin/script (environment)"
-    assert told(found) == {X: f"{why} of the same name"}
+    assert messages(found) == {X: f"{why} of the same name"}
     assert places.executed == []
 
 
@@ -172,7 +178,7 @@ async def test_a_plugin_that_fails_reserves_its_name_and_says_what_it_hides(plac
     places.plugin(f"config/plugins/{X}", code="exit 3")
     places.scripts = [(X, str(places.plugin("bin/script")))]
     found = await discover(places.config)
-    assert told(found)[X].startswith("--manifest ended with exit code 3; it hides ")
+    assert messages(found)[X].startswith("--manifest ended with exit code 3; it hides ")
     assert found.warnings[0].fix == f"See why: {places.config}/plugins/{X} --manifest"
     assert places.executed == [f"config/plugins/{X}"]
 
@@ -186,14 +192,14 @@ def test_folders_that_the_operator_names_must_be_folders_with_absolute_paths(
     monkeypatch.setenv("ANIMUS_PLUGIN_PATH", f"own:{places.root}/absent:{places.root}/own/animus-plugin-y")
     monkeypatch.setenv("ANIMUS_PLUGIN_DIR", f"{places.root}/own")
     found = places.find()
-    assert [one.name for one in found.candidates] == ["animus-plugin-y"]
+    assert [one.name for one in found.first] == ["animus-plugin-y"]
     assert [one.message.split("'")[2] for one in found.failures] == [
         " is not absolute and means another place in each folder",
         " is no folder",
         " is no folder",
     ]
     monkeypatch.setenv("ANIMUS_PLUGIN_DIR", "own")
-    assert places.find().candidates == ()
+    assert places.find().first == ()
 
 
 # == the operator's registry ==
@@ -209,8 +215,8 @@ def test_a_row_without_a_program_gives_settings_to_what_is_found_elsewhere(place
     )
     found = places.find()
     given = LaunchOptions({"PYTHONDONTWRITEBYTECODE": "1", "A": "b"}, ("HOME",), Limits(9))
-    assert [one.options for one in found.candidates] == [given, LaunchOptions()]
-    assert told(found) == {"nobody": "plugins.yaml has settings for it, and no plugin of this name was found"}
+    assert [one.options for one in found.first] == [given, LaunchOptions()]
+    assert messages(found) == {"nobody": "plugins.yaml has settings for it, and no plugin of this name was found"}
 
 
 def test_settings_of_a_row_with_a_program_are_for_that_program_alone(places: Places) -> None:
@@ -218,7 +224,7 @@ def test_settings_of_a_row_with_a_program_are_for_that_program_alone(places: Pla
     places.write("config/plugins.yaml", f"plugins: {{{X}: {{binary: /x, env: {{TOKEN: secret}}}}}}")
     places.trust()
     found = places.find()
-    assert found.candidates[0].options == LaunchOptions()
+    assert found.first[0].options == LaunchOptions()
     assert found.hidden[X][0].options.env == {"TOKEN": "secret"}
 
 
@@ -266,7 +272,7 @@ async def test_trust_is_asked_for_again_just_before_something_is_executed(
 
     monkeypatch.setattr("animus_core.supply.discovery.discover.fingerprint", take_away)
     found = await discover(places.config, places.project)
-    assert (found.plugins, told(found)) == ((), {X: "comes with this repository and is not trusted"})
+    assert (found.plugins, messages(found)) == ((), {X: "comes with this repository and is not trusted"})
     assert found.warnings[0].fix == "animus trust"
     assert places.executed == []
 
@@ -311,7 +317,7 @@ async def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its
     places.ran.unlink()
     found = await discover(places.config)
     assert found.plugins == ()
-    assert told(found)[X].startswith(f"it changed since it was installed: {program}; it hides ")
+    assert messages(found)[X].startswith(f"it changed since it was installed: {program}; it hides ")
     assert found.warnings[0].fix == "animus plugin install ./x.whl  (or: animus plugin doctor)"
     assert places.executed == []
 
@@ -418,6 +424,6 @@ def test_a_row_that_would_import_from_whatever_project_it_works_in_is_not_used_a
 ) -> None:
     (tmp_path / "plugins.yaml").write_text("plugins: {tool: {binary: [python3, -m, tool]}}\n")
     found = candidates_module.find_candidates(tmp_path)
-    assert "tool" not in [candidate.name for candidate in found.candidates]
+    assert "tool" not in [candidate.name for candidate in found.first]
     failure = next(failure for failure in found.failures if failure.name == "tool")
     assert "put -P before -m" in failure.fix

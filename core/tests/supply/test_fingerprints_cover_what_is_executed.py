@@ -239,8 +239,8 @@ def test_an_environment_counts_with_its_interpreters_place_content_and_version(v
     assert first.interpreter == str(python)
     assert first.files[f"its interpreter {python}"].endswith(" 3.11.1")
     python.write_text("#!/bin/sh\necho 3.11.2\n")
-    told = changes(first.files, fingerprint(script(venv)).files)
-    assert f"its interpreter {python}" in told
+    listed = changes(first.files, fingerprint(script(venv)).files)
+    assert f"its interpreter {python}" in listed
     python.unlink()
     gone = fingerprint(script(venv))
     assert (gone.interpreter, gone.files[f"its interpreter {python}"]) == (str(python), "")
@@ -315,10 +315,10 @@ def test_a_file_at_rest_is_not_read_again(venv: Path, tmp_path: Path) -> None:
     before = fingerprint(script(venv), cache)
     assert before == fingerprint(script(venv), cache) == fingerprint(script(venv))
     (kept,) = cache.iterdir()
-    told = json.loads(kept.read_text())
+    listed = json.loads(kept.read_text())
     module = str(venv / PACKAGES / "pack/__init__.py")
-    told["files"][module] = told["files"][module][:-64] + "0" * 64
-    kept.write_text(json.dumps(told))
+    listed["files"][module] = listed["files"][module][:-64] + "0" * 64
+    kept.write_text(json.dumps(listed))
     assert changes(before.files, fingerprint(script(venv), cache).files) == [f"{PACKAGES}/pack/__init__.py"]
     assert fingerprint(script(venv)) == before, "without the cache all is read"
     edit(f"{PACKAGES}/pack/__init__.py", "pass\n")(venv)
@@ -369,12 +369,12 @@ def test_a_cache_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
 
 @given(FILES, FILES)
 def test_changes_name_what_differs_and_at_most_so_many(before: dict[str, str], after: dict[str, str]) -> None:
-    told = changes(before, after, most=3)
+    listed = changes(before, after, most=3)
     differ = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    assert len(told) == min(len(differ), 4)
-    assert {line.split(" (")[0] for line in told[:3]} <= differ
+    assert len(listed) == min(len(differ), 4)
+    assert {line.split(" (")[0] for line in listed[:3]} <= differ
     if len(differ) > 3:
-        assert told[3] == f"{len(differ) - 3} more"
+        assert listed[3] == f"{len(differ) - 3} more"
 
 
 def test_an_editable_installation_of_our_own_environment_is_known_by_the_modules_that_its_author_works_on(

@@ -91,12 +91,12 @@ async def test_the_operator_may_put_the_cache_elsewhere(
     assert len(list((tmp_path / "a/b/manifests").iterdir())) == 1
 
 
-def _other_digest(told: dict[str, Any]) -> str:
-    return json.dumps({**told, "digest": "0" * 64})
+def _other_digest(kept: dict[str, Any]) -> str:
+    return json.dumps({**kept, "digest": "0" * 64})
 
 
-def _other_protocol(told: dict[str, Any]) -> str:
-    return json.dumps({**told, "manifest": {**told["manifest"], "protocol_version": "2.0.0"}})
+def _other_protocol(kept: dict[str, Any]) -> str:
+    return json.dumps({**kept, "manifest": {**kept["manifest"], "protocol_version": "2.0.0"}})
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def _other_protocol(told: dict[str, Any]) -> str:
     [
         lambda _: "",
         lambda _: "[]",
-        lambda told: json.dumps(told)[:-9],
-        lambda told: json.dumps({**told, "v": 2}),
-        lambda told: json.dumps({**told, "manifest": None}),
-        lambda told: json.dumps({**told, "manifest": {"name": "p"}}),
+        lambda kept: json.dumps(kept)[:-9],
+        lambda kept: json.dumps({**kept, "v": 2}),
+        lambda kept: json.dumps({**kept, "manifest": None}),
+        lambda kept: json.dumps({**kept, "manifest": {"name": "p"}}),
         _other_digest,
         _other_protocol,
     ],

@@ -128,8 +128,8 @@ def test_no_credentials_and_nothing_that_a_terminal_obeys_is_shown(tmp_path: Pat
 
 
 def test_an_older_pip_tells_the_hash_in_its_own_way(tmp_path: Path) -> None:
-    told = {"url": "https://index/x.whl", "archive_info": {"hash": f"sha256={SHA256}"}}
-    assert reported(tmp_path, download_info=told).pinned == f"x==1 --hash=sha256:{SHA256}"
+    download = {"url": "https://index/x.whl", "archive_info": {"hash": f"sha256={SHA256}"}}
+    assert reported(tmp_path, download_info=download).pinned == f"x==1 --hash=sha256:{SHA256}"
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_of_this_family_ours_depend_on_ours_alone_and_on_the_version_that_is_bui
 
 def installed_from_an_index(text: str) -> list[str]:
     """The names of this family that a text tells its readers to install, and that are not published."""
-    told = [name for command in _INSTALLS.findall(text) for name in _NAME.findall(f" {command}")]
-    return [name for name in told if name.replace("_", "-") not in PUBLISHED]
+    names = [name for command in _INSTALLS.findall(text) for name in _NAME.findall(f" {command}")]
+    return [name for name in names if name.replace("_", "-") not in PUBLISHED]
 
 
 def test_no_page_template_or_message_says_to_install_a_name_that_is_not_published() -> None:

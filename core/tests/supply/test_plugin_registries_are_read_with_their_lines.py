@@ -67,7 +67,7 @@ def test_a_program_is_looked_up_from_the_files_folder_the_projects_root_or_path(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("plugins: [a, b]", "1: plugins: is no mapping"),
         ("[a]", "1: the registry: is no mapping"),
@@ -110,11 +110,11 @@ def test_a_program_is_looked_up_from_the_files_folder_the_projects_root_or_path(
         ("plugins: *a", "1: not valid YAML: found undefined alias"),
     ],
 )
-def test_a_mistake_has_its_line_its_place_and_a_hint(text: str, told: str, write: Write) -> None:
+def test_a_mistake_has_its_line_its_place_and_a_hint(text: str, message: str, write: Write) -> None:
     path = write(text)
     with pytest.raises(InvalidInput) as raised:
         read_registry(path)
-    assert raised.value.message.startswith(f"{path}:{told}")
+    assert raised.value.message.startswith(f"{path}:{message}")
     assert raised.value.hint
 
 
@@ -137,7 +137,7 @@ def test_a_project_only_says_what_to_run(text: str, write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: path.write_bytes(b"a: b\n\xff"), ":2: is not UTF-8 text"),
         (lambda path: path.write_bytes(b"#" * (1 << 20) + b"\n"), ": cannot be read: it is larger than 1048576 bytes"),
@@ -146,12 +146,12 @@ def test_a_project_only_says_what_to_run(text: str, write: Write) -> None:
         (lambda path: path.symlink_to(path), ": cannot be read: Too many levels"),
     ],
 )
-def test_what_is_no_text_file_is_refused_at_once(make: Callable[[Path], object], told: str, tmp_path: Path) -> None:
+def test_what_is_no_text_file_is_refused_at_once(make: Callable[[Path], object], message: str, tmp_path: Path) -> None:
     path = tmp_path / "plugins.yaml"
     make(path)
     with pytest.raises(InvalidInput) as raised:
         read_registry(path)
-    assert raised.value.message.startswith(f"{path}{told}")
+    assert raised.value.message.startswith(f"{path}{message}")
 
 
 @given(st.text(alphabet="plugins:{}[]a1 \n-\"'\\&*!<|>%@~#x,?", max_size=60))

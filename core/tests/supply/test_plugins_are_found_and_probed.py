@@ -121,8 +121,8 @@ async def test_the_reason_for_a_failure_is_what_it_wrote_last(program: Program) 
     code = "sys.stderr.write('noise\\n' * 500 + 'ModuleNotFoundError: no \\x1b[31mred\\n\\n')\nsys.exit(1)"
     with pytest.raises(PluginFailed) as raised:
         await probe("odd", [str(program(code, "with blank"))])
-    told = r"plugin odd: --manifest ended with exit code 1 (ModuleNotFoundError: no \x1b[31mred)"
-    assert raised.value.message == told
+    message = r"plugin odd: --manifest ended with exit code 1 (ModuleNotFoundError: no \x1b[31mred)"
+    assert raised.value.message == message
     assert len(raised.value.details["stderr"].splitlines()) <= 200
     assert raised.value.remedy.endswith("with blank' --manifest")
 
@@ -163,11 +163,11 @@ async def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
 
 
 async def test_many_slow_plugins_are_probed_side_by_side(registry: Callable[[Any], Path], program: Program) -> None:
-    gate = program("", "gate").with_name("fifo")
-    os.mkfifo(gate)
+    fifo = program("", "meeting").with_name("fifo")
+    os.mkfifo(fifo)
     # Each of the two says that it came and waits for the other, so they end only if both run at once.
-    mark = f"open({str(gate)!r} + sys.argv[0][-1], 'w').close()\n"
-    wait = f"other = {str(gate)!r} + ('2' if sys.argv[0][-1] == '1' else '1')\n"
+    mark = f"open({str(fifo)!r} + sys.argv[0][-1], 'w').close()\n"
+    wait = f"other = {str(fifo)!r} + ('2' if sys.argv[0][-1] == '1' else '1')\n"
     wait += "while not os.path.exists(other): os.sched_yield()\n"
     rows = {name: {"binary": str(program(mark + wait + printing(), name))} for name in ("slow1", "slow2")}
     found = await discover(registry({"plugins": rows}))

@@ -203,8 +203,8 @@ async def test_a_folder_is_built_or_used_in_place_for_development(home: Home, wh
     built, in_place = home.entries["built"], home.entries["in-place"]
     assert (built.development, in_place.development) == (False, True)
     module.write_text(module.read_text().replace("made by a test", "changed"))
-    told = [subprocess.check_output([*one.command, "--manifest"], timeout=WAIT_S) for one in (built, in_place)]
-    assert [b"changed" in text for text in told] == [False, True]
+    manifests = [subprocess.check_output([*one.command, "--manifest"], timeout=WAIT_S) for one in (built, in_place)]
+    assert [b"changed" in text for text in manifests] == [False, True]
     assert Lockfile.read(home.config_dir).verify(in_place) is None
 
 

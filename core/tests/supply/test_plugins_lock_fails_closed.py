@@ -68,9 +68,9 @@ def test_what_is_set_is_there_for_the_next_reader_and_for_nobody_else_on_the_mac
     lock.set(entry(), {"a.py": "0123"})
     lock.set(entry("b", development=True, folder="/f"), {})
     assert lock.entries == Lockfile.read(tmp_path).entries == {"animus-log-x": entry(), "b": lock.get("b")}
-    told = json.loads((tmp_path / "plugins.lock").read_text())
-    assert told["v"] == 1
-    assert told["plugins"]["animus-log-x"] == {**ENTRY, "development": False, "folder": None}
+    written = json.loads((tmp_path / "plugins.lock").read_text())
+    assert written["v"] == 1
+    assert written["plugins"]["animus-log-x"] == {**ENTRY, "development": False, "folder": None}
     files = [tmp_path / "plugins.lock", *(tmp_path / "plugins.lock.d").iterdir()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
@@ -244,8 +244,8 @@ def test_a_drift_of_many_files_names_five(lock: Lockfile, program: Path) -> None
     files = {**now.files, **{f"{n}.py": "0" for n in range(9)}}
     drift = lock.drift(made, now._replace(digest="1" * 64, files=files))
     assert drift is not None
-    told = ", ".join(f"{n}.py (added)" for n in range(5))
-    assert drift.why == f"it changed since it was installed: {told} (and 4 more)"
+    written = ", ".join(f"{n}.py (added)" for n in range(5))
+    assert drift.why == f"it changed since it was installed: {written} (and 4 more)"
 
 
 def test_a_drift_is_one_also_when_nobody_knows_the_files_any_more(

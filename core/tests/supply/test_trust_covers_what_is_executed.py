@@ -20,7 +20,7 @@ from animus_core.supply.trust import coverage as trust_coverage
 from animus_core.supply.trust.coverage import Bounds, Entry, digest_of
 from animus_core.supply.trust.diff import unified_diff
 from animus_core.supply.trust.store import TrustStore
-from animus_core.supply.trust.trust import Trust, TrustCheck, diff, grant, is_trusted, look, revoke
+from animus_core.supply.trust.trust import Trust, TrustCheck, diff, grant, inspect, is_trusted, revoke
 
 HANG_S = 10
 
@@ -49,8 +49,8 @@ class Place:
     def grant(self, **options: Any) -> Trust:
         return grant(self.config, self.root, **options)
 
-    def look(self) -> Trust:
-        return look(self.config, self.root)
+    def inspect(self) -> Trust:
+        return inspect(self.config, self.root)
 
     @property
     def trusted(self) -> bool:
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        return [tuple(change) for change in self.look().changes]
+        return [tuple(change) for change in self.inspect().changes]
 
     @property
     def stored(self) -> Path:
@@ -89,7 +89,7 @@ def test_a_repository_in_which_nothing_is_executed_needs_no_trust(place: Place) 
 
 def test_trust_ends_with_the_first_new_file_and_begins_with_a_grant_of_exactly_that(place: Place) -> None:
     place.write("workflows.yaml")
-    seen = place.look()
+    seen = place.inspect()
     assert (seen.trusted, seen.known, [*seen.changes]) == (False, False, [("workflows.yaml", "added")])
     assert place.grant(expected_digest=seen.digest).trusted
     assert place.trusted
@@ -246,7 +246,7 @@ def test_what_is_too_much_to_look_through_cannot_be_trusted(place: Place, bounds
         place.write(f"x{number}", "x" * (300 << 10))
     with pytest.raises(InvalidInput, match=message):
         place.grant(bounds=bounds)
-    assert not look(place.config, place.root, bounds=bounds).trusted
+    assert not inspect(place.config, place.root, bounds=bounds).trusted
     assert not place.stored.exists()
     place.grant(mode="auto")
     assert not TrustCheck(place.config, place.root, bounds=bounds).check().trusted
@@ -256,7 +256,7 @@ def test_what_cannot_be_read_is_named_and_forbids_trust_in_every_mode(place: Pla
     place.write("w.yaml")
     place.grant(mode="auto")
     place.link("memory", "/proc/self/mem")  # a regular file that nobody can read from its beginning
-    seen = place.look()
+    seen = place.inspect()
     assert (seen.trusted, seen.grantable) == (False, False)
     assert ".animus/memory: cannot be read" in seen.reason
     with pytest.raises(InvalidInput, match="memory"):
@@ -265,7 +265,7 @@ def test_what_cannot_be_read_is_named_and_forbids_trust_in_every_mode(place: Pla
 
 def test_a_file_without_an_end_is_not_read_to_it(place: Place) -> None:
     place.link("endless", "/proc/self/environ")  # its size is 0, its content is not
-    assert "it changes while it is read" in place.look().reason
+    assert "it changes while it is read" in place.inspect().reason
 
 
 def test_only_the_owner_reads_what_is_kept_and_nothing_of_it_lies_in_the_repository(place: Place) -> None:
@@ -277,13 +277,13 @@ def test_only_the_owner_reads_what_is_kept_and_nothing_of_it_lies_in_the_reposit
     inside.mkdir()
     with pytest.raises(InvalidInput, match="lies in the repository itself"):
         grant(inside, place.root)
-    assert "lies in the repository itself" in look(inside, place.root).reason
+    assert "lies in the repository itself" in inspect(inside, place.root).reason
 
 
 def _edited(**changes: Any) -> Callable[[Place], None]:
     def edit(place: Place) -> None:
-        told = json.loads(place.stored.read_text())
-        place.stored.write_text(json.dumps({**told, **changes}))
+        record = json.loads(place.stored.read_text())
+        place.stored.write_text(json.dumps({**record, **changes}))
 
     return edit
 
@@ -324,7 +324,7 @@ def test_a_record_that_cannot_be_relied_on_counts_as_no_trust_and_says_why(
     assert check.check().trusted
     spoil, message = SPOILED[spoiled]
     spoil(place)
-    for seen in (place.look(), check.check()):
+    for seen in (place.inspect(), check.check()):
         assert (seen.trusted, seen.mode) == (False, "ask")
         assert message in seen.reason
 
@@ -341,7 +341,7 @@ def test_two_repositories_of_one_name_do_not_share_trust_and_a_moved_one_loses_i
 
 def test_a_grant_is_for_what_was_shown_and_for_nothing_that_came_after(place: Place) -> None:
     place.write("w.yaml")
-    shown = place.look()
+    shown = place.inspect()
     place.write("w.yaml", "mean\n")
     with pytest.raises(Conflict, match="has changed since it was shown"):
         place.grant(expected_digest=shown.digest)
@@ -454,7 +454,7 @@ def test_an_error_in_a_file_that_moved_meanwhile_is_not_held_against_the_trusted
         check.load(lambda: _raise(Refused("always")))
 
 
-def test_bytes_that_no_trusted_file_has_never_get_through_the_gate(place: Place) -> None:
+def test_bytes_that_no_trusted_file_has_never_get_through_the_check(place: Place) -> None:
     place.write("w.yaml", "good\n")
     data = place.write("tasks/TASK-001.md", "mean\n")
     place.grant()

@@ -76,7 +76,7 @@ async def inspect_plugin(
     found, discovery = await asyncio.gather(
         locations.candidates(search_path=search_path), locations.discover(search_path=search_path, refresh=refresh)
     )
-    candidate = next((candidate for candidate in found.candidates if candidate.name == name), None)
+    candidate = next((candidate for candidate in found.first if candidate.name == name), None)
     plugin = discovery.named(name)
     problem = next((failure for failure in discovery.warnings if failure.name == name), None)
     if candidate is None and plugin is None and problem is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import UnknownName
-from animus_core.supply.discovery.candidates import Candidate, Found, find_candidates
+from animus_core.supply.discovery.candidates import Candidate, Candidates, find_candidates
 from animus_core.supply.discovery.discover import Discovery, Plugin, discover
 from animus_core.supply.install.install import Installed
 from animus_core.supply.install.install import install as install_into
@@ -38,7 +38,7 @@ class PluginLocations(NamedTuple):
         """Every plugin that can be used, and why others cannot. Raises InvalidInput for the operator's registry."""
         return await discover(self.config_dir, self.project_root, search_path=search_path, refresh=refresh)
 
-    async def candidates(self, *, search_path: bool = False) -> Found:
+    async def candidates(self, *, search_path: bool = False) -> Candidates:
         """What would be asked for its manifest; nothing is. Raises as `discover`."""
         return await asyncio.to_thread(find_candidates, self.config_dir, self.project_root, search_path=search_path)
 
@@ -74,7 +74,7 @@ async def uninstall(locations: PluginLocations, name: str) -> LockEntry:
         return await uninstall_from(locations.config_dir, name)
     except UnknownName:
         found = await locations.candidates(search_path=True)
-        candidate = next((candidate for candidate in found.candidates if candidate.name == name), None)
+        candidate = next((candidate for candidate in found.first if candidate.name == name), None)
         if candidate is None:
             raise
         raise UnknownName(

@@ -30,7 +30,7 @@ def review(scope: Scope) -> TrustReview:
 
     Raises Conflict if the repository changes while it is looked at.
     """
-    found = trust.look(_config_dir(scope), scope.project_root)
+    found = trust.inspect(_config_dir(scope), scope.project_root)
     if not found.known or not found.changes:
         return TrustReview(found, "")
     return TrustReview(found, trust.diff(_config_dir(scope), scope.project_root, of_digest=found.digest))
@@ -54,7 +54,7 @@ def trust_what_was_written(scope: Scope, before: Trust, written: Mapping[str, st
     `written`: paths below `.animus/` and their texts. The trust as it is then; nothing raises, trusting is offered.
     """
     root, config_dir = scope.project_root, _config_dir(scope)
-    now = trust.look(config_dir, root)
+    now = trust.inspect(config_dir, root)
     as_written = all(_text(root / trust.FOLDER / name) == text for name, text in written.items())
     if now.trusted or not before.trusted or not as_written:
         return now
@@ -63,7 +63,7 @@ def trust_what_was_written(scope: Scope, before: Trust, written: Mapping[str, st
     try:
         return trust.grant(config_dir, root, expected_digest=now.digest)
     except AnimusError:
-        return trust.look(config_dir, root)
+        return trust.inspect(config_dir, root)
 
 
 def _config_dir(scope: Scope) -> Path:

@@ -14,7 +14,7 @@ from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.services.trust import trust_what_was_written
-from animus_core.supply.trust.trust import look
+from animus_core.supply.trust.trust import inspect
 from animus_core.workflow.scaffold import starter_workflows
 
 __all__ = ["init"]
@@ -27,7 +27,7 @@ def init(args: argparse.Namespace, output: Output) -> int:
     scope = scope_of(args)
     folder = scope.project_root / ".animus"
     scope.create()
-    before = look(scope.root.parent, scope.project_root)
+    before = inspect(scope.root.parent, scope.project_root)
     written = dict[str, str]()
     try:
         folder.mkdir(exist_ok=True)

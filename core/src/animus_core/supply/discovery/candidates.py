@@ -1,8 +1,8 @@
 """Where plugins are looked for, and which of several of one name is taken: the first.
 
-Called by `discover.py`; below lie the registry, the lock, the folders and trust. Nothing is executed here, and nothing
-of a repository that is not trusted is handed on. A broken entry still reserves its name, so that nobody else is used
-under it until it is mended; what an untrusted repository brings reserves nothing.
+Below lie the registry, the lock, the folders and trust. Nothing is executed here, and nothing of a repository that is
+not trusted is handed on. A broken entry still reserves its name, so that nobody else is used under it until it is
+mended; what an untrusted repository brings reserves nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "NOT_TRUSTED",
     "TRUST",
     "Candidate",
-    "Found",
+    "Candidates",
     "ProbeFailure",
     "find_candidates",
     "hiding",
@@ -64,10 +64,10 @@ class ProbeFailure(NamedTuple):
     fix: str = ""
 
 
-class Found(NamedTuple):
-    """The first of each name, in order of precedence; what is not usable; and what each name hides further down."""
+class Candidates(NamedTuple):
+    """The `first` of each name, in order of precedence; what is not usable; and what each name hides further down."""
 
-    candidates: tuple[Candidate, ...]
+    first: tuple[Candidate, ...]
     failures: tuple[ProbeFailure, ...]
     hidden: Mapping[str, tuple[Candidate, ...]]
 
@@ -82,7 +82,7 @@ _Entry = Candidate | _Broken
 _PYTHON: Final = re.compile(r"python(\d+(\.\d+)?)?")
 
 
-def find_candidates(config_dir: Path, project_root: Path | None = None, *, search_path: bool = False) -> Found:
+def find_candidates(config_dir: Path, project_root: Path | None = None, *, search_path: bool = False) -> Candidates:
     """Look everywhere. Raises InvalidInput for an operator's registry that cannot be read. Blocking."""
     registry = read_registry(config_dir / "plugins.yaml")
     search = _Search(config_dir, registry)
@@ -174,7 +174,7 @@ class _Search:
             if os.path.isabs(named):
                 self._folder(Path(named), "system-path")
 
-    def result(self) -> Found:
+    def result(self) -> Candidates:
         """Everything, with the operator's settings for plugins that are found elsewhere."""
         given = {row.name: row.options for row in self._registry.rows if row.command is None}
         candidates, failures = [], list(self._failures)
@@ -188,7 +188,7 @@ class _Search:
             message = f"plugin {name}: plugins.yaml has settings for it, and no plugin of this name was found"
             fix = f"animus plugin install SOURCE, or take its row out of {self._config_dir / 'plugins.yaml'}"
             failures.append(ProbeFailure(name, message, fix))
-        return Found(tuple(candidates), tuple(failures), self._hidden)
+        return Candidates(tuple(candidates), tuple(failures), self._hidden)
 
     def _project_entries(self, root: Path, registry_path: Path, folder: Path) -> list[tuple[str, _Entry]]:
         found: dict[str, _Entry] = {}

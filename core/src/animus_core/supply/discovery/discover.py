@@ -1,8 +1,7 @@
 """Finds plugins and asks each who it is; nothing that changed since it was installed is used.
 
-Called by the daemon, the agent-runner and the CLI at start, and by `supervise.py` before each start of a plugin; below
-lie `candidates.py` (where they are), `fingerprint.py` (what they are), `manifest.py` and its cache (who they say they
-are). Nothing is ever imported from a plugin.
+Below lie `candidates.py` (where they are), `fingerprint.py` (what they are), `manifest.py` and its cache (who they say
+they are). Nothing is ever imported from a plugin.
 """
 
 from __future__ import annotations
@@ -91,26 +90,26 @@ class Discovery(NamedTuple):
 async def discover(
     config_dir: Path, project_root: Path | None = None, *, search_path: bool = False, refresh: bool = False
 ) -> Discovery:
-    """Everything that can be used, four looked at at a time; what cannot is a warning with its reason and its fix.
+    """Everything that can be used, four identified at a time; what cannot is a warning with its reason and its fix.
 
     `search_path` looks in PATH too; `refresh` asks every plugin anew. Raises InvalidInput for an operator's registry
     that cannot be read. When it is cancelled no process is left.
     """
     found = await asyncio.to_thread(find_candidates, config_dir, project_root, search_path=search_path)
-    gate = asyncio.Semaphore(_PARALLEL_PROBES)
+    limit = asyncio.Semaphore(_PARALLEL_PROBES)
     async with probing() as probes:
-        host = await asyncio.to_thread(_Host, config_dir, probes, refresh=refresh)
+        identifier = await asyncio.to_thread(_Identifier, config_dir, probes, refresh=refresh)
 
-        async def look(candidate: Candidate) -> Plugin | ProbeFailure:
-            async with gate:
+        async def identify(candidate: Candidate) -> Plugin | ProbeFailure:
+            async with limit:
                 try:
-                    return await host.look(candidate)
+                    return await identifier.identify(candidate)
                 except PluginFailed as error:
                     failure = ProbeFailure(candidate.name, error.message, error.remedy)
                     return hiding(failure, found.hidden.get(candidate.name, ()))
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(look(candidate)) for candidate in found.candidates]
+            tasks = [group.create_task(identify(candidate)) for candidate in found.first]
     answers = [task.result() for task in tasks]
     failures = (answer for answer in answers if isinstance(answer, ProbeFailure))
     return Discovery(tuple(answer for answer in answers if isinstance(answer, Plugin)), (*found.failures, *failures))
@@ -125,16 +124,16 @@ async def refreshed(plugin: Plugin, config_dir: Path) -> Plugin:
     if not plugin.digest:
         return plugin
     async with probing() as probes:
-        host = await asyncio.to_thread(_Host, config_dir, probes)
+        identifier = await asyncio.to_thread(_Identifier, config_dir, probes)
         candidate = await asyncio.to_thread(_as_locked, plugin.candidate, config_dir)
-        now = await host.look(candidate, plugin)
+        now = await identifier.identify(candidate, plugin)
     if now.manifest != plugin.manifest:
         _log.info("plugin %s: its manifest changed (version %s)", plugin.name, now.manifest.version)
     return now
 
 
-class _Host:
-    """Looks at one candidate after the other; what it learns is kept for the next process."""
+class _Identifier:
+    """Finds out who each candidate is; what it learns is kept for the next process."""
 
     def __init__(self, config_dir: Path, probes: Probes, *, refresh: bool = False) -> None:
         self._config_dir = config_dir
@@ -142,9 +141,10 @@ class _Host:
         self._refresh = refresh
         self._hashes = cache_folder(config_dir, "fingerprints", os.environ)
         self._manifests = ManifestCache.open(config_dir)
-        self._one = asyncio.Lock()  # threads that only look at files hinder each other: four take thrice as long as one
+        # Threads that only read files hinder each other: four of them take thrice as long as one after the other.
+        self._hashing = asyncio.Lock()
 
-    async def look(self, candidate: Candidate, before: Plugin | None = None) -> Plugin:
+    async def identify(self, candidate: Candidate, before: Plugin | None = None) -> Plugin:
         """The plugin that `candidate` is; `before` itself if that is what it was. Raises PluginFailed."""
         if before is not None:
             await self._check_trust(candidate)
@@ -165,7 +165,7 @@ class _Host:
         return Plugin(candidate, manifest, now.digest)
 
     async def _fingerprint(self, candidate: Candidate) -> Fingerprint:
-        async with self._one:
+        async with self._hashing:
             return await asyncio.to_thread(self._take_fingerprint, candidate)
 
     def _take_fingerprint(self, candidate: Candidate) -> Fingerprint:

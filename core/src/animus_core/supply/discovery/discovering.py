@@ -1,7 +1,7 @@
 """Discovery for a process that lives long: looks again when what it looked at has changed.
 
-Used by the daemon and the agent-runner; below it lies `discover.py`. What decides is when the operator's registry, the
-lock and the plugin folders last changed, so that asking often costs a few file status calls.
+Below it lies `discover.py`. What decides is when the operator's registry, the lock and the plugin folders last changed,
+so that asking often costs a few file status calls.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Discovering:
         self._project_root = project_root
         self._found: Discovery | None = None
         self._signature: _Signature = ()
-        self._gate = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def now(self) -> Discovery:
         """What there is. Raises InvalidInput for a registry of the operator's that cannot be read."""
-        async with self._gate:
-            signature = self._look()
+        async with self._lock:
+            signature = self._signature_now()
             if self._found is None or signature != self._signature:
                 self._found = await discover(self._config_dir, self._project_root)
                 self._signature = signature
@@ -40,7 +40,7 @@ class Discovering:
         """The plugin as its files are now, before it is started. Raises PluginFailed when it may not be."""
         return await refreshed(plugin, self._config_dir)
 
-    def _look(self) -> _Signature:
+    def _signature_now(self) -> _Signature:
         project = self._project_root / ".animus"
         watched = [self._config_dir / "plugins.yaml", self._config_dir / "plugins.lock", self._config_dir / "plugins"]
         watched += [project / "plugins.yaml", project / "plugins", self._config_dir / "trust"]

@@ -1,7 +1,7 @@
 """The plugins of this Python environment: console scripts that entry points of `animus.plugins` name.
 
-Called by `candidates.py`; below it lies the standard library. Nothing is ever imported from a plugin: what an entry
-point names is a program to start. Whoever installed it into the core's own environment has trusted it.
+Below it lies the standard library. Nothing is ever imported from a plugin: what an entry point names is a program to
+start. Whoever installed it into the core's own environment has trusted it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Plugins by their file names: what in a folder is called like one and can be executed.
 
-Called by `candidates.py`; below it lies the file system. Files are looked at and never opened.
+Below it lies the file system. Files are looked at and never opened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asks an executable who it is: `PLUGIN --manifest`, with nothing it could abuse.
 
-Called by `discover.py` and the installation; below lie `process.py` and `environment.py`. Standard input is closed, the
-environment cleared, 5 s and 1 MiB are the limits (protocol §2). Whatever the program started is ended with it.
+Below lie `process.py` and `environment.py`. Standard input is closed, the environment cleared, 5 s and 1 MiB are the
+limits (protocol §2). Whatever the program started is ended with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Manifests by fingerprint, so that a plugin which did not change is not started to say who it is.
 
-Called by `discover.py`; below lie the cache folder and the models. Only good manifests are kept, and only of plugins
-whose code was the same before and after they were asked.
+Below lie the cache folder and the models. Only good manifests are kept, and only of plugins whose code was the same
+before and after they were asked.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ class ManifestCache:
     def put(self, digest: str, manifest: PluginManifest) -> None:
         """Keep `manifest`; the oldest ones make room."""
         if self._folder is not None:
-            told = manifest.model_dump(mode="json", exclude_none=True)
-            write_cached(self._folder / f"{digest}.json", {"v": _VERSION, "digest": digest, "manifest": told})
+            kept = manifest.model_dump(mode="json", exclude_none=True)
+            write_cached(self._folder / f"{digest}.json", {"v": _VERSION, "digest": digest, "manifest": kept})

@@ -1,8 +1,8 @@
 """The registry of plugins that people write: `plugins.yaml`, the operator's and the project's.
 
-Called by `candidates.py` and the installation; below lies PyYAML's composer alone, so nothing in a file can name a
-Python object, and every mistake has its line. A project's file says what to run and no more: what a plugin gets of the
-operator's machine (environment, limits) is said in the operator's own file.
+Below lies PyYAML's composer alone, so nothing in a file can name a Python object, and every mistake has its line. A
+project's file says what to run and no more: what a plugin gets of the operator's machine (environment, limits) is said
+in the operator's own file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Registry", "Row", "read_registry"]
 
 _MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 20
-_MAX_TOLD_CHARS: Final = 300
+_MAX_SHOWN_CHARS: Final = 300
 _MAX_LIMIT: Final = 10**9
 _TAG: Final = "tag:yaml.org,2002:"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -92,8 +92,8 @@ class _Source(NamedTuple):
     def fail(self, node: yaml.Node, where: str, what: str, hint: str = _MEND) -> NoReturn:
         """Raise InvalidInput with the line of `node`."""
         place = f"{self.path}:{node.start_mark.line + 1}"
-        told = f"{where[:_MAX_TOLD_CHARS]}: {what[:_MAX_TOLD_CHARS]}"
-        raise InvalidInput(f"{place}: {visible(told)}", hint=hint)
+        mistake = f"{where[:_MAX_SHOWN_CHARS]}: {what[:_MAX_SHOWN_CHARS]}"
+        raise InvalidInput(f"{place}: {visible(mistake)}", hint=hint)
 
     def mapping(self, node: yaml.Node, where: str, hint: str) -> dict[str, _Field]:
         """The fields of a mapping with text for keys, each once."""
@@ -259,4 +259,4 @@ def _compose(path: Path, text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = f"the character U+{ord(text[error.position]):04X} is not allowed"
-    raise InvalidInput(f"{path}:{line}: not valid YAML: {visible(what[:_MAX_TOLD_CHARS])}", hint=_MEND)
+    raise InvalidInput(f"{path}:{line}: not valid YAML: {visible(what[:_MAX_SHOWN_CHARS])}", hint=_MEND)

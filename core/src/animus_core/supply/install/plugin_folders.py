@@ -1,8 +1,8 @@
 """The folders of installed plugins: each is built by one process, used as the lock file says, and swept when unused.
 
-Called by `install.py`; below lie kernel locks. `<config>/plugins/<name>-<6 hex>/` is a virtual environment, and
-`.<name>-<6 hex>.lock` beside it marks the folder as ours: whoever builds it holds that lock. A folder that no entry of
-`plugins.lock` names, that nobody builds and from which nothing runs, is rubbish, whatever left it there.
+Below lie kernel locks. `<config>/plugins/<name>-<6 hex>/` is a virtual environment, and `.<name>-<6 hex>.lock` beside
+it marks the folder as ours: whoever builds it holds that lock. A folder that no entry of `plugins.lock` names, that
+nobody builds and from which nothing runs, is rubbish, whatever left it there.
 """
 
 from __future__ import annotations

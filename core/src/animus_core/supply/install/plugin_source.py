@@ -1,7 +1,7 @@
 """What an operator names when installing a plugin: a distribution here, an executable here, or a name in an index.
 
-Called by `install.py`; below it lies the file system, which is only looked at. A word without a slash is always a name
-in an index, so that nothing that lies in the current folder, which may be somebody else's repository, takes its place.
+Below it lies the file system, where nothing is opened but `pyproject.toml`. A word without a slash is always a name in
+an index, so that nothing that lies in the current folder, which may be somebody else's repository, takes its place.
 """
 
 from __future__ import annotations

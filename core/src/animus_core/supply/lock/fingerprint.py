@@ -1,8 +1,8 @@
 """The fingerprint of a command: a hash over everything that is executed when it is run.
 
-Called by `discover.py`, `lockfile.py` and the installation, always in a thread; below lies `fingerprint_files.py`. A
-program in a virtual environment counts with the whole environment and its interpreter, any other one with the files
-that its command names. What an interpreter brings along itself (its standard library) counts by its version.
+It blocks, so it is called in a thread; below lies `fingerprint_files.py`. A program in a virtual environment counts
+with the whole environment and its interpreter, any other one with the files that its command names. What an interpreter
+brings along itself (its standard library) counts by its version.
 """
 
 from __future__ import annotations
@@ -66,24 +66,24 @@ def fingerprint(
     cannot be read.
     """
     known = hashlib.sha256(json.dumps([*command, cwd]).encode()).hexdigest()[:32] if cache is not None else ""
-    look = _Look(KnownHashes(cache / f"{known}.json" if cache is not None else None), interpreter)
+    coverage = _Coverage(KnownHashes(cache / f"{known}.json" if cache is not None else None), interpreter)
     files = [_program(command[0], cwd or _NEUTRAL), *_arguments(command[1:], cwd or _NEUTRAL)]
     try:
         for path in files:
             for program in (path, _shebang(path)):
                 environment = _environment_of(program) if program else None
                 if environment is not None:
-                    look.environment(environment)
+                    coverage.environment(environment)
                 elif program and program != path:
-                    look.shebang(program)
+                    coverage.shebang(program)
         for path in files:
-            look.file(path)
+            coverage.file(path)
     except OSError as error:
         raise RetryLater(
             f"{error.filename}: cannot be read: {error.strerror}", hint="Make it readable, or install it again."
         ) from error
-    look.hashes.save()
-    return look.result(command)
+    coverage.hashes.save()
+    return coverage.result(command)
 
 
 def changes(recorded: Mapping[str, str], now: Mapping[str, str], *, most: int = 5) -> list[str]:
@@ -94,8 +94,8 @@ def changes(recorded: Mapping[str, str], now: Mapping[str, str], *, most: int = 
     return found if len(found) <= most else [*found[:most], f"{len(found) - most} more"]
 
 
-class _Look:
-    """What was seen so far: `records` go into the digest, in order."""
+class _Coverage:
+    """What is covered so far: `records` go into the digest, in order."""
 
     def __init__(self, hashes: KnownHashes, expected: str | None) -> None:
         self.hashes = hashes
@@ -127,7 +127,7 @@ class _Look:
         """Cover the choice of a script's interpreter, not what is in it."""
         real = os.path.realpath(program)
         self.records.append(["shebang", real])
-        self._files[f"{_INTERPRETER} {_told(real)}"] = ""
+        self._files[f"{_INTERPRETER} {_printable(real)}"] = ""
 
     def file(self, path: str) -> None:
         """Cover a file that the command names, unless it lies in an environment that is covered."""
@@ -149,12 +149,12 @@ class _Look:
     def _add(self, name: str, item: Item) -> None:
         self.records.append([name, *item])
         words = [item.kind] if item.kind in ("program", "special") else []
-        words += [f"-> {_told(item.target)}"] if item.kind == "link" else []
-        self._files[_told(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
+        words += [f"-> {_printable(item.target)}"] if item.kind == "link" else []
+        self._files[_printable(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
 
     def _own_environment(self) -> None:
         self.records.append(["python", sys.version, os.path.realpath(sys.executable)])
-        self._files[f"{_INTERPRETER} {_told(sys.prefix)}"] = _told(sys.version)
+        self._files[f"{_INTERPRETER} {_printable(sys.prefix)}"] = _printable(sys.version)
         places = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         for place in sorted({place for place in places if os.path.isdir(place)}):
             with os.scandir(place) as entries:
@@ -182,10 +182,10 @@ class _Look:
                 if self._expected in (None, real) and not real.startswith(os.path.realpath(root) + os.sep):
                     version = self.hashes.remember(real, facts, lambda: _version(real), "version of ")
         self.records.append(["interpreter", real, sha256, version])
-        self._files[f"{_INTERPRETER} {_told(real)}"] = f"{sha256[:_SHORT]} {_told(version)}".rstrip()
+        self._files[f"{_INTERPRETER} {_printable(real)}"] = f"{sha256[:_SHORT]} {_printable(version)}".rstrip()
 
 
-def _told(text: str) -> str:
+def _printable(text: str) -> str:
     return text if text.isprintable() else visible(text)
 
 
@@ -251,8 +251,8 @@ def _shebang(path: str) -> str | None:
 def _is_editable(path: str) -> bool:
     """Whether this is the note of an installer that code is executed where its author works on it."""
     try:
-        told = json.loads(read_regular(path, _EDITABLE_BYTES))
-        return bool(told["dir_info"]["editable"])
+        noted = json.loads(read_regular(path, _EDITABLE_BYTES))
+        return bool(noted["dir_info"]["editable"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 

@@ -1,7 +1,7 @@
 """Walks what a fingerprint covers and hashes each file, once for as long as it does not move.
 
-Called by `fingerprint.py`; below lie the cache and the file system. Only regular files are ever opened: a pipe or a
-device in an environment is noted and left alone.
+Below lie the cache and the file system. Only regular files are ever opened: a pipe or a device in an environment is
+noted and left alone.
 """
 
 from __future__ import annotations

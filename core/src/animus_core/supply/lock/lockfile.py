@@ -1,8 +1,8 @@
 """`plugins.lock`: what was installed, and the fingerprint that it had then.
 
-Called by `candidates.py`, `discover.py` and the installation; below lie `fingerprint.py` and the store. The file fails
-closed: whoever cannot read it has no installed plugin, and is told so. Beside it, `plugins.lock.d/` keeps a short
-hash of each file, so that a change can be named; the digest in the lock alone decides.
+Below lie `fingerprint.py` and the store. The file fails closed: whoever cannot read it has no installed plugin, and is
+told so. Beside it, `plugins.lock.d/` keeps a short hash of each file, so that a change can be named; the digest in the
+lock alone decides.
 """
 
 from __future__ import annotations
@@ -100,17 +100,17 @@ class Lockfile:
         """What is installed; nothing where there is no such file. Raises RetryLater for whatever else is wrong."""
         path = config_dir / "plugins.lock"
         try:
-            content = read_regular(path, _MAX_BYTES)
+            text = read_regular(path, _MAX_BYTES)
         except FileNotFoundError:
             return cls(config_dir, {})
         except OSError as error:
             raise _unreadable(path, error.strerror or str(error)) from error
         try:
-            told = json.loads(content)
-            version = told.get("v") if isinstance(told, dict) else None
+            content = json.loads(text)
+            version = content.get("v") if isinstance(content, dict) else None
             if version != _VERSION:
                 raise _unreadable(path, f"its format is version {version!r}, this animus knows version {_VERSION}")
-            entries = _Content.model_validate(told).plugins
+            entries = _Content.model_validate(content).plugins
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             raise _unreadable(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -159,8 +159,8 @@ class Lockfile:
         recorded = self._files(entry)
         named = changes(recorded, now.files) if recorded else []
         first, more = (named[:-1], f" (and {named[-1]})") if named and named[-1].endswith(" more") else (named, "")
-        told = f": {', '.join(first)}{more}" if first else ""
-        return _drift(entry, tuple(named), f"it changed since it was installed{told}")
+        which = f": {', '.join(first)}{more}" if first else ""
+        return _drift(entry, tuple(named), f"it changed since it was installed{which}")
 
     @contextlib.contextmanager
     def _changing(self, held: HeldLock | None) -> Iterator[dict[str, LockEntry]]:
@@ -186,8 +186,8 @@ class Lockfile:
     def _files(self, entry: LockEntry) -> dict[str, str]:
         """The files as they were at the installation; none when nobody knows."""
         try:
-            told = json.loads(read_regular(_files_path(self.config_dir, entry), _MAX_FILES_BYTES))
-            return {str(path): str(what) for path, what in told["files"].items()}
+            content = json.loads(read_regular(_files_path(self.config_dir, entry), _MAX_FILES_BYTES))
+            return {str(path): str(what) for path, what in content["files"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 

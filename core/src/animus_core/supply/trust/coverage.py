@@ -1,8 +1,8 @@
 """What of a repository's `.animus/` is executed or decides what is: every path that trust covers, and its content.
 
-Called by `trust.py`; below it lies the file system. A path is looked at before it is opened, and only regular files
-are ever opened, so that nothing in a hostile folder can hang or trigger anything. Links are followed as whoever runs
-the file will follow them; what cannot be read, or is too much, is a problem that forbids trust.
+Below it lies the file system. A path is looked at before it is opened, and only regular files are ever opened, so that
+nothing in a hostile folder can hang or trigger anything. Links are followed as whoever runs the file will follow them;
+what cannot be read, or is too much, is a problem that forbids trust.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from animus_core.terminal import visible
 
-__all__ = ["DATA_FOLDERS", "FOLDER", "Bounds", "Entry", "Found", "Reader", "Survey", "digest_of", "survey"]
+__all__ = ["DATA_FOLDERS", "FOLDER", "Bounds", "CoveredPath", "Entry", "Reader", "Survey", "digest_of", "survey"]
 
 FOLDER: Final = ".animus"
 DATA_FOLDERS: Final = frozenset({"tasks", "requirements"})
@@ -41,7 +41,7 @@ class Bounds(NamedTuple):
     all_texts_bytes: int = 8 * _MiB
 
 
-class Found(NamedTuple):
+class CoveredPath(NamedTuple):
     """A covered path as `stat` tells of it. `name` is relative to `.animus/` and fit for a terminal.
 
     `kind`: file, link (leads nowhere), folder (linked), loop (a link to a folder above it), special.
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 class Survey(NamedTuple):
     """All covered paths, sorted by name, and why they cannot be trusted, if so. Two equal ones saw the same files."""
 
-    found: tuple[Found, ...]
+    found: tuple[CoveredPath, ...]
     problems: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ class _Walk:
     """One walk through the folder; `folders` are those still to be listed."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self.found: list[Found] = []
+        self.found: list[CoveredPath] = []
         self.problems: list[str] = []
         self.folders: list[_Place] = []
         self.full = False
@@ -171,7 +171,7 @@ class _Walk:
         size_bytes = facts.st_size if kind == "file" else 0
         changed_ns = max(link.st_ctime_ns, facts.st_ctime_ns)
         name = place.name or "."
-        found = Found(
+        found = CoveredPath(
             name, place.path, kind, executable, target, _signature(link) + _signature(facts), size_bytes, changed_ns
         )
         self.found.append(found)
@@ -194,13 +194,13 @@ class Reader:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._known: dict[str, tuple[Found, Entry, int]] = {}
+        self._known: dict[str, tuple[CoveredPath, Entry, int]] = {}
 
-    def read(self, found: Iterable[Found]) -> tuple[list[Entry], list[str]]:
+    def read(self, found: Iterable[CoveredPath]) -> tuple[list[Entry], list[str]]:
         """The entries, and one problem for each file that cannot be read as it was found."""
         entries: list[Entry] = []
         problems: list[str] = []
-        known: dict[str, tuple[Found, Entry, int]] = {}
+        known: dict[str, tuple[CoveredPath, Entry, int]] = {}
         texts_bytes = 0
         for one in found:
             entry, at_ns = self._entry(one, problems)
@@ -215,7 +215,7 @@ class Reader:
         self._known = known
         return entries, problems
 
-    def _entry(self, found: Found, problems: list[str]) -> tuple[Entry | None, int]:
+    def _entry(self, found: CoveredPath, problems: list[str]) -> tuple[Entry | None, int]:
         if found.kind != "file":
             return Entry(found.name, found.kind, False, found.target, "", 0, None), 0
         known = self._known.get(found.name)
@@ -237,7 +237,7 @@ def digest_of(entries: Iterable[Entry]) -> str:
     return hashlib.sha256(json.dumps(["animus-trust-1", rows]).encode()).hexdigest()
 
 
-def _content(found: Found, text_bytes: int) -> tuple[str, str | None]:
+def _content(found: CoveredPath, text_bytes: int) -> tuple[str, str | None]:
     """The hash of the file and its text. Raises OSError, also when it is not the file that was found."""
     # Without O_NONBLOCK a pipe that has just taken the file's place would hang.
     fd = os.open(found.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

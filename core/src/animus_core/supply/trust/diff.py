@@ -1,7 +1,7 @@
 """How what is there differs from what was trusted, for people: a list of changes, and a bounded unified diff.
 
-Called by `trust.py`; pure. Names and contents come from a repository that may be hostile: nothing that a terminal
-obeys comes through, and the work is bounded whatever the files look like.
+Pure. Names and contents come from a repository that may be hostile: nothing that a terminal obeys comes through, and
+the work is bounded whatever the files look like.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What has been trusted, as it is kept: one file a project in the configuration directory, never in a repository.
 
-Called by `trust.py`; below it lie the JSON files and locks. Whatever cannot be understood counts as no trust at all.
+Below it lie the JSON files and locks. Whatever cannot be understood counts as no trust at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from animus_core.store.paths import repo_scope
 from animus_core.supply.trust.coverage import Entry, digest_of
 from animus_core.terminal import visible
 
-__all__ = ["Mode", "Record", "Stored", "TrustStore"]
+__all__ = ["Mode", "Stored", "TrustRecord", "TrustStore"]
 
 Mode = Literal["ask", "auto"]
 _LOCK_S: Final = 10.0
@@ -43,7 +43,7 @@ class _File(BaseModel):
     text: str | None = None
 
 
-class Record(BaseModel):
+class TrustRecord(BaseModel):
     """What the operator trusted: all of it, or nothing."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -63,7 +63,7 @@ class Record(BaseModel):
 class Stored(NamedTuple):
     """The record, if there is one that counts; else `problem` says why one that is there does not."""
 
-    record: Record | None
+    record: TrustRecord | None
     problem: str = ""
 
 
@@ -101,7 +101,7 @@ class TrustStore:
         except OSError as error:
             return Stored(None, f"{self.path}: cannot be read: {error.strerror or error}")
         try:
-            record = Record.model_validate_json(content)
+            record = TrustRecord.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -130,8 +130,8 @@ class TrustStore:
             {key: value for key, value in entry._asdict().items() if value is not None}
             for entry in sorted(entries, key=lambda entry: entry.path)
         ]
-        told = {"v": 1, "root": _text(self._root), "mode": mode, "digest": digest_of(entries)}
-        write_json_pretty(self.path, {**told, "trusted_at": utc_now_text(), "files": files})
+        record = {"v": 1, "root": _text(self._root), "mode": mode, "digest": digest_of(entries)}
+        write_json_pretty(self.path, {**record, "trusted_at": utc_now_text(), "files": files})
 
     def remove(self) -> bool:
         """Forget everything, durably; whether there was something. The lock is held."""

@@ -1,8 +1,7 @@
 """Trust in a repository: per canonical project root and per content of everything that is executed under `.animus/`.
 
-Called by discovery, by the daemon before each start of work, and by `animus trust`; below lie `trust_coverage.py` (what
-is covered), `trust_store.py` (what was trusted) and `trust_diff.py` (how they differ). A repository can be hostile and
-agents edit it, so whatever is unclear is not trusted.
+Below lie `coverage.py` (what is covered), `store.py` (what was trusted) and `diff.py` (how they differ). A repository
+can be hostile and agents edit it, so whatever is unclear is not trusted.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ __all__ = [
     "TrustCheck",
     "diff",
     "grant",
+    "inspect",
     "is_trusted",
-    "look",
     "named",
     "revoke",
 ]
@@ -62,7 +61,7 @@ class Trust(NamedTuple):
 
 
 class _View(NamedTuple):
-    """One look at the folder and the store."""
+    """The folder and the store at one moment."""
 
     trust: Trust
     before: list[Entry]
@@ -71,10 +70,10 @@ class _View(NamedTuple):
 
 def is_trusted(config_dir: Path, project_root: Path) -> bool:
     """Whether what `.animus/` has now may be executed. Reads all of it; nothing is written. Never raises."""
-    return look(config_dir, project_root).trusted
+    return inspect(config_dir, project_root).trusted
 
 
-def look(config_dir: Path, root: Path, *, bounds: Bounds | None = None) -> Trust:
+def inspect(config_dir: Path, root: Path, *, bounds: Bounds | None = None) -> Trust:
     """How things are now. Nothing is written, and nothing in the repository can make it fail."""
     return _view(config_dir, root, bounds or Bounds()).trust
 
@@ -109,7 +108,7 @@ def grant(
         if not view.trust.grantable:
             raise InvalidInput(f"{root}: {view.trust.reason}", hint=MEND_HINT)
         store.write(view.now, mode or view.trust.mode)
-    return look(config_dir, root, bounds=bounds)
+    return inspect(config_dir, root, bounds=bounds)
 
 
 def revoke(config_dir: Path, root: Path) -> bool:
@@ -120,19 +119,19 @@ def revoke(config_dir: Path, root: Path) -> bool:
 
 
 class _Seen(NamedTuple):
-    """What a gate saw: as long as `survey` stays equal, no file has moved. `hashes` are those of all contents."""
+    """What a check saw: as long as `survey` stays equal, no file has moved. `hashes` are those of all contents."""
 
     trust: Trust
     survey: Survey
     hashes: frozenset[str]
 
     def holds(self, later: _Seen) -> bool:
-        """Whether nothing has moved between this look and a later one."""
+        """Whether nothing has moved between this moment and a later one."""
         return later.trust.trusted == self.trust.trusted and later.survey == self.survey and later.hashes == self.hashes
 
 
 class TrustCheck:
-    """A daemon's look at its project: cheap while nothing moves. Safe to call from several threads; it blocks."""
+    """A daemon's trust check of its project: cheap while nothing moves. Several threads may call it; it blocks."""
 
     def __init__(self, config_dir: Path, root: Path, *, bounds: Bounds | None = None) -> None:
         self._root = root.resolve()
@@ -144,7 +143,7 @@ class TrustCheck:
 
     def check(self) -> Trust:
         """How things are now. In the mode `auto` new content is recorded as trusted, with a line in the log."""
-        return self._look().trust
+        return self._survey().trust
 
     def load(self, read: Callable[[], _T], hashes: Callable[[_T], Iterable[str]] = lambda _: ()) -> _T:
         """What `read` makes of the files, all of which were trusted and did not move meanwhile.
@@ -153,23 +152,23 @@ class TrustCheck:
         NotTrusted when the files are not trusted, or do not hold still; and whatever `read` raises.
         """
         for _ in range(_TURNS):
-            before = self._look()
+            before = self._survey()
             if not before.trust.trusted:
                 raise NotTrusted(before.trust.reason, hint=TRUST_HINT)
             try:
                 value = read()
             except AnimusError:
                 # What is wrong with files that moved meanwhile says nothing about the trusted ones.
-                if before.holds(self._look()):
+                if before.holds(self._survey()):
                     raise
                 continue
-            if before.holds(self._look()):
+            if before.holds(self._survey()):
                 if before.hashes.issuperset(hashes(value)):
                     return value
                 raise NotTrusted("something was read that trust does not cover", hint=TRUST_HINT)
         raise NotTrusted(f"{FOLDER}/ changes without pause while it is read", hint=TRUST_HINT)
 
-    def _look(self) -> _Seen:
+    def _survey(self) -> _Seen:
         with self._lock:
             found = survey(self._root, self._bounds)
             now, problems = self._reader.read(found.found)
