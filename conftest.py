@@ -17,6 +17,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+hypothesis.settings.register_profile("workspace", deadline=None)
+hypothesis.settings.load_profile("workspace")  # how long one example takes says more of the machine than of us
+
 CLEAN_UP_S = 10.0
 """How long before pytest-timeout the loop's own deadline is, so that what the test opened can still be closed."""
 

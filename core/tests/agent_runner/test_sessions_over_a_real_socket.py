@@ -49,7 +49,7 @@ class Runner:
 
     async def dial(self, socket: Path) -> Runner:
         table = Dispatcher()
-        table.hear(wire.SESSION_RECORD, lambda record, _: self._heard(record))
+        table.on_notification(wire.SESSION_RECORD, lambda record, _: self._heard(record))
         self.peer = await connect(socket, table, name="agent-runner")
         return self
 

@@ -94,7 +94,7 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
     agents = AgentRunner(scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), discover)
     listener = listen(socket, agents.dispatcher(), "runner")
     runner, table = Runner(scope.project_root), Dispatcher()
-    table.hear(wire.SESSION_RECORD, lambda record, _: runner.hear(record))
+    table.on_notification(wire.SESSION_RECORD, lambda record, _: runner.hear(record))
     runner.peer = await connect(socket, table, name="agent-runner")
     try:
         yield runner

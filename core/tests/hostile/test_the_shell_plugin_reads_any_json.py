@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,59 +11,45 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raw_host import RawHost
+
 pytestmark = pytest.mark.hostile
 PROGRAM = Path(__file__).parent / "plugins/animus-subject-shell"
 HELLO = {"protocol_version": "1.1.0", "host_info": {"name": "test", "version": "0"}, "capabilities": {}}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
-class Talk:
+class Talk(RawHost):
     """Asks one plugin process in lines."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with (folder / "stderr").open("wb") as stderr:
-            self.process = subprocess.Popen(
-                ["/bin/sh", str(PROGRAM)], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
-            )
+        super().__init__(["/bin/sh", str(PROGRAM)], cwd=folder)
         self.ids = 0
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
         assert "result" in self.ask("initialize", HELLO)
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stdout:
-            for line in stdout:
-                self._lines.put(line)
+    def send_line(self, line: str) -> None:
+        self.write(line.encode() + b"\n")
 
-    def send(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, method: str, params: Any, *, ascii_only: bool = False) -> dict[str, Any]:
+    def ask(self, method: str, params: Any = None, *, ascii_only: bool = False, **fields: Any) -> dict[str, Any]:
         """The whole reply; it is the next line, because this plugin does one thing after the other."""
         self.ids += 1
-        request = {"jsonrpc": "2.0", "id": self.ids, "method": method, "params": params}
-        self.send(json.dumps(request, ensure_ascii=ascii_only))
-        reply: dict[str, Any] = json.loads(self._lines.get(timeout=20))
+        request = {"jsonrpc": "2.0", "id": self.ids, "method": method, "params": fields if params is None else params}
+        self.send_line(json.dumps(request, ensure_ascii=ascii_only))
+        reply = self.message()
         assert reply["id"] == self.ids, reply
         return reply
 
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        assert self.process.wait(20) == 0
-        self._reader.join(20)
+    def end_well(self) -> None:
+        self.end_input()
+        assert self.wait() == 0
+        self.close()
 
 
 @pytest.fixture
 def talk(tmp_path: Path) -> Iterator[Talk]:
     made = Talk(tmp_path)
     yield made
-    made.close()
+    made.end_well()
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,7 +62,7 @@ def test_every_text_comes_back_as_it_was(talk: Talk, title: str, body: str, asci
     talk.ask("note/status", {"id": made["id"], "status": "in_progress"})
     listed = talk.ask("note/list", {"kind": ["note"], "status": ["in-progress"]})["result"]["subjects"]
     assert listed[-1]["title"] == title
-    (talk.folder / "notes.tsv").unlink()
+    (talk.cwd / "notes.tsv").unlink()
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,7 +71,7 @@ def test_every_text_comes_back_as_it_was(talk: Talk, title: str, body: str, asci
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\x00"), max_size=40)
 )
 def test_no_line_ends_the_plugin_or_breaks_an_answer(talk: Talk, line: str) -> None:
-    talk.send(line)
+    talk.send_line(line)
     assert talk.ask("$/ping", {}) == {"jsonrpc": "2.0", "id": talk.ids, "result": {}}
 
 
@@ -120,7 +103,7 @@ def test_params_of_any_type_are_served_or_refused_and_always_answered(
 
 def test_lines_of_the_file_that_are_no_notes_are_passed_over_and_kept(talk: Talk) -> None:
     talk.ask("note/create", {"title": "one"})
-    path = talk.folder / "notes.tsv"
+    path = talk.cwd / "notes.tsv"
     by_hand = 'a heading\nN-7\tready\tnow\tnow\tsay "hi"\t\nN-x\tready\tnow\tnow\tt\tb\n'
     path.write_text(by_hand + path.read_text())
     assert [one["id"] for one in talk.ask("note/list", {})["result"]["subjects"]] == ["N-1"]
@@ -143,8 +126,8 @@ def test_pages_follow_each_other_without_a_gap(talk: Talk) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_lost(talk: Talk) -> None:
     talk.ask("note/create", {"title": "one"})
-    (talk.folder / "notes.tsv.new").mkdir()
+    (talk.cwd / "notes.tsv.new").mkdir()
     refused = talk.ask("note/status", {"id": "N-1", "status": "done"})["error"]
     assert (refused["code"], refused["data"]["category"]) == (-32603, "unavailable")
-    (talk.folder / "notes.tsv.new").rmdir()
+    (talk.cwd / "notes.tsv.new").rmdir()
     assert talk.ask("note/get", {"id": "N-1"})["result"]["status"] == "ready"

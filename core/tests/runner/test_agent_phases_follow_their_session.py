@@ -58,7 +58,7 @@ class FakeAgentRunner:
         served.answer(wire.SESSION_OPEN, lambda params, asker: self._open("run", params, asker))
         served.answer(wire.SESSION_RESUME, lambda params, asker: self._open("resume", params, asker))
         served.answer(wire.SESSION_CANCEL, self._cancel)
-        heard.hear(wire.SESSION_RECORD, lambda record, _: sink(record))
+        heard.on_notification(wire.SESSION_RECORD, lambda record, _: sink(record))
         self.peers.append(Peer(theirs_fd, theirs_fd, served, name="runner"))
         return Peer(ours_fd, ours_fd, heard, name="agent-runner")
 

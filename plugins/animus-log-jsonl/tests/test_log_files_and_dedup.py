@@ -198,10 +198,10 @@ async def test_a_second_process_is_refused_and_told_who_writes(open_log: Any, op
 
     async with open_log() as log:
         from animus_log_jsonl.log import JsonlLog
-        from animus_log_jsonl.settings import Settings
+        from animus_log_jsonl.settings import LogSettings
 
         with pytest.raises(Unavailable, match=f"process {os.getpid()} writes this log"):
-            await JsonlLog.open(Settings(path))
+            await JsonlLog.open(LogSettings(path))
         await log.store(1)
         assert log.ids() == ["e-1"]
 

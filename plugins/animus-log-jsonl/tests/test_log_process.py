@@ -21,7 +21,7 @@ ENV = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(animus_log_jsonl.__fil
 def test_a_session_from_initialize_to_exit(host: Any, json_of: Any, path: Path) -> None:
     one = host(ANIMUS_LOG_RETENTION_DAYS="2")
     one.begin()
-    schema = one.call("log_storage/schema")
+    schema = one.result("log_storage/schema")
     assert all(schema["supports_filtering"].values())
     assert (schema["supports_query"], schema["supports_tail"], schema["supports_dedup"]) == (True, True, True)
     assert schema["retention_hint"] == 2 * 86_400_000
@@ -31,21 +31,21 @@ def test_a_session_from_initialize_to_exit(host: Any, json_of: Any, path: Path) 
     sent = json_of(1, ts="2026-03-01T02:00:00.25+05:30", fields={"n": [1, None]}, source_name="x")
     assert one.store(sent, json_of(2, target="other"), json_of(3)) == 3
     assert one.store(sent) == 0
-    told = [one.event()["params"] for _ in range(2)]
+    told = [one.event() for _ in range(2)]
     assert [event["id"] for event in told] == [tail, tail]
     assert told[0]["entry"] == {**sent, "ts": "2026-03-01T02:00:00.250000+05:30"}
     assert told[1]["entry"]["id"] == "e-3"
 
-    page = one.call("log_storage/query", limit=2)
+    page = one.result("log_storage/query", limit=2)
     assert [entry["id"] for entry in page["entries"]] == ["e-1", "e-2"]
     assert one.ids() == ["e-1", "e-2", "e-3"]
-    assert one.call("health/check")["status"] == "healthy"
+    assert one.result("health/check")["status"] == "healthy"
     assert one.end() == 0
     assert {stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()} == {0o600}
 
     two = host()
     two.begin()
-    page = two.call("log_storage/query", limit=2, cursor=page["next_cursor"])
+    page = two.result("log_storage/query", limit=2, cursor=page["next_cursor"])
     assert [entry["id"] for entry in page["entries"]] == ["e-3"]
 
 
@@ -62,10 +62,10 @@ def test_a_cancelled_tail_ends_and_another_goes_on(host: Any, json_of: Any) -> N
     first, second = (one.send("log_storage/tail") for _ in range(2))
     assert one.reply(first)
     assert one.reply(second)
-    one.notify("$/cancelRequest", id=first)
+    one.tell("$/cancelRequest", id=first)
     one.store(json_of(1))
     one.store(json_of(2))
-    assert [(event["params"]["id"], event["params"]["entry"]["id"]) for event in (one.event(), one.event())] == [
+    assert [(event["id"], event["entry"]["id"]) for event in (one.event(), one.event())] == [
         (second, "e-1"),
         (second, "e-2"),
     ]
@@ -81,7 +81,7 @@ def test_a_reader_of_the_wire_that_stops_for_a_while_loses_nothing(host: Any, js
         for at in range(0, 3_000, 50)
     ]
     one.is_reading.set()
-    assert [one.event()["params"]["entry"]["id"] for _ in range(3_000)] == [f"e-{number}" for number in range(3_000)]
+    assert [one.event()["entry"]["id"] for _ in range(3_000)] == [f"e-{number}" for number in range(3_000)]
     assert all(one.reply(number)["result"] == {"stored": 50} for number in sent)
 
 
@@ -97,7 +97,7 @@ def test_bad_cursors_are_refused_by_queries_and_tails(host: Any) -> None:
 def test_a_second_process_is_refused_until_the_first_has_ended(host: Any, json_of: Any) -> None:
     one, two = host(), host()
     one.begin()
-    error = two.initialize()["error"]
+    error = two.error("initialize", two.initialize_params())
     assert error["data"]["category"] == "unavailable"
     assert f"process {one.process.pid} writes this log" in error["message"]
     one.store(json_of(1))
@@ -123,7 +123,8 @@ def test_a_setting_that_cannot_work_refuses_initialize(
     (tmp_path / "folder").mkdir()
     for name in ("link", "log.index"):
         (tmp_path / name).symlink_to(tmp_path / "elsewhere")
-    error = host(**{variable: value}).initialize()["error"]
+    one = host(**{variable: value})
+    error = one.error("initialize", one.initialize_params())
     assert (error["code"], error["data"]["category"]) == (-32602, "invalid_request")
     assert said in error["message"]
     assert value in error["message"]

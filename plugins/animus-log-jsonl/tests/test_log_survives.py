@@ -51,7 +51,7 @@ def test_a_crash_leaves_whole_batches_and_loses_no_acknowledged_one(
     dying = host(ANIMUS_LOG_ROTATE_BYTES="1000000", **{VARIABLE: f"{point}@{nth}:{marker}"})
     dying.begin()
     sent = [dying.send("log_storage/store", entries=batch) for batch in batches]
-    acknowledged = [number for number in sent if dying.reply(number)]
+    acknowledged = [number for number in sent if dying.reply_or_end(number)]
     assert marker.exists()
     assert len(acknowledged) < len(batches)
 
@@ -63,7 +63,7 @@ def test_a_crash_leaves_whole_batches_and_loses_no_acknowledged_one(
     assert len(found) // 3 >= len(acknowledged)
     assert sum(heir.store(*batch) for batch in batches) == 12 - len(found)
     assert heir.ids() == [name for names in whole for name in names]
-    assert heir.call("health/check")["status"] == "healthy"
+    assert heir.result("health/check")["status"] == "healthy"
     assert heir.end() == 0
 
 
@@ -203,12 +203,12 @@ def test_a_full_disk_fails_whole_batches_and_leaves_nothing_of_them(host: Any, j
     assert f"{path}: it cannot be written: File too large - make room" in error["message"]
     assert path.read_bytes() == before
     assert full.ids() == ["e-1"]
-    assert full.call("health/check")["status"] == "degraded"
+    assert full.result("health/check")["status"] == "degraded"
     assert full.store(json_of(5)) == 1
     resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert full.store(json_of(2), json_of(3)) == 2
     assert full.ids() == ["e-1", "e-5", "e-2", "e-3"]
-    assert full.call("health/check")["status"] == "healthy"
+    assert full.result("health/check")["status"] == "healthy"
 
 
 @pytest.mark.parametrize("failing", ["disk", "index"])

@@ -119,7 +119,7 @@ def test_a_killed_session_goes_on_behind_its_last_completed_step_in_a_new_proces
 def test_a_script_that_kills_its_process_once_is_resumed_to_its_end(project: Any, host: Any) -> None:
     project.steps({"say": "a"}, {"once": {"steps": [{"fail": "kill"}]}}, {"say": "b"})
     first = host()
-    assert first.reply(first.start(session_id="s1")) is None
+    assert first.reply_or_end(first.start(session_id="s1")) is None
     assert first.wait() == -signal.SIGKILL
     assert [m["params"]["text"] for m in first.seen if m.get("method") == "agent/output"] == ["a"]
     second = host()
@@ -142,7 +142,7 @@ def test_fail_error_answers_with_its_code_message_and_data(project: Any, host: A
 def test_fail_exit_ends_the_process_at_once_with_its_status_behind_what_was_said(project: Any, host: Any) -> None:
     project.steps({"say": "bye"}, {"fail": {"how": "exit", "status": 3}})
     plugin = host()
-    assert plugin.reply(plugin.start()) is None
+    assert plugin.reply_or_end(plugin.start()) is None
     assert plugin.wait() == 3
     assert plugin.seen[-1]["params"]["text"] == "bye"
 

@@ -52,7 +52,7 @@ def test_the_python_example_of_the_readme_runs(project: Any) -> None:
 
 def _transcript(project: Any, plugin: Any, method: str) -> list[str]:
     number = plugin.start(method, session_id="s1")
-    reply = plugin.reply(number)
+    reply = plugin.reply_or_end(number)
     told = [_line(message["method"], message["params"]) for message in plugin.seen if "method" in message]
     told += [f"broken line: {line.decode().strip()}" for line in plugin.broken]
     if reply is None:

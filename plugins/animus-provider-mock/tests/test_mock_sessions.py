@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animus_protocol.errors import RpcError
-from animus_provider_mock.record import Progress, Record, Store, default_state_dir
+from animus_provider_mock.record import Progress, SessionRecord, Store, default_state_dir
 from animus_sdk import InvalidParams, NotFound, Unavailable
 
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
@@ -158,7 +158,9 @@ def test_what_is_saved_of_a_session_is_what_is_loaded(
     tmp_path_factory: pytest.TempPathFactory, session: str, output: str, metadata: list[Any]
 ) -> None:
     directory = tmp_path_factory.mktemp("state")
-    progress = Progress(session, {"prompt": "p"}, 3, once=["0.steps[1]"], record=Record(output, metadata=metadata))
+    progress = Progress(
+        session, {"prompt": "p"}, 3, once=["0.steps[1]"], record=SessionRecord(output, metadata=metadata)
+    )
     Store(directory / "new").save(progress)
     assert Store(directory / "new").load(session) == progress
     assert [each.parent for each in directory.rglob("*.json")] == [directory / "new"]

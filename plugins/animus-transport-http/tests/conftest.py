@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import queue
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from raw_host import RawHost
 
 DEADLINE_S = 20.0
 
@@ -235,81 +234,27 @@ class EventReader:
         self._connection.close()
 
 
-class Plugin:
-    """The plugin's process, spoken to as a host does."""
+class Plugin(RawHost):
+    """A host of the plugin's process."""
 
     def __init__(self, name: str, root: Path, environment: Mapping[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [Path(sys.executable).with_name(name)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=root,
-            env={"PATH": os.environ["PATH"], **environment},
-        )
-        self._root = root
-        self._number = 0
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        self._errors: list[bytes] = []
-        self._readers = [
-            threading.Thread(target=lambda: [self._lines.put(line) for line in self.process.stdout or ()]),
-            threading.Thread(target=lambda: self._errors.extend(self.process.stderr or ())),
-        ]
-        for reader in self._readers:
-            reader.start()
-        binding = {"project_root": str(root), "repo_scope": "scope"}
-        self.ask(
-            "initialize",
-            protocol_version="1.1.0",
-            host_info={"name": "raw", "version": "0"},
-            capabilities={"streaming": True, "progress": True, "cancellation": True},
-            init_extensions={"project_binding": binding},
-        )
-        self.send({"method": "initialized", "params": {}})
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def begin(self, method: str, **params: Any) -> None:
-        self._number += 1
-        self.send({"id": self._number, "method": method, "params": params})
-
-    def reply(self) -> dict[str, Any]:
-        """The reply to the last request: all that this plugin ever writes."""
-        message: dict[str, Any] = json.loads(self._lines.get(timeout=DEADLINE_S))
-        assert message["id"] == self._number
-        return message
-
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        self.begin(method, **params)
-        return self.reply()
+        super().__init__([Path(sys.executable).with_name(name)], cwd=root, env=environment)
+        self.initialize()
 
     def open(self, socket_path: Path, bind_addr: str | None = None, config: Any = None) -> dict[str, Any]:
         """The reply to `transport/start`."""
-        params = {"control_socket_path": str(socket_path), "project_root": str(self._root)}
+        params = {"control_socket_path": str(socket_path), "project_root": str(self.cwd)}
         return self.ask("transport/start", **params, bind_addr=bind_addr, config=config)
 
-    def end(self) -> tuple[int, str]:
-        """`shutdown` and `exit`; the exit code and stderr."""
+    def end_well(self) -> str:
+        """An orderly end where it still runs, without a traceback; what it wrote to stderr."""
         if self.process.poll() is None:
-            self.ask("shutdown")
-            self.send({"method": "exit", "params": {}})
-        return self.wait()
-
-    def wait(self) -> tuple[int, str]:
-        try:
-            code = self.process.wait(DEADLINE_S)
-        finally:
-            self.process.kill()
-            self.process.wait(DEADLINE_S)
-            for reader in self._readers:
-                reader.join(DEADLINE_S)
-            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-                assert pipe is not None
-                pipe.close()
-        return code, b"".join(self._errors).decode()
+            assert self.end() == 0
+        errors = self.stderr()
+        self.close()
+        assert self.process.returncode == 0
+        assert "Traceback" not in errors, errors
+        return errors
 
 
 @pytest.fixture
@@ -329,9 +274,7 @@ def plugin(tmp_path: Path) -> Iterator[Plugin]:
     )
     yield made
     if made.process.stdin is not None and not made.process.stdin.closed:
-        code, errors = made.end()
-        assert code == 0
-        assert "Traceback" not in errors, errors
+        made.end_well()
 
 
 @pytest.fixture
@@ -354,9 +297,7 @@ def client_of_module(daemon_of_module: FakeDaemon, tmp_path_factory: pytest.Temp
     """A client of one plugin process for all tests of a module."""
     made = Plugin("animus-transport-http", tmp_path_factory.mktemp("project"), {})
     yield Client(made.open(daemon_of_module.path)["result"]["bound_addr"])
-    code, errors = made.end()
-    assert code == 0
-    assert "Traceback" not in errors, errors
+    made.end_well()
 
 
 @pytest.fixture

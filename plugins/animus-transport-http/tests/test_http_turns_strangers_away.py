@@ -121,7 +121,7 @@ def test_remote_addresses_are_allowed_on_demand_and_named_hosts_with_them(
     client = client_at({"result": {"bound_addr": "127.0.0.1:" + bound.rpartition(":")[2]}})
     assert client.get(STATUS, Host="animus.example").status == 200
     assert client.get(STATUS, Host="other.example").status == 403
-    assert "no token is set" in plugin.end()[1]
+    assert "no token is set" in plugin.end_well()
 
 
 def test_a_misspelled_configuration_is_refused(plugin: Any, daemon: Any) -> None:

@@ -18,7 +18,7 @@ def test_the_first_look_is_due_at_once() -> None:
 
 def test_a_trigger_at_rest_looks_after_the_idle_time() -> None:
     pace = Pace(5.0, 0.0)
-    pace.looked(10.0)
+    pace.surveyed(10.0)
     assert pace.due_at(_IDLE_S) == 10.0 + _IDLE_S
 
 
@@ -27,7 +27,7 @@ def test_the_look_comes_one_quiet_period_after_the_last_move_and_never_later_tha
     quiet_s: float, gaps: list[float]
 ) -> None:
     pace = Pace(quiet_s, 0.0)
-    pace.looked(0.0)
+    pace.surveyed(0.0)
     now = 0.0
     moves = []
     for gap in gaps:
@@ -35,5 +35,5 @@ def test_the_look_comes_one_quiet_period_after_the_last_move_and_never_later_tha
         moves.append(now)
         pace.moved(now)
     assert pace.due_at(_IDLE_S) == min(moves[-1] + quiet_s, moves[0] + MAX_QUIET_PERIODS * quiet_s)
-    pace.looked(now)
+    pace.surveyed(now)
     assert pace.due_at(_IDLE_S) == now + _IDLE_S

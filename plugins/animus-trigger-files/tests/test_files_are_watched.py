@@ -21,7 +21,7 @@ def test_each_kind_of_change_is_an_event_that_asks_for_its_workflow(host: Start,
     plugin = host()
     plugin.watch(paths=["src/**/*.py"])
     put(root / "src/new.py", "1")
-    event = plugin.event()
+    event = plugin.event("trigger/event")
     assert (event["trigger_id"], event["action_hint"]) == ("t", "run_workflow")
     assert event["payload"] == {"changes": [{"path": "src/new.py", "change": "added"}], "more": 0}
     put(root / "src/old.py", "2")
@@ -34,7 +34,7 @@ def test_each_kind_of_change_is_an_event_that_asks_for_its_workflow(host: Start,
     put(root / "src/new.txt", "not selected")
     (root / "src/old.py").rename(root / "src/moved.py")
     assert plugin.changes() == {"src/old.py": "deleted", "src/moved.py": "added"}
-    assert plugin.call("health/check")["status"] == "healthy"
+    assert plugin.result("health/check")["status"] == "healthy"
     assert plugin.end() == 0
 
 
@@ -67,7 +67,7 @@ def test_ten_thousand_files_at_once_are_one_bounded_event(host: Start, root: Pat
     plugin = host()
     plugin.watch(paths=["src"], debounce_secs=0.5)
     (tmp_path / "new").rename(root / "src/new")
-    told = plugin.event()["payload"]
+    told = plugin.event("trigger/event")["payload"]
     assert (len(told["changes"]), told["more"]) == (1_000, 9_000)
 
 
@@ -104,7 +104,7 @@ def test_symbolic_links_are_told_as_links_and_never_followed(host: Start, root: 
     assert plugin.changes() == {"src/a": "added"}
     (root / "src/link").symlink_to("nowhere")
     assert plugin.changes() == {"src/link": "added"}
-    assert plugin.call("health/check")["status"] == "healthy"
+    assert plugin.result("health/check")["status"] == "healthy"
 
 
 def test_a_link_that_a_path_names_is_followed_within_the_project_and_refused_outside(
@@ -123,7 +123,7 @@ def test_a_link_that_a_path_names_is_followed_within_the_project_and_refused_out
     put(root / "marker", "1")
     assert plugin.changes() == {"marker": "added"}
     problem = "trigger t: current: a symbolic link that leads out of the project"
-    assert plugin.call("health/check")["last_error"] == problem
+    assert plugin.result("health/check")["last_error"] == problem
     plugin.end_watch(request)
     wrong = [{"id": "t", "config": {"paths": ["current/**"]}}]
     error = plugin.ask("trigger/watch", config={"triggers": wrong})["error"]
@@ -135,7 +135,7 @@ def test_names_that_are_not_utf_8_are_told(host: Start, root: Path) -> None:
     plugin = host()
     plugin.watch(paths=["src"])
     Path(os.fsdecode(os.fsencode(root / "src") + b"/caf\xe9")).touch()
-    (change,) = plugin.event()["payload"]["changes"]
+    (change,) = plugin.event("trigger/event")["payload"]["changes"]
     assert change == {"path": "src/caf\\xe9", "change": "added", "path_base64": "c3JjL2NhZuk="}
     put(root / "src/after", "1")
     assert plugin.changes() == {"src/after": "added"}
@@ -145,7 +145,7 @@ def test_names_that_are_not_utf_8_are_told(host: Start, root: Path) -> None:
     assert plugin.changes() == {"src/d\\xe9/a": "added"}
     (folder / "b").touch()
     assert plugin.changes() == {"src/d\\xe9/b": "added"}
-    assert "not UTF-8" in plugin.call("health/check")["last_error"]
+    assert "not UTF-8" in plugin.result("health/check")["last_error"]
 
 
 _WITHOUT_PRIVILEGE = """
@@ -163,13 +163,13 @@ def test_a_folder_that_may_not_be_read_keeps_its_files_and_is_named_by_health(ho
     path.parent.chmod(0)
     put(root / "src/b", "1")
     assert plugin.changes() == {"src/b": "added"}
-    health = plugin.call("health/check")
+    health = plugin.result("health/check")
     assert (health["status"], health["last_error"]) == ("degraded", "trigger t: src/closed: Permission denied")
-    assert "src/closed: Permission denied - its files stay as they are known" in plugin.stderr
+    assert "src/closed: Permission denied - its files stay as they are known" in plugin.stderr()
     path.parent.chmod(0o700)
     put(path, "2")
     assert plugin.changes() == {"src/closed/a": "modified"}
-    assert plugin.call("health/check")["status"] == "healthy"
+    assert plugin.result("health/check")["status"] == "healthy"
 
 
 def test_a_file_that_may_not_be_read_for_a_while_is_no_change_until_it_was_changed(host: Start, root: Path) -> None:
@@ -207,7 +207,7 @@ def test_where_the_system_gives_no_notifications_the_files_are_looked_at_from_ti
     plugin.watch(paths=["src"])
     put(root / "src/a", "1")
     assert plugin.changes() == {"src/a": "added"}
-    health = plugin.call("health/check")
+    health = plugin.result("health/check")
     assert health["status"] == "degraded"
     assert health["last_error"].startswith("looking every 2 s, without notifications: ")
-    assert plugin.stderr.count("no notifications of the file system: ") == 1
+    assert plugin.stderr().count("no notifications of the file system: ") == 1

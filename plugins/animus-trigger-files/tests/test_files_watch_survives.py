@@ -30,16 +30,16 @@ def test_an_event_is_told_again_with_the_same_id_until_it_is_acknowledged(host: 
     plugin = host()
     request = plugin.watch(paths=["src"])
     put(root / "src/a", "1")
-    first = plugin.event()
+    first = plugin.event("trigger/event")
     plugin.end_watch(request)
     plugin.watch(paths=["src"])
-    assert plugin.event() == first
+    assert plugin.event("trigger/event") == first
     kill(plugin)
 
     plugin = host()
     plugin.watch(paths=["src"])
-    assert plugin.event() == first
-    plugin.notify("trigger/ack", event_id=first["event_id"], status="Queued")
+    assert plugin.event("trigger/event") == first
+    plugin.tell("trigger/ack", event_id=first["event_id"], status="Queued")
     assert plugin.end() == 0
 
     plugin = host()
@@ -90,7 +90,7 @@ def test_a_crash_at_any_step_loses_no_change_and_doubles_none(
     plugin.watch(paths=["src"])
     put(root / "src/a", "1")
     if point == "trigger-files.acknowledged":
-        plugin.notify("trigger/ack", event_id=plugin.event()["event_id"], status="Queued")
+        plugin.tell("trigger/ack", event_id=plugin.event("trigger/event")["event_id"], status="Queued")
     assert plugin.process.wait(DEADLINE_S) == -signal.SIGKILL
     assert (tmp_path / "crashed").exists()
 
@@ -108,16 +108,16 @@ def test_a_cursor_acknowledges_its_own_event_alone_and_anything_else_is_ignored(
     events = []
     for name in ("a", "b"):
         put(root / "src" / name, "1")
-        events.append(plugin.event())
+        events.append(plugin.event("trigger/event"))
     for cursor in (7, {"x": 1}, "junk", "-", "x-1", f"{events[0]['event_id']}0", "9" * 40):
         plugin.end_watch(request)
         request = plugin.watch_all(trigger, cursor=cursor)
-        assert [plugin.event(), plugin.event()] == events
+        assert [plugin.event("trigger/event"), plugin.event("trigger/event")] == events
     kill(plugin)
     plugin = host()
     plugin.watch_all(trigger, cursor=events[1]["event_id"])
-    assert plugin.event() == events[0]
-    plugin.call("trigger/ack", event_id=events[0]["event_id"], status="Queued")
+    assert plugin.event("trigger/event") == events[0]
+    plugin.result("trigger/ack", event_id=events[0]["event_id"], status="Queued")
     assert nothing_but(plugin, root / "src/c") == {"src/c": "added"}
 
 
@@ -126,14 +126,14 @@ def test_an_acknowledgement_of_an_unknown_event_is_harmless_and_one_of_a_host_th
 ) -> None:
     plugin = host()
     for event_id in ("unknown", "x-1", "", "1-2-3"):
-        assert plugin.call("trigger/ack", event_id=event_id) == {"event_id": event_id, "acked": True}
+        assert plugin.result("trigger/ack", event_id=event_id) == {"event_id": event_id, "acked": True}
     request = plugin.watch(paths=["src"])
     put(root / "src/a", "1")
-    first = plugin.event()
-    plugin.call("trigger/ack", event_id=first["event_id"], status="Shutdown")
+    first = plugin.event("trigger/event")
+    plugin.result("trigger/ack", event_id=first["event_id"], status="Shutdown")
     plugin.end_watch(request)
     plugin.watch(paths=["src"])
-    assert plugin.event() == first
+    assert plugin.event("trigger/event") == first
 
 
 def test_a_second_process_is_refused_and_serves_as_soon_as_the_first_is_gone(host: Start, root: Path) -> None:
@@ -167,21 +167,24 @@ def test_a_trigger_that_is_no_longer_there_is_forgotten_and_begins_anew(host: St
     plugin = host()
     plugin.watch_all(*({"id": name, "config": {"paths": ["src"], "debounce_secs": 0}} for name in ("left", "right")))
     put(root / "src/a", "1")
-    assert {plugin.event()["trigger_id"], plugin.event()["trigger_id"]} == {"left", "right"}
+    assert {plugin.event("trigger/event")["trigger_id"], plugin.event("trigger/event")["trigger_id"]} == {
+        "left",
+        "right",
+    }
     plugin.end()
     plugin = host()
     plugin.watch_all({"id": "right", "config": {"paths": ["src"], "debounce_secs": 0}})
-    assert plugin.event()["trigger_id"] == "right"
+    assert plugin.event("trigger/event")["trigger_id"] == "right"
     plugin.end()
     plugin = host()
     plugin.watch_all()  # a host that names no trigger is told nothing, and nothing is forgotten
     plugin.end()
-    assert plugin.told == []
+    assert plugin.notifications == []
     plugin = host()
     plugin.watch_all(*({"id": name, "config": {"paths": ["src"], "debounce_secs": 0}} for name in ("left", "right")))
-    assert plugin.event()["trigger_id"] == "right"
+    assert plugin.event("trigger/event")["trigger_id"] == "right"
     put(root / "src/b", "1")
-    told = [plugin.event(), plugin.event()]
+    told = [plugin.event("trigger/event"), plugin.event("trigger/event")]
     assert sorted((event["trigger_id"], *changes_of(event)) for event in told) == [
         ("left", "src/b"),
         ("right", "src/b"),
@@ -239,15 +242,15 @@ def test_the_acknowledged_events_of_a_plugin_that_is_killed_again_and_again_add_
             else:
                 put(path, "1")
         for _ in range(chance.randrange(2)):
-            event = plugin.event()
+            event = plugin.event("trigger/event")
             events[event["event_id"]] = event
-            plugin.notify("trigger/ack", event_id=event["event_id"], status="Queued")
+            plugin.tell("trigger/ack", event_id=event["event_id"], status="Queued")
         kill(plugin)
     plugin = host()
     plugin.watch(paths=["src", "marker"])
     put(root / "marker", "1")
     while "marker" not in {path for event in events.values() for path in changes_of(event)}:
-        event = plugin.event()
+        event = plugin.event("trigger/event")
         events[event["event_id"]] = event
     there: set[str] = set()
     for event in sorted(events.values(), key=lambda event: int(event["event_id"].rpartition("-")[2])):

@@ -23,7 +23,7 @@ def test_the_schema_says_what_is_supported_and_triggers_of_other_plugins_are_pas
     host: Start, root: Path
 ) -> None:
     plugin = host()
-    assert plugin.call("trigger/schema") == {
+    assert plugin.result("trigger/schema") == {
         "kinds": ["file_watcher"],
         "supports_resume": True,
         "supports_dedup": True,
@@ -36,8 +36,8 @@ def test_the_schema_says_what_is_supported_and_triggers_of_other_plugins_are_pas
         {"id": "src", "workflow_ref": "w", "config": {"paths": ["src"], "debounce_secs": 0, "ignore": None}},
     )
     put(root / "src/a", "1")
-    assert plugin.event()["trigger_id"] == "src"
-    (entry,) = [params for method, params in plugin.told if method == "log/entry"]
+    assert plugin.event("trigger/event")["trigger_id"] == "src"
+    (entry,) = [told["params"] for told in plugin.notifications if told["method"] == "log/entry"]
     assert (entry["level"], entry["message"]) == ("info", "triggers of other plugins, passed over: hook, bare, odd")
 
 
@@ -63,18 +63,18 @@ def test_a_mistake_in_a_trigger_of_ours_is_refused_with_its_place(host: Start) -
 @pytest.mark.parametrize("config", [None, {"triggers": [{"id": "chat", "config": {}}]}])
 def test_a_watch_without_a_trigger_of_ours_stays_silent_and_ends_in_order(host: Start, root: Path, config: Any) -> None:
     plugin = host()
-    assert plugin.call("trigger/watch", config=config) == {"watching": True}
+    assert plugin.result("trigger/watch", config=config) == {"watching": True}
     put(root / "src/a", "1")
-    assert plugin.call("health/check")["status"] == "healthy"
+    assert plugin.result("health/check")["status"] == "healthy"
     assert plugin.end() == 0
-    assert [method for method, _ in plugin.told if method == "trigger/event"] == []
+    assert "trigger/event" not in [told["method"] for told in plugin.notifications]
 
 
 def _eventually(plugin: Host, condition: Callable[[], bool]) -> bool:
     """Whether `condition` comes true within the deadline, asked once a round trip."""
     deadline = time.monotonic() + DEADLINE_S
     while not condition() and time.monotonic() < deadline:
-        plugin.call("$/ping")
+        plugin.result("$/ping")
     return condition()
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import select
 import socketserver
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from raw_host import RawHost
 
 DEADLINE_S = 20.0
 COMMAND = Path(sys.executable).with_name("animus-web-ui")
@@ -28,45 +27,20 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class WebPage:
+class WebPage(RawHost):
     """The process, initialized as a host does it; `address` is where it listens once it is open."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._number = 0
-        self.process = subprocess.Popen(
-            [COMMAND],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=root,
-            env={"PATH": os.environ["PATH"], "PAGE_TOKEN": "a-token-of-many-letters"},
-        )
-        self.ask(
-            "initialize",
-            protocol_version="1.1.0",
-            host_info={"name": "raw", "version": "0"},
-            capabilities={"streaming": True, "progress": True, "cancellation": True},
-            init_extensions={"project_binding": {"project_root": str(root)}},
-        )
+        super().__init__([COMMAND], cwd=root, env={"PAGE_TOKEN": "a-token-of-many-letters"})
+        self.initialize()
 
     @property
     def control_socket(self) -> Path:
-        return self._root / "control.sock"
-
-    def ask(self, method: str, **params: Any) -> Any:
-        """The result of a request that must succeed."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self._number += 1
-        request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params}
-        self.process.stdin.write(json.dumps(request).encode() + b"\n")
-        self.process.stdin.flush()
-        assert select.select([self.process.stdout], [], [], DEADLINE_S)[0], f"no answer to {method}"
-        return json.loads(self.process.stdout.readline())["result"]
+        return self.cwd / "control.sock"
 
     def open(self, **config: Any) -> None:
-        opening = {"control_socket_path": str(self.control_socket), "project_root": str(self._root)}
-        self.address = self.ask("transport/start", **opening, config=config)["bound_addr"]
+        opening = {"control_socket_path": str(self.control_socket), "project_root": str(self.cwd)}
+        self.address = self.result("transport/start", **opening, config=config)["bound_addr"]
 
     def get(self, path: str, verb: str = "GET", **headers: str) -> Answer:
         connection = http.client.HTTPConnection(self.address, timeout=DEADLINE_S)
@@ -76,15 +50,11 @@ class WebPage:
         connection.close()
         return answer
 
-    def close(self) -> None:
-        with self.process:
-            try:
-                self.ask("shutdown")
-                assert self.process.stdin is not None
-                self.process.stdin.close()
-                assert self.process.wait(DEADLINE_S) == 0
-            finally:
-                self.process.kill()
+    def end_well(self) -> None:
+        try:
+            assert self.end() == 0
+        finally:
+            self.close()
 
 
 @pytest.fixture
@@ -92,7 +62,7 @@ def web_page(tmp_path: Path) -> Iterator[WebPage]:
     """The process, not open yet."""
     made = WebPage(tmp_path)
     yield made
-    made.close()
+    made.end_well()
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +71,7 @@ def open_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
     made = WebPage(tmp_path_factory.mktemp("project"))
     made.open()
     yield made
-    made.close()
+    made.end_well()
 
 
 class _Running(socketserver.StreamRequestHandler):

@@ -47,7 +47,7 @@ class Dispatcher:
         on_cancelled: Callable[[Peer, int | str], None] = lambda _peer, _request_id: None,
     ) -> None:
         self._answers: dict[str, tuple[Method[Any, Any], Callable[[Any, Asker], Awaitable[object]]]] = {}
-        self._hears: dict[str, tuple[Method[Any, Any], Callable[[Any, Peer], None]]] = {}
+        self._listeners: dict[str, tuple[Method[Any, Any], Callable[[Any, Peer], None]]] = {}
         self._translate = translate
         self._on_cancelled = on_cancelled
 
@@ -60,9 +60,9 @@ class Dispatcher:
         """Answer requests of `method` with what `function` returns."""
         self._answers[method.name] = (method, function)
 
-    def hear(self, method: Method[Params, None], function: Callable[[Params, Peer], None]) -> None:
+    def on_notification(self, method: Method[Params, None], function: Callable[[Params, Peer], None]) -> None:
         """Give notifications of `method` to `function`."""
-        self._hears[method.name] = (method, function)
+        self._listeners[method.name] = (method, function)
 
     async def request(self, peer: Peer, request: Request) -> object:
         """Answer one request. Raises RpcError."""
@@ -91,8 +91,8 @@ class Dispatcher:
         return result
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        """Hear one notification; unknown ones and ones that do not fit mean nothing."""
-        found = self._hears.get(notification.method)
+        """Hand on one notification; one that is unknown or does not fit means nothing: nobody waits for an answer."""
+        found = self._listeners.get(notification.method)
         if found is not None:
             method, function = found
             try:

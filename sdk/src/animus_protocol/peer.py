@@ -36,7 +36,7 @@ __all__ = ["BadReply", "Handler", "Peer"]
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
 _MAX_OPEN_REQUESTS: Final = 4096
-_DROPS_TOLD: Final = 16
+_DROPS_LOGGED: Final = 16
 _MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
 # By number too: two peers that wait for each other's one big answer would wait for ever.
 _MAX_UNREAD_ANSWERS: Final = 64
@@ -248,19 +248,19 @@ class Peer:
         if isinstance(incoming, Request):
             self._start(incoming)
         elif isinstance(incoming, Notification):
-            self._tell(incoming.method, self._handler.notification, incoming)
+            self._deliver(incoming.method, self._handler.notification, incoming)
         elif isinstance(incoming, Cancel):
             if not self._cancel(incoming.id):
-                self._tell("$/cancelRequest", self._handler.cancelled, incoming.id)
+                self._deliver("$/cancelRequest", self._handler.cancelled, incoming.id)
         else:
             self._drops += 1
-            if self._drops <= _DROPS_TOLD or self._drops.bit_count() == 1:  # else garbage would fill the log
+            if self._drops <= _DROPS_LOGGED or self._drops.bit_count() == 1:  # else garbage would fill the log
                 excerpt = self._conceal(repr(incoming.excerpt))
                 _log.warning("%s: dropped input (number %d): %s: %s", self.name, self._drops, incoming.reason, excerpt)
 
-    def _tell(self, what: str, listener: Callable[[Peer, _T], None], told: _T) -> None:
+    def _deliver(self, what: str, listener: Callable[[Peer, _T], None], message: _T) -> None:
         try:
-            listener(self, told)
+            listener(self, message)
         except Exception:  # noqa: BLE001 - the boundary: a handler's mistake must not cost the frames behind this one
             _log.exception("%s: the notification %s failed", self.name, what)
 

@@ -126,7 +126,7 @@ class Call:
                 raise
             except Exception as error:  # told to the host, and raised again
                 if replied and failed is not None:
-                    await self.notify(method, failed(_told(error)))
+                    await self.notify(method, failed(_to_wire(error)))
                 raise
             finally:
                 if isinstance(items, AsyncGenerator):
@@ -152,7 +152,7 @@ class Call:
         return self._streams.end(stream_id)
 
 
-def _told(error: Exception) -> RpcErrorObject:
+def _to_wire(error: Exception) -> RpcErrorObject:
     """What the host may know of an error that ends a stream."""
     from animus_protocol.models.envelope import RpcErrorObject  # models of a rare case, left out of the start
 

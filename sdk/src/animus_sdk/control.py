@@ -59,7 +59,7 @@ class Control:
     async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = _CALL_S) -> Result:
         """Ask and wait for the typed result. Raises BadReply when the daemon's answer does not fit."""
         peer = await self._connected()
-        with self._loss_told():
+        with self._loss_as_no_daemon():
             return await peer.call(method, params, timeout_s=timeout_s)
 
     async def request(
@@ -67,7 +67,7 @@ class Control:
     ) -> Any:
         """`call` by the method's name: JSON in, JSON out, nothing added and nothing left out."""
         peer = await self._connected()
-        with self._loss_told():
+        with self._loss_as_no_daemon():
             return await peer.call_raw(method, encode(params or {}), timeout_s=timeout_s)
 
     @contextlib.asynccontextmanager
@@ -82,7 +82,7 @@ class Control:
         items = _Items(method)
         peer = await self._dial(items, items.end)
         try:
-            with self._loss_told():
+            with self._loss_as_no_daemon():
                 await peer.call_raw(method, encode(params or {}), timeout_s=timeout_s, sent=items.opened_by)
             try:
                 yield items
@@ -124,7 +124,7 @@ class Control:
             sock.close()
 
     @contextlib.contextmanager
-    def _loss_told(self) -> Iterator[None]:
+    def _loss_as_no_daemon(self) -> Iterator[None]:
         try:
             yield
         except (PeerGone, PeerStuck, CallTimeout) as error:
@@ -149,13 +149,13 @@ class _Items(Dispatcher):
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """Keep an item, or hear of the end."""
-        told = notification.params
-        if not isinstance(told, dict) or told.get("id") != self.number:
+        params = notification.params
+        if not isinstance(params, dict) or params.get("id") != self.number:
             return
         if notification.method == SUBSCRIPTION_CLOSED.name:
-            self.end(f"closed by the {peer.name}: {told.get('reason') or 'no reason given'}")
-        elif "data" in told and self._ended is None:
-            self._waiting.append(told["data"])
+            self.end(f"closed by the {peer.name}: {params.get('reason') or 'no reason given'}")
+        elif "data" in params and self._ended is None:
+            self._waiting.append(params["data"])
             self._news.set()
             if len(self._waiting) >= _MAX_WAITING:
                 self._paused = peer

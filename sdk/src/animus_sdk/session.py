@@ -27,7 +27,7 @@ from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 from animus_sdk.call import CURRENT, Call, Streams
 from animus_sdk.errors import authors_code
 from animus_sdk.handlers import Threads
-from animus_sdk.hearing import Hearing
+from animus_sdk.notifications import NotificationQueue
 from animus_sdk.plugin import Plugin, Route
 
 __all__ = ["Session", "State"]
@@ -77,10 +77,12 @@ class Session:
         self._routes: dict[str, Route] = {
             route.method.name: route for route in routes if route.method.result is not None
         }
-        self._hears: dict[str, Route] = {route.method.name: route for route in routes if route.method.result is None}
+        self._listeners: dict[str, Route] = {
+            route.method.name: route for route in routes if route.method.result is None
+        }
         self.threads = Threads(plugin.threads)
         self._streams = Streams()
-        self._hearing = Hearing(self._hear)
+        self._notifications = NotificationQueue(self._on_notification)
         self._started_at = time.monotonic()
         self._ending: asyncio.Task[None] | None = None
 
@@ -117,9 +119,9 @@ class Session:
             if self.state is not State.ENDED:
                 self._move("exit")
             self.ended.set()
-        elif notification.method in self._hears:
+        elif notification.method in self._listeners:
             if self.state is State.READY:
-                self._hearing.take(peer, notification)
+                self._notifications.take(peer, notification)
             else:
                 _log.warning("ignored notification %s in state %s", notification.method, self.state)
         elif not notification.method.startswith(("initialized", "$/")):
@@ -142,7 +144,7 @@ class Session:
         return self._ending
 
     async def _end_all(self) -> None:
-        await self._hearing.close(timeout_s=_DRAIN_S)
+        await self._notifications.close(timeout_s=_DRAIN_S)
         await self._streams.close(timeout_s=_DRAIN_S)
         try:
             with authors_code:
@@ -206,9 +208,9 @@ class Session:
         reach(_HANDLED)
         return answer
 
-    async def _hear(self, peer: Peer, notification: Notification) -> None:
+    async def _on_notification(self, peer: Peer, notification: Notification) -> None:
         """Give a notification to its handler; there is nobody to tell of a failure but the log."""
-        route = self._hears[notification.method]
+        route = self._listeners[notification.method]
         try:
             params = read_params(route.method, notification.params)
             CURRENT.set(call := Call(peer, notification.method, self._streams, self.threads))

@@ -98,7 +98,7 @@ async def test_params_that_do_not_fit_are_refused_with_one_issue_a_mistake(wire:
 async def test_notifications_are_typed_and_those_that_do_not_fit_mean_nothing(wire: Any) -> None:
     heard: list[int] = []
     made = table()
-    made.hear(SEEN, lambda params, peer: heard.append(params.left))
+    made.on_notification(SEEN, lambda params, peer: heard.append(params.left))
     one, other = wire.peer(0), wire.peer(1, handler=made)
     one.notify(SEEN, Sum(left=1))
     one.notify_raw("sum/seen", json.dumps({"left": []}).encode())

@@ -27,7 +27,7 @@ def test_initialize_tells_who_answers_and_what_it_can_do(spawn: Any) -> None:
     )
     assert "task/list" in capabilities["methods"]
     assert "task/delete" not in capabilities["methods"]
-    assert plugin.result("task/get", {"id": "project"})["title"] == "/project scope"
+    assert plugin.result("task/get", {"id": "project"})["title"] == f"{plugin.cwd} scope"
 
 
 @pytest.mark.parametrize("version", ["2.0.0", "0.9.9", "11.0.0", "1", "", "latest", "1.1"])

@@ -86,8 +86,8 @@ class DaemonLink:
         """Without a daemon nobody has to know: the next hello says it."""
         if self._peer is not None:
             hello, offset = self._hello, self._progress.offset
-            advanced = wire.RunnerDoorbell(run=hello.run, epoch=hello.epoch, offset=offset)
-            self._peer.notify(wire.RUNNER_DOORBELL, advanced)
+            advanced = wire.RunnerJournalAdvanced(run=hello.run, epoch=hello.epoch, offset=offset)
+            self._peer.notify(wire.RUNNER_JOURNAL_ADVANCED, advanced)
 
     async def _dial(self) -> None:
         while True:

@@ -93,7 +93,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
 
     async def link(sink: RecordSink) -> Peer:
         table = Dispatcher()
-        table.hear(agent_session.SESSION_RECORD, lambda record, _: sink(record))
+        table.on_notification(agent_session.SESSION_RECORD, lambda record, _: sink(record))
         return await link_agent_runner(scope, table)
 
     agent = AgentEffect(plan, dispatch, run_id, epoch, root, link)

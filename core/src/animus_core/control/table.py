@@ -69,7 +69,7 @@ def control_table(project: Project, runs: RunRegistry | None, operations: Daemon
         _runner_methods(table, runs)
     if operations is not None:
         moved = operations.moved
-        table.hear(PLUGIN_MOVED, lambda move, _: moved(move))
+        table.on_notification(PLUGIN_MOVED, lambda move, _: moved(move))
     return table
 
 
@@ -154,4 +154,4 @@ def _runner_methods(table: Dispatcher, runs: RunRegistry) -> None:
         return Empty()
 
     table.answer(runner_wire.RUNNER_HELLO, hello)
-    table.hear(runner_wire.RUNNER_DOORBELL, lambda params, _: runs.journal_advanced(params.run))
+    table.on_notification(runner_wire.RUNNER_JOURNAL_ADVANCED, lambda params, _: runs.journal_advanced(params.run))

@@ -21,8 +21,8 @@ from animus_log_jsonl.index import LogIndex
 from animus_log_jsonl.ownership import own
 from animus_log_jsonl.query import query_page
 from animus_log_jsonl.read import LogReader
-from animus_log_jsonl.settings import Fsync, Settings
-from animus_log_jsonl.tail import Bell, tail
+from animus_log_jsonl.settings import Fsync, LogSettings
+from animus_log_jsonl.tail import Commits, tail
 from animus_log_jsonl.write import Batch, LogWriter
 from animus_sdk import InvalidParams, LogEntry, LogQuery, LogQueryResult, Unavailable
 
@@ -34,18 +34,18 @@ _MAY_PASS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFIL
 class JsonlLog:
     """A log that is open. `store` and `tail` belong on the event loop, `query` on any thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: LogSettings) -> None:
         self._settings = settings
         self.damage = Damage()
         self._loop = asyncio.get_running_loop()
-        self._bell = Bell()
+        self._commits = Commits()
         self._waiting: deque[Batch] = deque()  # bounded by the requests that a peer leaves open, 4,096
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._resources = contextlib.ExitStack()
         self._sync_timer: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
+    async def open(cls, settings: LogSettings) -> Self:
         """Take the log over. Raises InvalidParams for a path that cannot be used, Unavailable for what may pass."""
         log = cls(settings)
         try:
@@ -78,7 +78,7 @@ class JsonlLog:
 
     def tail(self, query: LogQuery) -> AsyncGenerator[LogEntry, None]:
         """Entries from now on; see `tail.py`."""
-        return tail(self._files, self._reader, query, self._bell)
+        return tail(self._files, self._reader, query, self._commits)
 
     def _take(self) -> None:
         path = self._settings.path
@@ -97,7 +97,7 @@ class JsonlLog:
             if isinstance(error, sqlite3.Error) or error.errno in _MAY_PASS:
                 raise Unavailable(f"{problem} - make room or mend the folder, then retry") from error
             raise InvalidParams(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
-        self._writer.committed = self._ring
+        self._writer.committed = self._on_commit
 
     def _write_waiting(self) -> None:
         """Each `store` asks for one run; the first one serves all that wait, the others find nothing left."""
@@ -109,8 +109,8 @@ class JsonlLog:
                 if not batch.outcome.done():
                     batch.outcome.set_exception(error)
 
-    def _ring(self) -> None:
-        self._loop.call_soon_threadsafe(self._bell.ring)
+    def _on_commit(self) -> None:
+        self._loop.call_soon_threadsafe(self._commits.committed)
 
     def _sync_later(self) -> None:
         self._sync_timer = None

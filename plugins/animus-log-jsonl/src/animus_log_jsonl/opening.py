@@ -18,7 +18,7 @@ from animus_log_jsonl.files import LogFiles, Position, is_between_lines
 from animus_log_jsonl.index import LogIndex, fact_of
 from animus_log_jsonl.read import LogReader
 from animus_log_jsonl.retention import outdated
-from animus_log_jsonl.settings import Fsync, Settings
+from animus_log_jsonl.settings import Fsync, LogSettings
 
 __all__ = ["Opener"]
 
@@ -28,7 +28,7 @@ _INDEXED_AT_ONCE: Final = 10_000
 class Opener:
     """Opens the current file of one log, as often as need be."""
 
-    def __init__(self, files: LogFiles, index: LogIndex, damage: Damage, settings: Settings) -> None:
+    def __init__(self, files: LogFiles, index: LogIndex, damage: Damage, settings: LogSettings) -> None:
         self._files = files
         self._index = index
         self._damage = damage

@@ -27,7 +27,7 @@ from animus_sdk import (
 
 if TYPE_CHECKING:
     from animus_log_jsonl.log import JsonlLog
-    from animus_log_jsonl.settings import Settings
+    from animus_log_jsonl.settings import LogSettings
 
 __all__ = ["JsonlLogPlugin", "main"]
 
@@ -59,7 +59,7 @@ class JsonlLogPlugin(LogStorageBackend):
     )
 
     _log: JsonlLog | None = None
-    _settings: Settings
+    _settings: LogSettings
 
     async def start(self, project: ProjectBinding) -> None:
         """Read the settings, take the log over, mend what a crash has left."""

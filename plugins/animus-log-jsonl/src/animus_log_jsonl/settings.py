@@ -14,7 +14,7 @@ from typing import Final
 
 from animus_sdk import InvalidParams, ProjectBinding
 
-__all__ = ["Fsync", "Retention", "Settings", "read_settings"]
+__all__ = ["Fsync", "LogSettings", "Retention", "read_settings"]
 
 _MIB: Final = 1024 * 1024
 _ROTATE_BYTES: Final = 64 * _MIB
@@ -42,7 +42,7 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class Settings:
+class LogSettings:
     """The whole configuration; `path` is the file that is written, absolute."""
 
     path: Path
@@ -52,7 +52,7 @@ class Settings:
     fsync_interval_s: float = _INTERVAL_MS / 1000
 
 
-def read_settings(env: Mapping[str, str], project: ProjectBinding) -> Settings:
+def read_settings(env: Mapping[str, str], project: ProjectBinding) -> LogSettings:
     """The settings that `env` asks for; an empty value counts as absent. Raises InvalidParams."""
     rotate_bytes = _whole_number(env, "ANIMUS_LOG_ROTATE_BYTES", at_least=1024) or _ROTATE_BYTES
     kept_bytes = _whole_number(env, "ANIMUS_LOG_RETENTION_BYTES", at_least=1024)
@@ -67,7 +67,7 @@ def read_settings(env: Mapping[str, str], project: ProjectBinding) -> Settings:
         size_bytes=kept_bytes or max(_RETENTION_BYTES, rotate_bytes),
     )
     fsync, interval_s = _fsync(env)
-    return Settings(_path(env, project), rotate_bytes, retention, fsync, interval_s)
+    return LogSettings(_path(env, project), rotate_bytes, retention, fsync, interval_s)
 
 
 def _whole_number(env: Mapping[str, str], name: str, *, at_least: int = 1, at_most: int = _MOST) -> int | None:

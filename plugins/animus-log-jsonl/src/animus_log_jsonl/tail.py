@@ -15,29 +15,29 @@ from animus_log_jsonl.filters import Predicate, predicate_of
 from animus_log_jsonl.read import LogReader
 from animus_sdk import LogEntry, LogQuery, Unavailable
 
-__all__ = ["Bell", "tail"]
+__all__ = ["Commits", "tail"]
 
 _CHUNK_BYTES: Final = 256 * 1024
 
 
-class Bell:
-    """Wakes everybody who waits for more; used on one event loop."""
+class Commits:
+    """Wakes every tail when entries were committed; used on one event loop."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     @property
-    def next_ring(self) -> asyncio.Event:
-        """Set at the next ring: take it before looking whether there is more."""
+    def next_commit(self) -> asyncio.Event:
+        """Set at the next commit: take it before you read how far the log reaches, or a commit in between is missed."""
         return self._next
 
-    def ring(self) -> None:
-        """Say that there is more."""
+    def committed(self) -> None:
+        """Entries were committed."""
         self._next.set()
         self._next = asyncio.Event()
 
 
-def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> AsyncGenerator[LogEntry, None]:
+def tail(files: LogFiles, reader: LogReader, query: LogQuery, commits: Commits) -> AsyncGenerator[LogEntry, None]:
     """Wanted entries from now on, or from `query.cursor` on; it ends after `query.limit` of them, if that is set.
 
     It begins where the log ends when this is called, not when the first entry is asked for: what a host stores right
@@ -45,15 +45,15 @@ def tail(files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell) -> Asy
     gave; the generator raises Unavailable when retention has deleted entries that were not read yet.
     """
     start = files.end if query.cursor is None else parse_cursor(query.cursor, files)
-    return _follow(files, reader, query, bell, start)
+    return _follow(files, reader, query, commits, start)
 
 
 async def _follow(
-    files: LogFiles, reader: LogReader, query: LogQuery, bell: Bell, position: Position
+    files: LogFiles, reader: LogReader, query: LogQuery, commits: Commits, position: Position
 ) -> AsyncGenerator[LogEntry, None]:
     wanted, left = predicate_of(query), query.limit
     while left is None or left > 0:
-        more = bell.next_ring
+        more = commits.next_commit
         end = files.end
         if position == end:
             await more.wait()

@@ -19,7 +19,7 @@ from animus_log_jsonl.files import LogFiles, Position
 from animus_log_jsonl.index import Fact, LogIndex, fact_of
 from animus_log_jsonl.lines import encode_entry, join_batch
 from animus_log_jsonl.opening import Opener
-from animus_log_jsonl.settings import Fsync, Settings
+from animus_log_jsonl.settings import Fsync, LogSettings
 from animus_sdk import LogEntry, RpcError, Unavailable
 from animus_sdk.crash_points import declare, reach
 
@@ -45,7 +45,7 @@ class LogWriter:
     Opening it mends the file, brings the index up to date and applies retention. Raises OSError and sqlite3.Error.
     """
 
-    def __init__(self, files: LogFiles, index: LogIndex, damage: Damage, settings: Settings) -> None:
+    def __init__(self, files: LogFiles, index: LogIndex, damage: Damage, settings: LogSettings) -> None:
         self._files = files
         self._index = index
         self._damage = damage

@@ -27,7 +27,7 @@ _COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What the provider knows about a run; None where nobody told."""
+    """What the provider knows about a run; None where nobody fields."""
 
     prompt: str
     model: str
@@ -43,13 +43,13 @@ class Facts:
 
 def facts_of(prompt: str, model: str, contract: object) -> Facts:
     """The facts of a request; `contract` is its `runtime_contract`, of any shape: what does not fit is not known."""
-    told = contract if isinstance(contract, dict) else {}
-    attempt = told.get("attempt")
+    fields = contract if isinstance(contract, dict) else {}
+    attempt = fields.get("attempt")
     return Facts(
         prompt=prompt,
         model=model,
-        subject=_text(told.get("subject_id")),
-        phase=_text(told.get("phase_id")),
+        subject=_text(fields.get("subject_id")),
+        phase=_text(fields.get("phase_id")),
         attempt=attempt if isinstance(attempt, int) and not isinstance(attempt, bool) else None,
     )
 

@@ -1,7 +1,7 @@
 """What a session has done so far, and how it survives the process: one small JSON file a session.
 
-`Record` becomes the result of a run (`plugin.py`); `Progress` adds where in the script the session is; `Store` keeps
-it. Written after each step by `steps.py`, read by `runner.py`; below it lies the file system alone.
+`SessionRecord` becomes the result of a run; `Progress` adds where in the script the session is; `Store` keeps it, after
+each step, so that a session outlives its process. Below it lies the file system alone.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any, Final
 
 from animus_sdk import InvalidParams, Unavailable
 
-__all__ = ["Progress", "Record", "Store", "default_state_dir"]
+__all__ = ["Progress", "SessionRecord", "Store", "default_state_dir"]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FORMAT: Final = 1
 
 
 @dataclass
-class Record:
+class SessionRecord:
     """What the result will say, gathered step by step."""
 
     output: str = ""
@@ -48,7 +48,7 @@ class Progress:
     completed: int = 0
     finished: bool = False
     once: list[str] = field(default_factory=list)
-    record: Record = field(default_factory=Record)
+    record: SessionRecord = field(default_factory=SessionRecord)
 
 
 class Store:
@@ -67,7 +67,7 @@ class Store:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data.pop("format") != _FORMAT:
                 raise ValueError("another format")
-            return Progress(**(data | {"record": Record(**data["record"])}))
+            return Progress(**(data | {"record": SessionRecord(**data["record"])}))
         except FileNotFoundError:
             return None
         except OSError as error:

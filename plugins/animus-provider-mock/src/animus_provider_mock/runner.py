@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from animus_provider_mock.match import Facts, choose
 from animus_provider_mock.model import Case, Step
-from animus_provider_mock.record import Progress, Record, Store, default_state_dir
+from animus_provider_mock.record import Progress, SessionRecord, Store, default_state_dir
 from animus_provider_mock.script import SCRIPT_VARIABLE, load_script
 from animus_provider_mock.steps import Performer, Stage, Stream
 from animus_sdk import InvalidParams, NotFound
@@ -50,7 +50,7 @@ class Runner:
         self._store = Store(project_root / state if state else default_state_dir(project_root))
         self._garbage = garbage
 
-    async def run(self, errand: Errand, stream: Stream) -> Record:
+    async def run(self, errand: Errand, stream: Stream) -> SessionRecord:
         """A new run. A session id that was used before keeps its `once` blocks, and nothing else.
 
         Raises InvalidParams (script), Unavailable, RpcError; cancellation passes through.
@@ -61,7 +61,7 @@ class Runner:
         self._store.save(progress)
         return await self._perform(_first_part(case), errand, stream, progress)
 
-    async def resume(self, errand: Errand, stream: Stream) -> Record:
+    async def resume(self, errand: Errand, stream: Stream) -> SessionRecord:
         """Go on with a session, in whatever process. Raises NotFound, and what `run` raises."""
         progress = self._store.load(errand.session_id)
         if progress is None:
@@ -70,17 +70,17 @@ class Runner:
         case = self._case(first)
         part = _first_part(case) if case.resume is None else Part(f"{case.number}.resume", case.resume)
         if progress.finished:
-            progress.record = Record()
+            progress.record = SessionRecord()
         if progress.finished or case.resume is not None:
             progress.completed = 0
         progress.finished = False
         progress.record.exit_code = 0
         # a host may name the session alone: what the request leaves out is as it was
-        told = {key: value for key, value in asdict(errand.facts).items() if value not in (None, "")}
-        errand = replace(errand, facts=replace(first, **told))
+        given = {key: value for key, value in asdict(errand.facts).items() if value not in (None, "")}
+        errand = replace(errand, facts=replace(first, **given))
         return await self._perform(part, errand, stream, progress)
 
-    async def _perform(self, part: Part, errand: Errand, stream: Stream, progress: Progress) -> Record:
+    async def _perform(self, part: Part, errand: Errand, stream: Stream, progress: Progress) -> SessionRecord:
         facts = errand.facts
         values = {
             "subject": facts.subject or "",

@@ -172,11 +172,11 @@ class Performer:
         filled = model.Edit(step.at, path, replace, change.get("content"), change.get("append"), delete=step.delete)
         await self._call("edit_file", change)
         try:
-            told = apply_edit(filled, self._stage.cwd)
+            output = apply_edit(filled, self._stage.cwd)
         except EditRefused as refused:
             await self._answer("edit_file", str(refused), success=False)
             raise ScriptError(step.at, f"edit {refused}", "correct the step, or the file it expects") from refused
-        await self._answer("edit_file", told)
+        await self._answer("edit_file", output)
 
     async def _run(self, step: model.Run) -> None:
         command = tuple(self._fill(word) for word in step.command)

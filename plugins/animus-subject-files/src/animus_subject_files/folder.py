@@ -71,7 +71,7 @@ class TaskFolder:
         self._root = project_root
         self.path: Final = project_root / ".animus" / "tasks"
         self._cache: dict[str, _Cached] = {}
-        self._told: dict[str, _Version | None] = {}
+        self._reported: dict[str, _Version | None] = {}
         self._guard = threading.Lock()
 
     def open(self) -> None:
@@ -210,8 +210,8 @@ class TaskFolder:
             except FileNotFoundError:
                 return None
             cached = self._cache[name] = _Cached(version, result, read_at_ns)
-        if isinstance(cached.result, Broken) and self._told.get(name) != version:
-            self._told[name] = version
+        if isinstance(cached.result, Broken) and self._reported.get(name) != version:
+            self._reported[name] = version
             _log.warning("%s", cached.result.message)
         return cached.result
 

@@ -1,4 +1,4 @@
-"""When the files of a trigger are looked at: soon after they rest, and from time to time in any case.
+"""When the files of a trigger are surveyed at: soon after they rest, and from time to time in any case.
 
 Pure decisions, asked by `watcher.py`; nothing lies below. Times are seconds of one monotonic clock.
 """
@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["MAX_QUIET_PERIODS", "Pace"]
 
 MAX_QUIET_PERIODS: Final = 10
-"""Files that never rest are looked at after this many quiet periods."""
+"""Files that never rest are surveyed at after this many quiet periods."""
 
 
 class Pace:
@@ -28,7 +28,7 @@ class Pace:
         self._moved = True
         self._last = now
 
-    def looked(self, now: float) -> None:
+    def surveyed(self, now: float) -> None:
         """A look began at `now`: what happened before is in it."""
         self._first = self._last = now
         self._moved = False

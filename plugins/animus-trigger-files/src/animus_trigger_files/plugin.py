@@ -113,7 +113,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
             while not running.done():
                 news.clear()
                 while (event := await anyio.to_thread.run_sync(store.next_event, after)) is not None:
-                    yield _told(event)
+                    yield _to_wire(event)
                     after = event.sequence
                 await news.wait()
             running.result()
@@ -177,7 +177,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
                 running.exception()  # who left early does not want to know
 
 
-def _told(event: RecordedEvent) -> TriggerEvent:
+def _to_wire(event: RecordedEvent) -> TriggerEvent:
     return TriggerEvent(
         event_id=event.event_id, trigger_id=event.trigger_id, action_hint="run_workflow", payload=event.payload
     )

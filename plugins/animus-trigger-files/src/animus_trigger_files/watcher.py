@@ -53,15 +53,18 @@ class WatchedTrigger:
 
 
 class Watcher:
-    """Watches the files of `triggers` in `root`, a path without symbolic links; `told` is called from its thread."""
+    """Watches the files of `triggers` in `root`, a path without symbolic links.
+
+    `on_event` is called from its thread when an event is on the disk.
+    """
 
     def __init__(
-        self, root: Path, store: Store, triggers: Sequence[WatchedTrigger], told: Callable[[], object]
+        self, root: Path, store: Store, triggers: Sequence[WatchedTrigger], on_event: Callable[[], object]
     ) -> None:
         self._root = root
         self._store = store
         self._triggers = triggers
-        self._told = told
+        self._on_event = on_event
         self._notifications = Notifications(root)
         self._stopped = threading.Event()
         self._interrupt = threading.Event()
@@ -89,7 +92,7 @@ class Watcher:
         """Until `stop`. Raises InvalidParams for too many files, Unavailable when the disk fails."""
         with contextlib.closing(self._notifications):
             while not self._stopped.is_set():
-                self._look_where_due()
+                self._survey_where_due()
                 folders = {path: at for trigger in self._triggers for path, at in trigger.folders.items()}
                 if self._notifications.cover(folders):
                     self._moved(None)
@@ -142,14 +145,14 @@ class Watcher:
                 found = scan(self._root, trigger.selection, {}, Detail.FOLDERS, self._stopped.is_set, path)
                 trigger.folders |= found.folders if found is not None else {}
 
-    def _look_where_due(self) -> None:
+    def _survey_where_due(self) -> None:
         for trigger in self._triggers:
             now = time.monotonic()
             if trigger.pace.due_at(self._idle_s(trigger)) <= now and not self._stopped.is_set():
-                trigger.pace.looked(now)
-                self._look(trigger)
+                trigger.pace.surveyed(now)
+                self._survey(trigger)
 
-    def _look(self, trigger: WatchedTrigger) -> None:
+    def _survey(self, trigger: WatchedTrigger) -> None:
         if self._is_full(trigger):
             trigger.is_full = True
             if self._is_full(trigger):  # once more: an acknowledgement before the line above has woken nobody
@@ -165,7 +168,7 @@ class Watcher:
             payload = describe(difference.changes) if difference.changes else None
             self._store.record(trigger.id, difference, payload)
             if payload is not None:
-                self._told()
+                self._on_event()
 
     def _is_full(self, trigger: WatchedTrigger) -> bool:
         return self._store.unacknowledged(trigger.id) >= _MAX_UNACKNOWLEDGED

@@ -1,7 +1,7 @@
-"""Between a workflow-runner and the daemon, over the control socket: hello, doorbell, orders.
+"""Between a workflow-runner and the daemon, over the control socket: hello, journal advanced, orders.
 
 A private protocol of the core's own processes, in the same form as the published ones. The journal file is the truth;
-what is said here only makes somebody look at it sooner.
+what is said here only has it read sooner.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from animus_protocol.models.base import Empty, Method, WireModel
 
 __all__ = [
     "RUNNER_CANCEL",
-    "RUNNER_DOORBELL",
     "RUNNER_HELLO",
+    "RUNNER_JOURNAL_ADVANCED",
     "RUNNER_STOP",
     "RunnerCancel",
-    "RunnerDoorbell",
     "RunnerHello",
+    "RunnerJournalAdvanced",
 ]
 
 
@@ -31,8 +31,8 @@ class RunnerHello(WireModel):
     offset: int
 
 
-class RunnerDoorbell(WireModel):
-    """The journal of `run` has grown to `offset` bytes."""
+class RunnerJournalAdvanced(WireModel):
+    """The journal of `run` has grown to `offset` bytes: the daemon may read on."""
 
     run: str
     epoch: int
@@ -47,6 +47,8 @@ class RunnerCancel(WireModel):
 
 
 RUNNER_HELLO = Method("runner/hello", RunnerHello, Empty, "ADR 0002")
-RUNNER_DOORBELL: Method[RunnerDoorbell, None] = Method("runner/doorbell", RunnerDoorbell, None, "ADR 0002")
+RUNNER_JOURNAL_ADVANCED: Method[RunnerJournalAdvanced, None] = Method(
+    "runner/doorbell", RunnerJournalAdvanced, None, "ADR 0002"
+)
 RUNNER_CANCEL = Method("runner/cancel", RunnerCancel, Empty, "ADR 0002")
 RUNNER_STOP = Method("runner/stop", Empty, Empty, "ADR 0002")

@@ -42,9 +42,9 @@ def refusal(
     status: int, category: str, message: str, *, hint: object = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """`{"error": {"category", "message", "hint"?}}`; what is unavailable may be asked for again in 2 s."""
-    told = {"category": category, "message": message, **({"hint": hint} if isinstance(hint, str) else {})}
+    error = {"category": category, "message": message, **({"hint": hint} if isinstance(hint, str) else {})}
     retry = {"retry-after": _RETRY_AFTER_S} if status == _STATUS["unavailable"] else {}
-    return JSONResponse({"error": told}, status, {**retry, **(headers or {})})
+    return JSONResponse({"error": error}, status, {**retry, **(headers or {})})
 
 
 async def _answer(request: Request, error: Exception) -> Response:
@@ -67,8 +67,8 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def _refused_by_daemon(error: RpcError) -> Response:
-    told = error.category or ""
-    category = told if told in _STATUS else _BY_CODE.get(error.code, "internal")
+    given = error.category or ""
+    category = given if given in _STATUS else _BY_CODE.get(error.code, "internal")
     hint = error.data.get("hint") if isinstance(error.data, dict) else None
     return refusal(_STATUS[category], category, error.message, hint=hint)
 

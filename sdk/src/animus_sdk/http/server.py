@@ -126,13 +126,13 @@ class _TimedProtocol(H11Protocol):
         """The client has 30 s to take something, and after that again, until it has taken all."""
         left_bytes = self.transport.get_write_buffer_size()
 
-        def look() -> None:
+        def check_progress() -> None:
             if self.transport.get_write_buffer_size() < left_bytes:
                 self._expect_less()
             else:
                 self.transport.abort()
 
-        self._stuck = self.loop.call_later(_TAKEN_S, look)
+        self._stuck = self.loop.call_later(_TAKEN_S, check_progress)
 
     def _expect_nothing(self) -> None:
         if self._stuck is not None:

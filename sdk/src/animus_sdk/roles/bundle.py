@@ -145,13 +145,13 @@ class Bundle(Plugin):
     @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
         """The parts' capabilities, together."""
-        told = [part.kind_capabilities() for part in cls.parts]
+        capabilities = [part.kind_capabilities() for part in cls.parts]
         return PluginCapabilities(
-            methods=[*dict.fromkeys(method for one in told for method in one.methods)],
-            streaming=any(one.streaming for one in told),
-            progress=any(one.progress for one in told),
+            methods=[*dict.fromkeys(method for part in capabilities for method in part.methods)],
+            streaming=any(part.streaming for part in capabilities),
+            progress=any(part.progress for part in capabilities),
             cancellation=True,
-            subject_kinds=[kind for one in told for kind in one.subject_kinds],
+            subject_kinds=[kind for part in capabilities for kind in part.subject_kinds],
         )
 
     @classmethod

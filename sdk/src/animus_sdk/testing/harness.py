@@ -94,13 +94,13 @@ class Harness:
     async def next_notification(self, method: str, *, timeout_s: float = 5.0) -> Any:
         """The params of the plugin's next notification of `method`; others stay. Raises TimeoutError."""
         try:
-            return await self._told.take(method, timeout_s=timeout_s)
+            return await self._notifications.take(method, timeout_s=timeout_s)
         except TimeoutError:
             raise TimeoutError(f"no {method} within {timeout_s:g} s") from None
 
     async def notifications(self, method: str) -> list[Any]:
         """The params of all notifications of `method` that came and were not taken; those before a reply are here."""
-        return self._told.take_all(method)
+        return self._notifications.take_all(method)
 
     async def __aenter__(self) -> Self:
         if mistakes := self._cls.mistakes():
@@ -126,8 +126,8 @@ class Harness:
 
     async def _connect(self, wire: Wire, end: AsyncExitStack) -> None:
         host_fd, plugin_fd = wire.take_ends()
-        self._told = Notifications()
-        self._host = Peer(host_fd, host_fd, self._told, name=self._cls.name)
+        self._notifications = Notifications()
+        self._host = Peer(host_fd, host_fd, self._notifications, name=self._cls.name)
         end.push_async_callback(self._host.aclose)
         self._session = session = Session(self._plugin() if isinstance(self._plugin, type) else self._plugin)
         self._leftovers.threads = session.threads.begun

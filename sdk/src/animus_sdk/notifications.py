@@ -14,17 +14,17 @@ from typing import Final
 from animus_protocol.connection import Notification
 from animus_protocol.peer import Peer
 
-__all__ = ["Hearing"]
+__all__ = ["NotificationQueue"]
 
 _log = logging.getLogger("animus.plugin")
 _MAX_WAITING: Final = 256
 
 
-class Hearing:
-    """Hands each notification to `hear` once the one before it is done; reads nothing more while 256 wait."""
+class NotificationQueue:
+    """Hands each notification to `handle` once the one before it is done; reads nothing more while 256 wait."""
 
-    def __init__(self, hear: Callable[[Peer, Notification], Awaitable[None]]) -> None:
-        self._hear = hear
+    def __init__(self, handle: Callable[[Peer, Notification], Awaitable[None]]) -> None:
+        self._handle = handle
         self._waiting: deque[tuple[Peer, Notification]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -37,7 +37,7 @@ class Hearing:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def close(self, *, timeout_s: float) -> None:
-        """Wait until all is heard, at most `timeout_s` seconds; what is left then is logged and dropped."""
+        """Wait until all are handled, at most `timeout_s` seconds; what is left then is logged and dropped."""
         task = self._task
         if task is None:
             return
@@ -56,15 +56,15 @@ class Hearing:
                 peer, notification = self._waiting.popleft()
                 if len(self._waiting) == _MAX_WAITING // 2:
                     peer.resume(self)
-                await self._heard(peer, notification)
+                await self._handle_one(peer, notification)
         finally:
             self._task = None
 
-    async def _heard(self, peer: Peer, notification: Notification) -> None:
+    async def _handle_one(self, peer: Peer, notification: Notification) -> None:
         """One notification; whatever its handler raises must not cost the notifications behind it."""
         task = asyncio.current_task()
         try:
-            await self._hear(peer, notification)
+            await self._handle(peer, notification)
         except asyncio.CancelledError:
             if task is not None and task.cancelling():
                 raise
