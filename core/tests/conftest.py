@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from animus_core.launch_options import LaunchOptions, SessionTimings
 from animus_core.supply.discovery.discover import Candidate, Plugin
 from animus_protocol.models.manifest import PluginManifest
 
@@ -184,6 +185,7 @@ PLUGIN_MANIFEST = {
     "description": "d",
     "protocol_version": "1.0.0",
 }
+QUICK_TIMINGS = SessionTimings(shutdown_s=0.3, exit_s=0.3, term_s=0.3)
 Program = Callable[..., Path]
 MakePlugin = Callable[..., Plugin]
 
@@ -203,10 +205,10 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def make_plugin(program: Program) -> MakePlugin:
-    """A plugin that is found already; fields of its manifest by keyword."""
+    """A plugin that is found already and not waited for long; fields of its manifest by keyword."""
 
-    def make(code: str, name: str = "plugin", **manifest: Any) -> Plugin:
-        candidate = Candidate(name, (str(program(code, name)),), "registry")
+    def make(code: str, name: str = "plugin", *, timings: SessionTimings = QUICK_TIMINGS, **manifest: Any) -> Plugin:
+        candidate = Candidate(name, (str(program(code, name)),), "registry", LaunchOptions(timings=timings))
         return Plugin(candidate, PluginManifest.model_validate_json(json.dumps({**PLUGIN_MANIFEST, **manifest})))
 
     return make

@@ -1,4 +1,4 @@
-"""What an operator says of a plugin's process: variables that it gets, and what it may use at most."""
+"""How a plugin's process is run: variables that it gets, what it may use at most, how long it is waited for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["LaunchOptions", "Limits"]
+__all__ = ["LaunchOptions", "Limits", "SessionTimings"]
 
 
 class Limits(NamedTuple):
@@ -17,9 +17,24 @@ class Limits(NamedTuple):
     open_files: int | None = None
 
 
+class SessionTimings(NamedTuple):
+    """How long the host waits for a plugin's process, in seconds; no operator has asked for others yet.
+
+    For the answer to a health check and to `shutdown`, for its exit after that, after SIGTERM, and for one that has
+    hung up and may be on its way out by itself.
+    """
+
+    health_s: float = 2.0
+    shutdown_s: float = 2.0
+    exit_s: float = 2.0
+    term_s: float = 2.0
+    leaving_s: float = 0.3
+
+
 class LaunchOptions(NamedTuple):
-    """What the operator says of a plugin: variables that it gets, names it gets from our environment, its limits."""
+    """The variables that a plugin gets, names that it gets from our environment, its limits, our patience."""
 
     env: Mapping[str, str] = MappingProxyType({})
     pass_env: tuple[str, ...] = ()
     limits: Limits = Limits()
+    timings: SessionTimings = SessionTimings()

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from animus_core.agent_runner.server import AgentRunner
+from animus_core.agent_runner.session import Patience
 from animus_core.control.sockets import listen
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
 from animus_core.supply.discovery.manifest import probe
 from animus_protocol.models.lifecycle import ProjectBinding
 
-Serving = Callable[[], AbstractAsyncContextManager[AgentRunner]]
+Serving = Callable[..., AbstractAsyncContextManager[AgentRunner]]
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +63,13 @@ def serving(scope: Scope, mock_plugin: Plugin, socket: Path) -> Serving:
     """An agent-runner that answers at `socket`; leaving the context ends it as the process would."""
 
     @asynccontextmanager
-    async def serve() -> AsyncIterator[AgentRunner]:
-
+    async def serve(patience: Patience = Patience()) -> AsyncIterator[AgentRunner]:  # noqa: B008 - constants
         async def found() -> Discovery:
             return Discovery((mock_plugin,), ())
 
-        runner = AgentRunner(scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), found)
+        runner = AgentRunner(
+            scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), found, patience=patience
+        )
         listener = listen(socket, runner.dispatcher(), "runner")
         try:
             yield runner

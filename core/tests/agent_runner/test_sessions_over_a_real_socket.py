@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 
-from animus_core.agent_runner import session as session_module
 from animus_core.agent_runner.server import AgentRunner
-from animus_core.agent_runner.session import OPENED, WRITTEN, cookie_of
+from animus_core.agent_runner.session import OPENED, WRITTEN, Patience, cookie_of
 from animus_core.control.sockets import connect
 from animus_core.host.environment import COOKIE
 from animus_core.journal.reader import iterate
@@ -32,7 +31,7 @@ from animus_protocol.models import agent_session as wire
 from animus_protocol.models.provider import AgentRunRequest
 from animus_protocol.peer import Peer
 
-Serving = Callable[[], AbstractAsyncContextManager[AgentRunner]]
+Serving = Callable[..., AbstractAsyncContextManager[AgentRunner]]
 Script = Callable[[str], None]
 CALL_S = 20.0
 RUN = f"run-{uuid.uuid4()}"
@@ -259,12 +258,11 @@ async def test_a_provider_that_calls_its_own_work_cancelled_has_refused_it(
 
 
 async def test_a_session_that_takes_too_long_is_timed_out(
-    serving: Serving, script: Script, scope: Scope, socket: Path, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, script: Script, scope: Scope, socket: Path
 ) -> None:
-    monkeypatch.setattr(session_module, "_TIMEOUT_GRACE_S", 0.2)
     script("wait_for: { file: gate, timeout_s: 60 }")
 
-    async with serving():
+    async with serving(Patience(timeout_grace_s=0.2)):
         runner = await Runner().dial(socket)
         await runner.open(scope, timeout_secs=0)
         closed = await runner.closed()
@@ -286,12 +284,11 @@ async def test_a_tool_without_a_plugin_is_not_found(serving: Serving, scope: Sco
 
 @pytest.mark.parametrize("first", ["", "ignore_cancel: true\n"])
 async def test_a_cancelled_session_closes_as_cancelled_whether_its_provider_obeys_or_not(
-    first: str, serving: Serving, script: Script, scope: Scope, socket: Path, monkeypatch: pytest.MonkeyPatch
+    first: str, serving: Serving, script: Script, scope: Scope, socket: Path
 ) -> None:
-    monkeypatch.setattr(session_module, "_CANCEL_S", 0.3)
     script(f"{first}say: one\nwait_for: {{ file: gate, timeout_s: 60 }}")
 
-    async with serving() as agents:
+    async with serving(Patience(cancel_s=0.3)) as agents:
         runner = await Runner().dial(socket)
         await runner.open(scope)
         await runner.until("output")

@@ -14,8 +14,8 @@ import pytest
 
 from animus_core.control.sockets import connect, listen
 from animus_core.control.table import control_table
-from animus_core.host import session as session_module
 from animus_core.kinds.subjects.router import SubjectRouter
+from animus_core.launch_options import LaunchOptions, SessionTimings
 from animus_core.services.project import Project
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
@@ -107,10 +107,8 @@ class Served:
 
 
 @pytest.fixture
-def scope(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Scope:
+def scope(tmp_path_factory: pytest.TempPathFactory) -> Scope:
     """In a folder whose path is short enough for sockets."""
-    for name in ("_SHUTDOWN_S", "_EXIT_S", "_TERM_S"):
-        monkeypatch.setattr(session_module, name, 0.3)
     base = tmp_path_factory.mktemp("c")
     (base / "p").mkdir()
     made = Scope.of(base / "p", {"ANIMUS_CONFIG_DIR": str(base / "cfg")})
@@ -123,7 +121,10 @@ def backend(kind: str, folder: Path) -> Plugin:
     command = (sys.executable, str(folder / "backend.py"), kind)
     manifest = {"name": kind, "version": "1", "plugin_kind": "subject_backend", "description": "d"}
     told = {**manifest, "protocol_version": "1.0.0", "capabilities": [f"subject_kind:{kind}"]}
-    return Plugin(Candidate(kind, command, "registry"), PluginManifest.model_validate(told))
+    timings = SessionTimings(shutdown_s=0.3, exit_s=0.3, term_s=0.3)
+    return Plugin(
+        Candidate(kind, command, "registry", LaunchOptions(timings=timings)), PluginManifest.model_validate(told)
+    )
 
 
 @asynccontextmanager

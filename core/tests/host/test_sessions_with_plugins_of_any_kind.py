@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from animus_core.errors import InvalidInput, PluginFailed
-from animus_core.host import session as session_module
 from animus_core.host.session import PluginSession, open_session
 from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.models.base import Empty, Method
@@ -35,12 +34,6 @@ for request in receive():
             break
         case _: reply(request, {})
 """
-
-
-@pytest.fixture(autouse=True)
-def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHUTDOWN_S", "_EXIT_S", "_TERM_S"):
-        monkeypatch.setattr(session_module, name, 0.3)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from animus_core.errors import Internal, InvalidInput, PluginFailed
-from animus_core.host import session as session_module
 from animus_core.host.plugin_state import Budget, Move, PluginState, check_move
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.host.supervisor import Supervision
+from animus_core.launch_options import SessionTimings
 from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.errors import RpcError
 from animus_protocol.models.base import Empty, Method
@@ -37,12 +37,6 @@ for request in receive():
             break
         case _: reply(request, {})
 """
-
-
-@pytest.fixture(autouse=True)
-def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHUTDOWN_S", "_EXIT_S", "_TERM_S"):
-        monkeypatch.setattr(session_module, name, 0.3)
 
 
 @pytest.fixture
@@ -219,9 +213,8 @@ for request in receive():
 
 
 async def test_a_plugin_that_is_silent_check_after_check_is_ended_and_started_again_but_not_while_it_works(
-    make_plugin: MakePlugin, project: ProjectBinding, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_plugin: MakePlugin, project: ProjectBinding, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("animus_core.host.session._HEALTH_S", 0.05)
     os_stop = f"""
 for request in receive():
     match request["method"]:
@@ -235,7 +228,8 @@ for request in receive():
     os.mkfifo(tmp_path / "pipe")
 
     moves = Moves()
-    supervised = SupervisedPlugin(make_plugin(os_stop), project, Supervision(QUICK, moves, health_interval_s=0.05))
+    plugin = make_plugin(os_stop, timings=SessionTimings(health_s=0.05))
+    supervised = SupervisedPlugin(plugin, project, Supervision(QUICK, moves, health_interval_s=0.05))
     working = asyncio.ensure_future(supervised.call(method("work"), Empty(), timeout_s=20))
     await moves.until(PluginState.DEGRADED)
     with pytest.raises(TimeoutError):

@@ -25,7 +25,7 @@ from animus_core.errors import PluginFailed
 from animus_core.host.plugin_state import Budget, Move, PluginState
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.host.supervisor import Supervision
-from animus_core.launch_options import LaunchOptions, Limits
+from animus_core.launch_options import LaunchOptions, Limits, SessionTimings
 from animus_core.supply.discovery.discover import Candidate, Plugin
 from animus_protocol.models.lifecycle import ProjectBinding
 from animus_protocol.models.manifest import PluginManifest
@@ -130,6 +130,7 @@ class Host:
         script: str,
         *arguments: str,
         limits: Limits = Limits(),  # noqa: B008 - a tuple of constants
+        timings: SessionTimings = SessionTimings(),  # noqa: B008 - as above
         supervision: Supervision = Supervision(QUICK),  # noqa: B008 - a tuple of constants
         **manifest: Any,
     ) -> Guest:
@@ -139,7 +140,7 @@ class Host:
         name = f"{path.stem}{len(self.guests) or ''}"
         command = (*interpreter, str(path), *arguments)
         told = {"name": name, "version": "1", "plugin_kind": "custom", "description": "d", "protocol_version": "1.0.0"}
-        candidate = Candidate(name, command, "registry", LaunchOptions(limits=limits))
+        candidate = Candidate(name, command, "registry", LaunchOptions(limits=limits, timings=timings))
         plugin = Plugin(candidate, PluginManifest.model_validate({**told, **manifest}))
         return self.guest(plugin, supervision)
 

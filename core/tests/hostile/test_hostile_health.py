@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from animus_core.host import session as session_module
 from animus_core.host.plugin_state import Budget, PluginState
 from animus_core.host.supervisor import Supervision
+from animus_core.launch_options import SessionTimings
 
 if TYPE_CHECKING:
     from conftest import Host
@@ -24,14 +24,9 @@ SAYS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_HEALTH_S", 0.5)
-
-
 @pytest.mark.parametrize("how", SAYS)
 async def test_a_plugin_that_is_not_well_is_degraded_goes_on_answering_and_recovers(host: Host, how: str) -> None:
-    ill = host.plugin("health.py", how, supervision=OFTEN)
+    ill = host.plugin("health.py", how, timings=SessionTimings(health_s=0.5), supervision=OFTEN)
     await ill.echo(1)
     degraded = await ill.until(PluginState.DEGRADED)
     assert (degraded.reason or "").startswith(SAYS[how])
@@ -44,7 +39,7 @@ async def test_a_plugin_that_is_not_well_is_degraded_goes_on_answering_and_recov
 
 
 async def test_a_plugin_that_never_answers_health_checks_is_degraded_and_later_replaced(host: Host) -> None:
-    mute = host.plugin("health.py", "never", supervision=OFTEN)
+    mute = host.plugin("health.py", "never", timings=SessionTimings(health_s=0.5), supervision=OFTEN)
     await mute.echo(1)
     async with host.neighbour_answers(20):
         degraded = await mute.until(PluginState.DEGRADED)
@@ -56,7 +51,7 @@ async def test_a_plugin_that_never_answers_health_checks_is_degraded_and_later_r
 
 
 async def test_a_plugin_that_never_answers_health_checks_but_works_is_only_degraded(host: Host) -> None:
-    mute = host.plugin("health.py", "never", supervision=OFTEN)
+    mute = host.plugin("health.py", "never", timings=SessionTimings(health_s=0.5), supervision=OFTEN)
     await mute.echo(1)
     await mute.until(PluginState.DEGRADED)
     loop = asyncio.get_running_loop()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from animus_core.agent_runner import session as session_module
 from animus_core.agent_runner.server import AgentRunner
+from animus_core.agent_runner.session import Patience
 from animus_core.control.sockets import connect, listen
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
@@ -91,7 +91,12 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
     async def discover() -> Discovery:
         return discovery
 
-    agents = AgentRunner(scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), discover)
+    agents = AgentRunner(
+        scope,
+        ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"),
+        discover,
+        patience=Patience(cancel_s=1.0),
+    )
     listener = listen(socket, agents.dispatcher(), "runner")
     runner, table = Runner(scope.project_root), Dispatcher()
     table.on_notification(wire.SESSION_RECORD, lambda record, _: runner.hear(record))
@@ -105,9 +110,8 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
 
 
 async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neighbour_goes_on(
-    host: Host, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    host: Host, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.setattr(session_module, "_CANCEL_S", 1.0)
     root = tmp_path / "project"
     root.mkdir()
     scope = Scope.of(root, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 
 from animus_core.errors import PluginFailed, UnclaimedKind
-from animus_core.host import session as session_module
 from animus_core.host.plugin_state import Budget
 from animus_core.host.supervisor import Supervision
 from animus_core.kinds.fleet import Fleet
-from animus_core.kinds.subjects import watch as subject_watch
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.kinds.subjects.watch import SubjectWatch
 from animus_core.supply.discovery.discover import Discovery, Plugin
@@ -75,13 +73,6 @@ for request in receive():
         case _: refuse(request, -32601)
 """
 NO_WATCH = "def watched(request): refuse(request, {code})\n"
-
-
-@pytest.fixture(autouse=True)
-def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SHUTDOWN_S", "_EXIT_S", "_TERM_S"):
-        monkeypatch.setattr(session_module, name, 0.3)
-    monkeypatch.setattr(subject_watch, "_TURN_S", POLL_S)
 
 
 class Store:
@@ -169,7 +160,7 @@ class Host:
         self.watchers: list[Watcher] = []
 
     async def watch(self, kind: str = "task", **wanted: Any) -> Watcher:
-        watch = SubjectWatch(self.router, kind, SubjectFilter(**wanted), poll_s=POLL_S)
+        watch = SubjectWatch(self.router, kind, SubjectFilter(**wanted), poll_s=POLL_S, turn_s=POLL_S)
         self.watchers.append(Watcher(watch))
         return await self.watchers[-1].opened()
 

@@ -14,8 +14,8 @@ import pytest
 from animus_core.daemon.bus import Bus
 from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
-from animus_core.projectors import drive, hooks
-from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
+from animus_core.projectors import hooks
+from animus_core.projectors.drive import Backoff, ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import FactView, Projector, Subjects, load_projectors
 from animus_core.projectors.subject import MOVES, SubjectProjector
 from animus_core.store.database import Database
@@ -77,7 +77,9 @@ class World:
     def __init__(self, database: Database, tracker: Tracker, projector: Projector | None = None) -> None:
         self.database, self.tracker, self.bus = database, tracker, Bus()
         subjects = cast(RoutedSubjects, tracker)
-        self.task = ProjectorTask(projector or SubjectProjector(), database, subjects, self.bus.wait_beyond)
+        self.task = ProjectorTask(
+            projector or SubjectProjector(), database, subjects, self.bus.wait_beyond, Backoff(0.01, 0.01)
+        )
 
     async def state(self, kind: str, subject: str) -> None:
         """Commit a fact, and publish."""
@@ -102,11 +104,7 @@ Using = Callable[[Tracker], AbstractAsyncContextManager[World]]
 
 
 @pytest.fixture
-def using(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Using:
-    monkeypatch.setattr(drive, "_LONGEST_WAIT_S", 0.01)
-    really = asyncio.sleep
-    monkeypatch.setattr("animus_core.projectors.drive.asyncio.sleep", lambda delay: really(min(delay, 0.01)))
-
+def using(tmp_path: Path) -> Using:
     @asynccontextmanager
     async def opened(tracker: Tracker) -> AsyncIterator[World]:
         async with await Database.open(tmp_path / "workflow.db") as database:

@@ -18,7 +18,6 @@ import pytest
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
-from animus_core.runner import command_phase
 from animus_core.runner.command_phase import CommandEffect
 from animus_core.store.locks import is_held
 from animus_core.store.paths import RunPaths
@@ -62,7 +61,7 @@ def effect_of(phase: PlannedPhase, files: RunPaths, title: str = "Mend it") -> C
         subject=subject, workflow_ref="w", trigger_source="test", requested_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
     plan = Plan(workflow_ref="w", name="w", phases=(phase,), variables={"colour": "blue"})
-    return CommandEffect(plan, dispatch, files.root.name, files.root, files)
+    return CommandEffect(plan, dispatch, files.root.name, files.root, files, term_s=0.2)
 
 
 def no_note(_: kinds.AgentRecord) -> None:
@@ -172,9 +171,8 @@ async def test_only_the_end_of_the_output_is_kept_in_the_outcome_and_all_of_it_i
 
 
 async def test_a_timeout_ends_the_whole_group_grandchildren_too(
-    perform: Perform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: RunPaths
+    perform: Perform, tmp_path: Path, files: RunPaths
 ) -> None:
-    monkeypatch.setattr(command_phase, "_TERM_S", 0.2)
     (tmp_path / "family.py").write_text(FAMILY)
     told = tmp_path / "pids"
     outcome = await perform(phase_of(sys.executable, str(tmp_path / "family.py"), str(told), "2", timeout_s=2))
@@ -188,9 +186,8 @@ async def test_a_timeout_ends_the_whole_group_grandchildren_too(
 
 
 async def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_group(
-    files: RunPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: RunPaths, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(command_phase, "_TERM_S", 0.2)
     (tmp_path / "family.py").write_text(FAMILY)
     told = tmp_path / "pids"
     code = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True).wait()"

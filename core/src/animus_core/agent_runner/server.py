@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from animus_core.agent_runner.session import LiveSession, SessionFiles, cookie_of, read_spool
+from animus_core.agent_runner.session import LiveSession, Patience, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
 from animus_core.host.environment import COOKIE
 from animus_core.host.plugin_state import Move
@@ -47,10 +47,12 @@ class AgentRunner:
         binding: ProjectBinding,
         discover: Callable[[], Awaitable[Discovery]],
         on_move: Callable[[Move], None] = lambda _: None,
+        patience: Patience = Patience(),  # noqa: B008 - a tuple of constants
     ) -> None:
         """`discover` says which plugins there are now; it is asked before each new session."""
         self._scope = scope
         self._binding = binding
+        self._patience = patience
         self._discover = discover
         self._providers = Providers(Supervision(on_move=on_move))
         self._live: dict[_Key, LiveSession] = {}
@@ -122,7 +124,7 @@ class AgentRunner:
         files.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = await self._attempt_lock(key, params.epoch)
         try:
-            session = LiveSession(params, self._providers.of(plugin), self._binding, files, held)
+            session = LiveSession(params, self._providers.of(plugin), self._binding, files, held, self._patience)
         except AnimusError:
             held.close()
             raise

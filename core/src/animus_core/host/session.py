@@ -33,11 +33,6 @@ from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 __all__ = ["PluginSession", "open_session"]
 
 _log = logging.getLogger("animus.host")
-_SHUTDOWN_S: Final = 2.0
-_EXIT_S: Final = 2.0
-_TERM_S: Final = 2.0
-_LEAVING_S: Final = 0.3
-_HEALTH_S: Final = 2.0
 _HANDSHAKE_S: Final = 30.0
 _HANDSHAKE_VARIABLE: Final = "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S"
 _LOG_ENTRY_CHARACTERS: Final = 2000
@@ -54,6 +49,7 @@ class PluginSession:
     ) -> None:
         self.plugin = plugin
         self.child = child
+        self._timings = plugin.options.timings
         self.info: lifecycle.PluginInfo | None = None
         self.capabilities = lifecycle.PluginCapabilities()
         self._on_notification: list[Callable[[Notification], None]] = []
@@ -123,7 +119,7 @@ class PluginSession:
     async def health(self) -> lifecycle.HealthCheckResult:
         """How it says it is. One without `health/check` is healthy when it answers at all. Raises PluginFailed."""
         try:
-            return await self.peer.call(lifecycle.HEALTH_CHECK, Empty(), timeout_s=_HEALTH_S)
+            return await self.peer.call(lifecycle.HEALTH_CHECK, Empty(), timeout_s=self._timings.health_s)
         except (MethodNotFound, NotSupported):
             return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.HEALTHY)
         except RpcError as error:
@@ -135,7 +131,7 @@ class PluginSession:
 
     async def how_it_ended(self) -> str:
         """What became of it, in words, once it is not alive: by itself, not what was done to it afterwards."""
-        if await self.child.wait_within(_EXIT_S):
+        if await self.child.wait_within(self._timings.exit_s):
             await self.child.last_words()
         code = self.child.returncode
         if code is not None and not self.child.was_told_to_end:
@@ -161,7 +157,7 @@ class PluginSession:
         self._closing = True
         if self.alive:
             try:
-                await self.peer.call(lifecycle.SHUTDOWN, Empty(), timeout_s=_SHUTDOWN_S)
+                await self.peer.call(lifecycle.SHUTDOWN, Empty(), timeout_s=self._timings.shutdown_s)
                 self.peer.notify(lifecycle.EXIT, Empty())
             except (RpcError, BadReply) as error:
                 _log.info("plugin %s: shutdown: %s", self.plugin.name, error)
@@ -171,16 +167,16 @@ class PluginSession:
                 await self.end()
                 return
         await self.peer.aclose()
-        await self.child.wait_within(_EXIT_S)
+        await self.child.wait_within(self._timings.exit_s)
         await self.end()
 
     async def end(self) -> None:
         """SIGTERM and SIGKILL for its process, its group, and what left the group; nothing is asked any more."""
         self._closing = True
         if not self.alive:
-            await self.child.wait_within(_LEAVING_S)  # it may be on its way out by itself
+            await self.child.wait_within(self._timings.leaving_s)  # it may be on its way out by itself
         await self.peer.aclose()
-        await self.child.end(_TERM_S)
+        await self.child.end(self._timings.term_s)
         if self._tap is not None:
             await self._tap.aclose()
         try:

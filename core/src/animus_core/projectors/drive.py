@@ -12,7 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from animus_core.errors import AnimusError, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
@@ -24,11 +24,10 @@ from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import RpcError
 from animus_protocol.models.subject import SubjectStatus
 
-__all__ = ["ProjectorTask", "RoutedSubjects"]
+__all__ = ["Backoff", "ProjectorTask", "RoutedSubjects"]
 
 _log = logging.getLogger("animus.projector")
 _BATCH: Final = 100
-_LONGEST_WAIT_S: Final = 30.0
 
 _PROJECTED: Final = declare("projector.projected", "a fact was applied and the cursor does not say so")
 
@@ -59,16 +58,29 @@ class RoutedSubjects:
         await self._router.set_status(kind, subject_id, SubjectStatus(status))
 
 
+class Backoff(NamedTuple):
+    """How long a projector waits for a plugin that is away: at first, and at most; twice as long each time."""
+
+    first_s: float = 0.2
+    most_s: float = 30.0
+
+
 class ProjectorTask:
-    """One projector at work. `pending` waits until a fact may have come."""
+    """One projector at work. `wait` returns when a fact may have come."""
 
     def __init__(
-        self, projector: Projector, database: Database, subjects: RoutedSubjects, wait: Callable[[int], Awaitable[int]]
+        self,
+        projector: Projector,
+        database: Database,
+        subjects: RoutedSubjects,
+        wait: Callable[[int], Awaitable[int]],
+        backoff: Backoff = Backoff(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self._projector = projector
         self._database = database
         self._subjects = subjects
         self._wait = wait
+        self._backoff = backoff
         self._lock = asyncio.Lock()
 
     async def run(self, version: int) -> None:
@@ -111,7 +123,7 @@ class ProjectorTask:
 
     async def _project(self, fact: FactView) -> str | None:
         """Apply the fact, waiting for plugins that are away; the error when it cannot be applied at all."""
-        wait_s = 0.2
+        wait_s = self._backoff.first_s
         while True:
             try:
                 await self._projector.project(fact, self._subjects)
@@ -126,7 +138,7 @@ class ProjectorTask:
             else:
                 return None
             await asyncio.sleep(wait_s)  # the backoff of a plugin that is away
-            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            wait_s = min(wait_s * 2, self._backoff.most_s)
 
     def _parked(self, fact: FactView, error: Exception) -> str:
         _log.error(

@@ -43,14 +43,23 @@ _SPAWNED: Final = declare("runner.command_spawned", "the command of a phase runs
 
 
 class CommandEffect:
-    """Runs command phases of one run in `root`."""
+    """Runs command phases of one run in `root`. A program that is ended has `term_s` between SIGTERM and SIGKILL."""
 
-    def __init__(self, plan: Plan, dispatch: SubjectDispatch, run_id: str, root: Path, files: RunPaths) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        dispatch: SubjectDispatch,
+        run_id: str,
+        root: Path,
+        files: RunPaths,
+        term_s: float = _TERM_S,
+    ) -> None:
         self._plan = plan
         self._dispatch = dispatch
         self._run_id = run_id
         self._root = root
         self._files = files
+        self._term_s = term_s
 
     async def perform(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
@@ -79,7 +88,7 @@ class CommandEffect:
         except TimeoutError:
             timed_out = True
         finally:
-            await asyncio.shield(_end(process))
+            await asyncio.shield(_end(process, self._term_s))
         duration_ms = int((time.monotonic() - began) * 1000)
         excerpt = _tail(output, command.excerpt_max_chars)
         if timed_out:
@@ -105,7 +114,7 @@ class CommandEffect:
         path = self._files.attempt_lock(phase.id, attempt)
         cookie = self._cookie(phase, attempt)
         for _ in range(2):
-            await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", cookie, grace_s=_TERM_S)
+            await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", cookie, grace_s=self._term_s)
             try:
                 return await asyncio.to_thread(acquire_within, path, _DEAD_S)
             except Conflict:
@@ -147,12 +156,12 @@ class CommandEffect:
         )
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, term_s: float) -> None:
     """End the program's whole group, also what it left behind."""
     if process.returncode is None:
         _signal(process.pid, signal.SIGTERM)
         try:
-            async with asyncio.timeout(_TERM_S):
+            async with asyncio.timeout(term_s):
                 await process.wait()
         except TimeoutError:
             pass

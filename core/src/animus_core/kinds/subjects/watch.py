@@ -46,16 +46,24 @@ Tell = Callable[[wire.SubjectChangedEvent], Awaitable[None]]
 class SubjectWatch:
     """Watches the subjects of `kind` that pass `wanted`. `kind` may be a claim that ends in `.*`.
 
-    `opened` is set once every later change will be reported. `poll_s` is how long it waits between two listings.
+    `opened` is set once every later change will be reported. `poll_s` is how long it waits between two listings,
+    `turn_s` before it asks again for a process that has ended.
     """
 
     def __init__(
-        self, router: SubjectRouter, kind: str, wanted: wire.SubjectFilter | None = None, *, poll_s: float = POLL_S
+        self,
+        router: SubjectRouter,
+        kind: str,
+        wanted: wire.SubjectFilter | None = None,
+        *,
+        poll_s: float = POLL_S,
+        turn_s: float = _TURN_S,
     ) -> None:
         self.kind = kind
         self.opened = asyncio.Event()
         self._router = router
         self._poll_s = poll_s
+        self._turn_s = turn_s
         rest = (wanted or wire.SubjectFilter()).model_copy(update={"kind": [], "cursor": None, "limit": None})
         self._narrowed = rest != wire.SubjectFilter()
         self._wanted = rest.model_copy(update={"kind": [] if kind.endswith(".*") else [kind]})
@@ -90,7 +98,7 @@ class SubjectWatch:
             await self._follow(session, tell)
         except (PluginFailed, RpcError) as error:
             self._complain(error, error.message)
-        return self._poll_s if session.alive else _TURN_S
+        return self._poll_s if session.alive else self._turn_s
 
     async def _follow(self, session: PluginSession, tell: Tell) -> None:
         with session.subscribe() as notifications:  # before the call: an event may precede its reply
@@ -213,10 +221,10 @@ class SubjectWatch:
             return 0.0  # it may be one that says its kinds in its handshake
         status = owner.status()
         if status.state is PluginState.BACKOFF:
-            return max(_TURN_S, status.retry_in_s or 0.0)
+            return max(self._turn_s, status.retry_in_s or 0.0)
         ending = status.pid is None and status.state in (PluginState.READY, PluginState.DEGRADED)
         if ending or status.state is PluginState.CRASHED or not self._router.keeps(owner):
-            return _TURN_S
+            return self._turn_s
         return 0.0
 
     def _complain(self, error: Exception, message: str) -> None:
