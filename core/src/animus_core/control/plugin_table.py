@@ -10,7 +10,7 @@ import os
 from typing import Final, NoReturn
 
 from animus_core.errors import UnknownName
-from animus_core.services.plugins import PluginLocations, install, installed_info, to_wire, uninstall
+from animus_core.services.plugins import PluginLocations, install, installed_to_wire, to_wire, uninstall
 from animus_core.services.project import Project
 from animus_core.store.paths import config_dir
 from animus_core.supply.install.install import Installed
@@ -71,7 +71,7 @@ async def _install(
     done: list[Installed] = await install(locations, request, report=steps.append, confirm=confirm)
     _log.info("installed %s", ", ".join(f"{plugin.entry.name} {plugin.entry.version}" for plugin in done))
     await project.refresh()
-    return wire.PluginInstallResult(plugin=installed_info(done[0]), steps=[{"step": step} for step in steps])
+    return wire.PluginInstallResult(plugin=installed_to_wire(done[0]), steps=[{"step": step} for step in steps])
 
 
 async def _uninstall(project: Project, locations: PluginLocations, params: wire.PluginNameParams) -> Acknowledged:

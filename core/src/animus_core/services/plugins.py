@@ -25,7 +25,7 @@ from animus_core.supply.lock.lockfile import LockEntry
 from animus_protocol.models.control import plugin as wire
 from animus_protocol.models.manifest import PluginManifest
 
-__all__ = ["PluginLocations", "install", "installed_info", "removal_of", "to_wire", "uninstall"]
+__all__ = ["PluginLocations", "install", "installed_to_wire", "removal_of", "to_wire", "uninstall"]
 
 
 class PluginLocations(NamedTuple):
@@ -61,7 +61,7 @@ async def install(
     return await install_into(locations.config_dir, request, report=report, confirm=confirm)
 
 
-def installed_info(installed: Installed) -> wire.ControlPluginInfo:
+def installed_to_wire(installed: Installed) -> wire.ControlPluginInfo:
     """What was installed, as the control protocol shows it."""
     entry = installed.entry
     source = "development" if entry.development else "installed"

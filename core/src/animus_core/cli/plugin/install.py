@@ -14,7 +14,7 @@ from animus_core.cli.output import Output
 from animus_core.cli.plugin.locations import locations_of
 from animus_core.cli.session import scope_of
 from animus_core.services.plugins import install as install_plugin
-from animus_core.services.plugins import installed_info
+from animus_core.services.plugins import installed_to_wire
 from animus_core.services.plugins import uninstall as uninstall_plugin
 from animus_core.store.paths import Scope
 from animus_core.supply.install.install import Installed
@@ -46,7 +46,7 @@ def install(args: argparse.Namespace, output: Output) -> int:
     note = daemon_note(scope_of(args))
     plugins = [
         {
-            **installed_info(plugin).model_dump(mode="json", exclude_none=True),
+            **installed_to_wire(plugin).model_dump(mode="json", exclude_none=True),
             "previous_version": plugin.previous.version if plugin.previous is not None else None,
         }
         for plugin in done
