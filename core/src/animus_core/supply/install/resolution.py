@@ -124,14 +124,16 @@ async def agree(source: Source, found: Sequence[ResolvedDistribution], dialogue:
 
 def _resolved(item: _Item) -> ResolvedDistribution:
     about, archive = item.metadata, item.download_info.archive_info
-    author = about.author or about.author_email or about.maintainer or about.maintainer_email
+    author = visible(about.author or about.author_email or about.maintainer or about.maintainer_email)
+    if len(author) > _AUTHOR_CHARS:
+        author = f"{author[: _AUTHOR_CHARS - 1]}…"
     sha256 = None
     if archive is not None:
         sha256 = (archive.hashes or {}).get("sha256") or archive.hash.removeprefix("sha256=")
     return ResolvedDistribution(
         name=about.name,
         version=about.version,
-        author=visible(author)[:_AUTHOR_CHARS] or "somebody who gives no name",
+        author=author or "somebody who gives no name",
         url=_without_credentials(item.download_info.url),
         sha256=sha256 if sha256 is not None and _SHA256.fullmatch(sha256) else None,
         direct=item.is_direct,
