@@ -1,0 +1,98 @@
+"""The glossary is the law: what it names exists, and the words that it retires are nobody's name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
+SHORT = {
+    "core/": "core/src/animus_core/",
+    "protocol/": "sdk/src/animus_protocol/",
+    "sdk/": "sdk/src/animus_sdk/",
+    "conformance/": "conformance/src/animus_conformance/",
+}
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading."""
+    section = GLOSSARY.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def places() -> list[str]:
+    text = GLOSSARY.read_text(encoding="utf-8").partition("\n## Names of helpers")[0]
+    return re.findall(r"\| `([^`|]+)` \|$", text, re.MULTILINE)
+
+
+def retired() -> frozenset[str]:
+    return frozenset(word.strip() for row in rows("Retired words") for word in row[0].split(","))
+
+
+def names_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Every name that a file gives to something; the names of tests are sentences."""
+    if not path.stem.startswith("test_"):
+        yield 1, path.stem
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                if not node.name.startswith("test_"):
+                    yield node.lineno, node.name
+            case ast.arg():
+                yield node.lineno, node.arg
+            case ast.Name(ctx=ast.Store()):
+                yield node.lineno, node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.lineno, node.attr
+
+
+def sources() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "*.py"], cwd=ROOT, check=True, capture_output=True, timeout=20
+    ).stdout.decode()
+    paths = [ROOT / name for name in listed.split("\0") if name and "{" not in name]
+    return [path for path in paths if path.exists()]
+
+
+def test_every_term_lives_where_the_glossary_says() -> None:
+    found = places()
+    assert len(found) > 60
+    for place in found:
+        short = next((short for short in SHORT if place.startswith(short)), "")
+        long = SHORT.get(short, "") + place.removeprefix(short)
+        assert (ROOT / long).exists() or (ROOT / place).exists(), place
+
+
+def test_no_term_has_two_rows() -> None:
+    terms = re.findall(r"^\| ([^`|]+?) \| [^|]+ \| [^|]*\|$", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
+    terms = [term for term in terms if term != "term"]
+    assert len(terms) > 60
+    assert len(terms) == len(set(terms))
+
+
+def test_retired_words_are_nobodys_name() -> None:
+    words = retired()
+    assert {"told", "doorbell", "gate"} <= words
+    used = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sources()
+        for line, name in names_in(path)
+        if not words.isdisjoint(word.lower() for word in WORD.findall(name))
+    ]
+    assert not used, "\n".join(used)
+
+
+@pytest.mark.parametrize(("name", "is_used"), [("told", True), ("_told_all", True), ("ToldTwice", True), ("toll", False)])
+def test_a_retired_word_is_found_in_every_spelling(name: str, is_used: bool, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(f"{name} = 1\n")
+    found = [word.lower() for _, given in names_in(file) for word in WORD.findall(given)]
+    assert retired().isdisjoint(found) is not is_used
