@@ -71,6 +71,20 @@ def test_every_term_lives_where_the_glossary_says() -> None:
         assert (ROOT / long).exists() or (ROOT / place).exists(), place
 
 
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    homes = [ROOT, *(ROOT / long for long in SHORT.values()), ROOT / "templates/src/animus_templates"]
+    rooms = [path for home in homes for path in home.glob("*/") if path.is_dir()]
+    named = set(re.findall(r"`([\w/.-]+\.(?:py|toml|sql))`", text))
+    assert len(named) > 60
+    missing = [name for name in named if not any((home / name).exists() for home in [*homes, *rooms, *deeper(rooms)])]
+    assert not missing
+
+
+def deeper(rooms: list[Path]) -> list[Path]:
+    return [path for room in rooms for path in room.glob("*/") if path.is_dir()]
+
+
 def test_no_term_has_two_rows() -> None:
     terms = re.findall(r"^\| ([^`|]+?) \| [^|]+ \| [^|]*\|$", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
     terms = [term for term in terms if term != "term"]
