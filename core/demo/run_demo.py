@@ -38,7 +38,7 @@ from animus_protocol.models.control import queue as queue_wire
 PROJECT: Final = Path(__file__).with_name("project")
 BIN: Final = Path(sys.executable).parent
 TIMEOUT_S: Final = 150.0
-LOOK_S: Final = 0.2
+POLL_S: Final = 0.2
 CATCH_UP_S: Final = 10.0
 EXPECTED_REWORK: Final = 1
 
@@ -70,9 +70,9 @@ def main() -> int:
         return 130
     seconds = round(time.monotonic() - began, 1)
     demo.verify()
-    told = demo.tell(seconds)
+    summary = demo.tell(seconds)
     if args.json:
-        console.file.write(json.dumps(told) + "\n")
+        console.file.write(json.dumps(summary) + "\n")
     return 1 if demo.shortfalls else 0
 
 
@@ -194,12 +194,12 @@ class Demo:
             stats = await control.call(queue_wire.QUEUE_STATS, Empty())
             if stats.done_recent >= len(self.tasks) or not stats.ready + stats.in_flight:
                 break
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
         ended = {"completed", "failed", "blocked", "cancelled"}
-        for _ in range(int(CATCH_UP_S / LOOK_S)):  # the last events may still be on their way to the view
+        for _ in range(int(CATCH_UP_S / POLL_S)):  # the last events may still be on their way to the view
             if all(self.view.rows.get(task, RunRow(task)).status in ended for task in self.tasks):
                 return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
     def _call(self, command: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=120, check=False)

@@ -63,7 +63,7 @@ class Plugin:
         self.methods = methods
         self.slow = slow
         self.known_prefixes = {name.partition("/")[0] for name in methods}
-        self.hears: dict[str, Callable[[Json], None]] = {}
+        self.on_notification: dict[str, Callable[[Json], None]] = {}
         self.project_root = os.getcwd()
         self.on_start: Callable[[Plugin], None] = lambda plugin: None
         self.on_stop: Callable[[], None] = lambda: None
@@ -98,7 +98,7 @@ class Plugin:
         method, params, request_id = message["method"], message.get("params"), message.get("id")
         params = {} if params is None else params
         if request_id is None:
-            return self._hear(method, params)
+            return self._on_notification(method, params)
         if isinstance(request_id, bool) or not isinstance(request_id, int | str):
             return True
         call = self._calls[request_id] = Call(self.wire, request_id)
@@ -108,14 +108,14 @@ class Plugin:
             self._answer(method, params, call)
         return True
 
-    def _hear(self, method: str, params: Json) -> bool:
+    def _on_notification(self, method: str, params: Json) -> bool:
         if method == "$/cancelRequest" and isinstance(params, dict):
             wanted = params.get("id")
             call = self._calls.get(wanted) if isinstance(wanted, int | str) else None
             if call is not None:
                 call.cancelled.set()
-        elif method in self.hears:
-            self.hears[method](params)
+        elif method in self.on_notification:
+            self.on_notification[method](params)
         return method != "exit"
 
     def _answer(self, method: str, params: Json, call: Call) -> None:

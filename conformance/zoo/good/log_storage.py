@@ -252,8 +252,8 @@ class LogStorage(Plugin):
             if isinstance(request_id, int | str):
                 self.tails.pop(request_id, None)
 
-    def _hear(self, method: str, params: Json) -> bool:
-        goes_on = super()._hear(method, params)
+    def _on_notification(self, method: str, params: Json) -> bool:
+        goes_on = super()._on_notification(method, params)
         if method == "$/cancelRequest" and isinstance(params, dict):
             self.end_tail(params.get("id"))
         return goes_on

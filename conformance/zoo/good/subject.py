@@ -83,11 +83,11 @@ class SubjectBackend(Plugin):
         result["protocol_version"] = self.manifest["protocol_version"]
         return result
 
-    def _hear(self, method: str, params: Json) -> bool:
+    def _on_notification(self, method: str, params: Json) -> bool:
         if method == "$/cancelRequest" and isinstance(params, dict):
             self._end_watch(params.get("id"))
         self._leaving = method == "exit"
-        return super()._hear(method, params)
+        return super()._on_notification(method, params)
 
     def stay(self) -> None:
         """The end of input alone does not end the talkative one at once, as if it had work to finish."""
@@ -98,9 +98,9 @@ class SubjectBackend(Plugin):
         self.on_stop = self.stay
         self._store = Store(os.path.join(self.project_root, "desk.json"), FIRST_KIND)
         if VARIANT == "mirror":
-            threading.Thread(target=self._look_outside, daemon=True).start()
+            threading.Thread(target=self._scan_outside, daemon=True).start()
 
-    def _look_outside(self) -> None:
+    def _scan_outside(self) -> None:
         """The mirror shows a ticket for each line that somebody adds to a file."""
         path, seen = os.path.join(self.project_root, "incoming.txt"), 0
         while not threading.Event().wait(0.02):

@@ -75,7 +75,7 @@ class Watch:
         self.over: set[str] = set()
         self.sent_at: dict[str, float] = {}
         self.stopped = threading.Event()
-        self.has_looked = threading.Event()
+        self.has_scanned = threading.Event()
 
     def begin(self, folders: dict[str, str], over: set[str]) -> None:
         self.over = over
@@ -87,7 +87,7 @@ class Watch:
                 if self.is_due(letter.event_id) and not self.stopped.is_set():
                     self.sent_at[letter.event_id] = time.monotonic()
                     self.wire.tell("trigger/event", shown(letter))
-            self.has_looked.set()
+            self.has_scanned.set()
             self.stopped.wait(POLL_S)
 
     def is_due(self, event_id: str) -> bool:
@@ -137,7 +137,7 @@ class Letters(Plugin):
         self.open_watch: Watch | None = None
         self.on_start = lambda _: self.open()
         if KEEPS_ACKS:
-            self.hears["trigger/ack"] = self.hear_ack
+            self.on_notification["trigger/ack"] = self.on_ack
 
     def open(self) -> None:
         os.makedirs(os.path.join(self.project_root, "inbox"), exist_ok=True)
@@ -167,7 +167,7 @@ class Letters(Plugin):
         if VARIANT == "older":
             line = {"level": "debug", "target": "letters", "message": f"watching {len(folders)} folders", "fields": {}}
             call.wire.tell("log/entry", {**line, "ts": datetime.now(UTC).isoformat()})
-            watch.has_looked.wait(1.0)  # an event may come before the reply
+            watch.has_scanned.wait(1.0)  # an event may come before the reply
         return {"watching": True}
 
     def over(self, cursor: Json, folders: dict[str, str]) -> set[str]:
@@ -191,7 +191,7 @@ class Letters(Plugin):
                 self.file.write(json.dumps(event_id).encode() + b"\n")
         return {"event_id": event_id, "acked": True}
 
-    def hear_ack(self, params: Json) -> None:
+    def on_ack(self, params: Json) -> None:
         try:
             self.ack(params if isinstance(params, dict) else {}, Call(self.wire, 0))
         except Refused as refused:
@@ -202,8 +202,8 @@ class Letters(Plugin):
         dedups = VARIANT != "older"
         return {"kinds": ["letter"], "supports_resume": resumes, "supports_dedup": dedups, "supports_ack": KEEPS_ACKS}
 
-    def _hear(self, method: str, params: Json) -> bool:
-        goes_on = super()._hear(method, params)
+    def _on_notification(self, method: str, params: Json) -> bool:
+        goes_on = super()._on_notification(method, params)
         if method == "$/cancelRequest" and isinstance(params, dict):
             watch = self.open_watch
             if watch is not None and params.get("id") == watch.id:

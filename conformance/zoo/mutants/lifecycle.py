@@ -170,7 +170,7 @@ class DoesNotKnowPing(Mutation):
 
 
 @mutant("lifecycle.health-check", base="custom")
-class FeelsFine(Mutation):
+class ClaimsHealth(Mutation):
     """Says a status that nobody knows."""
 
     def answers(self, request: Message, reply: Message) -> Sent:

@@ -144,7 +144,7 @@ class ForgetsEarlierBatches(KeepsTwice):
 
 
 @mutant("log-storage.store.dedups", base="log-storage")
-class LooksAtEarlierBatchesOnly(KeepsTwice):
+class ComparesEarlierBatchesOnly(KeepsTwice):
     """Stores an entry twice that comes twice in one batch."""
 
     def is_new(self, name: str, seen: set[str]) -> bool:

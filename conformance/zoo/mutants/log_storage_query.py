@@ -183,7 +183,7 @@ class StumblesOverACursor(Mutation):
 
 
 @mutant("log-storage.query.unknown-cursor", base="log-storage")
-class LooksForACursor(Mutation):
+class SearchesForACursor(Mutation):
     """Does not answer a query with a cursor that looks like one of another storage."""
 
     def asked(self, request: Message) -> Message | None:

@@ -71,7 +71,7 @@ class PromisesAFlush(Unserved):
 
 
 @mutant("notifier.notify.is-advertised", base="notifier")
-class HearsOfNothing(Unserved):
+class GetsNothing(Unserved):
     """Does not advertise notifier/notify and refuses it."""
 
     method = NOTIFY

@@ -129,7 +129,7 @@ class SaysThatItDidNot(AnsweredOtherwise):
 
 
 @mutant("trigger.ack.result-has-its-type", base="trigger")
-class HearsNotificationsOnly(Mutation):
+class TakesNotificationsOnly(Mutation):
     """Refuses an acknowledgement that is a request, and heeds it all the same."""
 
     def answers(self, request: Message, reply: Message) -> Sent:

@@ -47,7 +47,7 @@ class Host:
 
     def __init__(self, session: PluginSession) -> None:
         self._session = session
-        self._heard = 0
+        self._on_notification = 0
         self._payload = wire.Echo(number=NUMBER, kind=KIND, text=TEXT)
         session.on_notification(self._note)
 
@@ -88,14 +88,14 @@ class Host:
 
     def _note(self, notification: Notification) -> None:
         read_params(wire.NOTE, notification.params)
-        self._heard += 1
+        self._on_notification += 1
 
     async def _notifications(self, order: Order) -> Sample:
-        self._heard = 0
+        self._on_notification = 0
         began = perf_counter()
         await self._session.call(wire.EMIT, wire.Emit(amount=order.amount), timeout_s=TIMEOUT_S)
-        if self._heard != order.amount:
-            raise Wrong(f"{self._heard} notifications instead of {order.amount}")
+        if self._on_notification != order.amount:
+            raise Wrong(f"{self._on_notification} notifications instead of {order.amount}")
         return Sample(order.amount, perf_counter() - began)
 
     async def _big_frames(self, order: Order) -> Sample:

@@ -180,7 +180,7 @@ def test_without_notifications_the_folder_is_looked_at_from_time_to_time(
         raise OSError(28, "OS file watch limit reached")
 
     monkeypatch.setattr(changes, "RustNotify", none_left)
-    monkeypatch.setattr(changes, "_LOOK_ANYWAY_MS", 50)
+    monkeypatch.setattr(changes, "_SCAN_ANYWAY_MS", 50)
 
     async def scenario(events: Events) -> None:
         assert await next_event(events, lambda: put(folder, "T")) == ("T", "created")

@@ -205,7 +205,7 @@ async def works_in_cwd(providers: Providers, settings: SuiteSettings) -> None:
 
 
 @check("provider.run.timeout-is-told", method="agent/run")
-async def timeout_is_told(providers: Providers, patience: Patience) -> None:
+async def timeout_is_reported(providers: Providers, patience: Patience) -> None:
     """Gives a run that lasts one second, and looks at how it ends."""
     provider = await providers.shared()
     if not provider.lasts:

@@ -116,7 +116,7 @@ async def shows_what_happens(transports: Transports, bridge: HttpBridge, patienc
     transport, address = await transports.shared_listening()
     await _given_bridge(bridge, transport, address)
     async with bridge.listened_to(address) as body:
-        if not await _is_told(patience, transport, body):
+        if not await _reaches_the_stream(patience, transport, body):
             raise Failed(f"things happen in the daemon, and {bridge.stream_request()} tells {body.text[-300:]!r}")
 
 
@@ -129,7 +129,7 @@ async def leaves_no_gap(transports: Transports, bridge: HttpBridge, patience: Pa
     words = [f"foghorn-{number:03}" for number in range(_ITEMS)]
     try:
         async with bridge.listened_to(address) as body:
-            if not await _is_told(patience, transport, body):
+            if not await _reaches_the_stream(patience, transport, body):
                 raise Unproven("the stream does not tell what happens")
             for word in [*words, "foghorn-end"]:
                 transport.daemon.tell(word)
@@ -152,7 +152,7 @@ async def _given_bridge(bridge: HttpBridge, transport: OpenedTransport, address:
         await bridge.read_through(transport.daemon, address, bridge.read_request())
 
 
-async def _is_told(patience: Patience, transport: OpenedTransport, body: Body) -> bool:
+async def _reaches_the_stream(patience: Patience, transport: OpenedTransport, body: Body) -> bool:
     """Whether something that happens comes on the stream; it happens again, as a stream may need a moment."""
     await transport.daemon.is_listened_to(patience.event_s)
     for number in range(max(1, round(patience.event_s / patience.silence_s))):

@@ -105,7 +105,7 @@ async def event_id_is_unique(trigger: TriggerLives) -> None:
 
 
 @check("trigger.event.is-told-once", method=WATCH)
-async def event_is_told_once(trigger: TriggerLives) -> None:
+async def event_comes_once(trigger: TriggerLives) -> None:
     """Counts the ids of the first process, a while after the last event."""
     lives = await trigger.noted()
     lives.require_claim("supports_dedup")

@@ -64,7 +64,7 @@ class Loop:
         self._settings = settings
         self._admission = admission
         self._nudged = bus.nudged
-        self._looked_at = datetime.now(UTC)
+        self._tick_began = datetime.now(UTC)
         self._stopping = False
 
     def stop(self) -> None:
@@ -90,7 +90,7 @@ class Loop:
 
     async def tick(self) -> int:
         """Start as many entries as there is room for; how many were started."""
-        self._looked_at = datetime.now(UTC)
+        self._tick_began = datetime.now(UTC)
         self._runs.check_hellos()
         if not await self._admission.admits():
             return 0
@@ -136,7 +136,7 @@ class Loop:
         heartbeat_s = self._heartbeat_s()
         due = await self._queue.next_due_at()
         # What was due already could not start: only a nudge or the next tick changes that.
-        if due is None or datetime.fromisoformat(due) <= self._looked_at:
+        if due is None or datetime.fromisoformat(due) <= self._tick_began:
             return heartbeat_s
         until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
         return max(0.0, min(heartbeat_s, until_due_s))

@@ -48,7 +48,7 @@ class ChildSpec(NamedTuple):
 class Child:
     """A running child. `write_fd` and `read_fd` are our ends of its stdin and stdout and belong to the caller.
 
-    `was_told_to_end`: its end, when it comes, is our doing.
+    `was_ended_by_us`: its end, when it comes, is our doing.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Child:
         self.pid = process.pid
         self.write_fd = write_fd
         self.read_fd = read_fd
-        self.was_told_to_end = False
+        self.was_ended_by_us = False
         self._process = process
         self._stderr = stderr
         self._loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ class Child:
     async def end(self, grace_s: float) -> int:
         """SIGTERM to its group, SIGKILL after `grace_s`; reaped and its stderr drained when this returns."""
         if not self._exited.done():
-            self.was_told_to_end = True
+            self.was_ended_by_us = True
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # one that is stopped could not obey
             if not await self.wait_within(grace_s):

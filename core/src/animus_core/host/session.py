@@ -134,7 +134,7 @@ class PluginSession:
         if await self.child.wait_within(self._timings.exit_s):
             await self.child.last_words()
         code = self.child.returncode
-        if code is not None and not self.child.was_told_to_end:
+        if code is not None and not self.child.was_ended_by_us:
             return how_it_ended(code)
         return "closed its input" if self.peer.ended.result().startswith("write failed") else "closed its output"
 

@@ -31,7 +31,7 @@ if sys.platform != "linux":
 __all__ = ["end_by_cookie"]
 
 _KILL_PATIENCE_S = 5.0
-_LONGEST_LOOK_S = 0.05
+_LONGEST_POLL_S = 0.05
 
 
 def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdentity]:
@@ -128,7 +128,7 @@ def _wait_all(identities: Iterable[ProcessIdentity], deadline: float) -> None:
                     poll.register(fd, select.POLLIN)
                     poll.poll(left_s * 1000)
                 else:
-                    poll.poll(min(left_s, _LONGEST_LOOK_S) * 1000)
+                    poll.poll(min(left_s, _LONGEST_POLL_S) * 1000)
         finally:
             if fd is not None:
                 os.close(fd)

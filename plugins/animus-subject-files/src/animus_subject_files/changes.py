@@ -26,7 +26,7 @@ __all__ = ["Snapshot", "watch"]
 
 _QUIET_MS: Final = 40
 _AT_MOST_MS: Final = 400
-_LOOK_ANYWAY_MS: Final = 5_000
+_SCAN_ANYWAY_MS: Final = 5_000
 
 _log = logging.getLogger("animus_subject_files")
 
@@ -79,10 +79,10 @@ class _Subscription:
         """Return when the folder may have changed, after 5 s in any case, or when `stop` is set."""
         while not stop.is_set():
             if self._notify is None:
-                stop.wait(_LOOK_ANYWAY_MS / 1000)
+                stop.wait(_SCAN_ANYWAY_MS / 1000)
                 self._subscribe()
                 return
-            found = self._notify.watch(_AT_MOST_MS, _QUIET_MS, _LOOK_ANYWAY_MS, stop)
+            found = self._notify.watch(_AT_MOST_MS, _QUIET_MS, _SCAN_ANYWAY_MS, stop)
             if self._identities != self._now():
                 self._subscribe()
                 return

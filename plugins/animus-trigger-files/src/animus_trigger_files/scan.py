@@ -83,7 +83,7 @@ class _Walk:
                 for entry in entries:
                     if stopped():
                         return
-                    self._look_at(entry, f"{folder}/{entry.name}" if folder else entry.name)
+                    self._scan_entry(entry, f"{folder}/{entry.name}" if folder else entry.name)
         except (FileNotFoundError, NotADirectoryError) as error:
             self.found.folders.pop(folder, None)
             if not folder:  # a project that is away, not one whose files were deleted
@@ -91,7 +91,7 @@ class _Walk:
         except OSError as error:
             self.found.unseen[folder] = _reason(error)
 
-    def _look_at(self, entry: os.DirEntry[str], path: str) -> None:
+    def _scan_entry(self, entry: os.DirEntry[str], path: str) -> None:
         try:
             follow = entry.is_symlink() and self._selection.names(path)
             if follow and not is_inside(self._root, entry.path):
