@@ -335,14 +335,12 @@ async def test_a_run_that_was_committed_and_never_launched_is_started_by_the_nex
 
 
 async def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
-    using: Using, dispatch: Dispatch, gate: Path, monkeypatch: pytest.MonkeyPatch
+    using: Using, dispatch: Dispatch, gate: Path
 ) -> None:
-    monkeypatch.setattr("animus_core.daemon.registry._LEAVE_S", 0.2)
-
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
         await daemon.until(lambda row: row["status"] == "running")
-        assert await daemon.runs.close(drain_s=0.05) == 1
+        assert await daemon.runs.close(drain_s=0.05, leave_s=0.2) == 1
         daemon.children[0].send_signal(signal.SIGKILL)
         await daemon.children[0].wait()
         assert (await daemon.run())["status"] == "running"

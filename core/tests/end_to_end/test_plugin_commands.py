@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import hashlib
 import http.server
@@ -70,14 +69,14 @@ def in_plugins(config_dir: Path) -> list[str]:
     return sorted(os.listdir(place)) if place.exists() else []
 
 
-def register(config_dir: Path, program: Path) -> None:
+async def register(config_dir: Path, program: Path) -> None:
     """Install a file without a command."""
 
     async def no(question: str) -> bool:
         return False
 
     request = InstallRequest.parse(str(program), program.parent)
-    asyncio.run(install(config_dir, request, report=lambda step: None, confirm=no))
+    await install(config_dir, request, report=lambda step: None, confirm=no)
 
 
 def test_a_plugin_is_installed_looked_at_and_removed(
@@ -156,20 +155,20 @@ def test_people_see_the_steps_and_from_which_version_to_which(animus: Animus, ex
 
 
 @pytest.mark.long
-def test_a_python_without_pip_installs_with_the_one_that_it_has_bundled(
+async def test_a_python_without_pip_installs_with_the_one_that_it_has_bundled(
     config_dir: Path, wheels: Wheels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pip, "pip_is_here", lambda places: False)
-    register(config_dir, wheels.build(NAME))
+    await register(config_dir, wheels.build(NAME))
     [entry] = Lockfile.read(config_dir).entries.values()
     assert (entry.name, Lockfile.read(config_dir).verify(entry)) == (NAME, None)
 
 
-def test_a_killed_installation_changes_nothing_and_the_next_one_clears_up(
+async def test_a_killed_installation_changes_nothing_and_the_next_one_clears_up(
     offline: Animus, config_dir: Path, blocked: tuple[Path, Path], executable: Callable[..., Path]
 ) -> None:
     folder, fifo = blocked
-    register(config_dir, executable("tool"))
+    await register(config_dir, executable("tool"))
     lock = (config_dir / "plugins.lock").read_bytes()
     killed = offline.spawn("plugin", "install", str(folder), stderr=subprocess.DEVNULL)
     builder = int(fifo.read_text())
@@ -317,13 +316,13 @@ def test_what_animus_did_not_install_is_not_uninstalled_but_named_with_the_way(
     assert f"{config_dir}/plugins.yaml:2: plugins.mine" in taken.told
 
 
-def test_the_doctor_names_each_fault_with_its_fix_and_executes_nothing_untrusted(
+async def test_the_doctor_names_each_fault_with_its_fix_and_executes_nothing_untrusted(
     offline: Animus, config_dir: Path, project: Project, executable: Callable[..., Path], wheels: Wheels
 ) -> None:
     claims = {"plugin_kind": "subject_backend", "capabilities": ["subject_kind:task"]}
     kept = {name: executable(name, **claims) for name in ("twin", "gone", "still")}
     for path in kept.values():
-        register(config_dir, path)
+        await register(config_dir, path)
     kept["gone"].unlink()
     kept["still"].chmod(0o644)
     evil = project.write(".animus/plugins/animus-notifier-evil", f"#!/bin/sh\ntouch {project.root}/mark\n")

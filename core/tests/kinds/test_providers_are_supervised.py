@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
-
 import pytest
 
 from animus_core.errors import PluginFailed
@@ -20,10 +16,6 @@ MANIFEST = PluginManifest(
 )
 PLUGIN = Plugin(Candidate("animus-provider-p", ("/nowhere",), "registry"), MANIFEST)
 QUICK = Budget(attempts=3, first_s=0.01, most_s=0.02)
-
-
-def within(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 20))
 
 
 def provider() -> tuple[Supervisor[Plugin], list[str]]:

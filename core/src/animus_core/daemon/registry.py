@@ -158,8 +158,11 @@ class RunRegistry:
                     run.mark_unresponsive(since)
                     _log.warning("run %s: its runner holds the lock and has not said hello for 90 s", run.run_id)
 
-    async def close(self, *, drain_s: float) -> int:
-        """Wait for the runs up to `drain_s`, then tell the runners to stop where they are; how many were stopped."""
+    async def close(self, *, drain_s: float, leave_s: float = _LEAVE_S) -> int:
+        """Wait for the runs up to `drain_s`, then tell the runners to stop where they are; how many were stopped.
+
+        Those have `leave_s` to leave.
+        """
         self._attendant.close()
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=drain_s)
@@ -172,7 +175,7 @@ class RunRegistry:
                     except ProtocolError as error:
                         _log.warning("run %s: %s", run.run_id, error)
         if tasks := self._tasks():
-            await asyncio.wait(tasks, timeout=_LEAVE_S)
+            await asyncio.wait(tasks, timeout=leave_s)
         for task in tasks:
             task.cancel()
         return len(stopped)
