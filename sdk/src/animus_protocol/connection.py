@@ -21,6 +21,7 @@ RequestId = int | str
 
 _CANCEL: Final = "$/cancelRequest"
 _NULL_RESULT: Final = b"null"
+# Of a message that makes its frame too large: enough to say what is wrong, and it fits into any frame.
 _CUT_CHARACTERS: Final = 1000
 _EXCERPT_BYTES: Final = 200
 _NOBODY: Final[Any] = object()

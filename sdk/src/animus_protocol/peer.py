@@ -35,8 +35,10 @@ __all__ = ["BadReply", "Handler", "Peer"]
 
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
+# Each request of the other side is a task here: a bound on what a flood of them costs, far above any host's own use.
 _MAX_OPEN_REQUESTS: Final = 4096
 _DROPS_LOGGED: Final = 16
+# One frame of the largest size may wait while the next one is written.
 _MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
 # By number too: two peers that wait for each other's one big answer would wait for ever.
 _MAX_UNREAD_ANSWERS: Final = 64

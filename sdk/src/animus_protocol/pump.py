@@ -18,7 +18,9 @@ from animus_protocol.errors import PeerGone
 __all__ = ["Pump"]
 
 _READ_BYTES: Final = 64 * 1024
+# A peer that never stops writing must not keep the loop from everybody else: at most 1 MiB a turn.
 _READS_A_TURN: Final = 16
+# Far below the kernel's limit of 1024 pieces a call (IOV_MAX).
 _PIECES_A_WRITE: Final = 256
 
 

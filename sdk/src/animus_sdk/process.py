@@ -26,6 +26,7 @@ __all__ = ["serve"]
 
 _DRAIN_S: Final = 1.2
 _STOP_S: Final = 5.0
+# After both waits an author's code still holds the loop: the process ends itself, with the stack on stderr.
 _GRACE_S: Final = 1.0
 
 

@@ -33,6 +33,7 @@ from animus_sdk.plugin import Plugin, Route
 __all__ = ["Session", "State"]
 
 _log = logging.getLogger("animus.plugin")
+# A host waits 2 s for the answer to `shutdown` (protocol §2): both waits together leave `stop` the rest.
 _DRAIN_S: Final = 1.2
 _CANCEL_S: Final = 0.4
 

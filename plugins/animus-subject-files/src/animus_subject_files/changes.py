@@ -24,8 +24,10 @@ from animus_subject_files.task import Task
 
 __all__ = ["Snapshot", "watch"]
 
+# An editor saves in several steps: a scan in the middle of them would only be repeated.
 _QUIET_MS: Final = 40
 _AT_MOST_MS: Final = 400
+# Network file systems send no notifications, and others may lose them.
 _SCAN_ANYWAY_MS: Final = 5_000
 
 _log = logging.getLogger("animus_subject_files")

@@ -29,6 +29,8 @@ __all__ = ["Broken", "Scan", "TaskFolder"]
 
 _LOCK_TIMEOUT_S: Final = 10.0
 _CLEAN_UP_TIMEOUT_S: Final = 0.5
+# A file that was written less than this before it was read may be written again with the same time: the clock of file
+# times ticks coarsely.
 _RACY_NS: Final = 100_000_000
 _OWNER_MAY_WRITE: Final = stat.S_IWUSR
 

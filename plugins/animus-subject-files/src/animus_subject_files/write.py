@@ -26,6 +26,7 @@ from animus_subject_files.patch import Change
 __all__ = ["create", "read_settled", "remove", "replace"]
 
 _WAIT_FOR_WRITER_S: Final = 3.0
+# An editor that saves by renaming leaves the name empty for a moment.
 _WAIT_FOR_RETURN_S: Final = 0.3
 _GIVE_UP_S: Final = 10.0
 _GRACE_S: Final = 0.5

@@ -27,7 +27,8 @@ from animus_trigger_files.store import Store, WatchedPaths
 __all__ = ["WatchedTrigger", "Watcher"]
 
 _IDLE_S: Final = 30.0
-_POLL_S: Final = 2.0
+_POLL_S: Final = 2.0  # only where the system gives no notifications
+# A host that acknowledges nothing must not fill the disk; what changes meanwhile becomes one event later.
 _MAX_UNACKNOWLEDGED: Final = 200
 
 _log = logging.getLogger("animus_trigger_files")
