@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from animus_protocol.models import provider as wire
 from animus_sdk.call import Call
 from animus_sdk.context import Context
+from animus_sdk.must_await import must_await
 
 __all__ = ["AgentContext", "Verdict"]
 
@@ -40,6 +41,7 @@ class AgentContext(Context):
         self._verdict: Any = None
         self._said_all = False
 
+    @must_await
     async def output(self, text: str, *, final: bool = False) -> None:
         """A piece of the agent's answer; all pieces joined are the `output` of the result."""
         self._output.append(text)
@@ -52,11 +54,13 @@ class AgentContext(Context):
         if not self._said_all:
             await self.output("", final=True)
 
+    @must_await
     async def thinking(self, text: str) -> None:
         """A piece of the agent's reasoning."""
         self._thinking.append(text)
         await self.notify(wire.AGENT_THINKING, wire.AgentThinkingParams(session_id=self.session_id, text=text))
 
+    @must_await
     async def tool_call(self, name: str, arguments: Any, server: str | None = None) -> None:
         """The agent calls a tool."""
         self._tool_calls.append(
@@ -65,12 +69,14 @@ class AgentContext(Context):
         params = wire.AgentToolCallParams(session_id=self.session_id, name=name, arguments=arguments, server=server)
         await self.notify(wire.AGENT_TOOL_CALL, params)
 
+    @must_await
     async def tool_result(self, name: str, output: Any, *, success: bool = True) -> None:
         """A tool has answered."""
         self._tool_results.append({"name": name, "output": output, "success": success})
         params = wire.AgentToolResultParams(session_id=self.session_id, name=name, output=output, success=success)
         await self.notify(wire.AGENT_TOOL_RESULT, params)
 
+    @must_await
     async def error(self, message: str, *, recoverable: bool) -> None:
         """Something went wrong; with `recoverable` the session goes on."""
         self._errors.append(message)

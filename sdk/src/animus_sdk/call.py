@@ -124,7 +124,7 @@ class Call:
                         await self.notify(method, send(item))
             except PeerGone:
                 raise
-            except Exception as error:  # told to the host, and raised again
+            except Exception as error:  # sent to the host, and raised again
                 if replied and failed is not None:
                     await self.notify(method, failed(_to_wire(error)))
                 raise

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.models.lifecycle import LOG_ENTRY, PROGRESS, LogEntryParams, ProgressParams
 from animus_sdk.call import Call
+from animus_sdk.must_await import must_await
 
 __all__ = ["Context"]
 
@@ -44,14 +45,17 @@ class Context:
         """Seconds until the request's own deadline, never below 0; None when the host set none."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
+    @must_await
     async def notify(self, method: Method[Any, None], params: WireModel) -> None:
         """Send a notification of the protocol, or of your own."""
         await self._call.notify(method, params)
 
+    @must_await
     async def progress(self, value: Any) -> None:
         """How far this request is, in the method's own words: `$/progress` (protocol §2)."""
         await self.notify(PROGRESS, ProgressParams(id=self._call.request_id, value=value))
 
+    @must_await
     async def log(self, level: str, message: str, **fields: Any) -> None:
         """A line for the daemon's log; `level` is one of trace, debug, info, warn, error."""
         await self.notify(LOG_ENTRY, LogEntryParams(level=level, message=message, fields=fields or None))

@@ -113,7 +113,7 @@ def _called(function: Callable[..., _T], args: tuple[Any, ...]) -> _T:
 def _logged(last: Callable[[], object]) -> None:
     try:
         last()
-    except Exception:  # noqa: BLE001 - the boundary: nobody waits for the author's clean-up, so the log is told
+    except Exception:  # noqa: BLE001 - the boundary: nobody waits for the author's clean-up, so it goes to the log
         _log.exception("a generator failed while it was closed")
 
 

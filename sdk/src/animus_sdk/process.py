@@ -18,6 +18,7 @@ from animus_protocol.crash_points import set_role
 from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import encode
 from animus_protocol.peer import Peer
+from animus_sdk.loop_watch import watch_loop
 from animus_sdk.plugin import Plugin
 from animus_sdk.session import Session, State
 from animus_sdk.stdio import Wire, take_stdio
@@ -82,6 +83,7 @@ async def _serve(plugin_class: type[Plugin], wire: Wire) -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, session.ended.set)
+    watch_loop(loop)
     await session.ended.wait()
     faulthandler.dump_traceback_later(_DRAIN_S + _STOP_S + _GRACE_S, exit=True)
     if peer.ended.done() and session.state is not State.ENDED:
