@@ -48,15 +48,15 @@ class Runner:
 
     async def dial(self, socket: Path) -> Runner:
         table = Dispatcher()
-        table.on_notification(wire.SESSION_RECORD, lambda record, _: self._heard(record))
+        table.on_notification(wire.SESSION_RECORD, lambda record, _: self._on_record(record))
         self.peer = await connect(socket, table, name="agent-runner")
         return self
 
-    def _heard(self, record: wire.SessionRecord) -> None:
+    def _on_record(self, record: wire.SessionRecord) -> None:
         self.records.append(record)
-        self._told = asyncio.ensure_future(self._tell())
+        self._notifying = asyncio.ensure_future(self._notify())
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self.grown:
             self.grown.notify_all()
 
@@ -430,10 +430,10 @@ async def test_a_spool_without_room_ends_the_session_and_whoever_asks_again_lear
     script("say: one\nverdict: advance")
     really = JournalWriter.append
 
-    def append(writer: JournalWriter, told: str, data: Any, *, sync: bool) -> Any:
-        if told in (kind, wire.CLOSED):
+    def append(writer: JournalWriter, name: str, data: Any, *, sync: bool) -> Any:
+        if name in (kind, wire.CLOSED):
             raise JournalFull(spool(scope), "No space left on device")
-        return really(writer, told, data, sync=sync)
+        return really(writer, name, data, sync=sync)
 
     async with serving():
         runner = await Runner().dial(socket)

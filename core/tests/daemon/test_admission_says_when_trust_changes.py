@@ -43,10 +43,10 @@ async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
         assert not await admission.admits()
         assert await admission.plan_for(cast(QueueEntry, "entry")) == "entry"
         rows = await database.read(lambda tx: tx.all("event_after", event_id=0, limit=9))
-    told = [(row["kind"], json.loads(row["data"])) for row in rows]
-    assert [kind for kind, _ in told] == ["trust_needed", "trust_given", "trust_needed"]
-    assert told[0][1]["changes"] == [{"path": "workflows.yaml", "what": "added"}]
-    assert told[2][1]["changes"] == [{"path": "workflows.yaml", "what": "changed"}]
-    assert told[0][1]["digest"] == told[1][1]["digest"] != told[2][1]["digest"]
+    recorded = [(row["kind"], json.loads(row["data"])) for row in rows]
+    assert [kind for kind, _ in recorded] == ["trust_needed", "trust_given", "trust_needed"]
+    assert recorded[0][1]["changes"] == [{"path": "workflows.yaml", "what": "added"}]
+    assert recorded[2][1]["changes"] == [{"path": "workflows.yaml", "what": "changed"}]
+    assert recorded[0][1]["digest"] == recorded[1][1]["digest"] != recorded[2][1]["digest"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
     assert "animus trust" in caplog.text

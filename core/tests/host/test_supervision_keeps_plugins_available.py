@@ -117,8 +117,8 @@ if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
         await supervised.call(ASK, Empty(), timeout_s=10)
     assert "It wrote to stderr:\n  | no tracker here\n" in (raised.value.hint or "")
     assert "animus plugin restart broken" in (raised.value.hint or "")
-    told = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
-    assert supervised.status().last_error == last.reason == told
+    why = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
+    assert supervised.status().last_error == last.reason == why
     (tmp_path / "mended").touch()
     await supervised.restart()
     assert (supervised.state, supervised.status().failures) == (PluginState.READY, 0)

@@ -17,7 +17,7 @@ from animus_core.journal.reader import iterate, read_from
 from animus_core.journal.writer import JournalBroken, JournalFull, JournalWriter, Position
 from animus_core.store.locks import acquire
 
-# Appends until the limit stops it, says what it was told, then goes on when the limit has been lifted from outside.
+# Appends until the limit stops it, says what was written, then goes on when the limit has been lifted from outside.
 FILL = """
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ writer = JournalWriter.open(path, "r1", 1, held=acquire(path.with_name("lock")))
 sys.stdin.readline()
 while True:
     try:
-        told = writer.append_many([("note", {"text": "x" * 100})] * group, sync=False)
+        positions = writer.append_many([("note", {"text": "x" * 100})] * group, sync=False)
     except JournalFull as error:
         print("appended", *(position.seq for position in error.appended), flush=True)
         print("full", error.message, flush=True)
@@ -38,7 +38,7 @@ while True:
         if sys.stdin.readline() != "room\\n":
             sys.exit(1)
         continue
-    print("told", *(position.seq for position in told), flush=True)
+    print("written", *(position.seq for position in positions), flush=True)
     if writer.position.seq > 40:
         break
 """
@@ -57,27 +57,27 @@ def test_a_file_size_limit_costs_no_record_and_the_writer_goes_on_once_it_is_lif
     assert process.stdin is not None
     assert process.stdout is not None
     with process:
-        told: list[int] = []
+        acknowledged: list[int] = []
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, resource.RLIM_INFINITY))
         process.stdin.write("begin\n")
         process.stdin.flush()
         for line in process.stdout:
             word, *rest = line.split()
-            if word in ("told", "appended"):
-                told += map(int, rest)
+            if word in ("written", "appended"):
+                acknowledged += map(int, rest)
             elif word == "full":
                 assert f"{path}: the journal cannot be written: " in line
             else:
                 size_bytes = int(rest[0])
                 assert size_bytes <= LIMIT_BYTES
-                # The torn line is gone, and what was told is there.
+                # The torn line is gone, and what was acknowledged is there.
                 assert path.read_bytes().endswith(b"\n")
-                assert [record.seq for record in iterate(path)] == told
+                assert [record.seq for record in iterate(path)] == acknowledged
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
                 process.stdin.write("room\n")
                 process.stdin.flush()
         assert process.wait(timeout=30) == 0
-    assert [record.seq for record in iterate(path)] == told == list(range(1, len(told) + 1))
+    assert [record.seq for record in iterate(path)] == acknowledged == list(range(1, len(acknowledged) + 1))
     assert path.stat().st_size > LIMIT_BYTES
 
 

@@ -26,8 +26,8 @@ path = Path(sys.argv[1])
 writer = JournalWriter.open(path, "r1", int(sys.argv[2]), held=acquire(path.with_name("lock")))
 while writer.position.seq < int(sys.argv[3]):
     number = writer.position.seq + 1
-    told = writer.append("note", {"number": number, "text": "x" * (number * 37 % 900)}, sync=number % 3 != 0)
-    sys.stdout.write(f"{told.seq}\\n")
+    position = writer.append("note", {"number": number, "text": "x" * (number * 37 % 900)}, sync=number % 3 != 0)
+    sys.stdout.write(f"{position.seq}\\n")
     sys.stdout.flush()
 """
 
@@ -41,18 +41,18 @@ def start(path: Path, epoch: int, last: int, crash_point: str | None = None) -> 
     )
 
 
-def read_told(process: subprocess.Popen[bytes], enough: int, deadline: float) -> bytes:
+def read_acknowledged(process: subprocess.Popen[bytes], enough: int, deadline: float) -> bytes:
     """What the writer tells until `enough` lines are there, or all of it once it has ended."""
     assert process.stdout is not None
-    told = b""
-    while told.count(b"\n") < enough:
+    output = b""
+    while output.count(b"\n") < enough:
         ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
         assert ready, "the writer says nothing"
         chunk = os.read(process.stdout.fileno(), 65536)
         if not chunk:
             break
-        told += chunk
-    return told
+        output += chunk
+    return output
 
 
 def test_a_writer_that_is_killed_again_and_again_loses_no_acknowledged_record(tmp_path: Path) -> None:
@@ -62,11 +62,11 @@ def test_a_writer_that_is_killed_again_and_again_loses_no_acknowledged_record(tm
         deadline = time.monotonic() + 30
         with start(path, epoch, 10**9) as process:
             # Another number of records each round, so that the kill meets another moment of the next append.
-            told = read_told(process, epoch * 7 % 40 + 1, deadline)
+            output = read_acknowledged(process, epoch * 7 % 40 + 1, deadline)
             process.send_signal(signal.SIGKILL)
             process.wait(timeout=30)
-            told += read_told(process, 10**9, deadline)
-        acknowledged += [int(line) for line in told.splitlines(keepends=True) if line.endswith(b"\n")]
+            output += read_acknowledged(process, 10**9, deadline)
+        acknowledged += [int(line) for line in output.splitlines(keepends=True) if line.endswith(b"\n")]
         read = list(iterate(path))
         assert {record.seq for record in read} >= set(acknowledged)
         assert [record.seq for record in read] == list(range(1, len(read) + 1))
@@ -81,7 +81,7 @@ def test_a_crash_at_each_point_leaves_a_journal_that_the_next_owner_continues(tm
     acknowledged: list[int] = []
     for epoch, code in ((1, -signal.SIGKILL), (2, 0)):
         with start(tmp_path / "j", epoch, 12, armed) as process:
-            acknowledged += map(int, read_told(process, 10**9, time.monotonic() + 30).split())
+            acknowledged += map(int, read_acknowledged(process, 10**9, time.monotonic() + 30).split())
             assert process.wait(timeout=30) == code
     read = list(iterate(tmp_path / "j"))
     assert [record.data["number"] for record in read] == list(range(1, 13))

@@ -132,18 +132,18 @@ class Watcher:
         return self
 
     async def until(self, check: Callable[[list[str]], bool]) -> None:
-        while not check(self.told):
+        while not check(self.reported):
             self._grown.clear()
             await self._grown.wait()
 
-    async def tells(self, *told: str) -> None:
+    async def tells(self, *expected: str) -> None:
         """Wait for exactly these, and forget them."""
-        await self.until(lambda seen: len(seen) >= len(told))
-        assert self.told == list(told)
+        await self.until(lambda seen: len(seen) >= len(expected))
+        assert self.reported == list(expected)
         self.events.clear()
 
     @property
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [f"{event.change_kind} {event.id}" for event in self.events]
 
 
@@ -267,8 +267,8 @@ async def test_without_a_watch_of_its_own_the_subjects_are_compared(code: str, h
         await watcher.tells("updated A")
         host.store.put("X", kind="bug")
         host.store.drop("A", "B")
-        await watcher.until(lambda told: len(told) == 2)
-        assert sorted(watcher.told) == ["deleted A", "deleted B"]
+        await watcher.until(lambda seen: len(seen) == 2)
+        assert sorted(watcher.reported) == ["deleted A", "deleted B"]
         assert next(one for one in watcher.events if one.id == "A").subject.description == "more"
         watched = [one[0] for one in host.store.asked("task/watch") + host.store.asked("subject/watch")]
         assert watched in (["task/watch"], ["task/watch", "subject/watch"])
@@ -307,8 +307,8 @@ async def test_what_changes_while_the_backend_is_dead_is_told_when_it_is_back(co
         host.store.put("D")
         host.store.drop("B")
         (host.store.folder / "broken").unlink()
-        await watcher.until(lambda told: len(told) == 3)
-        await watcher.tells(*sorted(watcher.told, key=["status-changed A", "created D", "deleted B"].index))
+        await watcher.until(lambda seen: len(seen) == 3)
+        await watcher.tells(*sorted(watcher.reported, key=["status-changed A", "created D", "deleted B"].index))
         changed = host.store.put("C", title="after")
         if not code:
             await host.tell(changed, "updated")
@@ -334,7 +334,7 @@ async def test_each_of_two_watchers_is_told_once_and_ending_one_leaves_the_other
         assert [json.loads(asked[2]) for asked in host.store.asked("subject/unwatch")] == [{"watch_id": str(one)}]
         await host.tell(host.store.put("A"), "updated", request_id=two)
         await second.tells("updated A")
-        assert first.told == []
+        assert first.reported == []
 
 
 async def test_a_watch_that_is_given_up_while_it_opens_is_ended_as_well(hosting: Hosting) -> None:
@@ -374,7 +374,7 @@ async def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hostin
         slow = await host.watch()
         slow.gate.clear()
         await host.tell(host.store.put("A", title="first"), "updated")
-        await slow.until(lambda told: len(told) == 1)
+        await slow.until(lambda seen: len(seen) == 1)
         number = host.store.asked("task/watch")[0][1]
         frames = [
             {"id": int(number), "change_kind": "updated", "subject": {**host.store.subjects["A"], "title": str(n)}}
@@ -384,9 +384,9 @@ async def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hostin
         host.store.put("A", title="999")
         host.store.put("B")
         slow.gate.set()
-        await slow.until(lambda told: "created B" in told)
+        await slow.until(lambda seen: "created B" in seen)
         await host.tell(host.store.put("C"), "created")
-        await slow.until(lambda told: told[-1] == "created C")
+        await slow.until(lambda seen: seen[-1] == "created C")
         assert [event.subject.title for event in slow.events if event.id == "A"][-1] == "999"
         assert len(slow.events) < 500
 
@@ -414,8 +414,8 @@ async def test_an_operators_restart_is_survived_and_what_was_ended_is_not_starte
 async def test_a_backend_that_says_its_kinds_in_its_handshake_and_claims_many_of_them_is_watched(
     hosting: Hosting, make_plugin: MakePlugin, tmp_path: Path
 ) -> None:
-    told = 'GREETING["capabilities"] = {"subject_kinds": ["bug.*"], "methods": ["subject/list", "subject/watch"]}\n'
-    plugin = make_plugin(BACKEND + told + SERVE)
+    greeting = 'GREETING["capabilities"] = {"subject_kinds": ["bug.*"], "methods": ["subject/list", "subject/watch"]}\n'
+    plugin = make_plugin(BACKEND + greeting + SERVE)
 
     store = Store(tmp_path)
     store.put("A", kind="bug.ui")

@@ -33,7 +33,7 @@ def event(kind: ChangeKind, of: Subject) -> SubjectChangedEvent:
 
 
 class Told:
-    """Somebody who knows only what is told."""
+    """Somebody who knows only what is reported."""
 
     def __init__(self) -> None:
         self.has: dict[str, Subject] = {}
@@ -72,9 +72,9 @@ class Backend:
         left = {one: encode(self.subjects[one]) for one in gone if one in self.subjects}
         return snapshot.compare(listed, left)
 
-    def _put(self, told: SubjectChangedEvent) -> None:
+    def _put(self, event: SubjectChangedEvent) -> None:
         self.lost = self.lost or len(self.queue) == self.queue.maxlen
-        self.queue.append(told)
+        self.queue.append(event)
 
 
 STEPS = st.lists(
@@ -96,8 +96,8 @@ def test_who_applies_what_is_told_has_what_the_backend_has(before: list[Any], af
             backend.lost = False
             client.apply(*backend.compare(snapshot))
         elif backend.queue:
-            told = backend.queue.popleft()
-            client.apply(snapshot.take(told, passing=passes(told.subject, WANTED), sure=True))
+            event = backend.queue.popleft()
+            client.apply(snapshot.take(event, passing=passes(event.subject, WANTED), sure=True))
 
     for step in before:
         if not isinstance(step, str):
@@ -130,8 +130,8 @@ def test_a_change_that_a_look_has_told_is_not_told_by_its_event_and_the_next_one
 def test_a_status_that_changes_is_told_with_the_native_one_before_it() -> None:
     snapshot = Snapshot()
     snapshot.compare({"A": encode(subject(native_status="To do"))}, {})
-    (told,) = snapshot.compare({"A": encode(subject(native_status="Doing"))}, {})
-    assert (told.change_kind, told.previous_native_status) == (ChangeKind.STATUS_CHANGED, "To do")
+    (event,) = snapshot.compare({"A": encode(subject(native_status="Doing"))}, {})
+    assert (event.change_kind, event.previous_native_status) == (ChangeKind.STATUS_CHANGED, "To do")
 
 
 def test_the_order_of_a_backends_own_keys_is_no_change() -> None:

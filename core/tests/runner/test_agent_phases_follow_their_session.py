@@ -54,13 +54,13 @@ class FakeAgentRunner:
     async def link(self, sink: RecordSink) -> Peer:
         ours, theirs = socket.socketpair()
         ours_fd, theirs_fd = ours.detach(), theirs.detach()
-        served, heard = Dispatcher(), Dispatcher()
+        served, following = Dispatcher(), Dispatcher()
         served.answer(wire.SESSION_OPEN, lambda params, asker: self._open("run", params, asker))
         served.answer(wire.SESSION_RESUME, lambda params, asker: self._open("resume", params, asker))
         served.answer(wire.SESSION_CANCEL, self._cancel)
-        heard.on_notification(wire.SESSION_RECORD, lambda record, _: sink(record))
+        following.on_notification(wire.SESSION_RECORD, lambda record, _: sink(record))
         self.peers.append(Peer(theirs_fd, theirs_fd, served, name="runner"))
-        return Peer(ours_fd, ours_fd, heard, name="agent-runner")
+        return Peer(ours_fd, ours_fd, following, name="agent-runner")
 
     async def _open(self, how: str, params: wire.SessionOpen, asker: Asker) -> wire.SessionOpened:
         self.asked.append((how, params))
@@ -225,5 +225,5 @@ async def test_a_runner_that_leaves_lets_the_session_go_on_and_only_an_order_cal
     await asyncio.wait([task])
     assert agents.cancelled == []
     await effect.call_off(PHASE, attempt_of())
-    assert [(told.session.attempt, told.epoch) for told in agents.cancelled] == [(2, 3)]
+    assert [(cancel.session.attempt, cancel.epoch) for cancel in agents.cancelled] == [(2, 3)]
     await agents.close()

@@ -39,8 +39,8 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 deep = int(sys.argv[2])
 if deep:
     subprocess.Popen([sys.executable, __file__, sys.argv[1], str(deep - 1)])
-with open(sys.argv[1], "a") as told:
-    told.write(f"{os.getpid()}\\n")
+with open(sys.argv[1], "a") as pid_file:
+    pid_file.write(f"{os.getpid()}\\n")
 while True:
     signal.pause()
 """
@@ -174,11 +174,11 @@ async def test_a_timeout_ends_the_whole_group_grandchildren_too(
     perform: Perform, tmp_path: Path, files: RunPaths
 ) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
-    told = tmp_path / "pids"
-    outcome = await perform(phase_of(sys.executable, str(tmp_path / "family.py"), str(told), "2", timeout_s=2))
+    pid_file = tmp_path / "pids"
+    outcome = await perform(phase_of(sys.executable, str(tmp_path / "family.py"), str(pid_file), "2", timeout_s=2))
     assert outcome.result is OutcomeKind.TIMED_OUT
     assert "did not end within 2 s" in outcome.text
-    pids = numbers_in(told)
+    pids = numbers_in(pid_file)
     assert len(pids) == 3
     for pid in pids:
         wait_gone(pid)
@@ -189,13 +189,13 @@ async def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_gr
     files: RunPaths, tmp_path: Path
 ) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
-    told = tmp_path / "pids"
+    pid_file = tmp_path / "pids"
     code = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True).wait()"
-    phase = phase_of(sys.executable, "-c", code, sys.executable, str(tmp_path / "family.py"), str(told), "0")
+    phase = phase_of(sys.executable, "-c", code, sys.executable, str(tmp_path / "family.py"), str(pid_file), "0")
 
     effect = effect_of(phase, files)
     task = asyncio.ensure_future(effect.perform(phase, ATTEMPT, no_note))
-    (escaped,) = await numbers(told, 1)
+    (escaped,) = await numbers(pid_file, 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -221,12 +221,12 @@ async def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
     files: RunPaths, tmp_path: Path
 ) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
-    told = tmp_path / "pids"
+    pid_file = tmp_path / "pids"
     runner = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, __file__, str(files.root), str(tmp_path / "family.py"), str(told)]
+        [sys.executable, "-c", RUNNER, __file__, str(files.root), str(tmp_path / "family.py"), str(pid_file)]
     )
     try:
-        (pid,) = await numbers(told, 1)
+        (pid,) = await numbers(pid_file, 1)
         assert is_held(files.attempt_lock("test", 1))
     finally:
         runner.send_signal(signal.SIGKILL)

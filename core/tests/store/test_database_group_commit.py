@@ -128,25 +128,25 @@ async def test_an_error_that_a_write_handles_itself_costs_nothing(tmp_path: Path
 async def test_nobody_is_told_before_the_commit_and_no_reader_sees_what_is_not_committed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[int] = []
+    acknowledged: list[int] = []
     seen: list[tuple[str, int, int]] = []
 
     def observe(point: str) -> None:
         with open_readonly(tmp_path / "workflow.db") as witness:
-            seen.append((point, len(witness.read(kinds)), len(told)))
+            seen.append((point, len(witness.read(kinds)), len(acknowledged)))
 
     async with opened(tmp_path) as database:
         monkeypatch.setattr(database_module, "reach", observe)
 
         async def write(name: str) -> None:
             await database.write(add_event(name))
-            told.append(1)
+            acknowledged.append(1)
 
         reads = await gather_behind_gate(database, write("a"), write("b"), database.read(kinds))
         # The read waited together with the writes and was answered from before them.
         assert reads[2] == []
     assert seen == [("store.before_commit", 0, 0), ("store.committed", 2, 0)]
-    assert len(told) == 2
+    assert len(acknowledged) == 2
 
 
 async def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(

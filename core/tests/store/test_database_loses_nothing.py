@@ -89,18 +89,18 @@ def stored(path: Path) -> list[str]:
 
 def test_a_process_that_is_killed_again_and_again_loses_no_acknowledged_write(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    told: list[str] = []
+    acknowledged: list[str] = []
     for life in range(10):
         with start(path, life, 1_000_000, 8) as process:
             go_on(process)
             assert process.stdout is not None
             for _ in range(life * 11 % 60 + 1):
-                told.append(process.stdout.readline().strip())
+                acknowledged.append(process.stdout.readline().strip())
             process.send_signal(signal.SIGKILL)
-            told += [line.strip() for line in process.stdout if line.endswith("\n")]
+            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
         there = stored(path)
-        assert set(told) <= set(there)
-    assert len(set(told)) == len(told)
+        assert set(acknowledged) <= set(there)
+    assert len(set(acknowledged)) == len(acknowledged)
     # What one writer wrote is there in its order and without a gap.
     for life in range(10):
         for name in range(8):
@@ -115,9 +115,9 @@ def test_a_crash_before_the_commit_loses_only_what_nobody_was_told(tmp_path: Pat
     with start(path, 1, 10, 1, f"{point}@5:{tmp_path / 'marker'}") as process:
         go_on(process)
         assert process.stdout is not None
-        told = process.stdout.read().split()
+        acknowledged = process.stdout.read().split()
         assert process.wait(timeout=30) == -signal.SIGKILL
-    assert told == [f"1/0/{number}" for number in range(4)]
+    assert acknowledged == [f"1/0/{number}" for number in range(4)]
     assert stored(path) == [f"1/0/{number}" for number in range(kept)]
     with start(path, 2, 3, 1) as process:
         go_on(process)
@@ -128,7 +128,7 @@ def test_a_crash_before_the_commit_loses_only_what_nobody_was_told(tmp_path: Pat
 
 def test_a_full_disk_is_reported_to_every_writer_and_over_once_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "workflow.db"
-    told: list[str] = []
+    acknowledged: list[str] = []
     complaints: list[str] = []
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     with start(path, 1, 100, 4) as process:
@@ -138,16 +138,16 @@ def test_a_full_disk_is_reported_to_every_writer_and_over_once_there_is_room(tmp
         assert process.stdout is not None
         for line in process.stdout:
             if not line.startswith("full"):
-                told.append(line.strip())
+                acknowledged.append(line.strip())
                 continue
             complaints.append(line)
             if len(complaints) == 4:
                 # All four were refused and wait: exactly what was acknowledged is there.
-                assert sorted(stored(path)) == sorted(told)
+                assert sorted(stored(path)) == sorted(acknowledged)
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
                 go_on(process)
         assert process.wait(timeout=30) == 0
     assert len(complaints) == 4
     assert all(str(path) in complaint for complaint in complaints)
-    assert sorted(stored(path)) == sorted(told)
-    assert len(told) == 400 - 4
+    assert sorted(stored(path)) == sorted(acknowledged)
+    assert len(acknowledged) == 400 - 4

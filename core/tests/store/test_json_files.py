@@ -104,10 +104,10 @@ def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", REWRITE, str(path)], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for _ in range(turns):
-                told = int(process.stdout.readline())
+                turn = int(process.stdout.readline())
             process.send_signal(signal.SIGKILL)
         value = json.loads(path.read_bytes())
-        assert value["turn"] >= told
+        assert value["turn"] >= turn
         assert len(value["filling"]) == value["turn"] * 997 % 50_000
 
 

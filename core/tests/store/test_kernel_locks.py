@@ -270,10 +270,10 @@ def test_the_file_tells_people_who_holds_it(tmp_path: Path) -> None:
     held = acquire(path, epoch=3)
     assert held is not None
     own = own_identity()
-    told = read_holder(path)
-    assert told is not None
-    assert told.pop("at").endswith("Z")
-    assert told == {"pid": own.pid, "boot_id": own.boot_id, "starttime": own.starttime, "epoch": 3}
+    holder = read_holder(path)
+    assert holder is not None
+    assert holder.pop("at").endswith("Z")
+    assert holder == {"pid": own.pid, "boot_id": own.boot_id, "starttime": own.starttime, "epoch": 3}
     assert path.read_text().count("\n") == 1
     held.close()
     path.write_text("[1]\n")

@@ -83,12 +83,12 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), HOSTILE.values(), ids=list(HOSTILE))
-def test_a_hostile_file_is_refused_within_seconds(text, told):
+@pytest.mark.parametrize(("text", "expected"), HOSTILE.values(), ids=list(HOSTILE))
+def test_a_hostile_file_is_refused_within_seconds(text, expected):
     started = time.monotonic()
     outcome = load_bytes(text.encode())
     assert isinstance(outcome, InvalidWorkflow)
-    assert told in outcome.message
+    assert expected in outcome.message
     assert time.monotonic() - started < LIMIT_S
 
 

@@ -34,6 +34,7 @@ __all__ = ["AgentRunner"]
 
 _log = logging.getLogger("animus.agent_runner")
 _DEAD_S: Final = 10.0
+"""How long the kernel may take to free the lock of processes that were killed."""
 _TERM_S: Final = 2.0
 _Key = tuple[str, str, int]
 

@@ -36,6 +36,7 @@ _log = logging.getLogger("animus.agent_runner")
 OPENED: Final = "opened"
 WRITTEN: Final = "written"
 _DEFAULT_TIMEOUT_S: Final = 24 * 3600.0
+"""No wait is without an end; a phase that means to run longer than a day says so."""
 
 _BEFORE_WRITE: Final = declare("agent_runner.before_write", "the request is about to be written to the provider")
 _AFTER_WRITE: Final = declare("agent_runner.written", "the intent is on disk and the provider is being asked")

@@ -31,8 +31,10 @@ __all__ = ["main"]
 
 _log = logging.getLogger("animus.agent_runner")
 _IDLE_S: Final = 300.0
+"""Long enough for the next phase of a run to find it warm, short enough that nothing stays behind over lunch."""
 _SEND_S: Final = 2.0
 _MOST_REPORTS: Final = 64
+"""Reports on their way at once: a plugin that crashes in a circle must not fill this process with connections."""
 
 
 def main() -> None:

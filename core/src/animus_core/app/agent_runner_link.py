@@ -27,6 +27,7 @@ __all__ = ["AgentRunnerLink"]
 _log = logging.getLogger("animus.daemon")
 _ANSWER_S: Final = 5.0
 _DISMISS_S: Final = 15.0
+"""More than `agent/cancel`, `$/cancelRequest` and the signals take together; sessions are ended side by side."""
 
 
 class AgentRunnerLink:

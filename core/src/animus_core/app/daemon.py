@@ -52,7 +52,9 @@ __all__ = ["main"]
 
 _log = logging.getLogger("animus.daemon")
 DEFAULT_DRAIN_S: Final = 60.0
+"""What `animus daemon stop` gives the runs where it names no other time; they lose nothing when it is over."""
 _CATCH_UP_S: Final = 10.0
+"""For projectors at the end; what they have not seen then, their cursor shows to the next daemon."""
 
 
 def main() -> None:

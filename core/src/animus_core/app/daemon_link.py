@@ -25,6 +25,7 @@ __all__ = ["DaemonLink", "JournalProgress"]
 _log = logging.getLogger("animus.runner")
 _HELLO_S: Final = 5.0
 _REDIAL_S: Final = 0.5
+"""Far below the 90 s after which a silent runner counts as unresponsive, and next to nothing for the machine."""
 
 
 class JournalProgress:

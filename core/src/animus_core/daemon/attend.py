@@ -36,6 +36,7 @@ _log = logging.getLogger("animus.daemon")
 MAX_CRASHES: Final = 5
 """So many runners may die without a phase having moved: enough to outlive an accident, too few to heat a room."""
 _LOG_TAIL_BYTES: Final = 2000
+"""The reason of a block: some lines of a log, few enough for a table of runs and for a prompt."""
 
 _INGESTED: Final = declare("daemon.ingested", "records are committed and nobody was told")
 _CRASH_NOTED: Final = declare("daemon.crash_noted", "a runner's death is a fact, no other runner is started")

@@ -35,6 +35,7 @@ def ingest(tx: Tx, run: RunIdentity, batch: Batch) -> None:
         data = read_data(record.kind, record.data)
         if data is not None:
             _project(tx, run, record, data)
+        # In the journal's transaction: a fact exists exactly if the state that it tells of does.
         kind = fact_kind(record.kind)
         if kind is not None:
             _fact(tx, run, kind, fact_id(run.run_id, record.seq), record.at, record.data)
@@ -76,6 +77,7 @@ def _project(tx: Tx, run: RunIdentity, record: JournalRecord, data: kinds.Record
                 "phase_started", run_id=run_id, ordinal=data.ordinal, phase_id=data.phase, attempt=data.attempt, at=at
             )
         case kinds.PhaseOutcome():
+            # A phase that finished has no status of its own yet: its verdict is the next record.
             if data.result is not OutcomeKind.FINISHED:
                 _close_phase(tx, run_id, data, at)
         case kinds.PhaseDecision():
@@ -120,6 +122,7 @@ def _close_open_phases(tx: Tx, run_id: str, at: str) -> None:
 
 
 def _fact(tx: Tx, run: RunIdentity, kind: FactKind, name: str, at: str, data: dict[str, Any]) -> None:
+    # A journal that is read again, after a cursor was lost, states the same facts: projectors must not see them twice.
     if tx.one("fact_exists", fact_id=name) is not None:
         return
     tx.execute(

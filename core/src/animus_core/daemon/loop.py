@@ -94,10 +94,12 @@ class Loop:
         self._runs.check_hellos()
         if not await self._admission.admits():
             return 0
+        # Settings are read at each tick: an operator changes the file while the daemon runs.
         free = room(self._settings(), self._runs.active, paused=self._state.paused)
         started = 0
         if free.any_priority:
             started += await self._start(await self._queue.next_ready(free.any_priority, LOWEST_PRIORITY))
+        # After the others, so that urgent work takes a common slot before it takes one of the headroom.
         if free.urgent:
             started += await self._start(await self._queue.next_ready(free.urgent, URGENT_PRIORITY))
         return started

@@ -21,6 +21,7 @@ __all__ = ["PluginEvents"]
 
 _log = logging.getLogger("animus.daemon")
 _WAITING: Final = 1000
+"""Moves that wait for the disk. Plugins move a few times a minute; only a disk that stands still fills this."""
 
 
 class PluginEvents:

@@ -79,6 +79,7 @@ class Queue:
         }
 
         def insert(tx: Tx) -> Enqueued:
+            # In the transaction of the insert: of two that enqueue at once the second sees the first.
             active = tx.one(
                 "queue_active_of_subject", subject_kind=dispatch.subject.kind, subject_id=dispatch.subject.id
             )
@@ -138,6 +139,7 @@ class Queue:
     async def next_ready(self, limit: int, lowest_priority: int) -> list[QueueEntry]:
         """The entries to start first; deferred ones whose time has come count as ready."""
         now = utc_now_text()
+        # A read first: most ticks have nothing to promote, and a write costs a flush of the disk.
         due = await self._database.read(lambda tx: tx.scalar("queue_next_due_at"))
         if due is not None and str(due) <= now:
             await self._database.write(lambda tx: tx.execute("queue_promote_due", now=now))

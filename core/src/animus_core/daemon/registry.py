@@ -35,7 +35,9 @@ _log = logging.getLogger("animus.daemon")
 _HELLO_GRACE_S: Final = 90.0
 """A runner redials every half second; one that is silent so long hangs, or its machine does."""
 _ORDER_S: Final = 5.0
+"""An operator waits for this answer: a runner that lives takes an order between two records, at once."""
 _LEAVE_S: Final = 10.0
+"""How long runners may take to leave once they were told to: a command of theirs has 3 s for SIGTERM, then SIGKILL."""
 
 
 @dataclass(frozen=True)

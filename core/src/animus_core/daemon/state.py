@@ -21,6 +21,7 @@ __all__ = ["CoreState", "read_settings"]
 _LOCK_S: Final = 5.0
 _CONCURRENCY_VARIABLE: Final = "ANIMUS_WORKFLOW_CONCURRENCY_MAX"
 _DEFAULT_MAX: Final = 10
+"""Runs at once where nobody says how many; each is a process, and an agent beside it."""
 
 
 class CoreState:

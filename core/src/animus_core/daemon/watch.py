@@ -17,6 +17,7 @@ from animus_core.store.process_identity import ProcessIdentity, open_pidfd
 __all__ = ["wait_for_holder"]
 
 _POLL_S: Final = 0.5
+"""Only for a lock whose holder gives no pidfd, or whose child holds it too: no event says when that one ends."""
 
 
 async def wait_for_holder(lock: Path) -> None:

@@ -16,6 +16,7 @@ __all__ = ["health_interval_s", "watch_health"]
 _INTERVAL_S: Final = 30.0
 _INTERVAL_VARIABLE: Final = "ANIMUS_PLUGIN_HEALTH_INTERVAL_S"
 _MISSES: Final = 3
+"""One lost answer is a busy machine, three in a row without a single byte are a plugin that hangs."""
 
 
 def health_interval_s() -> float:

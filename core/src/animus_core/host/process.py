@@ -25,6 +25,7 @@ __all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]
 
 _LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
 _LAST_WORDS_S: Final = 0.5
+"""Somebody else may hold the pipe for ever; what the child itself wrote is there when it has exited."""
 _MEGABYTE: Final = 1024 * 1024
 _CAUSES: Final = {
     signal.SIGXCPU: "it used up its limit of processor time",

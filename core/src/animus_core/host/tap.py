@@ -20,6 +20,7 @@ Direction = Literal[">", "<"]
 
 _KEPT_BYTES: Final = 1024 * 1024
 _CLOSE_S: Final = 0.5
+"""Both ends are gone already: the relays only have to notice."""
 
 
 class Tap:

@@ -30,8 +30,10 @@ __all__ = ["AgentEffect", "AgentLink", "RecordSink"]
 
 _log = logging.getLogger("animus.runner")
 _OPEN_S: Final = 30.0
+"""An agent-runner answers once the attempt's lock is free: it may have to end what is left of an earlier attempt."""
 _CANCEL_S: Final = 20.0
 _RECONNECTS: Final = 5
+"""As many agent-runners may die under one session; the sixth would most likely die of the same."""
 
 RecordSink = Callable[[wire.SessionRecord], None]
 AgentLink = Callable[[RecordSink], Awaitable[Peer]]
@@ -78,7 +80,7 @@ class AgentEffect:
     async def _follow(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        seen = attempt.session_seq
+        seen = attempt.session_seq  # an earlier runner may have journaled part of the session
         died = full = 0
         while died < _RECONNECTS:
             following = _Following(phase, attempt, note, seen)
@@ -119,6 +121,7 @@ class AgentEffect:
                 why = f"{phase.id}: the agent-runner cannot open a session: {error.message}"
                 raise AgentRunnerUnavailable(why) from error
             return following.outcome(OutcomeKind.ERROR, str(error), written=False)
+        # The spool ends in the middle and its process is dead: what the spool knows decides whether to repeat it.
         if opened.state is wire.SessionState.INTERRUPTED:
             outcome = following.outcome(OutcomeKind.LOST, "its agent-runner died", written=opened.written)
             return outcome.model_copy(update={"resumable": opened.resumable, "session_id": opened.session_id})

@@ -36,8 +36,11 @@ from animus_protocol.models.dispatch import SubjectDispatch
 __all__ = ["CommandEffect"]
 
 _DEAD_S: Final = 10.0
+"""How long the kernel may take to free the lock of a process group that was killed."""
 _TERM_S: Final = 3.0
+"""Time to clean up after SIGTERM: a program that needs more is one that does not obey."""
 _DEFAULT_TIMEOUT_S: Final = 24 * 3600
+"""No wait is without an end; a phase that means to run longer than a day says so."""
 _EXCERPT_CHARS: Final = 4000
 _SPAWNED: Final = declare("runner.command_spawned", "the command of a phase runs")
 

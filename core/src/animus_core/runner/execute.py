@@ -101,6 +101,7 @@ class Execution:
     async def run(self, state: RunState, started: RecordData, order: kinds.OperatorOrder | None) -> RunStatus:
         """From `state` to the end of the run, or to where it must wait. Raises JournalFull, JournalBroken."""
         self.state = state
+        # A runner that was started for a run that ended meanwhile: not even its own start may stand behind the end.
         if isinstance(state.at, Ended):
             return state.status
         await self._journalize(Kind.RUNNER_STARTED, started)
@@ -161,6 +162,7 @@ class Execution:
     ) -> kinds.PhaseOutcome:
         self._effect_task = asyncio.get_running_loop().create_task(work)
         try:
+            # The order came between the intent and here. Called off unbegun, the outcome still has to say so.
             if self._cancel_reason is not None:
                 self._effect_task.cancel()
             return await self._effect_task
@@ -193,11 +195,12 @@ class Execution:
 
     def _append(self, kind: Kind, data: RecordData) -> None:
         payload = data.model_dump(mode="json", exclude_none=True)
+        # Before the append: a record that the table refuses must never reach the journal, where it would stay.
         following = apply(self.state, kind, data, self._epoch)
         sync = kind not in _UNSYNCED
         try:
             position = self._journal.append(kind, payload, sync=sync)
-        except InvalidInput as error:
+        except InvalidInput as error:  # what an agent says may be too big for a record, and must not end the run
             _log.warning("%s (it is cut)", error.message)
             payload = fitting(payload)
             following = apply(self.state, kind, read_data(kind, payload), self._epoch)

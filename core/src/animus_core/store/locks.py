@@ -28,8 +28,10 @@ from animus_core.store.process_identity import own_identity
 __all__ = ["HeldLock", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
 
 _PATIENCE_WITH_PROBES_S: Final = 2.0
+"""A probe holds its shared lock for microseconds: whoever meets one for so long meets a program that hangs in it."""
 _FIRST_POLL_S: Final = 0.001
 _LONGEST_POLL_S: Final = 0.05
+"""Few enough wake-ups to wait for minutes, and no delay that a person would notice."""
 _HOLDER_BYTES: Final = 4096
 
 
