@@ -43,7 +43,7 @@ class NotificationQueue:
             return
         await asyncio.wait([task], timeout=timeout_s)
         if not task.done():
-            _log.warning("%d notifications of the host were not heard", len(self._waiting) + 1)
+            _log.warning("%d notifications of the host were not handled", len(self._waiting) + 1)
             task.cancel()
             await asyncio.wait([task], timeout=timeout_s)
             for peer in {peer for peer, _ in self._waiting}:

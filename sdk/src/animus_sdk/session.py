@@ -133,7 +133,7 @@ class Session:
         self._streams.end(request_id)
 
     async def close(self) -> None:
-        """Hear out what was told, end the streams and stop the plugin; whatever `stop` raises is logged.
+        """Handle the notifications that came, end the streams, stop the plugin; whatever `stop` raises is logged.
 
         It happens once: whoever asks again waits for the same end, and a caller that is cancelled cuts it off.
         """

@@ -55,13 +55,13 @@ class TriggerBackend(KindRole, Generic[_Config]):
     def watch(self, triggers: Sequence[Trigger[_Config]], cursor: Any) -> Stream[wire.TriggerEvent]:
         """A generator of events. An async one subscribes before its first `await`, so that nothing is missed.
 
-        An event that was not acknowledged is told again by the next `watch`. Raise InvalidParams for a
+        An event that was not acknowledged is sent again by the next `watch`. Raise InvalidParams for a
         trigger that cannot be watched, Unavailable when the system behind is gone; either ends the stream.
         """
         raise NotSupported("trigger/watch")
 
     def ack(self, event_id: str, status: str | None) -> Answer[None]:
-        """The host has made this event durable: it is not to be told again, also after a restart."""
+        """The host has made this event durable: it is not to be sent again, also after a restart."""
         raise NotSupported("trigger/ack")
 
     @inline
