@@ -64,7 +64,7 @@ style: $(VENV)
 	$(BIN)/ruff format --check .
 
 types: $(VENV)
-	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy $(SOURCES) tools
 
 layers: $(VENV)
 	$(BIN)/lint-imports --config .importlinter
