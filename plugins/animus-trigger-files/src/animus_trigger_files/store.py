@@ -103,7 +103,8 @@ class Store:
         """Watch the trigger with these paths from now on; the difference is remembered and not told."""
         with self._transaction():
             self._db.execute(
-                "INSERT INTO triggers VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET paths = ?2, ignore = ?3",
+                "INSERT INTO triggers VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET paths = excluded.paths, ignore = excluded.ignore",
                 (trigger_id, json.dumps(watched.paths), json.dumps(watched.ignore)),
             )
             self._remember(trigger_id, difference)
