@@ -172,6 +172,7 @@ class Connection(Generic[Waiter]):
             raise FrameTooLarge(f"a frame of {len(frame)} bytes is over the limit of {self._max_frame_bytes}")
 
     def _classify(self, value: Any) -> Incoming[Waiter]:
+        # Values come from the parser, so exact types are enough; `isinstance` costs more, and takes a bool for an int.
         if type(value) is not dict:
             return (
                 self._drop_frame(value) if isinstance(value, BadFrame) else self._drop("not a JSON-RPC message", value)
@@ -189,6 +190,7 @@ class Connection(Generic[Waiter]):
             return self._cancelled(params) if method == _CANCEL else Notification(method, params)
         if type(request_id) is not int and type(request_id) is not str:
             return self._drop("a request id that is neither an integer nor a string", value)
+        # Two answers under one id could not be told apart.
         if request_id in self._open:
             return self._drop("a request id that is still in use", value)
         self._open.add(request_id)
@@ -202,6 +204,7 @@ class Connection(Generic[Waiter]):
 
     def _answered(self, value: dict[str, Any]) -> Incoming[Waiter]:
         error = value.get("error")
+        # Some peers write `"error": null` beside a result: that is a result, and so is `"result": null`.
         if error is None and "result" not in value and "error" not in value:
             return self._drop("neither a request nor a reply", value)
         number = value.get("id")
@@ -246,6 +249,7 @@ def _quoted(method: str) -> bytes:
     quoted = _method_names.get(method)
     if quoted is None:
         quoted = encode(method)
+        # Through `plugin/call` clients choose the names: without a bound they could fill the memory.
         if len(_method_names) < 1024:
             _method_names[method] = quoted
     return quoted

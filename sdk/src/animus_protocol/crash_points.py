@@ -76,6 +76,7 @@ def _parse(text: str) -> list[_Armed]:
 
 def _arrive(name: str) -> None:
     due = []
+    # Threads arrive at points, too, and two of them must not both be the nth.
     with _COUNTING:
         for entry in _ARMED:
             if entry.name in (name, f"{_ROLE}/{name}"):
@@ -88,10 +89,12 @@ def _arrive(name: str) -> None:
 
 def _crash(name: str, marker: str) -> None:
     try:
+        # O_EXCL decides between processes that arrive at the same time: exactly one of them makes the marker and dies.
         fd = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         return
     os.write(fd, f"{name} {os.getpid()}\n".encode())
+    # No exit and no exception: nothing may be cleaned up or flushed, as when the machine ends the process.
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -50,6 +50,8 @@ def _collected(*modules: ModuleType) -> Mapping[str, Method[Any, Any]]:
     rows: dict[str, Method[Any, Any]] = {}
     for module in modules:
         for row in vars(module).values():
+            # `trigger/ack` has two rows, because hosts send both forms (protocol §4): the one with an answer stands for
+            # it.
             if isinstance(row, Method) and (row.name not in rows or row.result is not None):
                 rows[row.name] = row
     return MappingProxyType(rows)

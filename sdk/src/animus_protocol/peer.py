@@ -43,7 +43,9 @@ _MAX_UNREAD_BYTES: Final = 2 * MAX_FRAME_BYTES
 # By number too: two peers that wait for each other's one big answer would wait for ever.
 _MAX_UNREAD_ANSWERS: Final = 64
 _MAX_UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
+# As long as a host waits after `exit` before it sends SIGTERM (protocol §2).
 _FLUSH_S: Final = 2.0
+# Some typed handlers refuse absent or null params with -32602 (protocol §1).
 _EMPTY_PARAMS: Final = b"{}"
 
 
@@ -109,6 +111,7 @@ class Peer:
         self._paused_by: set[object] = set()
         self._pump = Pump(read_fd, write_fd, self._received, self._ended, self._room)
         self.ended: asyncio.Future[str] = self._loop.create_future()
+        # Last: from here on input may arrive, and it finds every attribute.
         self._pump.start()
 
     @property
@@ -225,6 +228,7 @@ class Peer:
         self._check_unread()
         call = PendingCall(self._loop, method, timeout_s, self._stop_waiting)
         call.number, frame = self._connection.request(method, params, call)
+        # A lone call leaves at once; of several, all that are made in one turn of the loop share one write.
         self._pump.write(frame, at_once=self._connection.waiting == 1)
         if call.deadline < self._earliest_deadline:
             self._watch_deadline(call.deadline)
@@ -242,6 +246,7 @@ class Peer:
         self._received_bytes += len(chunk)
         for incoming in self._connection.receive(chunk):
             if isinstance(incoming, Reply):
+                # No task runs here, the loop has called us: so the caller may go on at once (see `pending_call.py`).
                 incoming.waiter.settle(incoming.result, incoming.error)
             else:
                 self._take(incoming)
@@ -305,6 +310,7 @@ class Peer:
             frame = self._connection.error(request.id, Cancelled())
         except Exception as error:  # noqa: BLE001 - the boundary: whatever a handler raises, the asker gets an answer
             frame = self._connection.error(request.id, self._refusal(request, error))
+        # Before the answer leaves: the other side may use the id again as soon as it has read it.
         del self._tasks[request.id]
         self._send(frame)
 
@@ -313,6 +319,7 @@ class Peer:
             return error
         if isinstance(error, ProtocolError):
             return RpcError(Code.INTERNAL_ERROR, str(error))
+        # What the exception says may be a path or a secret: that is for our log and not for the other side.
         _log.error("%s: %s failed", self.name, request.method, exc_info=error)
         return RpcError(Code.INTERNAL_ERROR, "internal error", {"category": "internal"})
 
@@ -321,6 +328,7 @@ class Peer:
 
     def _send(self, frame: bytes | None) -> None:
         if frame is not None:
+            # The last open answer leaves at once if nothing waits before it; others share a write at the turn's end.
             self._pump.write(frame, at_once=self._connection.open_requests == 0)
             if self._pump.kept_bytes:
                 self._unread_answers += 1
@@ -354,6 +362,7 @@ class Peer:
 
     def _stop_waiting(self, call: PendingCall) -> None:
         frame = self._connection.cancel(call.number)
+        # A peer that reads nothing would never see the cancellation: it would only add to what waits.
         if frame is not None and self._pump.kept_bytes <= _MAX_UNREAD_BYTES:
             self._pump.write(frame, at_once=False)
 
@@ -363,6 +372,7 @@ class Peer:
                 incoming.waiter.settle_soon(incoming.result, incoming.error)
             else:
                 self._take(incoming)
+        # Before the callers go on: whoever asks again then is told that the peer is gone.
         if not self.ended.done():
             self.ended.set_result(reason)
         if self._timer is not None:

@@ -26,6 +26,7 @@ class AgentContext(Context):
     """
 
     def __init__(self, call: Call, request: wire.AgentRunRequest) -> None:
+        # The limit counts from the request on, and a clock that is set meanwhile does not move it.
         self._began = time.monotonic()
         limit_s = request.timeout_secs
         super().__init__(call, deadline=None if limit_s is None else self._began + limit_s)

@@ -62,6 +62,7 @@ class Streams:
             await asyncio.wait([stream.task for stream in streams], timeout=timeout_s)
 
     def _done(self, stream_id: int | str, task: asyncio.Task[None]) -> None:
+        # The id may have been used again, and then names another stream by now.
         if stream_id in self._open and self._open[stream_id].task is task:
             del self._open[stream_id]
         if task.cancelled():

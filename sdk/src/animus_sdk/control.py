@@ -25,6 +25,7 @@ from animus_protocol.peer import Peer
 __all__ = ["Control", "NoDaemon", "connect_control"]
 
 _CALL_S: Final = 30.0
+# A local socket connects at once, unless the backlog of a daemon that accepts nothing is full.
 _DIAL_S: Final = 2.0
 _MAX_WAITING: Final = 64
 
@@ -54,6 +55,7 @@ class Control:
         self._path = str(path)
         self._name = name
         self._peer: Peer | None = None
+        # Calls that begin together would else make a connection each.
         self._turn = asyncio.Lock()
 
     async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = _CALL_S) -> Result:
@@ -176,6 +178,7 @@ class _Items(Dispatcher):
             self._news.clear()
             await self._news.wait()
         item = self._waiting.popleft()
+        # Only at half: resumed at each item, reading would be switched off and on for every single one.
         if self._paused is not None and len(self._waiting) <= _MAX_WAITING // 2:
             self._paused.resume(self)
             self._paused = None

@@ -69,6 +69,7 @@ class FileLock:
 
     def release(self) -> None:
         """Let another process have it; may be called again."""
+        # The file stays: were it removed, one process could wait for the old file while another locks a new one.
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)

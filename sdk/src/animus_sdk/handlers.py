@@ -75,6 +75,7 @@ class Threads:
             from concurrent.futures import ThreadPoolExecutor  # many plugins never need one
 
             self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler", initializer=self._begin)
+        # A copy for each call: a context cannot be entered by two threads at once.
         context = contextvars.copy_context()
         return await self.loop.run_in_executor(self._pool, context.run, _called, function, args)
 
@@ -213,11 +214,13 @@ async def stream_of(
             if close is not None:
                 await close()
         return
+    # A stream may go on for hours: on one of `threads` it would keep a place from every other function.
     own, drawn = threads.one_more(), iter(items)
     try:
         while (item := await own.run(_next, drawn)) is not _END:
             yield item
     finally:
+        # On its own thread, after the `next` that runs: Python refuses to close a generator that is executing.
         closed = own.leave(getattr(drawn, "close", _nothing))
         if until_closed and closed is not None:
             await asyncio.wait([asyncio.wrap_future(closed)])

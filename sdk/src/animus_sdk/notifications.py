@@ -54,6 +54,7 @@ class NotificationQueue:
         try:
             while self._waiting:
                 peer, notification = self._waiting.popleft()
+                # Only at half: resumed at each one, reading would be switched off and on for every notification.
                 if len(self._waiting) == _MAX_WAITING // 2:
                     peer.resume(self)
                 await self._handle_one(peer, notification)
@@ -66,6 +67,7 @@ class NotificationQueue:
         try:
             await self._handle(peer, notification)
         except asyncio.CancelledError:
+            # Somebody has cancelled this task; without that, the handler raised CancelledError by itself.
             if task is not None and task.cancelling():
                 raise
             _log.exception("the notification %s cancelled itself", notification.method)

@@ -154,6 +154,7 @@ class Plugin:
     @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
         """What the kind tells the host; role classes derive it from what is overridden."""
+        # The SDK itself answers `$/cancelRequest`, whatever the author writes.
         return PluginCapabilities(cancellation=True)
 
     @classmethod

@@ -25,6 +25,7 @@ from animus_sdk.stdio import Wire, take_stdio
 
 __all__ = ["serve"]
 
+# As in `session.py`: less than the 2 s that a host waits before it sends SIGTERM (protocol §2).
 _DRAIN_S: Final = 1.2
 _STOP_S: Final = 5.0
 # After both waits an author's code still holds the loop: the process ends itself, with the stack on stderr.
@@ -38,11 +39,13 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
     when the plugin's code does not let go for 7 s after its end (its stack is on stderr then); 2 when started by hand
     on a terminal or with wrong arguments.
     """
+    # First of all: a class that is wrong has no manifest to print either.
     mistakes = plugin_class.mistakes()
     if mistakes:
         sys.exit("\n".join(mistakes))
     if len(sys.argv) > 1:
         _answer_command_line(plugin_class)
+    # A hint and exit code 2 instead of silence: a person would wait for a prompt for ever (protocol §2).
     if os.isatty(0):
         sys.stderr.write(
             f"{plugin_class.name} is an Animus plugin: a host starts it and speaks JSON-RPC on its stdin.\n"
@@ -51,6 +54,7 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
         sys.exit(2)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     set_role(plugin_class.plugin_kind)
+    # Before any code of the author's runs: a `print` in its `__init__` would already be in the middle of the wire.
     wire = take_stdio()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

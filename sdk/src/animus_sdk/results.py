@@ -35,6 +35,7 @@ _FLAT: Final = frozenset({str, bool, int, type(None), datetime})
 _MAX_KNOWN: Final = 1024
 
 _short: Final = reprlib.Repr()
+# The sentence is an error message on the wire and a line of the log: a long result is cut.
 _short.maxother = _short.maxstring = 100
 _short.maxlist = _short.maxtuple = _short.maxset = _short.maxdict = 4
 

@@ -116,6 +116,7 @@ class Session:
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """Take a notification: `exit`, and those that the plugin's kind knows."""
+        # Not behind the other notifications: a handler that hangs must not keep the plugin from its end.
         if notification.method == "exit":
             if self.state is not State.ENDED:
                 self._move("exit")
@@ -145,6 +146,7 @@ class Session:
         return self._ending
 
     async def _end_all(self) -> None:
+        # In this order: acknowledgements that came are handled, streams use what `stop` gives back, `stop` comes last.
         await self._notifications.close(timeout_s=_DRAIN_S)
         await self._streams.close(timeout_s=_DRAIN_S)
         try:
@@ -161,9 +163,11 @@ class Session:
                 f"protocol {params.protocol_version} asked, {PROTOCOL_VERSION} spoken here: the majors differ",
             )
         try:
+            # A host that names no project starts its plugins in it (protocol §2).
             project = params.project_binding() or lifecycle.ProjectBinding(project_root=os.getcwd())
         except ValidationError as error:
             raise InvalidParams("init_extensions.project_binding: project_root is missing or no text") from error
+        # Before anything waits: a second `initialize` meanwhile finds another state and is refused.
         self._move("initialize")
         event = "failed"
         try:
@@ -172,6 +176,7 @@ class Session:
                 await self.plugin.run_start(self.threads, project)
             event = "started"
         finally:
+            # `shutdown` or `exit` may have come during `start`: then the state is theirs.
             if self.state is State.STARTING:
                 self._move(event)
         return lifecycle.InitializeResult(

@@ -29,8 +29,11 @@ def take_stdio() -> Wire:
     """
     sys.stdout.flush()
     if isinstance(sys.stdout, io.TextIOWrapper):
+        # A pipe is buffered in blocks: what is printed would appear at the end, or not at all after a crash.
         sys.stdout.reconfigure(line_buffering=True)
+    # `os.dup` makes descriptors that programs do not inherit; `dup2` onto 0 and 1, below, makes some that they do.
     read_fd, write_fd = os.dup(0), os.dup(1)
+    # Left open, `input()` in the author's code would read a part of the next request.
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)

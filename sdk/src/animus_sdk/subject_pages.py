@@ -21,8 +21,10 @@ from animus_protocol.models.subject import Subject, SubjectFilter, SubjectList, 
 
 __all__ = ["first_ready", "matches", "page_of"]
 
+# Half of what the strictest host takes in one frame (8 MiB, protocol §1).
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 _FRAME_BYTES: Final = 64 * 1024
+# A subject without a priority counts as medium, as in the queue.
 _MEDIUM: Final = 3
 _DIGITS: Final = re.compile(r"([0-9]+)")
 
@@ -86,6 +88,7 @@ def _place(subject: Subject) -> _Place:
 
 def _placed(priority: int, subject_id: str) -> _Place:
     """Ten comes after nine, and equal spellings stay apart."""
+    # Digits by their length and then as text: `int` refuses more than 4,300 of them, and ids are anybody's.
     parts = [
         (0, len(piece.lstrip("0")), piece.lstrip("0")) if number % 2 else (1, 0, piece)
         for number, piece in enumerate(_DIGITS.split(subject_id))
@@ -95,6 +98,7 @@ def _placed(priority: int, subject_id: str) -> _Place:
 
 
 def _cursor(subject: Subject) -> str:
+    # The place of the last subject and no count: subjects that come and go between two pages move no other one.
     return base64.urlsafe_b64encode(json.dumps([_place(subject)[0], subject.id]).encode()).decode()
 
 
@@ -104,5 +108,6 @@ def _place_in(cursor: str) -> _Place:
         if not isinstance(priority, int) or not isinstance(subject_id, str):
             raise ValueError
         return _placed(priority, subject_id)
+    # A cursor is anybody's text: nested deeply enough, even reading it as JSON fails with RecursionError.
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise InvalidParams("cursor: not one that this plugin gave out; list again without a cursor") from None

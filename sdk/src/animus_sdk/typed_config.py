@@ -24,6 +24,7 @@ def config_type(cls: type, role: type) -> Any:
             origin = get_origin(header)
             if isinstance(origin, type) and issubclass(origin, role):
                 argument = get_args(header)[0]
+                # A base of the author's may be generic itself: then a class before it says the type.
                 if not isinstance(argument, TypeVar):
                     return argument
     return Any

@@ -28,6 +28,7 @@ __all__ = [
 RequestId = int | str
 """The id of a JSON-RPC request; ours are small positive integers (protocol §1)."""
 
+# JSON's integers have no size and the published types have one: what does not fit is refused here, with its field.
 Uint8 = Annotated[int, Field(ge=0, le=2**8 - 1)]
 Uint16 = Annotated[int, Field(ge=0, le=2**16 - 1)]
 Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]

@@ -97,6 +97,7 @@ class McpTool(WireModel):
 class PluginCapabilities(WireModel):
     """What the plugin serves; the method set is the manifest's capabilities and `methods` together."""
 
+    # It has a published default, so it is written when empty, too; the lists below are left out then.
     methods: OrDefault[list[str]] = Field(default_factory=list)
     streaming: OrDefault[bool] = False
     progress: OrDefault[bool] = False

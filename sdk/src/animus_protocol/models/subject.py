@@ -137,6 +137,7 @@ class Subject(WireModel):
 
 def _unwrapped(value: Any) -> Any:
     """`{subject: …}` as the specification has it, or the flat subject that running plugins send."""
+    # A flat subject always has an `id`: a member `subject` of its own does not make it a wrapper.
     if isinstance(value, dict) and "subject" in value and "id" not in value:
         return value["subject"]
     return value
@@ -329,6 +330,7 @@ class SubjectSchema(WireModel):
     supports_pagination: bool
 
 
+# A union is no class to the type checker, though pydantic reads one like any other type.
 _NEXT = cast("type[Subject | None]", NextSubject)
 
 SUBJECT_LIST = Method("subject/list", SubjectFilter, SubjectList, "protocol §4")

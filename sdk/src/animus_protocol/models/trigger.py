@@ -51,6 +51,7 @@ class TriggerEvent(WireModel):
 class LegacyTriggerEvent(KeepsNull):
     """An event as older plugins send it."""
 
+    # The title of the published schema, which calls the older form by the same name.
     model_config = ConfigDict(title="TriggerEvent")
     KEEP_NULL: ClassVar[frozenset[str]] = frozenset({"payload"})
 
@@ -85,6 +86,7 @@ class TriggerEventParams(WireModel):
     def _read_any_form(cls, value: Any) -> Any:
         if not isinstance(value, dict) or value.get("error") is not None:
             return value
+        # An `event_id` beside it says that the event is flat, and that `event` is a member of its own.
         fields = value if value.get("event") is None or "event_id" in value else value["event"]
         if not isinstance(fields, dict):
             return value

@@ -56,6 +56,7 @@ class HttpBridge:
         """Listen; the address as `host:port`. Raises InvalidParams for the address or the configuration, OSError."""
         config = opening.config
         host, port = listening_address(opening.bind_addr, config)
+        # Names of hosts know no case, and the guard compares them in small letters.
         names = frozenset(name.lower() for name in config.allowed_hosts)
         rules = Rules(names, token_of(config, os.environ), frozenset({_HEALTH, *self._pages}))
         self._server = HttpServer(host, port)

@@ -31,6 +31,7 @@ class HttpConfig(WireModel):
     token that every request has to carry.
     """
 
+    # A misspelled `token_env` that was ignored would leave the server open to everybody.
     model_config = ConfigDict(extra="forbid")
 
     allow_remote: bool = False
@@ -45,6 +46,7 @@ def listening_address(bind_addr: str | None, config: HttpConfig) -> tuple[str, i
         raise InvalidParams(f"bind_addr {bind_addr!r} is no address: write it as 127.0.0.1:8080 or [::1]:8080")
     host = match["v6"] or match["name"]
     try:
+        # Whether a name is this machine's own shows only when it is resolved, and that may change: so addresses only.
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         raise InvalidParams(f"bind_addr {bind_addr!r}: {host!r} is neither an IP address nor localhost") from None

@@ -26,7 +26,9 @@ from animus_sdk.http.routes import Feed
 
 __all__ = ["EventStream"]
 
+# Each has a connection to the daemon of its own; far below the 128 of the server, so that calls get through.
 _MAX_CLIENTS: Final = 32
+# Proxies drop connections that are silent; the HTML standard advises a comment every 15 s or so.
 _HEARTBEAT_S: Final = 15.0
 _SEND_S: Final = 30.0
 _LAST_S: Final = 1.0
@@ -53,8 +55,10 @@ class EventStream:
         if self._clients >= _MAX_CLIENTS:
             raise HTTPException(503, f"{_MAX_CLIENTS} streams are open already")
         query = read_query(request.query_params, self._feed.method.params)
+        # A browser that reconnects asks for the same URL, so its `since` is older than what this header says.
         if "last-event-id" in request.headers:
             query["since"] = request.headers["last-event-id"]
+        # Now, when a mistake can still be answered with a status.
         read_params(self._feed.method, query)
         client = _Client(send)
         self._clients += 1
@@ -71,6 +75,8 @@ class EventStream:
         while True:
             try:
                 async with self._control.stream(self._feed.method.name, {**query, **self._feed.fixed}) as items:
+                    # At once, although nothing has happened yet: it carries the header, by which the client knows that
+                    # it is open.
                     taken = await client.send(_BACK if client.started else _HEARTBEAT)
                     while taken:
                         taken = await self._tell_one(client, query, await _next(items))
@@ -90,6 +96,7 @@ class EventStream:
         if item is None:
             return await client.send(_HEARTBEAT)
         cursor = item.get(self._feed.cursor) if isinstance(item, dict) else None
+        # A line break in it would end the field `id` and begin another one.
         if not isinstance(cursor, str) or not cursor.isprintable():
             cursor = None
         taken = await client.send(_event(item, cursor))

@@ -86,6 +86,7 @@ async def _read_body(request: Request) -> dict[str, Any]:
         raise HTTPException(408, f"the body did not come within {_BODY_S:g} s") from None
     if not body:
         return {}
+    # Browsers let a foreign page send forms and plain text without asking, and JSON only after a preflight request.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body must be JSON: Content-Type: application/json")
     try:

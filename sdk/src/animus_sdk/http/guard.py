@@ -44,10 +44,12 @@ def objection(path: str, headers: Headers, rules: Rules) -> tuple[int, str] | No
     if not _is_ours(host, rules.hosts):
         return 403, f"this server is not to be asked as {host!r}: use its IP address, or add the name to allowed_hosts"
     origin = headers.get("origin")
+    # Programs send no `Origin`. Browsers send it with what a foreign page asks for, and the page cannot change it.
     if origin is not None and origin.partition("://")[2].lower() != host.lower():
         return 403, f"pages of {origin} may not ask this server"
     if rules.token is not None and path not in rules.public:
         scheme, _, token = headers.get("authorization", "").partition(" ")
+        # How long the comparison takes must not tell how much is right; as bytes, because it refuses text beyond ASCII.
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), rules.token.encode()):
             return 401, "a token is needed: Authorization: Bearer …"
     return None
@@ -94,6 +96,7 @@ def _is_ours(host: str, names: frozenset[str]) -> bool:
     if name == "localhost" or name in names:
         return True
     try:
+        # Any plain address is good: rebinding needs a name that somebody else can point here.
         ipaddress.ip_address(name)
     except ValueError:
         return False

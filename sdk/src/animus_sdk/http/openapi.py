@@ -117,6 +117,7 @@ def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool)
 
 
 def _path(path: str) -> str:
+    # Starlette's mark for ids with slashes; OpenAPI has no word for it.
     return path.replace(":path}", "}")
 
 

@@ -26,11 +26,13 @@ _STATUS: Final = {
     "not_found": 404,
     "conflict": 409,
     "not_supported": 501,
+    # This server is only the gateway: it is the daemon behind it that has failed.
     "internal": 502,
     "unavailable": 503,
 }
 _BY_CODE: Final[dict[int, str]] = {
     Code.INVALID_PARAMS: "invalid_request",
+    # -32600 is a conflict or a missing permission (protocol §5), and that one says so by its category.
     Code.INVALID_REQUEST: "conflict",
     Code.METHOD_NOT_FOUND: "not_supported",
     Code.NOT_SUPPORTED: "not_supported",

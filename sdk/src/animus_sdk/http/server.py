@@ -26,6 +26,7 @@ _IDLE_S: Final = 30
 _TAKEN_S: Final = 30.0
 _DRAIN_S: Final = 3
 _LAST_S: Final = 0.5
+# A host waits 5 s for `transport/shutdown` (protocol §4); the waits above are parts of this one.
 _STOP_S: Final = 4.8
 
 
@@ -57,6 +58,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            # No proxy is known to stand before it, so these headers are whatever a client claims.
             proxy_headers=False,
             limit_concurrency=_MAX_CONNECTIONS,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,

@@ -62,6 +62,7 @@ class Bundle(Plugin):
         """Start the parts, one after the other, and then the bundle itself; all of them are stopped if one fails."""
         try:
             for part in self.__parts:
+                # Before it starts: `stop` runs also after a failed start, and gives back what that had taken.
                 self.__started.append(part)
                 await part.run_start(threads, project)
             await super().run_start(threads, project)

@@ -83,6 +83,8 @@ class Provider(KindRole):
 
         async def handle(request: wire.AgentRunRequest, call: Call) -> object:
             if request.session_id is None:
+                # `agent/cancel` finds the run by this id and the stream names it (protocol §4), so a run always has
+                # one.
                 request = request.model_copy(update={"session_id": uuid.uuid4().hex})
             session_id = str(request.session_id)
             if session_id in self.__live:

@@ -171,6 +171,7 @@ class SubjectBackend(Plugin):
 
     def __route(self, prefix: str, verb: str) -> Route:
         """What answers `prefix/verb`; the kind in a method's name narrows params that name none."""
+        # Hosts send `<kind>/list` with params that name no kind (protocol §4).
         kind = None if prefix == "subject" else prefix
 
         def narrowed(filter: wire.SubjectFilter) -> wire.SubjectFilter:  # noqa: A002 - the protocol's word

@@ -91,6 +91,7 @@ class TransportBackend(KindRole, Generic[_Config]):
         """As they are served."""
         self.__open: wire.TransportInfo | None = None
         self.__half_open = False
+        # A start and a shutdown that cross would leave the address bound, with nobody who knows of it.
         self.__turn = asyncio.Lock()
         self.__bound = self.checked("open", str)
         return [
@@ -125,6 +126,7 @@ class TransportBackend(KindRole, Generic[_Config]):
                 raise RpcError(Code.INVALID_REQUEST, text, {"category": "conflict"})
             await self.__end(call.threads)
             config = read_config(config_type(type(self), TransportBackend), params.config, "config")
+            # Before `open`: a cancellation in the middle of it cannot tell whether the address is bound by then.
             self.__half_open = True
             try:
                 given = await adapt(self.open).wait(call.threads, Opening(params, config))

@@ -23,6 +23,7 @@ from animus_sdk.typed_config import config_type, read_config
 __all__ = ["Trigger", "TriggerBackend"]
 
 _Config = TypeVar("_Config")
+# A host that watches anew cancels the old watch and opens the next one in the same breath.
 _ENDING_S: Final = 2.0
 
 
@@ -101,6 +102,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
         before = self.__watched_by
         if self.__opening:
             raise _second_watch()
+        # The wait below gives a second watch its turn: it must find that the place is taken.
         self.__opening = True
         try:
             if before is not None and not await call.stream_over(before, timeout_s=_ENDING_S):

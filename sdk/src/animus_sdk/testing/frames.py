@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 __all__ = ["Frame", "Wire"]
 
 Direction = Literal[">", "<"]
+# A test that streams for long must not fill the memory with frames that nobody looks at.
 _MAX_FRAMES: Final = 10_000
 _READ_BYTES: Final = 64 * 1024
 _SHOWN_CHARS: Final = 400
@@ -90,9 +91,11 @@ class Wire:
                     *lines, rest = begun.split(b"\n")
                     begun = bytearray(rest)
                     at_s = time.monotonic() - self._began
+                    # Before it is passed on: so no answer ever stands before its question.
                     self.frames.extend(Frame(direction, line.decode(errors="replace"), at_s) for line in lines)
                 await loop.sock_sendall(target, chunk)
         with contextlib.suppress(OSError):
+            # Hands the end of input on, and leaves the other direction open, as a pipe would.
             target.shutdown(socket.SHUT_WR)
 
 

@@ -107,6 +107,7 @@ class Harness:
             raise ValueError("\n".join(mistakes))
         async with AsyncExitStack() as end:
             self._leftovers = Leftovers()
+            # The first in is the last out: what is left over shows only after everything else has ended.
             end.push_async_callback(self._leftovers.check)
             end.callback(_set_environment(self._env))
             self._wire = Wire()

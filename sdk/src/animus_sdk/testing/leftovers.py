@@ -24,7 +24,7 @@ class LeftBehind(AssertionError):
 class Leftovers:
     """Compares the tasks that run with those that ran when this object was made; `threads` are the plugin's own.
 
-    Whose a task is cannot be told, so of the harnesses that live side by side on one loop the last to leave looks.
+    A task does not tell whose it is. So where several harnesses live on one loop, the last one to leave compares.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,7 @@ class Leftovers:
     async def check(self) -> None:
         """Wait a second for what is about to end. Raises LeftBehind; the tasks among it are cancelled."""
         _alive.remove(self)
+        # One deadline for all: many threads that hang must not cost a second each.
         deadline = time.monotonic() + _GRACE_S
         tasks = set() if self._beside() else asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
         if tasks:
