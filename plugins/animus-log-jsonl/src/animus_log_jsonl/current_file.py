@@ -35,6 +35,7 @@ class CurrentFile:
     """
 
     def __init__(self, path: Path) -> None:
+        # O_NOFOLLOW refuses it, too, but the system calls that "too many levels of symbolic links".
         if path.is_symlink():
             raise OSError(errno.ELOOP, "a symbolic link, name the file itself", str(path))
         self._path = path
@@ -55,6 +56,7 @@ class CurrentFile:
         """Write a batch at the end, whole; where that fails, cut the file back and raise OSError."""
         if not self._is_clean:
             self.cut_back(self.size_bytes)
+        # Until the batch is whole: a write that fails and a cut that fails both leave it so.
         self._is_clean = False
         try:
             self._write(batch)
@@ -73,6 +75,7 @@ class CurrentFile:
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
+        # It forces the size onto the disk with the content, and leaves out the times, which no reader needs.
         os.fdatasync(self._fd)
         reach(_SYNCED)
 
@@ -96,6 +99,7 @@ class CurrentFile:
         self.size_bytes = whole_end(self._fd, found_bytes)
         if self.size_bytes < found_bytes:
             torn = self._path.with_name(self._path.name + ".torn")
+            # Copied and on the disk before it is cut off: a crash between the two loses nothing.
             self._copy(self.size_bytes, torn)
             self.cut_back(self.size_bytes)
             self.sync()

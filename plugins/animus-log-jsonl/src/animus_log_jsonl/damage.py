@@ -14,6 +14,7 @@ from animus_sdk import HealthCheckResult, HealthStatus
 
 __all__ = ["Damage"]
 
+# A damaged file may hold nothing but bad lines: beyond this they are only said to be more.
 _MAX_LINES: Final = 1_000
 _LOGGED_LINES: Final = 20
 
@@ -49,6 +50,7 @@ class Damage:
     def failed(self, operation: str, problem: str) -> None:
         """`operation` does not work; `problem` says why and what to do."""
         with self._lock:
+            # While a disk is full every batch fails in the same words: they are logged once.
             news = self._failures.get(operation) != problem
             self._failures[operation] = problem
         if news:

@@ -19,6 +19,7 @@ from animus_sdk import InvalidParams
 
 __all__ = ["FileFacts", "LogFiles", "Position", "is_between_lines", "parse_cursor"]
 
+# 18 digits fit into the 64 bits that the index has for a number.
 _CURSOR: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 _READ_BUFFER_BYTES: Final = 256 * 1024
 
@@ -84,6 +85,7 @@ class LogFiles:
         """The file for reading; it stays readable when it is renamed or deleted meanwhile. None when it is gone."""
         with self._lock:
             try:
+                # Under the lock: the file may be rotated between the look at its name and the opening.
                 return self.name_of(number).open("rb", buffering=_READ_BUFFER_BYTES)
             except FileNotFoundError:
                 return None

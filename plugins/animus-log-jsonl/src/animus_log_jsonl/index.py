@@ -23,6 +23,7 @@ __all__ = ["Fact", "LogIndex", "Span", "fact_of", "microseconds"]
 _DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# NORMAL is enough: what a power cut takes from the end of the index is read from the log again.
 _SCHEMA: Final = """
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
@@ -71,6 +72,7 @@ class LogIndex:
         self._connection = self._opened()
         try:
             self._prepare()
+        # A subclass, so it comes first: it is about the disk or a lock, and the index itself may be whole.
         except sqlite3.OperationalError:
             self.close()
             raise
@@ -107,6 +109,7 @@ class LogIndex:
             self._connection.execute("UPDATE reached SET number = ?, offset = ?", reached)
             self._connection.execute("COMMIT")
         except BaseException:
+            # Some errors, such as a full disk, make SQLite roll back by itself.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -123,6 +126,7 @@ class LogIndex:
     def clear(self) -> None:
         """Begin anew with nothing."""
         self.close()
+        # All of them: a write-ahead log that is left over would be read into the new database.
         for suffix in ("", "-wal", "-shm", "-journal"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self._connection = self._opened()
@@ -139,6 +143,7 @@ class LogIndex:
 
     def _prepare(self) -> None:
         self._connection.executescript(_SCHEMA)
+        # Damage within a page shows only when it is read, which may be in the middle of a batch.
         (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)

@@ -28,6 +28,7 @@ from animus_sdk import InvalidParams, LogEntry, LogQuery, LogQueryResult, Unavai
 
 __all__ = ["JsonlLog"]
 
+# Errors that pass, or that an operator mends: the host asks again later. Any other is about the path itself.
 _MAY_PASS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
@@ -84,9 +85,11 @@ class JsonlLog:
         path = self._settings.path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Taken first and so given back last: nobody else may write before the writer and the index are closed.
             self._resources.callback(own(path).release)
             index = LogIndex(path.with_name(path.name + ".index"))
             self._resources.callback(index.close)
+            # The index remembers the number of the file when every rotated one was deleted: it is not given again.
             self._files = LogFiles(path, index.reached.number)
             self._reader = LogReader(self._files, self.damage)
             self._spans = index.spans

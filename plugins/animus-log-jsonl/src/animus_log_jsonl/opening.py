@@ -22,6 +22,7 @@ from animus_log_jsonl.settings import Fsync, LogSettings
 
 __all__ = ["Opener"]
 
+# A log that is indexed anew may hold millions of entries: this many are in memory at a time.
 _INDEXED_AT_ONCE: Final = 10_000
 
 
@@ -41,6 +42,7 @@ class Opener:
         try:
             if self._settings.fsync is not Fsync.NEVER:
                 _sync_folder(self._files.path.parent)
+            # Before it is committed: an entry that the index does not know could be stored a second time.
             self._fill_index(Position(self._files.end.number, file.size_bytes))
             self._files.commit(file.size_bytes)
             self._apply_retention(max(file.size_bytes, self._settings.rotate_bytes))
@@ -67,6 +69,7 @@ class Opener:
         try:
             for number in outdated(self._files.facts(), current_bytes, self._settings.retention, time.time()):
                 self._files.delete(number)
+        # The log goes on: old files that stay cost room, and refusing entries for that would lose them.
         except OSError as error:
             problem = f"{self._files.path}: an old file cannot be deleted: {error.strerror} - mend the folder"
             self._damage.failed("retention", problem)

@@ -41,6 +41,7 @@ def query_page(
         if line.entry is None or not wanted(line.entry):
             continue
         size += line.size_bytes
+        # Only another wanted line shows that there is more: so the last page carries no cursor.
         if len(entries) == query.limit or (entries and size > MAX_PAGE_BYTES):
             return LogQueryResult(entries=entries, next_cursor=line.start.cursor())
         entries.append(line.entry)

@@ -105,6 +105,7 @@ def _path(env: Mapping[str, str], project: ProjectBinding) -> Path:
     scope = project.repo_scope
     if scope is None:
         return root / ".animus-log.jsonl"
+    # It comes from the host and becomes the name of a folder: it must not lead to another one.
     if scope in ("", ".", "..") or "/" in scope or "\0" in scope:
         raise InvalidParams(
             f"project_binding.repo_scope={scope!r}: not the name of a folder - set ANIMUS_LOG_FILE_PATH"

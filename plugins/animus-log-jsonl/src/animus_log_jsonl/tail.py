@@ -53,11 +53,13 @@ async def _follow(
 ) -> AsyncGenerator[LogEntry, None]:
     wanted, left = predicate_of(query), query.limit
     while left is None or left > 0:
+        # Before the end is read: a commit between the two lines sets it, and the tail does not wait.
         more = commits.next_commit
         end = files.end
         if position == end:
             await more.wait()
             continue
+        # A piece at a time: a tail far behind would otherwise hold all that it has missed in memory.
         found, position = await asyncio.to_thread(_read_chunk, reader, position, end, wanted)
         for entry in found[:left]:
             yield entry

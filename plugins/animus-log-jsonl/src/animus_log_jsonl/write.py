@@ -91,6 +91,7 @@ class LogWriter:
         self._let_go()
 
     def _write(self, entries: Sequence[LogEntry]) -> int:
+        # Only with the first batch of a commit: another file would lose those that are written and not committed.
         if not self._facts:
             self._check_file()
             self._current()
@@ -128,6 +129,7 @@ class LogWriter:
         if facts and self._file is not None:
             end = Position(self._files.end.number, self._file.size_bytes)
             try:
+                # The disk before the index: an id in the index whose entry is lost would never be stored again.
                 if self._settings.fsync is Fsync.ALWAYS:
                     self._file.sync()
                 self._index.add(facts.values(), end)

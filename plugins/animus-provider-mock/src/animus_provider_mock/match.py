@@ -50,6 +50,7 @@ def facts_of(prompt: str, model: str, contract: object) -> Facts:
         model=model,
         subject=_text(fields.get("subject_id")),
         phase=_text(fields.get("phase_id")),
+        # JSON's true is an int to Python only.
         attempt=attempt if isinstance(attempt, int) and not isinstance(attempt, bool) else None,
     )
 

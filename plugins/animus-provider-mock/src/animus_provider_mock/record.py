@@ -91,6 +91,7 @@ class Store:
         )
 
     def _path(self, session_id: str) -> Path:
+        # An id is any text of the host's: only a plain one may become the name of a file.
         if _PLAIN_ID.fullmatch(session_id):
             return self._dir / f"{session_id}.json"
         return self._dir / f"sha256-{hashlib.sha256(session_id.encode()).hexdigest()}.json"

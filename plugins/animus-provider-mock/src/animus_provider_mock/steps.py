@@ -74,6 +74,7 @@ class Performer:
         Raises ScriptError (a step that cannot be taken), Unavailable (a wait that was in vain), RpcError (`fail`).
         """
         done = self._progress.completed
+        # A resumed session has taken that step in another process.
         self._deaf = any(isinstance(step, model.IgnoreCancel) for step in steps[:done])
         for number, step in enumerate(steps[done:], start=done):
             goes_on = await self._take(step, f"{prefix}[{number}]")
@@ -102,6 +103,7 @@ class Performer:
     async def _once(self, steps: Sequence[model.Step], place: str) -> bool:
         if place in self._progress.once:
             return True
+        # Before its steps: a process that dies in the middle of them must not take them again.
         self._progress.once.append(place)
         self._store.save(self._progress)
         for step in steps:

@@ -97,6 +97,7 @@ class _Subscription:
             self._notify.close()
 
     def _subscribe(self) -> None:
+        # Until they are the same before and after: a folder replaced in between would be watched as the old one.
         while self._identities != (now := self._now()) or self._notify is None:
             self._identities = now
             paths = [str(path) for path, identity in zip(self._watched, now, strict=True) if identity]
@@ -128,6 +129,7 @@ async def watch(folder: TaskFolder, wanted: SubjectFilter) -> AsyncGenerator[Sub
     """
     folder.make()
     stop = threading.Event()
+    # Before the folder is read: what changes between the two is notified, and the next scan finds it.
     subscription = _Subscription(folder.path)
     snapshot = Snapshot(folder, wanted)
     own_thread = CapacityLimiter(1)  # not the shared one: any number of watches may wait at the same time

@@ -12,6 +12,7 @@ __all__ = ["append_comment"]
 
 _SECTION: Final = re.compile(r"##[ \t]+Comments[ \t]*#*[ \t]*", re.IGNORECASE)
 _HEADING: Final = re.compile(r"#{1,2}[ \t]")
+# A heading within a block of code is text of the task, and neither begins nor ends the section.
 _CODE: Final = re.compile(r" {0,3}(```+|~~~+)")
 
 

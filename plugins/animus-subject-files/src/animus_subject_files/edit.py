@@ -93,6 +93,7 @@ def _chain(*parts: Iterator[_Splice]) -> Iterator[_Splice]:
 
 
 def _same(left: Any, right: Any) -> bool:
+    # As JSON: to Python 1, 1.0 and True are equal, and a change from one to the other would be lost.
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

@@ -24,6 +24,7 @@ __all__ = ["OpenFile", "StillOpen", "exchange", "opened", "rename_new", "sync_fo
 _AT_FDCWD: Final = -100
 _RENAME_NOREPLACE: Final = 1
 _RENAME_EXCHANGE: Final = 2
+# Old kernels, file systems without the flag, and filters of containers (EPERM) each say it in their own way.
 _NOT_OFFERED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 _FIRST_PAUSE_S: Final = 0.001
 _LONGEST_PAUSE_S: Final = 0.02
@@ -48,6 +49,7 @@ def exchange(first: Path, second: Path) -> None:
 def rename_new(source: Path, target: Path) -> None:
     """Rename `source`; raises FileExistsError, with nothing changed, when `target` exists."""
     if not _renameat2(source, target, _RENAME_NOREPLACE):
+        # `link` refuses a name that exists; `rename` would replace it.
         os.link(source, target)
         source.unlink()
 
@@ -81,6 +83,7 @@ class OpenFile:
             if leased is not False:
                 self._leased = bool(leased)
                 self._content = _read_all(self._fd)
+                # Somebody may have begun to open it while it was read.
                 if self.undisturbed():
                     return self._content
                 self.let_go()
@@ -112,6 +115,7 @@ class OpenFile:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[OpenFile]:
     """`path`, open until the block ends; a symbolic link is refused. Raises OSError."""
+    # O_NONBLOCK: a named pipe in the file's place would keep the thread until somebody writes into it.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         yield OpenFile(fd)
@@ -161,6 +165,7 @@ def _renameat2(source: Path, target: Path, flag: int) -> bool:
 
 
 def _exchange_in_two_steps(first: Path, second: Path) -> None:
+    # `leftovers.py` knows this name: a crash between the steps leaves the file under it.
     kept = first.with_name(first.name + ".kept")
     os.link(second, kept)
     first.replace(second)

@@ -170,6 +170,7 @@ class TaskFolder:
             if stat.S_ISDIR(path.stat(follow_symlinks=False).st_mode):
                 raise InvalidParams(self._message(path.name, 1, "a folder - remove it by hand"))
             with FolderLock(self.path, _LOCK_TIMEOUT_S) as lock:
+                # First: a crash after the deletion could otherwise give the number to another task.
                 lock.highest = max(lock.highest, number_of(task_id))
                 write.remove(path)
         except FileNotFoundError:
@@ -206,6 +207,7 @@ class TaskFolder:
         version = _version(times)
         cached = self._cache.get(name)
         if cached is None or not cached.answers(version):
+            # Before the reading: whatever is written during it counts as later.
             read_at_ns = time.time_ns()
             try:
                 result = self._read_file(path, times)
@@ -279,4 +281,5 @@ def _kind_problem(times: os.stat_result) -> str | None:
 
 
 def _write_problem(times: os.stat_result) -> str | None:
+    # To swap a file one needs the folder's permission alone, so the kernel would not protect it.
     return None if times.st_mode & _OWNER_MAY_WRITE else "write-protected, so it is left alone - make it writable"

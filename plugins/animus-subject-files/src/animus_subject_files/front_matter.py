@@ -60,6 +60,7 @@ class Document:
     def line_of(self, key: str) -> int:
         """The file's line, 1-based, that holds `key`; 1 where there is no such key."""
         entry = self.entries.get(key)
+        # One for the fence above, one because YAML counts lines from 0.
         return entry.key_node.start_mark.line + 2 if entry else 1
 
 

@@ -77,6 +77,7 @@ def _is_spare(temporary: Path, path: Path, found: re.Match[str]) -> bool:
     try:
         with opened(temporary) as file:
             content = file.settle(_WAIT_FOR_WRITER_S)
+    # Somebody writes into it at this moment, so it is not ours alone.
     except StillOpen:
         return False
     if _digest(content) in (found["base"], found["new"]):

@@ -37,6 +37,7 @@ def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
 
 def _hunks(old: list[bytes], text: bytes) -> list[_Hunk]:
     new = text.splitlines(keepends=True)
+    # With autojunk, lines that are frequent in a text of 200 lines or more would match nothing.
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return [_Hunk(low, high, new[start:end]) for tag, low, high, start, end in codes if tag != "equal"]
 

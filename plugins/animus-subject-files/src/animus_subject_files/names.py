@@ -8,8 +8,10 @@ from typing import Final
 __all__ = ["SUFFIX", "id_problem", "natural_key", "number_of", "numbered"]
 
 SUFFIX: Final = ".md"
+# A file name has 255 bytes at most, and the longest temporary one beside the task adds 53 to its id.
 _MAX_BYTES: Final = 200
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+# Tasks are files of the repository: a name that Windows refuses would keep others from checking it out.
 _RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"TASK-(\d{1,18})", re.IGNORECASE)
 _PARTS: Final = re.compile(r"(\d+)")

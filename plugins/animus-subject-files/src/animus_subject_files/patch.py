@@ -39,6 +39,7 @@ def patching(patch: SubjectPatch, now: datetime) -> Change:
             changed = parse(_ended_fence(changed) + body)
         if changed.text == doc.text:
             return content
+        # A file without the key is dated by the file system: adding one is a change that nobody asked for.
         if changed.values.get("updated_at") is not None:
             changed = edit.set_time(changed, "updated_at", utc_text(now))
         return _bounded(bom + changed.text.encode())
@@ -69,6 +70,7 @@ def new_file(request: SubjectCreateParams, now: datetime) -> bytes:
     _refuse_surrogates(text)
     doc = parse(text)
     wanted = {key: value for key, value in request.custom.items() if value is not None}
+    # Read back as any reader would: a date or a huge number may come out as something else.
     if {key: value for key, value in doc.values.items() if key not in KNOWN_KEYS} != wanted:
         raise InvalidParams("custom: a value that YAML cannot carry unchanged - send it as text")
     return _bounded(text.encode())

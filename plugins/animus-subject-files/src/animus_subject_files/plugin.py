@@ -63,6 +63,7 @@ class FilesPlugin(SubjectBackend):
 
     async def list(self, filter: SubjectFilter) -> SubjectList:  # noqa: A002 - the protocol's word
         """Tasks by priority, then id; broken files are left out and logged."""
+        # On a thread: to sort thousands of tasks and to measure a page takes longer than the loop may be kept.
         return await anyio.to_thread.run_sync(page_of, await self._subjects(), filter)
 
     async def get(self, id: str) -> Subject:  # noqa: A002 - the protocol's word

@@ -57,6 +57,7 @@ def subject_of(task_id: str, doc: Document, times: os.stat_result) -> Subject:
         kind=KIND,
         title=title.strip(),
         status=_status(doc, native),
+        # `stat` on Linux has no time of birth: the earliest time that is known comes nearest to it.
         created_at=_time(doc, "created_at") or min(updated_at, _moment(min(times.st_mtime, times.st_ctime))),
         updated_at=updated_at,
         description=doc.body.strip() or None,

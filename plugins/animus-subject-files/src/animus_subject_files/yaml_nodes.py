@@ -22,6 +22,7 @@ __all__ = ["FrontMatterError", "compose", "is_plain_text", "iso_text", "json_val
 
 _MAX_DEPTH: Final = 50
 _MAX_VALUES: Final = 10_000
+# Python refuses to convert more than 4,300 digits: such a value stays text.
 _MAX_INT_DIGITS: Final = 1_000
 _CORE: Final = "tag:yaml.org,2002:"
 _WHEN: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:[Zz]|[-+]\d\d:?\d\d))?)?")
@@ -109,6 +110,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 def _refuse_deep_nesting(text: str) -> None:
+    # A level needs one of these characters: so few of them need no second parsing.
     if sum(text.count(opener) for opener in "[{-?:") <= _MAX_DEPTH:
         return
     depth = 0

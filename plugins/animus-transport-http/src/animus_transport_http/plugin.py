@@ -29,6 +29,7 @@ class HttpTransport(TransportBackend[HttpConfig]):
         """Listen and bridge."""
         from animus_sdk.http import HttpBridge
 
+        # Kept before it opens: `close` comes also after an `open` that was cancelled in the middle.
         self._bridge: HttpBridge = HttpBridge(self.version)
         return await self._bridge.open(opening)
 

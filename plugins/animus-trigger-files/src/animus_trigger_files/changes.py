@@ -18,6 +18,7 @@ from animus_trigger_files.scan import Scan
 
 __all__ = ["Change", "ChangeKind", "Difference", "compare", "describe", "rebase"]
 
+# A checkout changes ten thousand files at once; the event still has to fit into one frame.
 _MAX_LISTED: Final = 1_000
 _MAX_LISTED_BYTES: Final = 256 * 1024
 

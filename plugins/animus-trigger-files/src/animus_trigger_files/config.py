@@ -16,6 +16,7 @@ from animus_sdk import OrDefault, WireModel
 
 __all__ = ["FilesConfig", "OurConfig"]
 
+# Every file is held against every pattern.
 _MAX_PATTERNS: Final = 200
 _MAX_DEBOUNCE_S: Final = 3600
 

@@ -50,6 +50,7 @@ def read_fingerprint(path: str, known: Fingerprint | None, *, follow: bool, with
     if found.st_size > _MAX_READ_BYTES or not (with_content or _is_fresh(found)):
         return Fingerprint(stamp, b"")
     try:
+        # O_NONBLOCK: a named pipe that has taken the file's place must not keep the thread.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     except PermissionError:
         return Fingerprint("", known.digest) if known is not None and known.digest else Fingerprint(stamp, b"")
@@ -66,6 +67,7 @@ def _read(fd: int) -> Fingerprint | None:
     while left and (block := os.read(fd, min(left, 1024 * 1024))):
         digest.update(block)
         left -= len(block)
+    # Written meanwhile, the digest is that of no version: without a stamp the file is read again.
     settled = _stamp(os.fstat(fd)) == _stamp(before) and not _is_fresh(before)
     return Fingerprint(_stamp(before) if settled else "", digest.digest())
 

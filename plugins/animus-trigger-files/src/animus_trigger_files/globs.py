@@ -46,6 +46,7 @@ def name_regex(name: str) -> str:
         mark = name[at]
         at += 1
         if mark == "*":
+            # Several in a row mean the same as one, and each one more would multiply the time of a match that fails.
             if parts[-1:] != ["[^/]*"]:
                 parts.append("[^/]*")
         elif mark == "?":
@@ -64,6 +65,7 @@ def name_regex(name: str) -> str:
 def _one_of(characters: str) -> str:
     negated = characters[:1] in ("!", "^")
     escaped = "".join(mark if mark == "-" else re.escape(mark) for mark in characters[negated:])
+    # A negated class takes a slash, too, and a pattern must stay within one name.
     expression = f"(?!/)[^{escaped}]" if negated else f"[{escaped}]"
     try:
         re.compile(expression)

@@ -35,6 +35,7 @@ def state_folder(project: ProjectBinding, env: Mapping[str, str]) -> Path:
     """The folder of `project` in `state_base`; it need not exist. Raises InvalidParams."""
     base = state_base(project, env)
     if project.repo_scope is None:
+        # Through whichever link the project is reached, its state is the same.
         root = os.path.realpath(project.project_root)
         return base / "triggers" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16] / _OURS
     if not _SCOPE.fullmatch(project.repo_scope):

@@ -29,6 +29,8 @@ _RECORDED: Final = declare("trigger-files.recorded", "an event is on the disk, t
 _ACKNOWLEDGED: Final = declare("trigger-files.acknowledged", "an acknowledgement is on the disk, not answered")
 
 _VERSION: Final = 1
+# AUTOINCREMENT never gives a number again, also when the newest event was acknowledged and deleted. Paths are bytes,
+# since a name need not be UTF-8.
 _SCHEMA: Final = """
 BEGIN;
 CREATE TABLE identity (id TEXT NOT NULL);
@@ -78,6 +80,7 @@ class Store:
             self._folder_lock = own(folder)
             undo.callback(self._folder_lock.release)
             with self._explained():
+                # The lock of this object keeps its threads apart.
                 self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
                 undo.callback(self._db.close)
                 self._id = self._open()
@@ -160,6 +163,7 @@ class Store:
 
     def _open(self) -> str:
         """Make the file ours, with its tables; the identity that its events carry, another one in each new file."""
+        # FULL: an acknowledgement was answered, so not even a power cut may bring the event back.
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -26,6 +26,7 @@ from animus_trigger_files.store import Store, WatchedPaths
 
 __all__ = ["WatchedTrigger", "Watcher"]
 
+# Notifications may get lost: so late is a change told then.
 _IDLE_S: Final = 30.0
 _POLL_S: Final = 2.0  # only where the system gives no notifications
 # A host that acknowledges nothing must not fill the disk; what changes meanwhile becomes one event later.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebPage", "main"]
 
+# A fixed list: no path of a request ever becomes the name of a file.
 _PAGES: Final = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
@@ -40,6 +41,7 @@ class WebPage(WebUi[HttpConfig]):
 
         folder = files("animus_web_ui") / "page"
         pages = {path: Page((folder / name).read_bytes(), kind) for path, (name, kind) in _PAGES.items()}
+        # Kept before it opens: `close` comes also after an `open` that was cancelled in the middle.
         self._bridge: HttpBridge = HttpBridge(self.version, pages)
         return await self._bridge.open(opening)
 
