@@ -32,7 +32,7 @@ __all__ = ["main"]
 _log = logging.getLogger("animus.agent_runner")
 _IDLE_S: Final = 300.0
 """Long enough for the next phase of a run to find it warm, short enough that nothing stays behind over lunch."""
-_SEND_S: Final = 2.0
+_SEND_S: Final = 2.0  # reports are for people's tables: nobody waits longer for them at the end
 _MOST_REPORTS: Final = 64
 """Reports on their way at once: a plugin that crashes in a circle must not fill this process with connections."""
 
@@ -50,6 +50,7 @@ def main() -> None:
 
 async def _serve(root: Path, lock_fd: int) -> None:
     scope = Scope.of(root, os.environ)
+    # The lock first: without it another agent-runner owns the socket's path, and `listen` would remove its file.
     held = from_inherited(lock_fd, scope.agent_runner_lock)
     held.describe()
     plugins = Discovering(config_dir(os.environ), root)
@@ -96,6 +97,7 @@ class _MoveReports:
     async def _send(self, move: Move) -> None:
         try:
             peer = await connect(self._scope.control_socket, Dispatcher(), name="daemon")
+        # No daemon: there is nobody to tell, and the next one asks for the states itself.
         except AnimusError:
             return
         moved = PluginMoved(

@@ -25,7 +25,7 @@ from animus_protocol.models.control.plugin import PluginNameParams, PluginStatus
 __all__ = ["AgentRunnerLink"]
 
 _log = logging.getLogger("animus.daemon")
-_ANSWER_S: Final = 5.0
+_ANSWER_S: Final = 5.0  # it answers from memory; whoever lists plugins waits no longer for it
 _DISMISS_S: Final = 15.0
 """More than `agent/cancel`, `$/cancelRequest` and the signals take together; sessions are ended side by side."""
 
@@ -54,6 +54,7 @@ class AgentRunnerLink:
                 _log.warning("the agent-runner does not leave: %s", why)
                 return
             socket = self._scope.agent_runner_socket
+            # Its lock is held before its socket is there: one that is just starting would outlive us otherwise.
             peer = await connect_while(socket, Dispatcher(), self._is_there, name="agent-runner", timeout_s=left_s)
             if peer is None:
                 continue
@@ -65,6 +66,7 @@ class AgentRunnerLink:
             finally:
                 await peer.aclose()
             left_s = max(0.0, deadline - time.monotonic())
+            # The kernel frees the lock at its death: that is the proof that it has left, and not its answer.
             await asyncio.to_thread(wait_free, self._scope.agent_runner_lock, left_s)
 
     async def _is_there(self) -> bool:

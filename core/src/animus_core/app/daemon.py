@@ -96,6 +96,7 @@ class _Ready:
     def _report(self, outcome: dict[str, Any]) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
+            # The starter gave up waiting; the daemon serves all the same.
             with contextlib.suppress(BrokenPipeError):
                 os.write(fd, json.dumps(outcome).encode() + b"\n")
             os.close(fd)
@@ -103,6 +104,7 @@ class _Ready:
 
 async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
     scope = Scope.of(root, os.environ)
+    # Before anything is made or held: a path that is too long can only be mended by the operator.
     check_socket_path(scope.control_socket)
     check_socket_path(scope.agent_runner_socket)
     scope.create()
@@ -110,7 +112,9 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
         plugins = Discovering(config_dir(os.environ), root)
         discovery = await plugins.now()
         if not skip_preflight:
+            # Before any status changes: what is missing must not become work that is held or failed.
             await asyncio.to_thread(preflight.require, root, discovery)
+        # Plugins whose daemon was killed: the lock is ours, so none of them has a host any more.
         await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", f"plugin:{scope.root.name}", grace_s=1.0)
         events = PluginEvents()
         supervision = Supervision(on_move=events.moved, refresh=plugins.refreshed)
@@ -155,12 +159,14 @@ class _Daemon:
         await self._reread()
         self._settings()
         trust = await asyncio.to_thread(self._project.trust.check)
+        # Before `adopt`: runners that outlived the last daemon dial in here, and 90 s later count as unresponsive.
         listener = listen(self._scope.control_socket, control_table(self._project, self._runs, self), "client")
         listener.on_left(self._runs.left)
         with contextlib.suppress(OSError):  # for display only
             self._scope.daemon_pid.write_text(f"{os.getpid()}\n")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, None)
+        # Before the loop: the slots of runs that live on must be counted before new work is started.
         await self._runs.adopt()
         tasks = [asyncio.ensure_future(self._loop.run())]
         projectors = self._projectors()
@@ -169,7 +175,9 @@ class _Daemon:
         _log.info("serving %s (pid %d)", self._scope.project_root, os.getpid())
         ready.serving(None if trust.trusted else trust.reason)
         stop = asyncio.ensure_future(self._stopping.wait())
+        # A task that ends by itself is a fault: the daemon stops and raises it, and does not go on without a loop.
         await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        # Nothing new first, then the runs, then the projectors that show their last facts, then the providers.
         self._loop.stop()
         _log.info("stopping: %d runs may go on for %g s", self._runs.active, self._drain_s)
         stopped = await self._runs.close(drain_s=self._drain_s)
@@ -179,7 +187,9 @@ class _Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        # After the runs: a runner that drains still needs its sessions.
         await self.providers.dismiss()
+        # Last: clients see the daemon as long as it works, and know by the end of the connection that it has stopped.
         await listener.close()
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
@@ -208,6 +218,7 @@ class _Daemon:
         """The agent-runner says that one of its providers went from one state to another."""
         try:
             was, state = PluginState(move.was), PluginState(move.state)
+        # A state of a newer agent-runner: this daemon has no word for it.
         except ValueError:
             return
         self._plugin_events.moved(Move(move.plugin, move.plugin_kind, was, state, move.reason, move.pid))

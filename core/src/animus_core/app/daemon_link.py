@@ -23,7 +23,7 @@ from animus_protocol.peer import Peer
 __all__ = ["DaemonLink", "JournalProgress"]
 
 _log = logging.getLogger("animus.runner")
-_HELLO_S: Final = 5.0
+_HELLO_S: Final = 5.0  # a daemon that does not answer by then is dialled again; the run goes on meanwhile
 _REDIAL_S: Final = 0.5
 """Far below the 90 s after which a silent runner counts as unresponsive, and next to nothing for the machine."""
 
@@ -104,6 +104,7 @@ class DaemonLink:
         try:
             hello = self._hello.model_copy(update={"offset": self._progress.offset})
             await peer.call(wire.RUNNER_HELLO, hello, timeout_s=_HELLO_S)
+            # Only after the hello was taken: before it the daemon does not know which run an offset belongs to.
             self._peer = peer
             self._say_how_far()  # what was appended while the hello was on its way
             await asyncio.wait([peer.ended])
@@ -114,6 +115,7 @@ class DaemonLink:
             await peer.aclose()
 
     async def _cancel(self, order: wire.RunnerCancel, asker: Asker) -> Empty:
+        # An order for another run came to the wrong runner: it is acknowledged and not obeyed.
         if order.run == self._hello.run:
             self._on_cancel(order.reason)
         return Empty()

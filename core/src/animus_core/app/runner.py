@@ -74,9 +74,11 @@ def _leave(code: RunnerExit) -> NoReturn:
 async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kinds.OperatorOrder | None) -> None:
     scope = Scope.of(root, os.environ)
     paths = scope.run_dir(run_id)
+    # First of all: without the run's lock another runner may be writing this journal.
     held = from_inherited(lock_fd, paths.lock)
     held.describe(epoch=epoch)
     dispatch, plan = read_run_files(paths)
+    # Opened before it is folded: that proves the ownership, and cuts an incomplete last line off.
     journal = JournalWriter.open(paths.journal, run_id, epoch, held=held)
     state = fold(paths.journal)
     me = own_identity()
@@ -101,6 +103,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
     execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, progress.advance)
     started = kinds.RunnerStarted(pid=me.pid, starttime=me.starttime, boot_id=me.boot_id, version=VERSION)
     task = asyncio.ensure_future(execution.run(state, started, order))
+    # Stopped is not cancelled: nothing is recorded, and the next runner goes on from the journal.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     daemon = DaemonLink(scope.control_socket, hello, progress, on_cancel=execution.cancel, on_stop=task.cancel)
     try:

@@ -23,7 +23,7 @@ from animus_protocol.peer import Handler, Peer
 
 __all__ = ["core_environment", "link_agent_runner", "start_core_process"]
 
-_ANSWER_S: Final = 20.0
+_ANSWER_S: Final = 20.0  # a Python start, and one discovery whose probes may take 5 s each
 
 
 def core_environment(declared: Iterable[str]) -> dict[str, str]:
@@ -42,6 +42,7 @@ async def start_core_process(
     """`python -P -m MODULE ARGUMENTS` in a session of its own, its output appended to `log`, `held` inherited."""
     fds = () if held is None else (held.inheritable_fd(),)
     lock = [] if held is None else ["--lock-fd", str(held.inheritable_fd())]
+    # Appended: what the process before this one wrote last is what explains its death.
     with log.open("ab") as sink:
         return await asyncio.create_subprocess_exec(
             *core_command(module, [*arguments, *lock]),
@@ -50,6 +51,7 @@ async def start_core_process(
             stderr=sink,
             env=core_python_environment(env),
             pass_fds=fds,
+            # It must survive us: a signal to our group or terminal is not meant for it.
             start_new_session=True,
         )
 
@@ -66,10 +68,12 @@ async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Pee
     async def is_coming() -> bool:
         held = acquire(scope.agent_runner_lock)
         if held is not None:
+            # Our copy is closed once the child has its own: from then on its life alone holds the lock.
             with held:
                 arguments = ["--project-root", str(scope.project_root)]
                 module, env = "animus_core.app.agent_runner", dict(os.environ)
                 started.append(await start_core_process(module, arguments, log=log, env=env, held=held))
+        # One that we started and that has ended will not answer; one that somebody else started we can only wait for.
         return not started or started[-1].returncode is None
 
     peer = await connect_while(path, handler or Dispatcher(), is_coming, name="agent-runner", timeout_s=_ANSWER_S)

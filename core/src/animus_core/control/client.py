@@ -27,9 +27,9 @@ from animus_protocol.peer import Peer
 
 __all__ = ["CALL_S", "Control", "connect_control", "daemon_is_running", "open_control", "own_or_connect"]
 
-CALL_S: Final = 30.0
-_COMING_S: Final = 10.0
-_TURN_S: Final = 30.0
+CALL_S: Final = 30.0  # above what the daemon itself gives a plugin (15 s), so that its reason arrives
+_COMING_S: Final = 10.0  # between taking the lock and opening the socket lies the daemon's preflight
+_TURN_S: Final = 30.0  # another command without a daemon may hold the lock for one whole call
 
 
 class Control(Protocol):
@@ -65,6 +65,7 @@ class _Local:
     async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
         try:
             answer: Any = await self._table.call(method, params)
+        # Ours already, with its hint: through the wire's form it would lose its class.
         except AnimusError:
             raise
         except ProtocolError as error:
@@ -132,6 +133,7 @@ async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
     taken: list[HeldLock] = []
 
     async def is_owned() -> bool:
+        # Only the lock says whether a daemon lives; a socket's file may be left from one that was killed.
         held = acquire(scope.daemon_lock)
         if held is not None:
             taken.append(held)

@@ -20,6 +20,7 @@ from animus_protocol.errors import CallTimeout, Code, PeerGone, ProtocolError, R
 
 __all__ = ["from_protocol", "to_rpc"]
 
+# The first that fits is taken, so a class stands above its bases; AnimusError catches the rest.
 _OUT: Final[list[tuple[type[AnimusError], Code, str]]] = [
     (InvalidInput, Code.INVALID_PARAMS, "invalid_request"),
     (UnclaimedKind, Code.METHOD_NOT_FOUND, "not_found"),
@@ -32,6 +33,7 @@ _IN: Final[dict[str, type[AnimusError]]] = {
     "invalid_request": InvalidInput,
     "not_found": UnknownName,
     "conflict": Conflict,
+    # Never sent by us; other daemons answer so (protocol §5).
     "permission_denied": Conflict,
     "unavailable": RetryLater,
     "not_supported": RetryLater,
@@ -56,6 +58,7 @@ def from_protocol(error: ProtocolError) -> AnimusError:
     """The exception of ours for what a call to the daemon raised."""
     if isinstance(error, RpcError):
         data = error.data if isinstance(error.data, dict) else {}
+        # Without a category: an older daemon, or params that its table refused before a service saw them.
         fallback = InvalidInput if error.code == Code.INVALID_PARAMS else Internal
         cls = _IN.get(error.category or "", fallback)
         hint = data.get("hint")

@@ -63,6 +63,7 @@ async def _install(
     steps: list[str] = []
 
     async def confirm(question: str) -> bool:
+        # Nobody can be asked over the socket, so without `yes` the answer is no; the question is shown either way.
         if params.yes:
             steps.append(question)
         return params.yes
@@ -82,4 +83,5 @@ async def _uninstall(project: Project, locations: PluginLocations, params: wire.
 
 
 async def _no_registry(method: str) -> NoReturn:
+    # -32001 and not -32601: the published method is known, and clients fall back instead of failing (protocol §3).
     raise NotSupported(f"{method}: there is no registry of plugins")

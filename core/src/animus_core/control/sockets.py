@@ -21,11 +21,11 @@ from animus_protocol.peer import Handler, Peer
 __all__ = ["Listener", "connect", "connect_while", "listen"]
 
 _log = logging.getLogger("animus.control")
-_BACKLOG: Final = 128
-_PAUSE_S: Final = 1.0
-_LAST_ANSWERS_S: Final = 15.0
-_CLOSE_S: Final = 2.0
-_POLL_S: Final = 0.02
+_BACKLOG: Final = 128  # all runners of a project dial again at once when its daemon comes back
+_PAUSE_S: Final = 1.0  # time for somebody to close a descriptor; meanwhile clients wait in the backlog
+_LAST_ANSWERS_S: Final = 15.0  # as long as a call to a plugin may take: its answer is still wanted
+_CLOSE_S: Final = 2.0  # the peers are closed already; their tasks only have to notice
+_POLL_S: Final = 0.02  # shorter than anybody notices
 
 
 class Listener:
@@ -49,6 +49,7 @@ class Listener:
         """Stop listening, remove the socket's file, close every connection."""
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         with contextlib.suppress(FileNotFoundError):
+            # Before the connections: nobody new comes while the last answers are given.
             self._path.unlink()
         self._sock.close()
         await asyncio.gather(*(peer.aclose() for peer in list(self._peers)))
@@ -99,7 +100,9 @@ def listen(path: Path, handler: Handler, name: str) -> Listener:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
     with contextlib.suppress(FileNotFoundError):
+        # A killed process leaves its file, and bind refuses a path that exists.
         path.unlink()
+    # By the umask and not by chmod afterwards: in between anybody could connect.
     before = os.umask(0o177)
     try:
         sock.bind(str(path))

@@ -31,8 +31,8 @@ from animus_protocol.peer import Peer
 __all__ = ["Streams"]
 
 _log = logging.getLogger("animus.control")
-_BATCH: Final = 200
-_ID_DIGITS: Final = 19
+_BATCH: Final = 200  # rows in memory for one slow subscriber
+_ID_DIGITS: Final = 19  # 2^63 has so many: a longer number is no id of SQLite's
 _Send = Callable[[sqlite3.Row, Asker], None]
 
 
@@ -89,6 +89,7 @@ class Streams:
 
     async def _open(self, asker: Asker, since: str | None, send: _Send) -> None:
         if since is None:
+            # Read before the reply: everything after it belongs to the stream, however long the reply takes.
             cursor = int(await self._database.read(lambda tx: tx.scalar("event_last_id")))
         elif since.isdecimal() and len(since) < _ID_DIGITS:
             cursor = int(since)
@@ -108,10 +109,12 @@ class Streams:
     async def _stream(self, asker: Asker, cursor: int, send: _Send) -> None:
         try:
             while True:
+                # Before the read: what is published between the two then ends the wait, and no event is slept over.
                 version = self._bus.version
                 rows = await self._database.read(partial(_events_after, event_id=cursor))
                 for row in rows:
                     cursor = row["event_id"]
+                    # Drained after each: a client that does not read holds up its own stream, and costs no memory.
                     send(row, asker)
                     await asker.peer.drained()
                 if not rows:

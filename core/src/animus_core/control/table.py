@@ -65,6 +65,7 @@ def control_table(project: Project, runs: RunRegistry | None, operations: Daemon
     table.answer(daemon.DAEMON_EVENTS, streams.daemon_events)
     table.answer(workflow.WORKFLOW_EVENTS, streams.workflow_events)
     _subject_stream(table, subjects, streams)
+    # A command that works without a daemon has no runners to listen to.
     if runs is not None:
         _runner_methods(table, runs)
     if operations is not None:
@@ -123,6 +124,7 @@ def _daemon_methods(table: Dispatcher, project: Project, operations: DaemonOpera
 
     async def pause(paused: bool) -> Acknowledged:
         project.state.set_paused(paused)
+        # At once: resumed work must not wait for the next heartbeat.
         project.bus.nudge()
         return Acknowledged()
 

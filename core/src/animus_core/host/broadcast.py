@@ -16,8 +16,8 @@ from animus_protocol.connection import Notification
 
 __all__ = ["Broadcast", "Lagged", "Subscription", "broadcast_capacity"]
 
-_DEFAULT_CAPACITY: Final = 256
-_MAX_CAPACITY: Final = 65_536
+_DEFAULT_CAPACITY: Final = 256  # the default of published hosts
+_MAX_CAPACITY: Final = 65_536  # the hint is the plugin's own word, and every subscriber's queue may grow so long
 _CAPACITY_VARIABLE: Final = "ANIMUS_PLUGIN_BROADCAST_CAPACITY"
 
 
@@ -73,10 +73,12 @@ class Subscription:
                 await self._waiter
             finally:
                 self._waiter = None
+        # Before the next item: the loss is told at the place where it happened.
         if self._missed:
             missed, self._missed = self._missed, 0
             return Lagged(missed)
         item = self._items.popleft()
+        # At half and not at one below full: else the plugin would be stopped and let go for each single item.
         if self._held and len(self._items) <= self._capacity // 2:
             self._hold(False)
         return item
@@ -89,6 +91,7 @@ class Subscription:
     def put(self, notification: Notification) -> None:
         """Queue one notification; for the broadcast, and never waits."""
         if self._flow is None and len(self._items) >= self._capacity:
+            # The oldest goes: whoever is behind wants to know how things are now.
             self._items.popleft()
             self._missed += 1
         self._items.append(notification)
@@ -99,6 +102,7 @@ class Subscription:
     def end(self) -> None:
         """Nothing more can come; what is queued is still given. For the broadcast."""
         self._ended = True
+        # A listener that ends must not leave the plugin's output stopped for the others.
         if self._held:
             self._hold(False)
         self._wake()
@@ -146,6 +150,7 @@ class Broadcast:
     def end(self) -> None:
         """The plugin is gone: every listener gets what is queued for it and then the end."""
         self._ended = True
+        # A copy: the end may make a listener leave, which changes the dict.
         for subscription in list(self._subscriptions):
             subscription.end()
 

@@ -46,6 +46,7 @@ INSTANCE: Final = "ANIMUS_PLUGIN_INSTANCE"
 _SECRET_NAME: Final = re.compile(r"(?i)token|secret|passw|credential|api_?key|private_?key|authorization")
 _SHORTEST_SECRET: Final = 4  # hiding every "1" would make a log unreadable and protect nothing
 
+# What a child needs to find the same configuration and Python, and what tests steer it by.
 _OURS: Final = ("ANIMUS_CONFIG_DIR", "ANIMUS_CRASH_POINT", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "VIRTUAL_ENV")
 
 
@@ -59,6 +60,7 @@ def child_environment(
     """The base names, ours, and the `declared` ones as far as `parent` has them; then `extra`; then the cookie."""
     names = (*BASE_NAMES, *_OURS, *declared)
     environment = {name: parent[name] for name in names if name in parent}
+    # In this order: what the operator sets wins over the shell, and nothing can take the cookie away.
     environment.update(extra or {})
     if cookie is not None:
         environment[COOKIE] = cookie

@@ -38,6 +38,7 @@ async def watch_health(session: PluginSession, interval_s: float, report: Callab
     misses, seen_bytes, silent_since = 0, session.peer.received_bytes, loop.time()
     while True:
         await asyncio.wait([session.peer.ended], timeout=interval_s)
+        # Asked again on both sides of the check: it may end while it is waited for, and while it is asked.
         if session.alive:
             complaint = await _complaint(session)
         if not session.alive:
@@ -46,6 +47,7 @@ async def watch_health(session: PluginSession, interval_s: float, report: Callab
             misses, seen_bytes = 0, session.peer.received_bytes
         else:
             misses += 1
+            # From the first miss on: only a call that is older than the silence can explain it.
             silent_since = loop.time() if misses == 1 else silent_since
         busy = session.waiting_since is not None and session.waiting_since <= silent_since
         if misses >= _MISSES and not busy:

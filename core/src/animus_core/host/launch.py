@@ -10,7 +10,7 @@ fork and exec (`preexec_fn`) is unsafe in a process with threads and slow in a b
 import os
 import sys
 
-_CPU_GRACE_S = 5
+_CPU_GRACE_S = 5  # between SIGXCPU, which a program may catch to say why, and the SIGKILL of the hard limit
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     if sys.platform == "linux":
         import ctypes
 
+        # PR_SET_PDEATHSIG (prctl(2)); it survives execve, unless the program is set-user-ID.
         set_parent_death_signal, sigkill = 1, 9
         ctypes.CDLL(None).prctl(set_parent_death_signal, sigkill, 0, 0, 0)
         if os.getppid() != parent_pid:
@@ -29,6 +30,7 @@ def main() -> None:
         os.execvp(program[0], program)
     except OSError as error:
         sys.stderr.write(f"cannot start {program[0]}: {error.strerror}\n")
+        # As a shell says it: 127 not found, 126 found and not executable. `manifest.py` reads these codes.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
@@ -41,6 +43,7 @@ def _limit(limits: "dict[str, str]") -> None:
     for name, text in limits.items():
         soft = int(text)
         hard = soft + _CPU_GRACE_S if name == "cpu" else soft  # SIGXCPU first, SIGKILL for who ignores it
+        # A limit above the hard one that we have ourselves is refused by the kernel, and the plugin would not start.
         most = resource.getrlimit(kinds[name])[1]
         if most != resource.RLIM_INFINITY:
             soft, hard = min(soft, most), min(hard, most)

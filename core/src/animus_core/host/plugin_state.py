@@ -101,6 +101,7 @@ class Budget(NamedTuple):
 
     def wait_s(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row: 1, 2, 4, … at most 60."""
+        # The exponent is bounded, because 2.0 ** 1024 raises OverflowError and failures are counted without an end.
         return min(self.most_s, self.first_s * 2.0 ** min(30, max(0, failures - 1)))
 
 
@@ -121,6 +122,7 @@ class Restarts:
 
     def failed(self, why: str, now: float, *, lived_s: float = 0.0) -> None:
         """Note a death after `lived_s` of life."""
+        # Before this death is counted: it begins a new row, so no plugin is disabled for one death a day.
         if lived_s >= self.budget.healthy_s:
             self.failures = 0
         self.failures += 1

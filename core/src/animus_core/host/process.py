@@ -68,6 +68,7 @@ class Child:
         self._waiter: asyncio.Task[None] | None = None
         if sys.platform == "linux":
             self._pidfd = os.pidfd_open(process.pid)
+            # No SIGCHLD handler and no thread a child: a pidfd is readable at the exit, and reaping is left to `_reap`.
             self._loop.add_reader(self._pidfd, self._reap)
         else:
             self._waiter = self._loop.create_task(self._wait_in_thread())
@@ -88,6 +89,7 @@ class Child:
 
     async def wait(self) -> int:
         """Wait for its end; the return code."""
+        # Many wait for one future: who is cancelled must not cancel it for the others.
         return await asyncio.shield(self._exited)
 
     async def wait_within(self, timeout_s: float) -> bool:
@@ -100,6 +102,7 @@ class Child:
         """SIGTERM to its group, SIGKILL after `grace_s`; reaped and its stderr drained when this returns."""
         if not self._exited.done():
             self.was_ended_by_us = True
+            # The group and not the process alone: a shell that is signalled does not pass it on to its children.
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # one that is stopped could not obey
             if not await self.wait_within(grace_s):
@@ -116,6 +119,7 @@ class Child:
             await asyncio.wait([self._stderr.ended], timeout=_LAST_WORDS_S)
 
     def _signal(self, number: signal.Signals) -> None:
+        # Gone already; PermissionError is what macOS says of a group in which only zombies are left.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
@@ -151,6 +155,7 @@ def how_it_ended(code: int) -> str:
 
 def launcher_command(command: Sequence[str], limits: Limits | None = None) -> list[str]:
     """`command`, limited, and tied to the life of this process by the launcher."""
+    # -I and -S: nothing of the working directory, which may be hostile, and no site packages, which cost time.
     return [sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), _limits_text(limits), *command]
 
 
@@ -171,6 +176,7 @@ def spawn(spec: ChildSpec) -> Child:
             env=dict(spec.env),
             cwd=spec.cwd,
             pass_fds=spec.pass_fds,
+            # A session of its own: Ctrl-C at the operator's terminal reaches us, and we end the plugin in order.
             start_new_session=True,
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in the command or the environment

@@ -33,9 +33,9 @@ from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 __all__ = ["PluginSession", "open_session"]
 
 _log = logging.getLogger("animus.host")
-_HANDSHAKE_S: Final = 30.0
+_HANDSHAKE_S: Final = 30.0  # what published hosts wait
 _HANDSHAKE_VARIABLE: Final = "ANIMUS_PLUGIN_HANDSHAKE_TIMEOUT_S"
-_LOG_ENTRY_CHARACTERS: Final = 2000
+_LOG_ENTRY_CHARACTERS: Final = 2000  # as a line of stderr: both come from the plugin and end in one log
 
 
 class PluginSession:
@@ -76,6 +76,7 @@ class PluginSession:
     @property
     def methods(self) -> frozenset[str]:
         """Manifest capabilities and advertised methods together; feature flags left out (protocol §2)."""
+        # These say what a plugin is or can do and are never called; as methods they would be offered and fail.
         flags = ("$harness/", "$host/", "$vendor/", "$ui/", "subject_kind:")
         names = {*self.plugin.manifest.capabilities, *self.capabilities.methods}
         return frozenset(name for name in names if not name.startswith(flags))
@@ -120,6 +121,7 @@ class PluginSession:
         """How it says it is. One without `health/check` is healthy when it answers at all. Raises PluginFailed."""
         try:
             return await self.peer.call(lifecycle.HEALTH_CHECK, Empty(), timeout_s=self._timings.health_s)
+        # An answer all the same: it lives. Older SDKs do not serve the method (protocol §3).
         except (MethodNotFound, NotSupported):
             return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.HEALTHY)
         except RpcError as error:
@@ -151,6 +153,7 @@ class PluginSession:
 
     async def close(self) -> None:
         """`shutdown`, `exit`, SIGTERM, SIGKILL, each with its bound, for all that it started. Safe to call again."""
+        # The second caller waits for the first one's end, and does not begin another.
         if self._closing:
             await self.child.wait()
             return
@@ -161,11 +164,13 @@ class PluginSession:
                 self.peer.notify(lifecycle.EXIT, Empty())
             except (RpcError, BadReply) as error:
                 _log.info("plugin %s: shutdown: %s", self.plugin.name, error)
+                # A plugin that refuses `shutdown` may still obey `exit`: it is alive and answers.
                 self.peer.notify(lifecycle.EXIT, Empty())
             except (CallTimeout, PeerGone, PeerStuck) as error:
                 _log.info("plugin %s: shutdown: %s", self.plugin.name, error)
                 await self.end()
                 return
+        # Its input ends here. That alone is not enough: some stay while a timer or a run of theirs lives (protocol §2).
         await self.peer.aclose()
         await self.child.wait_within(self._timings.exit_s)
         await self.end()
@@ -180,6 +185,7 @@ class PluginSession:
         if self._tap is not None:
             await self._tap.aclose()
         try:
+            # What made a session of its own has left the group: only the mark in its environment still finds it.
             await asyncio.to_thread(end_by_cookie, INSTANCE, self._instance, grace_s=0.0)
         except RetryLater as error:
             _log.error("plugin %s: %s", self.plugin.name, error)
@@ -216,6 +222,7 @@ class PluginSession:
             raise self._failed(f"initialize was refused: {error}") from error
         if not is_compatible(result.protocol_version):
             raise self._failed(f"it speaks protocol {result.protocol_version}, this host {PROTOCOL_VERSION}")
+        # One kind in common is enough: a plugin of several kinds may name another one first than its manifest does.
         named = {result.plugin_info.plugin_kind, *result.plugin_info.plugin_kinds}
         if named.isdisjoint(self.plugin.kinds):
             said = ", ".join(self.plugin.kinds)
@@ -285,6 +292,7 @@ async def open_session(
     except PluginFailed as error:
         await _ended(session)
         raise PluginFailed(plugin.name, error.why, session.child.stderr_tail) from error  # all of it is read by now
+    # Cancelled while it was greeted: no process stays behind that nobody knows of.
     except BaseException:
         await _ended(session)
         raise
@@ -304,4 +312,5 @@ def _handshake_s() -> float:
 
 
 async def _ended(session: PluginSession) -> None:
+    # Whoever is cancelled here still has to end what it started.
     await asyncio.shield(asyncio.ensure_future(session.end()))

@@ -19,8 +19,8 @@ _log = logging.getLogger("animus.stderr")
 HIDDEN: Final = "***"
 _TAIL_LINES: Final = 200
 _LINE_CHARACTERS: Final = 2000
-_LOGGED_A_SECOND: Final = 200
-_READ_BYTES: Final = 64 * 1024
+_LOGGED_A_SECOND: Final = 200  # a plugin that logs in a circle must not fill the disk with our log
+_READ_BYTES: Final = 64 * 1024  # what a Linux pipe holds (pipe(7))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

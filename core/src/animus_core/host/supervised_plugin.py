@@ -73,7 +73,9 @@ class SupervisedPlugin(Generic[AnyPlugin]):
             self._expect_start()
             self._keeper = asyncio.get_running_loop().create_task(self._keep(), name=f"plugin {self.plugin.name}")
         if self._starting is not None:
+            # Many callers share one start: who gives up must not take it away from the others.
             return await asyncio.shield(self._starting)
+        # At once and without waiting for the backoff: a caller that waits holds a slot (docs/adr/0008).
         raise self._supervisor.absence()
 
     async def restart(self) -> None:
@@ -136,6 +138,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
             raise
         self._session = None
         stderr = session.child.stderr_tail
+        # Counted before it is buried: callers are refused from now on, while its end may take seconds.
         self._supervisor.crashed(_PROCESS, _with_last_line(why, stderr), stderr)
         await asyncio.shield(asyncio.ensure_future(session.end()))
         return True
@@ -143,6 +146,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
     def _leave(self) -> None:
         self._started(PluginFailed(self.plugin.name, "it was stopped while it started", None))
         self._supervisor.done(_PROCESS)
+        # A disabled plugin keeps its keeper: so no call starts another one before an operator says so.
         if self.state is not PluginState.DISABLED:
             self._supervisor.stop()
             if self._keeper is asyncio.current_task():

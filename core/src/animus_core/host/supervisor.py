@@ -59,6 +59,7 @@ class Supervisor(Generic[AnyPlugin]):
 
     async def admit(self, process_id: str) -> None:
         """Wait until another process may be started, and count it. Raises PluginFailed when none may be any more."""
+        # Asked again after each wait: a neighbour's death meanwhile moves the moment, or uses the budget up.
         while not self._restarts.used_up and (wait_s := self._restarts.retry_at - _now()) > 0:
             _log.info("plugin %s: %s waits %.0f s after a failure", self.plugin.name, process_id, wait_s)
             await asyncio.sleep(wait_s)  # the backoff itself
@@ -76,6 +77,7 @@ class Supervisor(Generic[AnyPlugin]):
         self, process_id: str, binding: ProjectBinding, *, cookie: str, pass_fds: tuple[int, ...] = ()
     ) -> PluginSession:
         """Start a process that was counted, and greet it. Raises what `refresh` and `open_session` raise."""
+        # Before each start, not once: files change under a running daemon, and trust may have been taken back.
         self.plugin = await self._supervision.refresh(self.plugin)
         session = await open_session(self.plugin, binding, cookie=cookie, pass_fds=pass_fds)
         self.ready(process_id, session)
@@ -117,6 +119,7 @@ class Supervisor(Generic[AnyPlugin]):
         self._ready_at.pop(process_id, None)
         if worked:
             self._restarts.worked()
+        # While neighbours live, the plugin is as ready as they are.
         if not self._processes and self.state in (_S.STARTING, _S.READY, _S.DEGRADED):
             self._move(_S.STOPPED)
 

@@ -18,7 +18,7 @@ __all__ = ["Direction", "Tap"]
 Direction = Literal[">", "<"]
 """`>` to the plugin, `<` from it."""
 
-_KEPT_BYTES: Final = 1024 * 1024
+_KEPT_BYTES: Final = 1024 * 1024  # above it the writer waits, as it would at a full pipe without a tap
 _CLOSE_S: Final = 0.5
 """Both ends are gone already: the relays only have to notice."""
 
@@ -76,6 +76,7 @@ class _Relay:
         self._pump.close()
 
     def _pass_on(self, chunk: bytes) -> None:
+        # Before it goes on: a frame that kills its reader has been shown by then.
         self._show(chunk)
         self._pump.write(chunk, at_once=True)
         if self._pump.kept_bytes > _KEPT_BYTES:

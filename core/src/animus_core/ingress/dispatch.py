@@ -18,7 +18,7 @@ from animus_protocol.models.priority import PriorityName
 
 __all__ = ["DispatchRequest", "build_dispatch", "resolve_workflow"]
 
-CUSTOM: Final = "custom"
+CUSTOM: Final = "custom"  # served by no plugin: any text is such a subject
 
 
 class DispatchRequest(NamedTuple):
@@ -45,6 +45,7 @@ def resolve_workflow(workflows: WorkflowSet, ref: str | None) -> str:
     found = workflows.workflow(wanted)
     if found is None:
         raise UnknownName(f"unknown workflow {wanted!r} (there are: {known})", hint="Look in .animus/workflows.yaml.")
+    # As the file writes it, whatever was typed: the queue, the run and the plan then agree on one spelling.
     return found.id
 
 
@@ -71,6 +72,7 @@ async def _describe(request: DispatchRequest, router: SubjectRouter) -> tuple[Su
         return SubjectRef(kind=CUSTOM, id=request.subject_id, title=request.subject_id), None
     try:
         subject = await router.get(request.kind, request.subject_id)
+    # Not the subject's fault, so no InvalidInput: who asks may try again.
     except PluginFailed:
         raise
     except RpcError as error:

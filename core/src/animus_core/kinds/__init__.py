@@ -1,1 +1,1 @@
-"""What the core does with each kind of plugin, over one supervisor (`host/supervise.py`)."""
+"""What the core does with each kind of plugin, over one supervisor (`host/supervisor.py`)."""

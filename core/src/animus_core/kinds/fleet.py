@@ -1,6 +1,6 @@
 """Every supervised plugin of a project, by name: made when first asked for, ended together.
 
-Opened by `control/local.py` for a daemon's life or for one command; below it lie discovery and `supervise.py`.
+Below lie discovery and `host/supervised_plugin.py`.
 """
 
 from __future__ import annotations
@@ -61,10 +61,12 @@ class Fleet:
         kept, ended = {}, []
         for name, supervised in self._supervised.items():
             now = discovery.named(name)
+            # A plugin that runs the same is not touched: installing one must not cut the calls to all the others.
             if now is not None and now.candidate == supervised.plugin.candidate:
                 kept[name] = supervised
             else:
                 ended.append(supervised)
+        # Before the old ones are ended, which takes seconds: who asks meanwhile gets the new plugin.
         self.discovery, self._supervised = discovery, kept
         await _close(ended)
 
@@ -75,6 +77,7 @@ class Fleet:
 
 
 async def _close(supervised: list[SupervisedPlugin[Plugin]]) -> None:
+    # Side by side: each may use up its bounds, and one after the other they would add up.
     async with asyncio.TaskGroup() as group:
         for one in supervised:
             group.create_task(one.close())

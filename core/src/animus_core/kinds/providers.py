@@ -27,6 +27,7 @@ def provider_for(discovery: Discovery, tool: str) -> Plugin | None:
     """The provider plugin of `tool`: the one named `animus-provider-<tool>`, or named `<tool>`."""
     names = {package_of(tool), tool}
     providers = discovery.of_kind(PROVIDER)
+    # By its manifest too: an operator may have installed it under another name (`--name`).
     return next((plugin for plugin in providers if names & {plugin.name, plugin.manifest.name}), None)
 
 

@@ -27,7 +27,7 @@ from animus_protocol.models.subject import SubjectStatus
 __all__ = ["Backoff", "ProjectorTask", "RoutedSubjects"]
 
 _log = logging.getLogger("animus.projector")
-_BATCH: Final = 100
+_BATCH: Final = 100  # facts in memory at once; each is applied and its cursor moved before the next one
 
 _PROJECTED: Final = declare("projector.projected", "a fact was applied and the cursor does not say so")
 
@@ -46,6 +46,7 @@ class RoutedSubjects:
         """The status; None when nobody serves the kind (`custom`) or the subject is gone."""
         try:
             return (await self._router.get(kind, subject_id)).status
+        # Nobody serves the kind: there is no status to move, which is no failure.
         except UnknownName:
             return None
         except RpcError as error:
@@ -81,6 +82,7 @@ class ProjectorTask:
         self._subjects = subjects
         self._wait = wait
         self._backoff = backoff
+        # The daemon catches up at its end while the task still runs: two at once would apply a fact twice.
         self._lock = asyncio.Lock()
 
     async def run(self, version: int) -> None:
@@ -109,6 +111,7 @@ class ProjectorTask:
         parked = await self._database.read(lambda tx: tx.one("parked_get", **self._key(fact)))
         error = None
         if parked is None:
+            # Applied first, the cursor after it: a crash in between shows the fact again, and never loses one.
             error = await self._project(fact)
             reach(_PROJECTED)
 
@@ -127,9 +130,11 @@ class ProjectorTask:
         while True:
             try:
                 await self._projector.project(fact, self._subjects)
+            # A plugin that is away: the fact waits, for whatever comes later about this subject builds on it.
             except AnimusError as error:
                 _log.warning("%s: fact %s waits: %s", self._projector.name, fact.fact_id, error.message)
             except RpcError as error:
+                # The backend's own no: it would say the same for ever, and everybody behind would wait for it.
                 if error.category != "unavailable":
                     return self._parked(fact, error)
                 _log.warning("%s: fact %s waits: %s", self._projector.name, fact.fact_id, error.message)

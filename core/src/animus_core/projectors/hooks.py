@@ -65,6 +65,7 @@ def load_projectors() -> list[Projector]:
     """Every registered projector, the built-in ones among them, sorted by name."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(_Hooks)
+    # The built-in projector too comes through its entry point: the way for outsiders is the only one, and always tried.
     manager.load_setuptools_entrypoints("animus.projectors")
     found: list[Projector] = manager.hook.animus_projector()
     return sorted(found, key=lambda projector: projector.name)

@@ -16,10 +16,12 @@ __all__ = ["SubjectProjector"]
 _log = logging.getLogger("animus.projector")
 
 MOVES: Final[dict[str, tuple[frozenset[str], str]]] = {
+    # From `blocked` too: a run that an operator resumes had blocked its subject.
     "started": (frozenset({"ready", "blocked"}), "in-progress"),
     "completed": (frozenset({"in-progress"}), "done"),
     "failed": (frozenset({"in-progress"}), "blocked"),
     "blocked": (frozenset({"in-progress"}), "blocked"),
+    # Ready and not cancelled: a run was called off, and that says nothing of whether the work is still wanted.
     "cancelled": (frozenset({"in-progress", "blocked"}), "ready"),
 }
 """Fact kind → the statuses it may move from, and the one it moves to."""

@@ -20,7 +20,7 @@ from animus_core.store.regular_files import read_regular
 __all__ = ["cache_folder", "read_cached", "write_cached"]
 
 _log: Final = logging.getLogger("animus.host")
-_MOST_FILES: Final = 256
+_MOST_FILES: Final = 256  # far more plugins than a machine has; each version of one leaves a file
 
 
 def cache_folder(config_dir: Path, part: str, env: Mapping[str, str]) -> Path | None:
@@ -29,9 +29,11 @@ def cache_folder(config_dir: Path, part: str, env: Mapping[str, str]) -> Path | 
     None if it cannot be made, or if it belongs to somebody else or others may write to it.
     """
     named = env.get("ANIMUS_CACHE_DIR")
+    # A relative folder would be another one in each working directory, a hostile repository's among them.
     if named and not os.path.isabs(named):
         _log.warning("ANIMUS_CACHE_DIR is %r, no absolute path: nothing is cached", named)
         return None
+    # A command that only looks (`animus plugin list`) does not make ~/.animus by looking.
     if not named and not config_dir.is_dir():
         return None
     folder = (Path(named) if named else config_dir / "cache") / part
@@ -42,6 +44,7 @@ def cache_folder(config_dir: Path, part: str, env: Mapping[str, str]) -> Path | 
     except OSError as error:
         _log.debug("%s: no cache: %s", folder, error)
         return None
+    # A cached manifest says which of the operator's variables a plugin gets: only its owner may write here.
     if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         _log.warning("%s: others may write here: nothing is cached", folder)
         return None
@@ -52,6 +55,7 @@ def read_cached(path: Path, most_bytes: int) -> dict[str, Any]:
     """The object in `path`; empty for whatever cannot be read as one."""
     try:
         value = json.loads(read_regular(path, most_bytes))
+    # RecursionError: json follows nesting by recursion, and a cut or foreign file may have any shape.
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -25,6 +25,7 @@ from animus_protocol.crash_points import declare, reach
 
 __all__ = ["Database", "ReadOnlyDatabase", "open_readonly"]
 
+# On either side of the commit: a kill at the first loses what nobody was told of, at the second loses nothing.
 BEFORE_COMMIT: Final = declare("store.before_commit", "a batch of writes was carried out and is not committed yet")
 COMMITTED: Final = declare("store.committed", "a batch of writes is on the disk and no caller knows yet")
 
@@ -59,6 +60,7 @@ class Database:
         """How many writes were acknowledged or are about to be."""
         self._batch_limit = batch_limit
         self._loop = asyncio.get_running_loop()
+        # SimpleQueue has no bound: the semaphore is it, and it makes callers wait instead of failing.
         self._room = asyncio.Semaphore(queue_limit)
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
@@ -111,6 +113,7 @@ class Database:
         if not self._closing:
             self._closing = True
             self._jobs.put(None)
+        # Shielded: a caller that is cancelled must not take the end of the thread from everybody else who waits for it.
         await asyncio.shield(self._stopped)
         self._thread.join()  # its last act was to say so
 
@@ -122,6 +125,7 @@ class Database:
 
     async def _submit(self, fn: Callable[[Tx], Any], *, writes: bool) -> Any:
         await self._room.acquire()
+        # Asked again after the wait for room: the database may have been closed meanwhile.
         if self._closing:
             self._room.release()
             raise RetryLater(f"{self.path}: the database is closed", hint="This process is ending; ask its successor.")
@@ -204,6 +208,7 @@ class Database:
             raise
 
     def _run_reads(self, connection: sqlite3.Connection, tx: Tx, jobs: Sequence[_Job]) -> None:
+        # The one connection writes too: this is what refuses a statement that writes where `read` was asked for.
         connection.execute("PRAGMA query_only = ON")
         for job in jobs:
             try:
@@ -214,6 +219,7 @@ class Database:
 
     def _run_writes(self, connection: sqlite3.Connection, tx: Tx, jobs: Sequence[_Job]) -> None:
         try:
+            # IMMEDIATE: a foreign writer is met here, before any job has run, and not in the middle of the batch.
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._run_write(connection, tx, job)
@@ -232,6 +238,7 @@ class Database:
 
     def _run_write(self, connection: sqlite3.Connection, tx: Tx, job: _Job) -> None:
         """Run one job of the batch; raises sqlite3.Error if that has cost the whole transaction."""
+        # Nobody waits for it, and it has not begun: the only moment at which a write can still be called off.
         if job.future.cancelled():
             return
         try:
@@ -254,6 +261,7 @@ class Database:
             explained = failure(self.path, error)
             explained.__cause__ = error
             return explained
+        # A future refuses StopIteration (PEP 479), so it would never be settled and its caller would wait for ever.
         if isinstance(error, StopIteration):
             return RuntimeError(f"the function raised {error!r}, which no awaiting caller can be given")
         return error
@@ -303,6 +311,7 @@ def open_readonly(path: Path, *, busy_timeout_s: float = 5.0) -> ReadOnlyDatabas
 
 
 def _read(connection: sqlite3.Connection, tx: Tx, fn: Callable[[Tx], _T]) -> _T:
+    # All statements of one function see one state, whatever is committed beside them.
     connection.execute("BEGIN")
     try:
         return fn(tx)
@@ -312,6 +321,7 @@ def _read(connection: sqlite3.Connection, tx: Tx, fn: Callable[[Tx], _T]) -> _T:
         raise
     finally:
         if connection.in_transaction:
+            # There is nothing to commit, and an open read would keep the WAL from being cut short.
             connection.execute("ROLLBACK")
 
 

@@ -39,6 +39,7 @@ def write_json_pretty(path: Path, value: object) -> None:
 
 def write_json_if_missing(path: Path, value: object) -> bool:
     """Write `value`, indented, unless `path` exists; whether it was written. Whoever else comes first wins, whole."""
+    # Before the look at the disk: a value that is no JSON is a fault whether the file exists or not.
     content = _text(path, value, indent=2)
     if path.exists():
         return False
@@ -66,9 +67,11 @@ def read_json_or_default(path: Path, default: _T, *, report: Callable[[str], Non
             return default
         try:
             value: _T = json.loads(content)
+            # `type` and not isinstance, to which True is an int.
             if default is not None and type(value) is not type(default):
                 raise ValueError(f"{type(value).__name__} where {type(default).__name__} is expected")
         except (ValueError, RecursionError) as error:
+            # Kept and not overwritten: it may be all that is left of what an operator set.
             aside = _set_aside(path)
             (report or _log.error)(f"{path}: broken ({error}); kept as {aside.name}, going on with the default")
             return default
@@ -80,6 +83,7 @@ def _text(path: Path, value: object, *, indent: int | None) -> bytes:
         text = json.dumps(
             value,
             ensure_ascii=False,
+            # NaN and Infinity are no JSON: other readers of these files refuse them.
             allow_nan=False,
             indent=indent,
             separators=(",", ":") if indent is None else None,
@@ -98,13 +102,16 @@ def _replace(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     """A flushed file with `content` beside `path`, removed at the end unless it was renamed."""
+    # In the same directory, because a rename is atomic only within one file system.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             left = memoryview(content)
             while left:
+                # A write may be partial (a nearly full disk), and what is short would be renamed over what is whole.
                 left = left[os.write(fd, left) :]
+            # Before the rename: else the new name can reach the disk before the bytes that it names.
             sync_data(fd)
         finally:
             os.close(fd)
@@ -118,6 +125,7 @@ def _set_aside(path: Path) -> Path:
     while True:
         aside = path.with_name(f"{path.name}.broken-{number}")
         try:
+            # A link and not a rename: it fails where the name is taken, so an earlier broken file is never lost.
             os.link(path, aside)
         except FileExistsError:
             number += 1

@@ -32,7 +32,7 @@ _PATIENCE_WITH_PROBES_S: Final = 2.0
 _FIRST_POLL_S: Final = 0.001
 _LONGEST_POLL_S: Final = 0.05
 """Few enough wake-ups to wait for minutes, and no delay that a person would notice."""
-_HOLDER_BYTES: Final = 4096
+_HOLDER_BYTES: Final = 4096  # the line has about 150 bytes; whatever else stands there is not ours
 
 
 class HeldLock:
@@ -70,6 +70,7 @@ class HeldLock:
         holder["at"] = utc_now_text()
         line = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
         try:
+            # Written first and cut after: a reader in between sees a whole first line, and reads no further.
             os.pwrite(self.fd, line, 0)
             os.ftruncate(self.fd, len(line))
         except OSError:
@@ -100,8 +101,10 @@ def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
         fd = _open(path, os.O_RDWR | os.O_CREAT)
         try:
             if not _lock(fd, fcntl.LOCK_EX, path):
+                # Not even shared: an owner has it. Shared goes through: only probes were in the way, so try again.
                 if not _lock(fd, fcntl.LOCK_SH, path):
                     return None
+            # A lock on a file that was moved or deleted since it was opened excludes nobody: then open again.
             elif _is_file_at(fd, path):
                 held = HeldLock(fd, path)
                 fd = -1
@@ -152,6 +155,7 @@ def from_inherited(fd: int, path: Path) -> HeldLock:
             f"{path}: inherited descriptor {fd} does not own the lock ({_holder_text(path)})",
             hint="The parent must acquire the lock and pass that very descriptor on.",
         )
+    # The lock is this process's own: a child that kept the descriptor would hold it after our death.
     os.set_inheritable(fd, False)
     return HeldLock(fd, path)
 
@@ -202,6 +206,7 @@ def read_holder(path: Path) -> dict[str, Any] | None:
 
 def _open(path: Path, flags: int) -> int:
     try:
+        # NOFOLLOW: `describe` writes into the file, and through a link that would be somebody else's.
         return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileNotFoundError:
         raise
@@ -214,6 +219,7 @@ def _open(path: Path, flags: int) -> int:
 
 def _lock(fd: int, kind: int, path: Path) -> bool:
     try:
+        # Not fcntl's own locks: no child inherits those, and any close() of the file drops them.
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):

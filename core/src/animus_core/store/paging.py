@@ -9,7 +9,7 @@ __all__ = ["MAX_PAGE", "Page"]
 
 MAX_PAGE: Final = 1000
 """How many rows a page has at most, whatever was asked for: it travels in one frame, and frames are bounded."""
-_CURSOR_DIGITS: Final = 18  # what SQLite takes as an offset
+_CURSOR_DIGITS: Final = 18  # any number of so many digits fits SQLite's 64-bit integers
 _T = TypeVar("_T")
 
 
@@ -22,6 +22,7 @@ class Page(NamedTuple):
     @staticmethod
     def at(cursor: str | None, limit: int | None, default_limit: int) -> Page:
         """The page that a cursor of `cut` leads to; without one, or with a foreign one, the first."""
+        # A foreign cursor is no error: clients keep them over upgrades, and the first page is a place to go on from.
         known = cursor is not None and cursor.isdecimal() and len(cursor) <= _CURSOR_DIGITS
         return Page(int(cursor) if cursor and known else 0, min(limit or default_limit, MAX_PAGE))
 

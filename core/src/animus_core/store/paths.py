@@ -33,14 +33,15 @@ __all__ = [
 SOCKET_PATH_LIMIT_BYTES: Final = 108 if sys.platform == "linux" else 104
 """Room for a socket's path, its closing NUL included (unix(7); `sys/un.h` on macOS)."""
 
-_LONGEST_NAME_BYTES: Final = 120
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_LONGEST_NAME_BYTES: Final = 120  # names may have 255 bytes (NAME_MAX); attempts and suffixes come behind it
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")  # no slash, no leading dot: never another folder
 
 
 def config_dir(env: Mapping[str, str]) -> Path:
     """`ANIMUS_CONFIG_DIR`, else `~/.animus`. Raises InvalidInput for a relative path."""
     named = env.get("ANIMUS_CONFIG_DIR")
     if not named:
+        # HOME of `env` and not of this process, which is what Path.home() reads.
         return Path(env.get("HOME") or Path.home()) / ".animus"
     if not os.path.isabs(named):
         raise InvalidInput(
@@ -73,10 +74,12 @@ def repo_scope(root: Path) -> str:
     A linked worktree has the scope of its main worktree. Sanitised: ASCII letters and digits in lower case; runs of
     blank, `_` and `-` become one `-`; everything else is dropped; nothing left becomes `repo`.
     """
+    # Canonical first: one project reached by two paths must have one daemon and one database.
     root = root.resolve()
     git_dir = _git_dir(root)
     if git_dir is not None:
         root = _main_worktree(root, git_dir)
+    # The name is for people; the hash of the path is what tells two projects of one name apart.
     kept = re.sub(r"[^a-z0-9 _-]", "", re.sub(r"[^\x00-\x7f]", "", root.name).lower())
     name = re.sub(r"[ _-]+", "-", kept) or "repo"
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
@@ -160,6 +163,7 @@ class Scope:
         Raises RetryLater if a folder cannot be made, or if the configuration directory or the scope belongs to
         somebody else or may be written by others.
         """
+        # From the outside to the inside, each flushed into its parent: what is acknowledged later lies in them.
         for folder in (self.root.parent, self.root, self.daemon_dir, self.runs, self.state, self.logs):
             _make_folder(folder)
         for folder in (self.root.parent, self.root):
@@ -252,6 +256,7 @@ def _file_name(phase: str) -> str:
     # quote() leaves '.', '_', '-' and '~' alone; the dot ends this part and '~' marks a shortened one.
     name = quote(phase, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E")
     if len(name) > _LONGEST_NAME_BYTES:
+        # Cut names must stay different: 128 bits of the whole id are what is left of it.
         digest = hashlib.sha256(phase.encode(errors="surrogatepass")).hexdigest()
         name = f"{name[: _LONGEST_NAME_BYTES - 33]}~{digest[:32]}"
     return name
@@ -265,9 +270,11 @@ def _git_dir(folder: Path) -> Path | None:
             text = entry.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
             return None
+        # A file `.git` is a linked worktree or a submodule; anything else of that name is not Git's.
         if not text.startswith("gitdir: "):
             return None
         entry = folder / text.removeprefix("gitdir: ").rstrip("\n")
+    # Git asks for HEAD too: an empty folder called `.git` makes no repository.
     return entry if os.path.exists(entry / "HEAD") else None
 
 
@@ -278,6 +285,7 @@ def _main_worktree(folder: Path, git_dir: Path) -> Path:
     except OSError:
         return folder.resolve()
     common_dir = (git_dir / common).resolve()
+    # A bare repository has no main worktree whose folder could be the project: then each worktree is its own.
     return common_dir.parent if common_dir.name == ".git" and common_dir.is_dir() else folder.resolve()
 
 
@@ -303,6 +311,7 @@ def _check_private(folder: Path) -> None:
             f"{folder}: belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}",
             hint="Run as its owner, or set ANIMUS_CONFIG_DIR to a folder of your own.",
         )
+    # Who may write here may put a socket, a lock or a trust record in place of ours.
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise RetryLater(
             f"{folder}: others may write here (mode {stat.S_IMODE(found.st_mode):o})",

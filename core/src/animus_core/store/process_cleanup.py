@@ -30,8 +30,8 @@ if sys.platform != "linux":
 
 __all__ = ["end_by_cookie"]
 
-_KILL_PATIENCE_S = 5.0
-_LONGEST_POLL_S = 0.05
+_KILL_PATIENCE_S = 5.0  # SIGKILL works at once except inside a system call that cannot be interrupted
+_LONGEST_POLL_S = 0.05  # only where there are no pidfds: the end of a foreign process has no event there
 
 
 def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdentity]:
@@ -62,6 +62,7 @@ def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdent
             )
         for identity in alive:
             signal_process(identity, signal.SIGKILL)
+        # A bounded round: what was started meanwhile is looked for at least once a second.
         _wait_all(alive, min(deadline, time.monotonic() + 1.0))
 
 
@@ -69,11 +70,13 @@ def _carriers(name: str, value: str) -> Iterator[ProcessIdentity]:
     """The processes with the cookie and their descendants, which may have dropped it; without this one."""
     children: dict[int, list[int]] = {}
     roots: list[int] = []
+    # The whole `NAME=value`, compared with whole entries: a value that only begins with ours is somebody else's.
     cookie = os.fsencode(f"{name}={value}")
     for process in _own_processes():
         children.setdefault(process.parent, []).append(process.pid)
         if cookie in process.environment:
             roots.append(process.pid)
+    # Never this process: one that was started inside a run inherits a cookie as well.
     seen = {own_identity().pid}
     while roots:
         pid = roots.pop()
@@ -101,11 +104,13 @@ def _own_processes() -> Iterator[_Process]:
                 continue
             try:
                 if folder.stat().st_uid == user:
+                    # Behind the last `)`: the command's name before it may hold blanks and parentheses.
                     parent = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
                     yield _Process(int(folder.name), parent, (folder / "environ").read_bytes().split(b"\0"))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while it was looked at
             except PermissionError:
+                # Its environment is closed to us, and it may still descend from one that carries the cookie.
                 yield _Process(int(folder.name), parent, [])
     else:
         for process in psutil.process_iter():

@@ -61,6 +61,7 @@ def is_alive(identity: ProcessIdentity) -> bool:
         try:
             poll = select.poll()
             poll.register(fd, select.POLLIN)
+            # A pidfd is readable once the process has ended, also while it is a zombie that nobody has reaped.
             return not poll.poll(0)
         finally:
             os.close(fd)
@@ -80,6 +81,7 @@ def signal_process(identity: ProcessIdentity, number: int) -> bool:
             os.kill(identity.pid, number)
         else:
             return False
+    # It ended after the check: gone is gone.
     except ProcessLookupError:
         return False
     finally:
@@ -134,6 +136,7 @@ else:
 
     @functools.cache
     def _boot_id() -> str:
+        # Whole seconds: the fraction is computed from the clock and differs from call to call.
         return str(int(psutil.boot_time()))
 
     def _starttime(pid: int) -> str | None:

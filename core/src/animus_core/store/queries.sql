@@ -1,6 +1,7 @@
 -- Every statement that the core runs, by name, grouped by the table it changes or reads first.
 -- A header `-- name: some_name` begins a statement, which reaches to the next header; one statement a name.
 
+-- A remark stands above its header, so the parser never makes it a part of a statement.
 -- == queue ==
 
 -- name: queue_insert
@@ -15,6 +16,7 @@ INSERT INTO queue_entry (
 -- name: queue_get
 SELECT * FROM queue_entry WHERE entry_id = :entry_id;
 
+-- The statuses are those of the index queue_active: whoever enqueues finds here what the index would refuse.
 -- name: queue_active_of_subject
 SELECT * FROM queue_entry
 WHERE subject_kind = :subject_kind AND subject_id = :subject_id AND status IN ('pending', 'held', 'assigned');
@@ -28,12 +30,15 @@ WHERE status = 'pending' AND run_at IS NOT NULL AND run_at <= :now;
 -- name: queue_next_due_at
 SELECT min(run_at) FROM queue_entry WHERE status = 'pending' AND run_at IS NOT NULL;
 
+-- Exactly the rows and the order of the index queue_ready: a tick costs the same with 100,000 entries as with 100.
+-- The id comes last, so that entries of one moment have an order that no restart changes.
 -- name: queue_next
 SELECT * FROM queue_entry
 WHERE status = 'pending' AND run_at IS NULL AND priority <= :lowest_priority
 ORDER BY priority, requested_at, entry_id
 LIMIT :limit;
 
+-- Only what is still pending: a person may have held or dropped the entry since it was read. No row: no run.
 -- name: queue_assign
 UPDATE queue_entry SET status = 'assigned', run_id = :run_id WHERE entry_id = :entry_id AND status = 'pending';
 
@@ -43,15 +48,18 @@ UPDATE queue_entry SET status = 'assigned', run_id = :run_id WHERE entry_id = :e
 INSERT INTO run (run_id, entry_id, subject_kind, subject_id, workflow_ref, status, epoch, created_at)
 VALUES (:run_id, :entry_id, :subject_kind, :subject_id, :workflow_ref, :status, :epoch, :created_at);
 
+-- Never back: a batch that was read earlier must not undo the progress of a later one.
 -- name: run_advance_journal
 UPDATE run SET journal_offset = :journal_offset, journal_seq = :journal_seq
 WHERE run_id = :run_id AND journal_offset <= :journal_offset;
 
 -- == events ==
 
+-- The index event_of_run refuses a record of a journal that is taken twice, and with it the whole transaction.
 -- name: event_insert
 INSERT INTO event (run_id, seq, kind, at, data) VALUES (:run_id, :seq, :kind, :at, :data) RETURNING event_id;
 
+-- By id and not by time: two events may have one millisecond, and clocks are set back.
 -- name: event_after
 SELECT * FROM event WHERE event_id > :event_id ORDER BY event_id LIMIT :limit;
 
@@ -66,12 +74,14 @@ SELECT * FROM fact WHERE fact_seq > :fact_seq ORDER BY fact_seq LIMIT :limit;
 
 -- == queue: lists and moves ==
 
+-- Without a status only active entries: what is over only grows, and nobody waits for it.
 -- name: queue_list
 SELECT * FROM queue_entry
 WHERE CASE WHEN :status IS NULL THEN status IN ('pending', 'held', 'assigned') ELSE status = :status END
 ORDER BY priority, requested_at, entry_id
 LIMIT :limit OFFSET :offset;
 
+-- Without the kind, which people do not type: several rows are several kinds, and the caller refuses to choose.
 -- name: queue_active_by_subject_id
 SELECT * FROM queue_entry WHERE subject_id = :subject_id AND status IN ('pending', 'held', 'assigned');
 
@@ -86,19 +96,23 @@ SELECT status, count(*) AS entries FROM queue_entry GROUP BY status;
 -- name: run_get
 SELECT * FROM run WHERE run_id = :run_id;
 
+-- The id makes the order whole: pages are cut by offset, and runs of one millisecond must not change places.
 -- name: run_list
 SELECT * FROM run WHERE (:status IS NULL OR status = :status) ORDER BY created_at DESC, run_id DESC
 LIMIT :limit OFFSET :offset;
 
+-- Blocked runs are not among them: they wait for a person and have no process to watch.
 -- name: run_unfinished
 SELECT * FROM run WHERE status IN ('pending', 'running') ORDER BY created_at;
 
 -- name: run_set_epoch
 UPDATE run SET epoch = :epoch WHERE run_id = :run_id;
 
+-- A pid alone proves nothing after a reboot or once the number is given out again.
 -- name: run_set_process
 UPDATE run SET pid = :pid, starttime = :starttime, boot_id = :boot_id WHERE run_id = :run_id;
 
+-- Also for a run that is resumed: its first start stays, and why it was blocked is over.
 -- name: run_started
 UPDATE run SET status = 'running', started_at = coalesce(started_at, :at), reason = NULL, hint = NULL
 WHERE run_id = :run_id;
@@ -109,9 +123,11 @@ UPDATE run SET status = 'running', current_phase = :phase_id, attempt = :attempt
 -- name: run_blocked
 UPDATE run SET status = 'blocked', reason = :reason, hint = :hint WHERE run_id = :run_id;
 
+-- The hint tells how to go on, which a run that is over cannot.
 -- name: run_ended
 UPDATE run SET status = :status, finished_at = :at, reason = :reason, hint = NULL WHERE run_id = :run_id;
 
+-- In the transaction of run_ended: its subject may be enqueued again from then on.
 -- name: queue_run_ended
 UPDATE queue_entry SET status = 'done', ended_at = :at
 WHERE entry_id = (SELECT entry_id FROM run WHERE run_id = :run_id);
@@ -124,6 +140,7 @@ VALUES (:run_id, :ordinal, :phase_id, :attempt, 'running', :at);
 UPDATE phase SET status = :status, reason = :reason, finished_at = :at
 WHERE run_id = :run_id AND phase_id = :phase_id AND attempt = :attempt;
 
+-- The attempt is in the key: a phase that is sent back keeps the verdict of each earlier visit.
 -- name: phase_decided
 UPDATE phase SET status = :status, verdict = :verdict, reason = :reason, finished_at = :at
 WHERE run_id = :run_id AND phase_id = :phase_id AND attempt = :attempt;
@@ -133,6 +150,7 @@ SELECT * FROM phase WHERE run_id = :run_id ORDER BY started_at, ordinal, attempt
 
 -- == events: the newest ==
 
+-- 0 for an empty table: a stream from there misses nothing.
 -- name: event_last_id
 SELECT coalesce(max(event_id), 0) FROM event;
 
@@ -149,10 +167,12 @@ SELECT count(*) FROM fact;
 -- name: cursor_get
 SELECT fact_seq FROM projector_cursor WHERE projector = :projector;
 
+-- Never back: a projector is shown a fact again rather than never, and once it is past one, only later ones.
 -- name: cursor_set
 INSERT INTO projector_cursor (projector, fact_seq) VALUES (:projector, :fact_seq)
 ON CONFLICT (projector) DO UPDATE SET fact_seq = excluded.fact_seq WHERE fact_seq < excluded.fact_seq;
 
+-- The first failure stays: the facts behind it are passed over because of it, and it is what has to be mended.
 -- name: parked_insert
 INSERT INTO parked (projector, subject_kind, subject_id, fact_seq, error, parked_at)
 VALUES (:projector, :subject_kind, :subject_id, :fact_seq, :error, :parked_at)

@@ -14,9 +14,11 @@ __all__ = ["open_regular", "read_regular", "read_tail"]
 
 def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedReader:
     """Open for reading; links are not followed unless `follow`. Raises OSError, for what is no regular file too."""
+    # NONBLOCK: opening a pipe without a writer would wait. NOCTTY: opening a terminal would take it over.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     fd = os.open(path, flags)
     try:
+        # Asked of the descriptor and not of the path, which may lead elsewhere by now.
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(0, "it is no regular file", os.fspath(path))
         return os.fdopen(fd, "rb")
@@ -28,6 +30,7 @@ def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> Buffer
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     """The content of a regular file. Raises OSError, for one that is larger than `most_bytes` too."""
     with open_regular(path) as file:
+        # One byte more than allowed tells that there are more; the size that `stat` says may be out of date.
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise OSError(0, f"it is larger than {most_bytes} bytes", os.fspath(path))

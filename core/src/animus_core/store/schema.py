@@ -38,7 +38,7 @@ APPLICATION_ID: Final = 0x414E494D
 """Marks the file as ours (`PRAGMA application_id`, "ANIM")."""
 
 _MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-_STATEMENTS_KEPT: Final = 256
+_STATEMENTS_KEPT: Final = 256  # more statements than there are, so that each is compiled once
 
 _FAULTS_OF_THE_FILE: Final = {
     sqlite3.SQLITE_BUSY: "Another process writes to it, and only the daemon may: find it (lsof, fuser) and end it.",
@@ -80,6 +80,7 @@ def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 
     Raises UnknownName if there is no database, Conflict if it is of another version, RetryLater if it cannot be read.
     """
+    # Asked here because mode=ro says CANTOPEN for an absent file as for one that may not be read.
     if not path.exists():
         raise UnknownName(f"{path}: there is no database yet", hint="Start the daemon once: it makes the database.")
     try:
@@ -108,6 +109,7 @@ def failure(path: Path, error: sqlite3.Error) -> AnimusError:
 def fault_hint(error: sqlite3.Error) -> str | None:
     """What to do, if the file or the machine is at fault; None for a fault of the statement or its caller."""
     # Errors that the module raises by itself carry no code.
+    # The low byte is the primary code; extended codes (IOERR_FSYNC, BUSY_SNAPSHOT) keep it there.
     return _FAULTS_OF_THE_FILE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
@@ -119,6 +121,7 @@ def parse_migrations(files: Mapping[str, str]) -> dict[int, str]:
         if match is None:
             raise Internal(f"migrations/{name}: not named NNNN_what_it_does.sql")
         version = int(match[1])
+        # schema.sql is version 1, so the first migration leads to 2.
         if version != len(found) + 2:
             raise Internal(f"migrations/{name}: {len(found) + 2:04} must come next")
         found[version] = content
@@ -128,6 +131,7 @@ def parse_migrations(files: Mapping[str, str]) -> dict[int, str]:
 def bring_up_to_date(path: Path, connection: sqlite3.Connection, target: int, migrations: Mapping[int, str]) -> None:
     """Take the database to version `target`, from nothing or step by step, each step in a transaction of its own."""
     version = _version(path, connection, target)
+    # A new database gets the newest schema at once; the migrations are for those that exist.
     if version == 0:
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         _apply(connection, schema, target)
@@ -139,6 +143,7 @@ def bring_up_to_date(path: Path, connection: sqlite3.Connection, target: int, mi
 def _apply(connection: sqlite3.Connection, script: str, version: int) -> None:
     """Run a script and set the version, all or nothing."""
     try:
+        # executescript commits whatever is open before it begins, so the transaction has to be inside the script.
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\n"
             f"PRAGMA user_version = {version};\nCOMMIT;"
@@ -153,6 +158,7 @@ def _version(path: Path, connection: sqlite3.Connection, newest: int = SCHEMA_VE
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
     tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    # An empty file passes: `_make_file` makes one, and a crash may leave it so before the schema is in it.
     if owner != APPLICATION_ID and (owner or version or tables):
         raise Conflict(
             f"{path}: this database was not made by Animus",
@@ -178,9 +184,11 @@ def packaged_migrations() -> Mapping[int, str]:
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
+        # Quoted as bytes: `?` and `#` in a folder's name would end the path of a URI.
         f"file:{quote(os.fsencode(path))}?mode={mode}",
         uri=True,
         timeout=busy_timeout_s,
+        # Autocommit: with its own transactions the module would commit where it likes, and not where we acknowledge.
         isolation_level=None,
         cached_statements=_STATEMENTS_KEPT,
     )

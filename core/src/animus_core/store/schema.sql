@@ -16,10 +16,12 @@ CREATE TABLE queue_entry (
     run_at       TEXT,              -- not before this moment; set to NULL once it has come, see queue_ready
     hold_reason  TEXT,
     run_id       TEXT,
+    -- The dispatch whole, as it was accepted: the columns above repeat what is searched and sorted by.
     dispatch     TEXT NOT NULL CHECK (json_valid(dispatch)),
     ended_at     TEXT
 ) STRICT;
 
+-- A rule of the database and not of its callers: a door that forgets to ask cannot start the same work twice.
 -- One active entry a subject.
 CREATE UNIQUE INDEX queue_active ON queue_entry (subject_kind, subject_id)
     WHERE status IN ('pending', 'held', 'assigned');
@@ -35,6 +37,7 @@ CREATE INDEX queue_deferred ON queue_entry (run_at)
 
 CREATE TABLE run (
     run_id         TEXT PRIMARY KEY,
+    -- SET NULL: a run and its history outlive the entry that started it.
     entry_id       TEXT REFERENCES queue_entry (entry_id) ON DELETE SET NULL,
     subject_kind   TEXT NOT NULL,
     subject_id     TEXT NOT NULL,
@@ -50,8 +53,10 @@ CREATE TABLE run (
     attempt        INTEGER,
     reason         TEXT,
     hint           TEXT,
+    -- How far the journal was taken over: moved in the transaction that takes the records, so each counts once.
     journal_offset INTEGER NOT NULL DEFAULT 0,
     journal_seq    INTEGER NOT NULL DEFAULT 0,
+    -- A process is its pid, its start time and the boot: any one of them alone may belong to another process.
     pid            INTEGER,
     starttime      TEXT,
     boot_id        TEXT
@@ -76,6 +81,7 @@ CREATE TABLE phase (
 -- == events and facts: append-only, and they outlive a run that is pruned, so they refer to it without a foreign key ==
 
 CREATE TABLE event (
+    -- AUTOINCREMENT: an id that a client has seen is never given out again, also when the newest rows are deleted.
     event_id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id   TEXT,
     seq      INTEGER,
@@ -84,10 +90,12 @@ CREATE TABLE event (
     data     TEXT NOT NULL CHECK (json_valid(data))
 ) STRICT;
 
+-- Not for events of the daemon itself, which have no run and no place in a journal.
 CREATE UNIQUE INDEX event_of_run ON event (run_id, seq) WHERE run_id IS NOT NULL;
 
 CREATE TABLE fact (
     fact_seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Made of the run and the record: a replayed journal names the same facts, and projectors see none twice.
     fact_id      TEXT NOT NULL UNIQUE,
     run_id       TEXT NOT NULL,
     subject_kind TEXT NOT NULL,
@@ -104,6 +112,7 @@ CREATE TABLE projector_cursor (
     fact_seq  INTEGER NOT NULL
 ) STRICT;
 
+-- One subject and not the projector: what cannot be applied to one must not hold up all the others.
 CREATE TABLE parked (
     projector    TEXT NOT NULL,
     subject_kind TEXT NOT NULL,

@@ -38,6 +38,7 @@ def parse_statements(text: str) -> dict[str, str]:
         lines = body.strip().splitlines()
         while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("--")):
             lines.pop()  # the comment above the next header
+        # The second one would silently take the place of the first, which its callers mean.
         if name in found:
             raise Internal(f"queries.sql: two statements are named {name!r}")
         if not lines:

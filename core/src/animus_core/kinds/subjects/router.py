@@ -23,7 +23,7 @@ from animus_protocol.models.lifecycle import ProjectBinding
 
 __all__ = ["SubjectRouter", "match_kind"]
 
-_CALL_S: Final = 15.0
+_CALL_S: Final = 15.0  # below the 30 s that a client waits for us: it then learns which plugin is silent
 _ROLE: Final = "subject_backend"
 
 
@@ -33,6 +33,7 @@ def match_kind(kind: str, claims: Iterable[str]) -> str | None:
     for claim in claims:
         if claim == kind:
             return claim
+        # With the dot: `issue.*` is for `issue.bug` and not for `issues`.
         if claim.endswith(".*") and kind.startswith(claim[:-1]):
             globs.append(claim)
     return max(globs, key=len, default=None)
@@ -68,6 +69,7 @@ class SubjectRouter:
         """Take the claims of the backends that the fleet has now. Raises Conflict, and then keeps the old ones."""
         claims: dict[str, SupervisedPlugin[Plugin]] = {}
         silent = []
+        # All is made anew before anything is replaced: a conflict leaves the old claims in use.
         for supervised in self.fleet.of_kind(_ROLE):
             kinds = supervised.plugin.subject_kinds
             _claim(claims, supervised, kinds)
@@ -84,6 +86,7 @@ class SubjectRouter:
         for supervised in list(self._silent):
             try:
                 kinds = await supervised.subject_kinds()
+            # Its own failure only: the kinds of the others must not depend on it.
             except AnimusError:
                 continue
             if supervised in self._silent:  # somebody else may have learned it meanwhile
@@ -91,6 +94,7 @@ class SubjectRouter:
                 try:
                     _claim(self._claims, supervised, kinds)
                 except Conflict:
+                    # Its claims are refused, so nobody could ever reach it.
                     await supervised.close()
                     raise
 
@@ -114,6 +118,7 @@ class SubjectRouter:
 
     async def session(self, kind: str) -> PluginSession:
         """The owner of `kind`, alive. Raises UnclaimedKind, PluginFailed, and what else a start raises."""
+        # An exact claim is the best there can be; for anything else a silent backend might have a better one.
         if self._silent and match_kind(kind, self._claims) != kind:
             await self.learn()
         return await self.owner(kind).session()
@@ -129,6 +134,7 @@ class SubjectRouter:
         try:
             return await session.call(method.named(first), params, timeout_s=_CALL_S)
         except MethodNotFound:
+            # It has said that it serves the method under this name: the refusal is an answer and is not asked around.
             if first in session.methods or spelled in self._spelled:
                 raise
             found = await session.call(method.named(second), params, timeout_s=_CALL_S)  # it advertises nothing
@@ -137,6 +143,7 @@ class SubjectRouter:
 
     def names(self, session: PluginSession, kind: str, method: Method[Any, Any]) -> tuple[str, str]:
         """Both names of a method, the one that the plugin serves first; where it says nothing, that of the kind."""
+        # By kind where nothing is advertised: that is what published hosts send (protocol §4).
         by_kind, served = f"{kind}/{_verb(method)}", session.methods
         only_general = by_kind not in served and method.name in served
         if only_general or self._spelled.get((session.plugin.name, _verb(method))) == method.name:
@@ -146,6 +153,7 @@ class SubjectRouter:
     async def get(self, kind: str, subject_id: str) -> wire.Subject:
         """One subject of this kind. Raises like `call`; some backends answer with their own kind for any."""
         found = await self.call(kind, wire.SUBJECT_GET, wire.SubjectGetParams(id=subject_id))
+        # Some plugins return their own kinds for a foreign one (protocol §4).
         if found.kind != kind:
             raise NotFound(f"{kind} {subject_id}")
         return found

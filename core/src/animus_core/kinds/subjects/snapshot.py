@@ -15,7 +15,7 @@ from animus_protocol.models.subject import ChangeKind, Subject, SubjectChangedEv
 
 __all__ = ["Snapshot", "passes"]
 
-_MOST_BYTES: Final = 64 * 1024 * 1024
+_MOST_BYTES: Final = 64 * 1024 * 1024  # tens of thousands of subjects; each watch may hold so much
 
 
 def passes(subject: Subject, wanted: SubjectFilter) -> bool:
@@ -73,6 +73,7 @@ class Snapshot:
         first, before = not self._compared, self._known
         self._compared, self._known, self._size_bytes = True, listed, size_bytes
         now = {**listed, **left}
+        # The first listing is how things were: whoever begins to watch has listed them.
         events = [] if first else [_difference(before.get(one), now.get(one)) for one in {**listed, **before}]
         found = [event for event in events if event is not None]
         self._reported = {event.id: now.get(event.id) for event in found}
@@ -134,6 +135,7 @@ def _same(one: bytes | None, other: bytes | None) -> bool:
     """Whether both say the same; a backend's own objects may have their keys in any order."""
     if one is None or other is None:
         return one is other
+    # Bytes first: most subjects have not changed, and reading two of them costs far more than comparing.
     return one == other or _subject(one) == _subject(other)
 
 

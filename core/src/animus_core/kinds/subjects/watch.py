@@ -32,11 +32,11 @@ __all__ = ["POLL_S", "SubjectWatch", "Tell"]
 
 _log = logging.getLogger("animus.host")
 
-POLL_S: Final = 5.0
-_CALL_S: Final = 15.0
-_UNWATCH_S: Final = 2.0
-_TURN_S: Final = 0.1
-_MOST_PAGES: Final = 10_000
+POLL_S: Final = 5.0  # as the daemon's heartbeat, which looks for new work as often
+_CALL_S: Final = 15.0  # as the router's
+_UNWATCH_S: Final = 2.0  # a courtesy: its events go nowhere any more, and a failure is passed over
+_TURN_S: Final = 0.1  # only between two processes of a backend, whose end and start have no event here
+_MOST_PAGES: Final = 10_000  # cursors without an end, whose empty pages no bound of bytes stops
 _FIND: Final = Method(wire.SUBJECT_GET.name, wire.SubjectGetParams, wire.SUBJECT_NEXT.result, wire.SUBJECT_GET.doc)
 """`get` of backends that answer null for what does not exist."""
 
@@ -79,6 +79,7 @@ class SubjectWatch:
         """
         while True:
             wait_s = self._wait_s() if self.opened.is_set() else 0.0
+            # A session is only asked for when none is being ended or waited for: asking starts the plugin.
             if not wait_s:
                 wait_s = await self._one_life(tell)
             await asyncio.sleep(
@@ -105,6 +106,7 @@ class SubjectWatch:
             watch_id = await self._ask_to_watch(session)
             if watch_id is not None:
                 try:
+                    # After the watch has begun: what changes from then on comes as an event, so nothing falls between.
                     await self._poll(session, tell)
                     async for item in notifications:
                         await self._on_notification(session, watch_id, item, tell)
@@ -129,6 +131,7 @@ class SubjectWatch:
                 for watch_id in ids:
                     await self._unwatch(session, watch_id)
                 raise
+            # Only a plain no is one: whatever else was answered, the backend has accepted the call.
             return None if isinstance(answer, dict) and answer.get("watching") is False else ids[0]
         return None
 
@@ -146,6 +149,7 @@ class SubjectWatch:
     async def _on_notification(
         self, session: PluginSession, watch_id: int, item: Notification | Lagged, tell: Tell
     ) -> None:
+        # What was lost is unknown, so the state is read: the watcher learns what the changes came to.
         if isinstance(item, Lagged):
             await self._poll(session, tell)
             return
@@ -156,6 +160,7 @@ class SubjectWatch:
         except ValidationError:  # something has changed, and it cannot be read what
             await self._poll(session, tell)
             return
+        # Protocol §4: `id` is the request's. Where the event's own id was sent instead, its watch is unknown.
         sure = str(changed.id) == str(watch_id)
         if not self._is_of_kind(changed.subject) or not (sure or changed.id == changed.subject.id):
             return  # of another kind, or for another watch
@@ -167,6 +172,7 @@ class SubjectWatch:
         listed, whole = await self._list(session)
         left: dict[str, bytes] = {}
         for subject_id in self._snapshot.missing(listed):
+            # It may have left the filter, or slipped between two pages: only `get` tells a deletion.
             if self._narrowed or not whole:
                 found = await self._find(session, subject_id)
                 if found is not None:
@@ -204,6 +210,7 @@ class SubjectWatch:
         except RpcError as error:
             if isinstance(error, InvalidParams | MethodNotFound | NotSupported) or error.category == "not_found":
                 return None
+            # An error is no deletion: telling one would make a client drop a subject that is there.
             was = self._snapshot.known(subject_id)
             return None if was is None else wire.Subject.model_validate_json(was)
         return found if found is not None and found.id == subject_id and self._is_of_kind(found) else None
