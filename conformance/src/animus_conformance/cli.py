@@ -103,6 +103,7 @@ async def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     level = Level(options.level) if options.level else settings.level or _DEFAULT_LEVEL
     named = [check_named(requirement_id) for requirement_id in options.only]
     reports = {name: path for name in FORMATS if (path := getattr(options, name)) is not None}
+    # A run takes minutes: that its report cannot be written is told before it.
     require_writable(reports)
     absolute = command_from(command, Path.cwd())
     require_startable(absolute)

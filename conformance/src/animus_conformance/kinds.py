@@ -39,6 +39,7 @@ _ALL: Final = (
         "provider",
         "provider",
         _methods("agent", "run", "resume", "cancel"),
+        # Not agent/run, which would cost money and change files.
         ("agent/cancel", {"session_id": "no-such-session"}),
     ),
     Kind("trigger", "trigger_backend", _methods("trigger", "watch", "ack", "schema"), ("trigger/schema", {})),

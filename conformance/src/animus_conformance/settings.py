@@ -72,6 +72,7 @@ class SuiteSettings:
 
     def params_for(self, method: str, **ours: Any) -> dict[str, Any]:
         """What to send: `ours`, over what the file gives for `method` (by its `subject/` name)."""
+        # Ours last: a check depends on what it sends, whatever the file says.
         return {**self.params.get(canonical(method), {}), **ours}
 
 
@@ -180,6 +181,7 @@ class _Reader:
             if name in found:
                 raise self._wrong((*where, "id"), f"{name} was named before")
             reason = self._text(row.get("reason"), *where, "reason")
+            # A TOML date with a time is a date to Python, too, and cannot be compared with one that has none.
             found[name] = ExpectedFailure(name, reason, date(expires.year, expires.month, expires.day))
         return found
 

@@ -60,6 +60,7 @@ class Costs:
 
     async def _measure(self) -> Ratios:
         projects = Projects(SuiteSettings(), self._patience)
+        # Isolated (-I): no variable and no user folder of this machine may slow the reference down.
         command = (sys.executable, "-I", str(_ECHO))
         echo = Launcher(command, projects, DEFAULT_PROFILE, self._patience, Observed(), Conversations())
         pairs: list[tuple[_Figures, _Figures]] = []
@@ -127,4 +128,5 @@ def _private_bytes(process: Path) -> int:
         lines = (process / "status").read_text("utf-8").splitlines()
     except OSError:
         return 0
+    # Without the pages of shared libraries, which would count once more for every process.
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))

@@ -18,6 +18,7 @@ __all__ = ["require_advertised", "require_flags"]
 
 async def require_advertised(processes: Processes, claims: Claims, method: str) -> None:
     """Raises Failed when neither the manifest nor `initialize` names the method."""
+    # Before the claims are read: what `initialize` names counts, too (protocol §2).
     await processes.shared()
     if method not in claims.advertised:
         methods = ", ".join(sorted(claims.advertised)) or "no methods"

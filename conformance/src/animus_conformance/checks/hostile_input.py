@@ -18,6 +18,7 @@ from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.host import Host
 from animus_conformance.wire.messages import Reply
 
+# Ids from 900,000 on: no answer to one of these is taken for an answer to a request of the host's.
 _MALFORMED: Final = (
     b"hello",
     b"}",

@@ -14,6 +14,7 @@ from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import Failed, Unproven
 from animus_conformance.wire.observer import Observed
 
+# Plugins refuse another major with either of them (protocol §2).
 _MAJOR_REFUSALS = (-32600, -32602)
 
 

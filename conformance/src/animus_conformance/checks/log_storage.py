@@ -107,6 +107,7 @@ async def store_is_all_or_none(processes: Processes, claims: Claims, settings: S
             reply = await host.ask(STORE, settings.params_for(STORE, entries=batch))
             if reply.error is None:
                 raise Failed(f"a batch of three with an entry without a message got {reply}")
+        # It has to come back: else nothing stored and nothing given back would look the same.
         control = journal.entries(1)
         await keep(settings, host, control)
         found = await recall(journal)

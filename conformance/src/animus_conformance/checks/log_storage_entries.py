@@ -21,6 +21,7 @@ Entry = dict[str, Any]
 LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 """Least grave first."""
 
+# A thousand entries, one every 10 ms, must not run ahead of the clock.
 _BEGAN_AGO: Final = timedelta(minutes=1)
 _STEP: Final = timedelta(milliseconds=10)
 _OPTIONAL: Final = ("source_name", "fields")

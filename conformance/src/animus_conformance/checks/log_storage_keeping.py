@@ -133,6 +133,7 @@ async def _survive(
     early, last = journal.entries(5), journal.entries(5)
     async with processes.started(project=project) as host:
         await keep(settings, host, early)
+        # Given back before the end: so what is missing after it was lost by it.
         require_kept(early, await everything(settings, host.given))
         await keep(settings, host, last)
         await end(host)

@@ -47,6 +47,7 @@ async def in_a_new_process(projects: Projects, providers: Providers) -> None:
     """Runs and resumes a session, shuts the plugin down, and resumes the session in a new process."""
     project = await projects.new()
     async with providers.started(project) as provider:
+        # Resumed in its own process first: so a refusal later is about the new process.
         earlier = await _resumed(provider)
         await earlier.given()
         await provider.host.shut_down()

@@ -40,6 +40,7 @@ class SubjectVerbs:
         self._claims = claims
         self._observed = observed
         named = settings.params_for("subject/create").get("kind")
+        # A plain kind where it claims one: which kinds a pattern covers can only be guessed.
         self.kind: str = named if isinstance(named, str) else min(claims.subject_kinds, key=_is_pattern)
         self.kind = self.kind.replace("*", "task")
 

@@ -157,6 +157,7 @@ async def _own_start(
     whole = {"control_socket_path": str(daemon.path), "project_root": str(host.project), **params}
     own = settings.params_for(START, **whole)
     if "bind_addr" not in params:
+        # The settings may name an address for every start; here there is to be none.
         own.pop("bind_addr", None)
     try:
         reply = await host.ask(START, own, within_s=patience.start_s)

@@ -39,6 +39,7 @@ async def taken_address_is_not_claimed(processes: Processes, transports: Transpo
             if reply.error is not None:
                 return
             claimed = read_address(str(reply.result.get("bound_addr"))) if isinstance(reply.result, dict) else None
+            # It may listen elsewhere and say so: only a claim that is not true fails.
             if claimed is None or claimed.port == taken.port or not await is_reachable(claimed):
                 raise Failed(f"somebody else listens on {taken}, and {START} for it got {reply}")
 

@@ -71,6 +71,7 @@ class _Links(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "base":
+            # The first one counts, as in browsers.
             self.base = self.base or given.get("href", "")
         elif tag == "link":
             for relation in given.get("rel", "").lower().split():

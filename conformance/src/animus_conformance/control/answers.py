@@ -14,6 +14,7 @@ Json = Any
 
 _AT: Final = "2026-03-02T09:30:00Z"
 _LATER: Final = "2026-03-02T10:15:30.250Z"
+# Letters, quotes and brackets that a transport breaks which encodes or escapes carelessly.
 _TITLES: Final = (
     "Show the duration of a lighthouse build",
     "Größe & Dauer: prüfe die Übersicht „Leuchtturm“ 灯台",

@@ -202,4 +202,5 @@ def _short_folder() -> Path:
     if len(bytes(folder / "control.sock")) <= _MAX_PATH_BYTES:
         return folder
     folder.rmdir()
+    # TMPDIR may lie too deep for a socket; /tmp never does.
     return Path(tempfile.mkdtemp(prefix="animus-control-", dir="/tmp"))

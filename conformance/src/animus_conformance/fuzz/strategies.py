@@ -24,6 +24,7 @@ def any_json() -> st.SearchStrategy[Any]:
     leaves = (
         st.none()
         | st.booleans()
+        # Readers that keep every number as a double round what lies beyond, and that is not the question.
         | st.integers(-(2**53), 2**53)
         | st.floats(allow_nan=False, allow_infinity=False)
         | _TEXTS
@@ -36,6 +37,7 @@ def any_json() -> st.SearchStrategy[Any]:
 def nearly_valid_params(type_name: str) -> st.SearchStrategy[Any]:
     """Params of a type: right, or with one member replaced, left out or added; sometimes no object at all."""
     valid = valid_value(type_name)
+    # Wrong in one place: of params that are wrong everywhere a plugin looks at the first mistake only.
     return st.one_of(valid, valid.flatmap(_one_wrong), any_json())
 
 

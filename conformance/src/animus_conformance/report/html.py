@@ -48,6 +48,7 @@ def as_html(report: Report) -> str:
 
 @cache
 def _template() -> Template:
+    # Strict: a misspelled name in the template is an error then, and not an empty place on the page.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["printable"] = lambda value: printable(str(value))
     source = files("animus_conformance.report").joinpath("page.html.j2").read_text("utf-8")

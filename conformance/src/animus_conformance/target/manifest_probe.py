@@ -51,6 +51,7 @@ async def probe_manifest(
 ) -> ManifestProbe:
     """Run `command --manifest` with nothing to read. Raises Unproven when it cannot be started."""
     try:
+        # Hosts close its standard input (protocol §2): whoever waits for some never ends.
         group = await ProcessGroup.start(Launch([*command, "--manifest"], cwd, environment), stdin=DEVNULL)
     except OSError as error:
         raise Unproven(f"{command[0]} cannot be started: {error.strerror}") from error

@@ -43,6 +43,7 @@ class Projects:
         self._projects += 1
         folder = self._folder / f"project-{self._projects}"
         if self._settings.project is not None:
+            # A link stays one: followed, it could copy whatever lies elsewhere, for each process.
             shutil.copytree(self._settings.project, folder, symlinks=True)
         else:
             folder.mkdir()

@@ -76,6 +76,7 @@ class FrameReader:
             return []
         try:
             return [_frame(text)]
+        # A subclass, so it comes first: only wrong syntax may be half a value; NaN or two values are wrong as they are.
         except json.JSONDecodeError as error:
             if _may_go_on(text):
                 self._keep(text)

@@ -90,6 +90,7 @@ class ProcessGroup:
 
     async def end(self) -> None:
         """Kill it and its whole group, at once, and let go of its pipes, whoever still holds their other ends."""
+        # macOS says the latter where only zombies are left.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         try:

@@ -137,6 +137,7 @@ async def streaming(
 
 def _bytes_of(address: Address, request: Request) -> bytes:
     body = request.body.encode()
+    # One request a connection: so an answer without a length ends with it.
     headers = {"Host": str(address), "Connection": "close", "Accept": "*/*", **request.headers}
     if body:
         headers |= {"Content-Length": str(len(body))}
@@ -157,6 +158,7 @@ async def _pieces(reader: asyncio.StreamReader, response: Response, request: Req
     try:
         if response.headers.get("transfer-encoding", "").lower() == "chunked":
             while size := int((await reader.readline()).partition(b";")[0], 16):
+                # Each chunk ends in CR LF, which is not part of it.
                 yield (await reader.readexactly(_bounded(size) + 2))[:-2]
         elif "content-length" in response.headers:
             yield await reader.readexactly(_bounded(int(response.headers["content-length"])))

@@ -37,6 +37,7 @@ class Notifications:
 
     def add(self, notification: Notification) -> None:
         """One more."""
+        # The first ones are kept and not the last: callers remember places by their number.
         if len(self._kept) < _MAX_KEPT:
             self._kept.append(notification)
             self._news.set()

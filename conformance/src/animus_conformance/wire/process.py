@@ -103,6 +103,7 @@ class PluginProcess:
         while chunk := await stderr.read(_READ_BYTES):
             self.stderr_bytes += len(chunk)
             self._stderr += chunk
+            # Its end is kept: a traceback ends with the error.
             del self._stderr[:-_STDERR_KEPT_BYTES]
 
 

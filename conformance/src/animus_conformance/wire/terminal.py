@@ -38,6 +38,7 @@ async def run_on_terminal(
     try:
         async with asyncio.timeout(within_s):
             while chunk := await group.stderr.read(_KEPT_BYTES):
+                # Read on beyond what is kept: a full pipe would stop the plugin.
                 stderr += chunk[: _KEPT_BYTES - len(stderr)]
             await group.exited(within_s)
     except TimeoutError:
