@@ -36,7 +36,7 @@ class Request(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """The other side tells."""
+    """The other side says something and wants no answer."""
 
     method: str
     params: Any

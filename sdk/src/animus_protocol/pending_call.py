@@ -81,6 +81,7 @@ class PendingCall:
 
     def __await__(self) -> Generator[PendingCall, None, Any]:
         if not self.settled:
+            # asyncio's task waits for what is yielded only with this mark, and takes the mark off again.
             self._asyncio_future_blocking = True
             yield self
         return self.result()
@@ -92,7 +93,7 @@ class PendingCall:
         return self._result
 
     def add_done_callback(self, callback: _Callback, *, context: Context | None = None) -> None:
-        """Asked by the task that begins to wait."""
+        """asyncio calls it for the task that begins to wait."""
         self._callback, self._context = callback, context
 
     def remove_done_callback(self, callback: _Callback) -> int:
@@ -101,7 +102,7 @@ class PendingCall:
         return 1
 
     def cancel(self, msg: object = None) -> bool:
-        """Asked by the task that is cancelled."""
+        """asyncio calls it for the task that is cancelled."""
         if self.settled:
             return False
         self.settle_soon(None, asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))

@@ -30,9 +30,8 @@ class Pump:
 
     `on_data(chunk)` and `on_end(reason)` are called on the loop; `on_end` exactly once. What cannot be written at
     once is kept; `drained` waits while more than `high_water_bytes` are kept, and `on_room` is called after a write
-    that leaves no more than that. The directions end apart: after the end
-    of input writing goes on, because who has said all may still listen; and when a write fails, what the other side
-    sent before is still read.
+    that leaves no more than that. The directions end apart. After the end of input writing goes on, because a peer that
+    has said everything may still read; and when a write fails, what the peer sent before is still read.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Pump:
     def write(self, frame: bytes, *, at_once: bool) -> None:
         """Send `frame` after all earlier ones. `at_once` skips waiting for company until the end of the loop's turn.
 
-        A frame for a peer that takes no more is discarded: `on_end` has told, or will tell.
+        A frame for a peer that takes no more is discarded; `on_end` says so, now or later.
         """
         if self._mute:
             return
@@ -118,7 +117,7 @@ class Pump:
                 self._listen()
 
     def finish(self, reason: str) -> None:
-        """Nobody who matters writes any more: read what is there (1 MiB at most), then end for `reason`.
+        """Nothing that counts comes any more: read what is there (1 MiB at most), then end for `reason`.
 
         For a process that has exited while a descendant of it still holds the pipe open.
         """

@@ -34,6 +34,7 @@ def read_params(method: Method[Params, Any], raw: Any) -> Params:
     try:
         return read_value(method.params, raw)
     except ValidationError as error:
+        # Without the values themselves: they may be large or secret, and the message goes into logs.
         issues = [
             {"path": ".".join(map(str, issue["loc"])), "message": issue["msg"], "code": issue["type"]}
             for issue in error.errors(include_url=False, include_input=False, include_context=False)

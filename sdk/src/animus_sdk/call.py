@@ -79,7 +79,7 @@ class _Open(NamedTuple):
     task: asyncio.Task[None]
 
     def cancel(self) -> bool:
-        """Cancel it once, for a second time would cut off the wait for its generator; whether it goes on."""
+        """Cancel it, but only once: a second time would cut off the wait for its generator. Whether it goes on."""
         self.call.cancelled = True  # before anything waits: a plain generator, on its thread, looks there
         return self.task.cancelling() > 0 or self.task.cancel()
 

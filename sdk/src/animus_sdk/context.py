@@ -66,6 +66,7 @@ class Context:
         Raises CancelledError once the host has given the request up, so that a function which tells what it does ends
         there; RuntimeError on the event loop, where waiting would stop everything.
         """
+        # The coroutine is closed in both cases: else Python would warn that nobody has awaited it.
         if _is_on_loop():
             doing.close()
             raise RuntimeError("ctx.wait is for plain functions on a thread: await the coroutine here")

@@ -134,7 +134,7 @@ class Control:
 
 
 class _Items(Dispatcher):
-    """The handler of a stream's connection, and the iterator over what it heard."""
+    """The handler of a stream's connection, and the iterator over its items."""
 
     def __init__(self, method: str) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _Items(Dispatcher):
         self.number = number
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        """Keep an item, or hear of the end."""
+        """Keep an item, or note the end."""
         params = notification.params
         if not isinstance(params, dict) or params.get("id") != self.number:
             return

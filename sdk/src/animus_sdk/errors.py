@@ -15,11 +15,11 @@ __all__ = ["authors_code", "to_wire_error"]
 
 
 def to_wire_error(error: BaseException) -> Exception:
-    """What leaves the plugin for what an author's code raised: an RpcError as it is, and so is what nobody foresaw.
+    """What leaves the plugin when an author's code raised `error`. An RpcError stays as it is.
 
-    (The peer answers the latter with "internal error" and logs it.) A group, as a TaskGroup raises it, stands for its
-    first error when it holds only errors that travel. What would end the process (`sys.exit`, KeyboardInterrupt)
-    becomes a RuntimeError that says so: one request must not take the others with it.
+    Any other Exception does, too: the peer answers it with "internal error" and logs it. A group, as a TaskGroup raises
+    it, stands for its first error when it holds RpcErrors only. What would end the process (`sys.exit`,
+    KeyboardInterrupt) becomes a RuntimeError that says so: one request must not take the others with it.
     """
     if isinstance(error, BaseExceptionGroup):
         travelling, unforeseen = error.split(RpcError)

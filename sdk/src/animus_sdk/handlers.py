@@ -1,6 +1,6 @@
 """How an author's function is run: on the loop, on a thread, or inline.
 
-The session owns the threads. Below it lie the checks of results, which run where the function itself runs.
+Below it lie the checks of results, which run where the function itself runs.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ async def stream_of(
 ) -> AsyncGenerator[_T, None]:
     """The items of either kind of generator; a plain one is advanced on a thread of its own.
 
-    Cut off, a plain one goes on until it yields again; `until_closed` waits for that.
+    A plain one that is cut off goes on until it yields again; `until_closed` waits for that.
     """
     if isinstance(items, AsyncIterator):
         try:

@@ -1,7 +1,7 @@
 """Tells on standard error which of the author's methods keeps the event loop from everything else.
 
 A thread asks the loop for a sign of life every quarter of a second, so a call pays nothing for it. While none comes, it
-looks on the loop's stack for the author's function. Started by the process; nothing lies below.
+looks on the loop's stack for the author's function. Nothing lies below.
 """
 
 from __future__ import annotations

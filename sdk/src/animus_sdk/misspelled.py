@@ -1,6 +1,6 @@
 """Methods that an author meant for the host and that no host will ever call: misspelled, or with other parameters.
 
-Asked by `Plugin.mistakes` and by the roles. Nothing here calls author's code or evaluates its hints.
+Nothing here calls author's code or evaluates its hints.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One process of a provider as the checks use it: sessions begin, are followed, cancelled and resumed (protocol §4).
 
-`Providers` is a part, below which lie the processes. What the agent is asked to
-do comes from `conformance.toml`: `[params."agent/run"]` for an ordinary run, and more specific tables over it.
+`Providers` is a part, below which lie the processes. What the agent is asked to do comes from `conformance.toml`:
+`[params."agent/run"]` for an ordinary run, and more specific tables over it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is wrong with the log, for `health/check`: lines that cannot be read, and operations that failed.
 
-Told by whoever meets it, on any thread; reported by `plugin.py`. Nothing of ours lies below.
+It may be noted on any thread. Nothing of ours lies below.
 """
 
 from __future__ import annotations

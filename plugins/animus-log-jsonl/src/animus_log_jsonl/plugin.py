@@ -74,6 +74,7 @@ class JsonlLogPlugin(LogStorageBackend):
         if self._log is not None:
             await self._log.close()
 
+    # Async: a plain function would wait behind the queries for its turn on the threads.
     async def health(self) -> HealthCheckResult:
         """Degraded while a line cannot be read or the disk refuses; `last_error` says where and what to do."""
         return HealthCheckResult(status=HealthStatus.HEALTHY) if self._log is None else self._log.damage.report()

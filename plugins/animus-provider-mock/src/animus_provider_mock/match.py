@@ -27,7 +27,7 @@ _COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What the provider knows about a run; None where nobody fields."""
+    """What the provider knows about a run; None where the request does not say."""
 
     prompt: str
     model: str

@@ -17,6 +17,7 @@ __all__ = ["read_steps"]
 _VERDICTS: Final = ("advance", "rework", "skip", "fail")
 _RISKS: Final = ("low", "medium", "high")
 _INTERNAL_ERROR: Final = -32603
+# The code of an error has 32 bits on the wire.
 _LOWEST_CODE: Final = -(2**31)
 
 
@@ -172,6 +173,7 @@ def _fail(field: Field) -> model.Step:
     if not field.is_mapping:
         how, found = field.choice(tuple(_HOW_KEYS)), {}
     else:
+        # With the keys of all ways at first, until it is known which way; then with its own alone.
         everything = ["how", *{key: None for keys in _HOW_KEYS.values() for key in keys}]
         found = field.fields(everything, required=["how"])
         how = found["how"].choice(tuple(_HOW_KEYS))

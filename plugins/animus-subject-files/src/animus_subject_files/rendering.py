@@ -28,6 +28,7 @@ def render(value: Any) -> str:
 def render_like(value: Any, node: yaml.Node) -> str:
     """`value` in the quotes that `node` has, where that is possible."""
     style = node.style if isinstance(node, yaml.ScalarNode) else None
+    # Single quotes know no escapes, so they cannot hold a line break.
     if isinstance(value, str) and style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, str) and style == '"':

@@ -17,6 +17,7 @@ from animus_trigger_files.globs import ANY_DEPTH, GlobError, glob_regex, is_glob
 
 __all__ = ["Selection", "is_inside"]
 
+# `4913` is the file with which Vim tries out whether it may write in a folder.
 _PASSED_OVER: Final = (
     *(".git", ".hg", ".svn", ".DS_Store"),
     *("*~", ".*.sw?", ".#*", "[#]*[#]", "4913", ".goutputstream-*", ".~lock.*[#]", "*___jb_tmp___", "*___jb_old___"),
@@ -93,6 +94,7 @@ class Selection:
         self._patterns = [_pattern(root, text, f"{where}paths[{index}]") for index, text in enumerate(paths)]
         ignored = [_ignored(root, text, f"{where}ignore[{index}]") for index, text in enumerate(ignore)]
         self._ignored = _compiled(ignored)
+        # `build/**` ignores all that is in the folder: then the folder itself need not be entered either.
         self._ignored_folders = _compiled(
             expression.removesuffix(f"/{glob_regex([ANY_DEPTH])}") for expression in ignored
         )

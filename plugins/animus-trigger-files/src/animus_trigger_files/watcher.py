@@ -1,6 +1,6 @@
 """The watch itself, as one loop on a thread of its own: wait, look, compare, record.
 
-Started by `plugin.py`; below it lie the modules of each step. The truth is the difference between the files and what
+Below it lie the modules of each step. The truth is the difference between the files and what
 the store remembers of them. Notifications only say when to look, so that a lost one costs time and no change, and what
 happened while nobody watched is a difference like any other.
 """

@@ -18,6 +18,7 @@ __all__ = ["RpcErrorObject", "RpcNotification", "RpcRequest", "RpcResponse"]
 class RpcErrorObject(WireModel):
     """The `error` of a reply, or of a stream that failed (protocol §3)."""
 
+    # The published title; the `RpcError` of this package is the exception.
     model_config = ConfigDict(title="RpcError")
 
     code: Int32

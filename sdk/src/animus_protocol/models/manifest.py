@@ -31,6 +31,7 @@ class PluginManifest(WireModel):
     description: str
     protocol_version: str
     plugin_kinds: SparseList[str] = Field(default_factory=list)
+    # It has a published default, so it is written when empty, too.
     capabilities: OrDefault[list[str]] = Field(default_factory=list)
     env_required: SparseList[EnvRequirement] = Field(default_factory=list)
     notification_buffer_size: Uint64 | None = None

@@ -59,6 +59,7 @@ class AgentRunRequest(WireModel):
     `session_id` is what `agent/cancel` is indexed by; `timeout_secs` is in seconds.
     """
 
+    # The agent-runner passes requests on: a field of a newer host, or for one provider alone, must not get lost there.
     model_config = ConfigDict(extra="allow")
 
     prompt: str
@@ -142,6 +143,7 @@ class AgentThinkingParams(WireModel):
 class AgentToolCallParams(KeepsNull):
     """Params of `agent/toolCall`; `server` names the MCP server of the tool."""
 
+    # A tool can be called with null; left out, it would be a call without a required field.
     KEEP_NULL: ClassVar[frozenset[str]] = frozenset({"arguments"})
 
     session_id: str

@@ -48,7 +48,11 @@ class RunnerCancel(WireModel):
 
 RUNNER_HELLO = Method("runner/hello", RunnerHello, Empty, "ADR 0002")
 RUNNER_JOURNAL_ADVANCED: Method[RunnerJournalAdvanced, None] = Method(
-    "runner/doorbell", RunnerJournalAdvanced, None, "ADR 0002"
+    # The older name stays on the wire: runners go on while the daemon is upgraded under them.
+    "runner/doorbell",
+    RunnerJournalAdvanced,
+    None,
+    "ADR 0002",
 )
 RUNNER_CANCEL = Method("runner/cancel", RunnerCancel, Empty, "ADR 0002")
 RUNNER_STOP = Method("runner/stop", Empty, Empty, "ADR 0002")

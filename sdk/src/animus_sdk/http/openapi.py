@@ -1,6 +1,6 @@
 """The API as an OpenAPI 3.1 document, made of the table of routes and the wire models.
 
-Served by `bridge.py` at `/openapi.json`; below lie `routes.py` and pydantic.
+Below lie `routes.py` and pydantic.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the kinds with a fixed list of methods share: what is overridden is served, advertised and nothing else is.
+"""What the kinds with a fixed list of methods share: what is overridden is served and advertised, and nothing else is.
 
 Below it lies the plugin.
 """
@@ -47,6 +47,7 @@ class KindRole(Plugin):
     @classmethod
     def served(cls) -> Sequence[str]:
         """The methods that this class serves."""
+        # The class that names the methods is the role; a function that is not the role's own is the author's.
         role = next(base for base in cls.__mro__ if "served_by" in vars(base))
         return [
             method for method, function in cls.served_by.items() if function is None or overrides(cls, role, function)

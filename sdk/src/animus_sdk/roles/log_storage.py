@@ -76,6 +76,7 @@ class LogStorageBackend(KindRole):
 
     def kind_routes(self) -> Sequence[Route]:
         """As they are served."""
+        # Two underscores: such a name cannot meet an attribute of the author's class.
         self.__run_store = adapt(self.store)
         self.__stored = self.checked("store", int, None)
         self.__entry = self.checked("tail", wire.LogEntry)

@@ -53,7 +53,7 @@ class Wire:
         )
 
     def take_ends(self) -> tuple[int, int]:
-        """The descriptors for the host's peer and for the plugin's; who takes them closes them."""
+        """The descriptors for the host's peer and for the plugin's; whoever takes them closes them."""
         return self._host.detach(), self._plugin.detach()
 
     def transcript(self, *, last: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The host's side of a harness: what the plugin tells is kept until the test takes it.
+"""The host's side of a harness: the plugin's notifications are kept until the test takes them.
 
 The peer hands them over.
 """
@@ -61,5 +61,6 @@ class Notifications:
                 await self._came.wait()
 
     def _check_whole(self) -> None:
+        # A test that waits for one of these would only run into its deadline, and not learn why.
         if self._dropped:
             raise OverflowError(f"{self._dropped} notifications were dropped: take them while they come")

@@ -69,7 +69,7 @@ class DaemonStatus(WireModel):
 
 
 class DaemonHealthStatus(StrEnum):
-    """How the daemon, or a plugin under it, feels."""
+    """The health of the daemon, or of a plugin under it."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"

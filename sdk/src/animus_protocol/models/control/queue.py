@@ -56,6 +56,7 @@ class QueueEntryStatus(StrEnum):
 class ControlQueueEntry(WireModel):
     """An entry of the queue; `kind`, `workflow_ref`, `run_id`, `run_at` and `title` are this project's additions."""
 
+    # The published title; the QueueEntry of this package is the queue plugin's.
     model_config = ConfigDict(title="QueueEntry")
 
     id: str
