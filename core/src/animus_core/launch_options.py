@@ -20,8 +20,8 @@ class Limits(NamedTuple):
 class SessionTimings(NamedTuple):
     """How long the host waits for a plugin's process, in seconds; no operator has asked for others yet.
 
-    For the answer to a health check and to `shutdown`, for its exit after that, after SIGTERM, and for one that has
-    hung up and may be on its way out by itself.
+    For the answer to a health check and to `shutdown`, for its exit after that, after SIGTERM, for one that has hung
+    up and may be on its way out by itself, and for what was written to it before its input is closed.
     """
 
     health_s: float = 2.0
@@ -29,6 +29,7 @@ class SessionTimings(NamedTuple):
     exit_s: float = 2.0
     term_s: float = 2.0
     leaving_s: float = 0.3
+    flush_s: float = 2.0
 
 
 class LaunchOptions(NamedTuple):

@@ -13,8 +13,8 @@ import pytest
 from animus_core.errors import PluginFailed
 from animus_core.host.session import PluginSession, open_session
 from animus_core.host.tap import Direction, Tap
+from animus_core.launch_options import SessionTimings
 from animus_core.supply.discovery.discover import Plugin
-from animus_protocol import peer
 from animus_protocol.models.lifecycle import ProjectBinding
 
 MakePlugin = Callable[..., Plugin]
@@ -137,12 +137,11 @@ async def test_a_tap_whose_ends_are_still_open_is_closed_after_a_while(seen: See
 
 
 async def test_a_plugin_that_reads_nothing_is_ended_all_the_same(
-    make_plugin: MakePlugin, tmp_path: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch
+    make_plugin: MakePlugin, tmp_path: Path, seen: Seen
 ) -> None:
-    monkeypatch.setattr(peer, "_FLUSH_S", 0.2)
     code = "request = next(receive()); reply(request, GREETING); signal.pause()"
 
-    session = await opened(make_plugin(code), tmp_path, seen)
+    session = await opened(make_plugin(code, timings=SessionTimings(term_s=0.3, flush_s=0.2)), tmp_path, seen)
     call = asyncio.ensure_future(session.call_raw("any", b'{"a":"%s"}' % (b"x" * 3 * MEBIBYTE), timeout_s=30))
     await seen.much.wait()
     await session.end()

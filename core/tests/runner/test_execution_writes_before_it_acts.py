@@ -12,8 +12,7 @@ from animus_core.errors import RetryLater
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.journal.reader import iterate
-from animus_core.journal.writer import JournalFull, JournalWriter, Position
-from animus_core.runner import execute
+from animus_core.journal.writer import JournalFull, JournalWriter, Position, RoomPatience
 from animus_core.runner.execute import Effect, Execution, fold
 from animus_core.store.paths import RunPaths
 from animus_core.workflow.definitions import Idempotency, PhaseMode, Verdict
@@ -67,9 +66,9 @@ def plan_of(*phases: PlannedPhase) -> Plan:
     return Plan(workflow_ref="w", name="w", phases=phases)
 
 
-def execution(plan: Plan, journal: JournalWriter, effect: Effect, epoch: int = 1, **more: Any) -> Execution:
+def execution(plan: Plan, journal: JournalWriter, effect: Effect, **more: Any) -> Execution:
     journal_advanced = more.pop("journal_advanced", lambda _: None)
-    return Execution(plan, "run-1", epoch, journal, {"agent": effect, "command": effect}, journal_advanced)
+    return Execution(plan, journal, {"agent": effect, "command": effect}, journal_advanced, **more)
 
 
 def kinds_in(files: RunPaths) -> list[str]:
@@ -131,7 +130,7 @@ async def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
     with pytest.raises(RuntimeError):
         await execution(plan, open_journal(1), Scripted(die)).run(RunState(), ME, None)
     effect = Scripted(lambda phase, attempt, note: lost_once(attempt))
-    status = await execution(plan, open_journal(2), effect, epoch=2).run(fold(files.journal), ME, None)
+    status = await execution(plan, open_journal(2), effect).run(fold(files.journal), ME, None)
     assert status is RunStatus.COMPLETED
     assert effect.log == ["settle a 1", "perform a 2"]
 
@@ -144,7 +143,7 @@ async def test_a_run_that_is_over_is_left_alone(files: RunPaths, open_journal: O
     plan = plan_of(command("a"))
     await execution(plan, open_journal(1), Scripted(fine)).run(RunState(), ME, None)
     before = files.journal.read_bytes()
-    again = execution(plan, open_journal(2), Scripted(forever), epoch=2)
+    again = execution(plan, open_journal(2), Scripted(forever))
     assert await again.run(fold(files.journal), ME, None) is RunStatus.COMPLETED
     assert files.journal.read_bytes() == before
 
@@ -166,28 +165,27 @@ class FullAt:
         return self.append_really(kind, data, sync=sync)
 
 
-@pytest.fixture
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "ROOM_WAIT_S", 0.001)
+QUICK = RoomPatience(wait_s=0.001)
 
 
-@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("kind", [Kind.PHASE_INTENT, Kind.PHASE_OUTCOME, Kind.PHASE_DECISION])
 async def test_room_for_a_record_is_waited_for_and_nothing_is_done_twice(
     kind: Kind, files: RunPaths, open_journal: OpenJournal
 ) -> None:
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, kind, 5).append  # type: ignore[method-assign]  # the rest stays real
-    assert await execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None) is RunStatus.COMPLETED
+    assert (
+        await execution(plan_of(command("a")), journal, effect, patience=QUICK).run(RunState(), ME, None)
+        is RunStatus.COMPLETED
+    )
     assert effect.log == ["perform a 1"]
 
 
-@pytest.mark.usefixtures("quickly")
 async def test_without_room_for_the_intent_the_effect_never_happens(files: RunPaths, open_journal: OpenJournal) -> None:
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, Kind.PHASE_INTENT, 99).append  # type: ignore[method-assign]  # as above
     with pytest.raises(JournalFull):
-        await execution(plan_of(command("a")), journal, effect).run(RunState(), ME, None)
+        await execution(plan_of(command("a")), journal, effect, patience=QUICK).run(RunState(), ME, None)
     assert effect.log == []
     assert fold(files.journal).stage is Stage.STARTED
 
@@ -326,7 +324,7 @@ async def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_b
         await execution(plan, open_journal(1), Scripted(die_in_b)).run(RunState(), ME, None)
     order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback="enough")
     effect = Scripted(forever)
-    run = execution(plan, open_journal(2), effect, epoch=2)
+    run = execution(plan, open_journal(2), effect)
     assert await run.run(fold(files.journal), ME, order) is RunStatus.CANCELLED
     assert effect.log == ["call off b" if phases_done else "call off a"]
     assert run.state.at.ended.reason == "enough"
@@ -341,7 +339,7 @@ async def test_an_order_to_cancel_survives_the_runner_that_journaled_it(
         (Kind.OPERATOR_ORDER, kinds.OperatorOrder(order=kinds.Order.CANCEL)),
     ):
         journal.append(kind, data.model_dump(mode="json", exclude_none=True), sync=True)
-    run = execution(plan_of(command("a")), open_journal(2), Scripted(forever), epoch=2)
+    run = execution(plan_of(command("a")), open_journal(2), Scripted(forever))
     assert await run.run(fold(files.journal), ME, None) is RunStatus.CANCELLED
 
 
@@ -349,7 +347,7 @@ async def test_an_order_to_resume_goes_on_where_a_run_is_blocked(files: RunPaths
     plan, effect = plan_of(command("a")), Scripted(lambda phase, attempt, note: lost_once(attempt))
     assert await execution(plan, open_journal(1), effect).run(RunState(), ME, None) is RunStatus.BLOCKED
     order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="go on")
-    run = execution(plan, open_journal(2), effect, epoch=2)
+    run = execution(plan, open_journal(2), effect)
     assert await run.run(fold(files.journal), ME, order) is RunStatus.COMPLETED
     assert effect.log == ["perform a 1", "perform a 2"]
     contexts = [record.data.get("context") for record in iterate(files.journal) if record.kind == Kind.PHASE_STARTED]

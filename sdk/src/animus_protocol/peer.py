@@ -209,13 +209,13 @@ class Peer:
                 self._cancel(request_id)
         return await self.idle(deadline)
 
-    async def aclose(self) -> None:
-        """Cancel what is being answered, send what was written (2 s at most each), close. Safe to call again."""
+    async def aclose(self, *, flush_s: float = _FLUSH_S) -> None:
+        """Cancel what is being answered, send what was written (`flush_s` at most each), close. Safe to call again."""
         self._closing = True
         try:
-            if not await self.cancel_requests(self._loop.time() + _FLUSH_S):
+            if not await self.cancel_requests(self._loop.time() + flush_s):
                 _log.warning("%s: %d requests go on after their cancellation", self.name, len(self._others()))
-            async with asyncio.timeout(_FLUSH_S):
+            async with asyncio.timeout(flush_s):
                 await self._pump.flushed()
         except TimeoutError:
             _log.warning("%s: gave up sending %d bytes at close", self.name, self._pump.kept_bytes)

@@ -15,7 +15,7 @@ from animus_protocol.errors import CallTimeout, MethodNotFound, RpcError
 from animus_protocol.models.base import Empty
 from animus_protocol.models.lifecycle import HEALTH_CHECK, HealthStatus, ProjectBinding
 from animus_sdk import InvalidParams, Plugin, method
-from animus_sdk.testing import BlockingHarness, Frame, Harness, LeftBehind, harness
+from animus_sdk.testing import BlockingHarness, Frame, Harness, LeftBehind
 
 
 class Parrot(Plugin):
@@ -181,10 +181,7 @@ async def test_what_one_of_two_harnesses_leaves_behind_is_found_when_both_have_l
             await other.request("task")
 
 
-async def test_a_plugin_that_does_not_stop_ends_the_test_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(harness, "_TIMEOUT_S", 0.05)
+async def test_a_plugin_that_does_not_stop_ends_the_test_all_the_same(tmp_path: Path) -> None:
     cancelled: list[bool] = []
 
     class Endless(Plugin):
@@ -199,7 +196,7 @@ async def test_a_plugin_that_does_not_stop_ends_the_test_all_the_same(
                 raise
 
     with pytest.raises(TimeoutError):
-        async with Harness(Endless, project_root=tmp_path) as host:
+        async with Harness(Endless, project_root=tmp_path, stop_timeout_s=0.05) as host:
             await host.request("shutdown", timeout_s=0.05)
     assert cancelled == [True]
 

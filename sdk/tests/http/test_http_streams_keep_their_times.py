@@ -11,10 +11,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from animus_sdk.http import event_stream, server
-from animus_sdk.http.event_stream import EventStream
+from animus_sdk.http.event_stream import EventStream, StreamTimings
 from animus_sdk.http.routes import FEEDS
-from animus_sdk.http.server import HttpServer
+from animus_sdk.http.server import HttpServer, ServerTimings
 
 DEADLINE_S = 20.0
 EVENTS = next(feed for feed in FEEDS if feed.path.endswith("/events"))
@@ -53,8 +52,7 @@ async def answer(stream: EventStream, send: Callable[[Any], Awaitable[None]]) ->
         await stream(scope, receive, send)
 
 
-async def test_comments_come_while_nothing_happens_until_the_server_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "_HEARTBEAT_S", 0.01)
+async def test_comments_come_while_nothing_happens_until_the_server_closes() -> None:
     control = Silence()
     sent: list[Any] = []
 
@@ -65,16 +63,14 @@ async def test_comments_come_while_nothing_happens_until_the_server_closes(monke
         if len(sent) == 6:
             closing.set()
 
-    await answer(EventStream(EVENTS, control, closing), send)
+    await answer(EventStream(EVENTS, control, closing, StreamTimings(heartbeat_s=0.01)), send)
     assert sent[0]["type"] == "http.response.start"
     assert {message["body"] for message in sent[1:-1]} == {b":\n\n"}
     assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
     assert control.open == 0
 
 
-async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "_SEND_S", 0.01)
-    monkeypatch.setattr(event_stream, "_LAST_S", 0.01)
+async def test_a_client_that_takes_nothing_is_dropped() -> None:
     control = Silence({"id": "1"})
     tried: list[bytes] = []
 
@@ -83,7 +79,7 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
         if b"data" in tried[-1]:
             await asyncio.Event().wait()
 
-    await answer(EventStream(EVENTS, control, asyncio.Event()), send)
+    await answer(EventStream(EVENTS, control, asyncio.Event(), StreamTimings(send_s=0.01, last_s=0.01)), send)
     assert tried == [b"", b":\n\n", b'id: 1\ndata: {"id":"1"}\n\n', b""]
     assert control.open == 0
 
@@ -99,10 +95,8 @@ async def test_a_stream_that_is_asked_for_while_the_server_closes_is_refused() -
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost:"])
-async def test_a_connection_whose_header_does_not_come_is_closed(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
-    monkeypatch.setattr(server, "_HEADERS_S", 0.02)
-
-    listening = HttpServer("127.0.0.1", 0)
+async def test_a_connection_whose_header_does_not_come_is_closed(said: bytes) -> None:
+    listening = HttpServer("127.0.0.1", 0, ServerTimings(headers_s=0.02))
     listening.serve(Starlette())
     async with asyncio.timeout(DEADLINE_S):
         reader, writer = await asyncio.open_connection(*listening.address.split(":"))

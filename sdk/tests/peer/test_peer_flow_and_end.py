@@ -122,13 +122,12 @@ async def test_what_was_written_is_sent_before_the_connection_is_closed(wire: An
 
 
 async def test_closing_does_not_wait_for_ever_for_a_peer_that_does_not_read(
-    wire: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    wire: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("animus_protocol.peer._FLUSH_S", 0.1)
     one, raw = wire.peer(0), wire.raw()
     one.notify(NOTE, Text(text="x" * 3_000_000))
     async with asyncio.timeout(5):
-        await one.aclose()
+        await one.aclose(flush_s=0.1)
     assert "gave up sending" in caplog.text
     raw.close()
 

@@ -100,7 +100,7 @@ async def _execute(root: Path, run_id: str, epoch: int, lock_fd: int, order: kin
 
     agent = AgentEffect(plan, dispatch, run_id, epoch, root, link)
     command = CommandEffect(plan, dispatch, run_id, root, paths)
-    execution = Execution(plan, run_id, epoch, journal, {"agent": agent, "command": command}, progress.advance)
+    execution = Execution(plan, journal, {"agent": agent, "command": command}, progress.advance)
     started = kinds.RunnerStarted(pid=me.pid, starttime=me.starttime, boot_id=me.boot_id, version=VERSION)
     task = asyncio.ensure_future(execution.run(state, started, order))
     # Stopped is not cancelled: nothing is recorded, and the next runner goes on from the journal.

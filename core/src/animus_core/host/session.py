@@ -171,7 +171,7 @@ class PluginSession:
                 await self.end()
                 return
         # Its input ends here. That alone is not enough: some stay while a timer or a run of theirs lives (protocol §2).
-        await self.peer.aclose()
+        await self.peer.aclose(flush_s=self._timings.flush_s)
         await self.child.wait_within(self._timings.exit_s)
         await self.end()
 
@@ -180,7 +180,7 @@ class PluginSession:
         self._closing = True
         if not self.alive:
             await self.child.wait_within(self._timings.leaving_s)  # it may be on its way out by itself
-        await self.peer.aclose()
+        await self.peer.aclose(flush_s=self._timings.flush_s)
         await self.child.end(self._timings.term_s)
         if self._tap is not None:
             await self._tap.aclose()

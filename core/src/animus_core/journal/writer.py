@@ -21,23 +21,24 @@ from animus_core.store.locks import HeldLock
 from animus_protocol.crash_points import declare, reach
 
 __all__ = [
-    "ROOM_TRIES",
-    "ROOM_WAIT_S",
     "JournalBroken",
     "JournalFull",
     "JournalUnopened",
     "JournalWriter",
     "Position",
+    "RoomPatience",
     "StaleEpoch",
 ]
 
-ROOM_TRIES: Final = 10
-"""How often a runner tries to append where there is no room before its run is blocked."""
-ROOM_WAIT_S: Final = 1.0
-"""Seconds between two tries."""
-
 APPENDED: Final = declare("journal.appended", "a line was written to the journal and is not flushed yet")
 SYNCED: Final = declare("journal.synced", "the journal was flushed and the caller does not know yet")
+
+
+class RoomPatience(NamedTuple):
+    """How often a runner tries to append where there is no room before its run is blocked, and seconds between two."""
+
+    tries: int = 10
+    wait_s: float = 1.0
 
 
 class StaleEpoch(Conflict):
@@ -91,8 +92,8 @@ class JournalWriter:
     def __init__(self, fd: int, path: Path, run: str, epoch: int, last: Position) -> None:
         self._fd = fd
         self._path = path
-        self._run = run
-        self._epoch = epoch
+        self.run: Final = run
+        self.epoch: Final = epoch
         self._last = last
         self._torn = False
         self._broken: str | None = None
@@ -166,7 +167,7 @@ class JournalWriter:
         end, seq = self._last
         for kind, data in records:
             seq += 1
-            line = encode(JournalRecord(self._run, self._epoch, seq, kind, at, dict(data)))
+            line = encode(JournalRecord(self.run, self.epoch, seq, kind, at, dict(data)))
             end += len(line)
             lines.append(line)
             positions.append(Position(end, seq))

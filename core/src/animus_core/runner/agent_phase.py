@@ -15,7 +15,7 @@ from typing import Any, Final
 from animus_core.errors import AnimusError
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
-from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull
+from animus_core.journal.writer import JournalFull, RoomPatience
 from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
@@ -32,6 +32,7 @@ _log = logging.getLogger("animus.runner")
 _OPEN_S: Final = 30.0
 """An agent-runner answers once the attempt's lock is free: it may have to end what is left of an earlier attempt."""
 _CANCEL_S: Final = 20.0
+_ROOM: Final = RoomPatience()
 _RECONNECTS: Final = 5
 """As many agent-runners may die under one session; the sixth would most likely die of the same."""
 
@@ -92,10 +93,10 @@ class AgentEffect:
                 died += 1
             except JournalFull as error:  # the spool keeps what the journal has no room for
                 full = 1 if following.seen > seen else full + 1
-                if full >= ROOM_TRIES:
+                if full >= _ROOM.tries:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(ROOM_WAIT_S)  # no file system tells when it has room again
+                await asyncio.sleep(_ROOM.wait_s)  # no file system tells when it has room again
             finally:
                 seen = following.seen
                 await peer.aclose()

@@ -16,7 +16,7 @@ from animus_core.errors import InvalidInput
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, RecordData, fitting, read_data
 from animus_core.journal.reader import iterate
-from animus_core.journal.writer import ROOM_TRIES, ROOM_WAIT_S, JournalFull, JournalWriter
+from animus_core.journal.writer import JournalFull, JournalWriter, RoomPatience
 from animus_core.runner.decide import AppendRecord, Perform, Settle, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_stages import Blocked, Ended, Intended, RunStatus
@@ -81,19 +81,17 @@ class Execution:
     def __init__(
         self,
         plan: Plan,
-        run_id: str,
-        epoch: int,
         journal: JournalWriter,
         effects: dict[str, Effect],
         journal_advanced: Callable[[int], None],
+        patience: RoomPatience = RoomPatience(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self.state = RunState()
         self._plan = plan
-        self._run_id = run_id
-        self._epoch = epoch
         self._journal = journal
         self._effects = effects
         self._journal_advanced = journal_advanced
+        self._patience = patience
         self._cancel_reason: str | None = None
         self._called_off = asyncio.Event()
         self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
@@ -110,7 +108,7 @@ class Execution:
         if self.state.order is not None and self.state.order.order is kinds.Order.CANCEL:
             self.cancel(self.state.order.feedback or "cancelled by an operator")
         while True:
-            step = self._cancelled_step() or next_step(self._plan, self.state, self._epoch, self._run_id)
+            step = self._cancelled_step() or next_step(self._plan, self.state, self._journal.epoch, self._journal.run)
             match step:
                 case Stop():
                     return self.state.status
@@ -180,7 +178,7 @@ class Execution:
 
     async def _journalize(self, kind: Kind, data: RecordData) -> None:
         """Append durably. A full disk is waited for (10 s), because an outcome must not be thrown away for it."""
-        for left in reversed(range(ROOM_TRIES)):
+        for left in reversed(range(self._patience.tries)):
             try:
                 self._append(kind, data)
                 break
@@ -188,7 +186,7 @@ class Execution:
                 if not left:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(ROOM_WAIT_S)  # no file system tells when it has room again
+                await asyncio.sleep(self._patience.wait_s)  # no file system tells when it has room again
         point = _POINTS.get(kind)
         if point is not None:
             reach(point)
@@ -196,14 +194,14 @@ class Execution:
     def _append(self, kind: Kind, data: RecordData) -> None:
         payload = data.model_dump(mode="json", exclude_none=True)
         # Before the append: a record that the table refuses must never reach the journal, where it would stay.
-        following = apply(self.state, kind, data, self._epoch)
+        following = apply(self.state, kind, data, self._journal.epoch)
         sync = kind not in _UNSYNCED
         try:
             position = self._journal.append(kind, payload, sync=sync)
         except InvalidInput as error:  # what an agent says may be too big for a record, and must not end the run
             _log.warning("%s (it is cut)", error.message)
             payload = fitting(payload)
-            following = apply(self.state, kind, read_data(kind, payload), self._epoch)
+            following = apply(self.state, kind, read_data(kind, payload), self._journal.epoch)
             position = self._journal.append(kind, payload, sync=sync)
         self.state = following
         self._journal_advanced(position.offset_end)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,27 +24,43 @@ from animus_sdk.control import Control, NoDaemon
 from animus_sdk.http.exchange import read_query
 from animus_sdk.http.routes import Feed
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "StreamTimings"]
 
 # Each has a connection to the daemon of its own; far below the 128 of the server, so that calls get through.
 _MAX_CLIENTS: Final = 32
-# Proxies drop connections that are silent; the HTML standard advises a comment every 15 s or so.
-_HEARTBEAT_S: Final = 15.0
-_SEND_S: Final = 30.0
-_LAST_S: Final = 1.0
-_REDIAL_S: Final = 1.0
 _HEARTBEAT: Final = b":\n\n"
 _AWAY: Final = b": the daemon is away\n\n"
 _BACK: Final = b": the daemon is back\n\n"
 
 
+class StreamTimings(NamedTuple):
+    """How long a stream waits, in seconds.
+
+    For an event before it sends a comment, for a client that takes a piece, for one that takes the end, and before it
+    asks again for a daemon that is away.
+    """
+
+    # Proxies drop connections that are silent; the HTML standard advises a comment every 15 s or so.
+    heartbeat_s: float = 15.0
+    send_s: float = 30.0
+    last_s: float = 1.0
+    redial_s: float = 1.0
+
+
 class EventStream:
     """An ASGI endpoint. It ends every response when `closing` is set."""
 
-    def __init__(self, feed: Feed, control: Control, closing: asyncio.Event) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        control: Control,
+        closing: asyncio.Event,
+        timings: StreamTimings = StreamTimings(),  # noqa: B008 - a tuple of constants
+    ) -> None:
         self._feed = feed
         self._control = control
         self._closing = closing
+        self._timings = timings
         self._clients = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +76,7 @@ class EventStream:
             query["since"] = request.headers["last-event-id"]
         # Now, when a mistake can still be answered with a status.
         read_params(self._feed.method, query)
-        client = _Client(send)
+        client = _Client(send, self._timings)
         self._clients += 1
         try:
             await _until_first(self._tell(client, query), _disconnected(receive), self._closing.wait())
@@ -79,7 +95,7 @@ class EventStream:
                     # it is open.
                     taken = await client.send(_BACK if client.started else _HEARTBEAT)
                     while taken:
-                        taken = await self._tell_one(client, query, await _next(items))
+                        taken = await self._tell_one(client, query, await self._next(items))
                 return
             except NoDaemon:
                 if not client.started:
@@ -90,7 +106,7 @@ class EventStream:
                 return  # a daemon that does not know the cursor any more: the client may ask again
             if not await client.send(_AWAY):
                 return
-            await asyncio.sleep(_REDIAL_S)  # a socket that comes back has no event to wait for
+            await asyncio.sleep(self._timings.redial_s)  # a socket that comes back has no event to wait for
 
     async def _tell_one(self, client: _Client, query: dict[str, Any], item: Any) -> bool:
         if item is None:
@@ -103,18 +119,26 @@ class EventStream:
         query.update({} if cursor is None else {"since": cursor})
         return taken
 
+    async def _next(self, items: AsyncIterator[Any]) -> Any:
+        """The next item, or None when there was none for 15 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timings.heartbeat_s):
+                return await anext(items)
+        return None
+
 
 class _Client:
     """The response to one client, in pieces."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, timings: StreamTimings) -> None:
         self._send = send
+        self._timings = timings
         self.started = False
 
     async def send(self, piece: bytes) -> bool:
         """Send `piece`, after the header when it is the first; False when the client does not take it in time."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SEND_S):
+            async with asyncio.timeout(self._timings.send_s):
                 if not self.started:
                     start: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
                     MutableHeaders(scope=start)["content-type"] = "text/event-stream"
@@ -128,16 +152,8 @@ class _Client:
         """End the response properly, if the client still takes it."""
         if self.started:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_S):
+                async with asyncio.timeout(self._timings.last_s):
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _next(items: AsyncIterator[Any]) -> Any:
-    """The next item, or None when there was none for 15 s."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_HEARTBEAT_S):
-            return await anext(items)
-    return None
 
 
 def _event(item: Any, cursor: str | None) -> bytes:

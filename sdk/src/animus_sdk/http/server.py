@@ -9,32 +9,48 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["HttpServer"]
+__all__ = ["HttpServer", "ServerTimings"]
 
 _BACKLOG: Final = 128
 _MAX_CONNECTIONS: Final = 128
 _MAX_HEADER_BYTES: Final = 16 * 1024
-_HEADERS_S: Final = 10.0
-_IDLE_S: Final = 30
-_TAKEN_S: Final = 30.0
-_DRAIN_S: Final = 3
-_LAST_S: Final = 0.5
-# A host waits 5 s for `transport/shutdown` (protocol §4); the waits above are parts of this one.
-_STOP_S: Final = 4.8
+
+
+class ServerTimings(NamedTuple):
+    """How long the server waits, in seconds.
+
+    For the header of a request and for the rest of a body that nobody reads, for the next request of a connection, for
+    a client that takes something of an answer; at the end for requests under way, for what is cancelled then, and for
+    all of that together.
+    """
+
+    headers_s: float = 10.0
+    idle_s: int = 30
+    taken_s: float = 30.0
+    drain_s: int = 3
+    last_s: float = 0.5
+    # A host waits 5 s for `transport/shutdown` (protocol §4); the waits above are parts of this one.
+    stop_s: float = 4.8
 
 
 class HttpServer:
     """Serves one application at one address. The socket listens from the beginning; `serve` begins to answer."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        timings: ServerTimings = ServerTimings(),  # noqa: B008 - a tuple of constants
+    ) -> None:
         """Listen. Raises OSError."""
+        self._timings = timings
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         # Connections inherit it. asyncio would set it only on sockets that name their protocol, and without it the body
@@ -50,7 +66,7 @@ class HttpServer:
 
     def serve(self, app: ASGIApp) -> None:
         """Answer requests with `app` from now on."""
-        config = uvicorn.Config(
+        config = _Config(
             app,
             http=_TimedProtocol,
             ws="none",
@@ -62,9 +78,10 @@ class HttpServer:
             proxy_headers=False,
             limit_concurrency=_MAX_CONNECTIONS,
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-            timeout_keep_alive=_IDLE_S,
-            timeout_graceful_shutdown=_DRAIN_S,
+            timeout_keep_alive=self._timings.idle_s,
+            timeout_graceful_shutdown=self._timings.drain_s,
         )
+        config.timings = self._timings
         self._server = _Guest(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve([self._sock]))
 
@@ -72,12 +89,20 @@ class HttpServer:
         """Take no more, let requests under way finish (3 s at most), release the address."""
         if self._task is not None:
             self._server.should_exit = True
-            async with asyncio.timeout(_STOP_S):
+            async with asyncio.timeout(self._timings.stop_s):
                 await self._task
         self._sock.close()
 
 
+class _Config(uvicorn.Config):
+    """What uvicorn hands to its server and to each connection."""
+
+    timings: ServerTimings
+
+
 class _Guest(uvicorn.Server):
+    config: _Config
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are the plugin's."""
@@ -87,7 +112,7 @@ class _Guest(uvicorn.Server):
         """As uvicorn does it, which leaves a connection open whose client takes nothing; those end here."""
         await super().shutdown(sockets)
         if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=_LAST_S)
+            await asyncio.wait(self.server_state.tasks, timeout=self.config.timings.last_s)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -99,6 +124,7 @@ class _TimedProtocol(H11Protocol):
     answer; of an answer the client has to take something every 30 s.
     """
 
+    config: _Config
     _late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
 
@@ -134,7 +160,7 @@ class _TimedProtocol(H11Protocol):
             else:
                 self.transport.abort()
 
-        self._stuck = self.loop.call_later(_TAKEN_S, check_progress)
+        self._stuck = self.loop.call_later(self.config.timings.taken_s, check_progress)
 
     def _expect_nothing(self) -> None:
         if self._stuck is not None:
@@ -145,7 +171,7 @@ class _TimedProtocol(H11Protocol):
         if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._forget()
         elif self._late is None:
-            self._late = self.loop.call_later(_HEADERS_S, self.transport.close)
+            self._late = self.loop.call_later(self.config.timings.headers_s, self.transport.close)
 
     def _forget(self) -> None:
         if self._late is not None:

@@ -35,16 +35,23 @@ class Harness:
     """`async with Harness(MyPlugin, project_root=tmp_path) as host:` is a host of that plugin (a class or an object).
 
     `env` is set in this process meanwhile. Entering raises ValueError for mistakes in the class and RpcError when the
-    plugin refuses to start. Leaving shuts the plugin down and raises LeftBehind if tasks or threads of it go on. An
-    exception that leaves the block carries the last frames as a note.
+    plugin refuses to start. Leaving shuts the plugin down and raises TimeoutError when it has not stopped after
+    `stop_timeout_s`, and LeftBehind if tasks or threads of it go on. An exception that leaves the block carries the
+    last frames as a note.
     """
 
     def __init__(
-        self, plugin: type[Plugin] | Plugin, *, project_root: Path | str, env: Mapping[str, str] | None = None
+        self,
+        plugin: type[Plugin] | Plugin,
+        *,
+        project_root: Path | str,
+        env: Mapping[str, str] | None = None,
+        stop_timeout_s: float = _TIMEOUT_S,
     ) -> None:
         self._plugin = plugin
         self._project = lifecycle.ProjectBinding(project_root=str(project_root), repo_scope="test-000000")
         self._env = env or {}
+        self._stop_timeout_s = stop_timeout_s
         self._cls = plugin if isinstance(plugin, type) else type(plugin)
         self._end = AsyncExitStack()
         self._wire: Wire | None = None
@@ -152,11 +159,11 @@ class Harness:
         if self._session.state is State.READY:
             await self.call(lifecycle.SHUTDOWN, Empty())
         await self.notify("exit")
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(self._stop_timeout_s):
             await self._session.ended.wait()
 
     async def _close_session(self) -> None:
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(self._stop_timeout_s):
             await self._session.close()
 
 
