@@ -16,7 +16,9 @@ from animus_protocol.models.subject import SubjectPatch, SubjectStatus
 from animus_sdk import InvalidParams, Unavailable
 from animus_subject_files import exchange, write
 from animus_subject_files.folder import TaskFolder
+from animus_subject_files.lock import FolderLock
 from animus_subject_files.merge import merge
+from animus_subject_files.timings import FolderTimings
 
 _SPAWN = multiprocessing.get_context("spawn")
 _TURNS = itertools.cycle([SubjectStatus.IN_PROGRESS, SubjectStatus.BLOCKED, SubjectStatus.DONE])
@@ -29,6 +31,11 @@ def folder(tmp_path: Path) -> TaskFolder:
     made.open()
     (made.path / "TASK-001.md").write_text("---\ntitle: x # kept\nstatus: ready\nupdated_at: 2026-01-01\n---\n\nBody\n")
     return made
+
+
+def waiting(folder: TaskFolder, timings: FolderTimings) -> TaskFolder:
+    """The same folder, with other patience."""
+    return TaskFolder(folder.path.parents[1], timings)
 
 
 def rename_editor(path: Path, name: str, turn: object) -> None:
@@ -162,7 +169,7 @@ def test_a_save_that_breaks_the_file_stays_as_it_was_saved(folder: TaskFolder, m
 def test_others_who_never_stop_saving_end_it_with_their_saves_kept(
     folder: TaskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write, "_GIVE_UP_S", 0.2)
+    folder = waiting(folder, FolderTimings(give_up_s=0.2))
     path = folder.path / "TASK-001.md"
     text = path.read_text()
     saved_in_between(folder, monkeypatch, *(f"{text}line {number}\n" for number in range(1_000)))
@@ -175,10 +182,8 @@ def test_others_who_never_stop_saving_end_it_with_their_saves_kept(
     assert [line for line in on_top_of_ours if line not in found] == []
 
 
-def test_a_program_that_holds_the_file_open_is_waited_for_and_then_named(
-    folder: TaskFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write, "_WAIT_FOR_WRITER_S", 0.05)
+def test_a_program_that_holds_the_file_open_is_waited_for_and_then_named(folder: TaskFolder) -> None:
+    folder = waiting(folder, FolderTimings(writer_s=0.05))
     path = folder.path / "TASK-001.md"
     before = path.read_bytes()
     with path.open("a") as file:
@@ -234,7 +239,7 @@ def test_a_writer_who_began_to_open_the_file_before_the_swap_is_waited_for(
 
 
 def test_a_writer_who_does_not_finish_gets_the_file_back(folder: TaskFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "_WAIT_FOR_WRITER_S", 0.05)
+    folder = waiting(folder, FolderTimings(writer_s=0.05))
     path = folder.path / "TASK-001.md"
     before = path.read_bytes()
     finish = threading.Event()
@@ -318,13 +323,9 @@ def test_without_an_atomic_swap_a_save_in_between_is_still_worked_in(
     assert sorted(entry.name for entry in folder.path.iterdir()) == [".lock", "TASK-001.md"]
 
 
-def test_a_lock_that_another_process_keeps_ends_the_wait(folder: TaskFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from animus_subject_files import folder as module
-    from animus_subject_files.lock import FolderLock
-
-    monkeypatch.setattr(module, "_LOCK_TIMEOUT_S", 0.05)
+def test_a_lock_that_another_process_keeps_ends_the_wait(folder: TaskFolder) -> None:
     with FolderLock(folder.path, 1), pytest.raises(Unavailable, match="lock"):
-        folder.update("TASK-001", SubjectPatch(status=SubjectStatus.DONE))
+        waiting(folder, FolderTimings(lock_s=0.05)).update("TASK-001", SubjectPatch(status=SubjectStatus.DONE))
 
 
 def test_a_lease_never_kills_the_process_when_a_writer_comes(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
 from animus_sdk import Unavailable
-from animus_subject_files import folder as folder_module
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.leftovers import being_written, deleted_name, swap_name
 from animus_subject_files.lock import FolderLock
+from animus_subject_files.timings import FolderTimings
 
 _BODY = "\n".join(f"line {number} of a body that takes some time to write" for number in range(2_000))
 
@@ -148,14 +148,11 @@ def test_other_programs_files_are_never_touched(folder: TaskFolder, tmp_path: Pa
     assert [*folder.scan().tasks] == ["TASK-001"]
 
 
-def test_nothing_is_cleared_up_while_another_process_writes(
-    folder: TaskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder_module, "_CLEAN_UP_TIMEOUT_S", 0.05)
+def test_nothing_is_cleared_up_while_another_process_writes(folder: TaskFolder, tmp_path: Path) -> None:
     temporary = being_written(folder.path / "TASK-001.md")
     temporary.write_bytes(b"in use")
     with FolderLock(folder.path, 1):
-        TaskFolder(tmp_path).open()
+        TaskFolder(tmp_path, FolderTimings(clean_up_s=0.05)).open()
     assert temporary.exists()
 
 

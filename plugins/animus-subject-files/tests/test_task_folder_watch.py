@@ -101,10 +101,12 @@ def test_a_filter_lets_through_what_matches_or_matched(folder: TaskFolder) -> No
     assert told(snapshot) == [("OUT", "status-changed")]
 
 
-def watching(scenario: Callable[[Events], Coroutine[Any, Any, None]], folder: TaskFolder) -> None:
+def watching(
+    scenario: Callable[[Events], Coroutine[Any, Any, None]], folder: TaskFolder, scan_anyway_s: float = 5.0
+) -> None:
     async def run() -> None:
         with anyio.fail_after(20):
-            async with aclosing(watch(folder, SubjectFilter())) as events:
+            async with aclosing(watch(folder, SubjectFilter(), scan_anyway_s=scan_anyway_s)) as events:
                 await scenario(events)
 
     anyio.run(run)
@@ -180,12 +182,11 @@ def test_without_notifications_the_folder_is_looked_at_from_time_to_time(
         raise OSError(28, "OS file watch limit reached")
 
     monkeypatch.setattr(changes, "RustNotify", none_left)
-    monkeypatch.setattr(changes, "_SCAN_ANYWAY_MS", 50)
 
     async def scenario(events: Events) -> None:
         assert await next_event(events, lambda: put(folder, "T")) == ("T", "created")
 
-    watching(scenario, folder)
+    watching(scenario, folder, scan_anyway_s=0.05)
     assert "no notifications" in caplog.text
 
 

@@ -14,24 +14,35 @@ from typing import NamedTuple
 import pytest
 
 from animus_sdk import InvalidParams, Unavailable
-from animus_trigger_files import notifications, watcher
-from animus_trigger_files import scan as scan_module
+from animus_trigger_files import notifications
 from animus_trigger_files.patterns import Selection
 from animus_trigger_files.store import RecordedEvent, Store
-from animus_trigger_files.watcher import WatchedTrigger, Watcher
+from animus_trigger_files.watcher import WatchedTrigger, Watcher, WatchTimings
 
 from .conftest import DEADLINE_S, put
+
+PATIENT = WatchTimings(idle_s=3600.0)
+"""No look is due to the time alone."""
+
+
+class Limits(NamedTuple):
+    """What a watcher of a test is given."""
+
+    debounce_s: float = 0
+    max_files: int = 200
+    max_unacknowledged: int = 200
+    timings: WatchTimings = PATIENT
 
 
 class Watching:
     """A watcher that runs, and the events in its store."""
 
-    def __init__(self, root: Path, store: Store, debounce_s: float = 0) -> None:
+    def __init__(self, root: Path, store: Store, limits: Limits = Limits()) -> None:  # noqa: B008 - constants
         self.store = store
         self._news: queue.Queue[None] = queue.Queue()
-        self._selection = Selection(root, ["src"], [])
-        triggers = [WatchedTrigger("t", self._selection, debounce_s)]
-        self.watcher = Watcher(root, store, triggers, lambda: self._news.put(None))
+        self._selection = Selection(root, ["src"], [], max_files=limits.max_files)
+        triggers = [WatchedTrigger("t", self._selection, limits.debounce_s, limits.max_unacknowledged)]
+        self.watcher = Watcher(root, store, triggers, lambda: self._news.put(None), limits.timings)
         self.watcher.prepare(lambda _: self._selection)
 
     def event(self, after: int) -> RecordedEvent:
@@ -48,8 +59,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def watching(root: Path, store: Store, debounce_s: float = 0) -> Iterator[Watching]:
-    one = Watching(root, store, debounce_s)
+def watching(root: Path, store: Store, limits: Limits = Limits()) -> Iterator[Watching]:  # noqa: B008 - constants
+    one = Watching(root, store, limits)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(one.watcher.run)
         try:
@@ -72,7 +83,7 @@ class Waits(NamedTuple):
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """Waits that are seen from outside, without looks that are due to the time alone."""
+    """Waits that are seen from outside."""
     made = Waits(queue.Queue(), queue.Queue())
     original = notifications.Notifications.wait
 
@@ -83,7 +94,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
         return moved
 
     monkeypatch.setattr(notifications.Notifications, "wait", wait)
-    monkeypatch.setattr(watcher, "_IDLE_S", 3600.0)
     return made
 
 
@@ -94,7 +104,6 @@ def paths_of(event: RecordedEvent) -> Sequence[str]:
 def test_a_host_that_acknowledges_nothing_gets_no_more_than_a_bounded_number_of_events_and_loses_no_change(
     root: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher, "_MAX_UNACKNOWLEDGED", 2)
     looked = threading.Semaphore(0)
     original = store.unacknowledged
 
@@ -105,7 +114,7 @@ def test_a_host_that_acknowledges_nothing_gets_no_more_than_a_bounded_number_of_
         return count
 
     monkeypatch.setattr(store, "unacknowledged", counted)
-    with watching(root, store) as one:
+    with watching(root, store, Limits(max_unacknowledged=2)) as one:
         put(root / "src/0", "1")
         first = one.event(0)
         put(root / "src/1", "1")
@@ -136,9 +145,7 @@ def test_without_notifications_a_new_attempt_is_made_and_the_files_are_looked_at
         return original(*arguments, **options)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(notifications, "RustNotify", limited)
-    monkeypatch.setattr(notifications, "_TRY_AGAIN_S", 0.2)
-    monkeypatch.setattr(watcher, "_POLL_S", 0.05)
-    with watching(root, store) as one:
+    with watching(root, store, Limits(timings=WatchTimings(poll_s=0.05, try_again_s=0.2))) as one:
         put(root / "src/a", "1")
         event = one.event(0)
         while not subscribed.is_set():
@@ -150,11 +157,8 @@ def test_without_notifications_a_new_attempt_is_made_and_the_files_are_looked_at
     assert caplog.text.count("no notifications of the file system: OS file watch limit reached. - looking") == 1
 
 
-def test_more_files_than_a_trigger_may_have_end_the_watch_with_what_to_do(
-    root: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scan_module, "_MAX_FILES", 3)
-    one = Watching(root, store)
+def test_more_files_than_a_trigger_may_have_end_the_watch_with_what_to_do(root: Path, store: Store) -> None:
+    one = Watching(root, store, Limits(max_files=3))
     for number in range(4):
         put(root / f"src/{number}", "1")
     with pytest.raises(InvalidParams, match="trigger t: more than 3 files - narrow `paths`, or add to `ignore`"):
@@ -210,7 +214,7 @@ def test_a_folder_that_came_back_as_the_same_inode_is_subscribed_to_anew(root: P
     never = threading.Event()
     (root / "src/deep").mkdir()
     folders = dict.fromkeys(("", "src", "src/deep"), (0, 0))
-    with closing(notifications.Notifications(root)) as subscription:
+    with closing(notifications.Notifications(root, DEADLINE_S)) as subscription:
         assert subscription.cover(folders)
         assert not subscription.cover(folders)
         (root / "src/deep").rmdir()
@@ -222,7 +226,7 @@ def test_a_folder_that_came_back_as_the_same_inode_is_subscribed_to_anew(root: P
 
 
 def test_what_happens_in_a_new_folder_counts_before_the_next_look(root: Path, store: Store, waits: Waits) -> None:
-    with watching(root, store, debounce_s=600):
+    with watching(root, store, Limits(debounce_s=600)):
         waits.begun.get(timeout=DEADLINE_S)
         (root / "src/new").mkdir()
         waits.until("src/new")

@@ -28,7 +28,7 @@ __all__ = ["Snapshot", "watch"]
 _QUIET_MS: Final = 40
 _AT_MOST_MS: Final = 400
 # Network file systems send no notifications, and others may lose them.
-_SCAN_ANYWAY_MS: Final = 5_000
+_SCAN_ANYWAY_S: Final = 5.0
 
 _log = logging.getLogger("animus_subject_files")
 
@@ -70,7 +70,8 @@ class Snapshot:
 class _Subscription:
     """Notifications of the folder, and of the two above it, so that it may be deleted and come back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scan_anyway_s: float) -> None:
+        self._scan_anyway_s = scan_anyway_s
         self._watched = (folder, folder.parent, folder.parent.parent)
         self._folder = f"{folder}{os.sep}"
         self._notify: RustNotify | None = None
@@ -78,13 +79,13 @@ class _Subscription:
         self._subscribe()
 
     def wait(self, stop: threading.Event) -> None:
-        """Return when the folder may have changed, after 5 s in any case, or when `stop` is set."""
+        """Return when the folder may have changed, after `scan_anyway_s` in any case, or when `stop` is set."""
         while not stop.is_set():
             if self._notify is None:
-                stop.wait(_SCAN_ANYWAY_MS / 1000)
+                stop.wait(self._scan_anyway_s)
                 self._subscribe()
                 return
-            found = self._notify.watch(_AT_MOST_MS, _QUIET_MS, _SCAN_ANYWAY_MS, stop)
+            found = self._notify.watch(_AT_MOST_MS, _QUIET_MS, int(self._scan_anyway_s * 1000), stop)
             if self._identities != self._now():
                 self._subscribe()
                 return
@@ -107,7 +108,9 @@ class _Subscription:
                 continue  # deleted between the two calls
             except OSError as error:
                 self._notify = None
-                _log.warning("%s: no notifications (%s) - looking every 5 s instead", self._folder, error)
+                _log.warning(
+                    "%s: no notifications (%s) - looking every %g s instead", self._folder, error, self._scan_anyway_s
+                )
                 return
 
     def _now(self) -> list[tuple[int, int] | None]:
@@ -122,15 +125,18 @@ class _Subscription:
         return identities
 
 
-async def watch(folder: TaskFolder, wanted: SubjectFilter) -> AsyncGenerator[SubjectChangedEvent, None]:
+async def watch(
+    folder: TaskFolder, wanted: SubjectFilter, *, scan_anyway_s: float = _SCAN_ANYWAY_S
+) -> AsyncGenerator[SubjectChangedEvent, None]:
     """Changes of tasks that match `wanted` or did before the change, until it is cancelled or closed.
 
-    The folder is made if missing, subscribed to and read before the first await.
+    The folder is made if missing, subscribed to and read before the first await; it is read again after `scan_anyway_s`
+    without a notification.
     """
     folder.make()
     stop = threading.Event()
     # Before the folder is read: what changes between the two is notified, and the next scan finds it.
-    subscription = _Subscription(folder.path)
+    subscription = _Subscription(folder.path, scan_anyway_s)
     snapshot = Snapshot(folder, wanted)
     own_thread = CapacityLimiter(1)  # not the shared one: any number of watches may wait at the same time
     try:

@@ -24,11 +24,10 @@ from animus_subject_files.lock import FolderLock
 from animus_subject_files.names import SUFFIX, id_problem, number_of, numbered
 from animus_subject_files.patch import MAX_FILE_BYTES, new_file, patching, utc_now
 from animus_subject_files.task import Task, read_task
+from animus_subject_files.timings import FolderTimings
 
 __all__ = ["Broken", "Scan", "TaskFolder"]
 
-_LOCK_TIMEOUT_S: Final = 10.0
-_CLEAN_UP_TIMEOUT_S: Final = 0.5
 # A file that was written less than this before it was read may be written again with the same time: the clock of file
 # times ticks coarsely.
 _RACY_NS: Final = 100_000_000
@@ -69,8 +68,13 @@ class _Cached:
 class TaskFolder:
     """`.animus/tasks` of one project. All methods block; `open` comes first."""
 
-    def __init__(self, project_root: Path) -> None:
+    def __init__(
+        self,
+        project_root: Path,
+        timings: FolderTimings = FolderTimings(),  # noqa: B008 - a tuple of constants
+    ) -> None:
         self._root = project_root
+        self._timings = timings
         self.path: Final = project_root / ".animus" / "tasks"
         self._cache: dict[str, _Cached] = {}
         self._reported: dict[str, _Version | None] = {}
@@ -80,7 +84,7 @@ class TaskFolder:
         """Make the folder if it is missing, and clear up after a crash. Raises InvalidParams."""
         try:
             self.make()
-            with FolderLock(self.path, _CLEAN_UP_TIMEOUT_S):
+            with FolderLock(self.path, self._timings.clean_up_s):
                 clean_up(self.path)
         except Unavailable:
             _log.info("%s: another process works here and clears up itself", self.path)
@@ -125,7 +129,7 @@ class TaskFolder:
         except FrontMatterError as error:
             raise InvalidParams(f"this task cannot be written as front matter: {error.problem}") from None
         self.make()
-        with FolderLock(self.path, _LOCK_TIMEOUT_S) as lock:
+        with FolderLock(self.path, self._timings.lock_s) as lock:
             number = max([lock.highest, *(number_of(name.removesuffix(SUFFIX)) for name in os.listdir(self.path))])
             while True:
                 number += 1
@@ -153,8 +157,10 @@ class TaskFolder:
                 read_task(task_id, content, times)
                 return change(content)
 
-            with FolderLock(self.path, _LOCK_TIMEOUT_S):
-                content = write.replace(path, checked_change, lambda merged: read_task(task_id, merged, times))
+            with FolderLock(self.path, self._timings.lock_s):
+                content = write.replace(
+                    path, checked_change, lambda merged: read_task(task_id, merged, times), self._timings
+                )
                 return read_task(task_id, content, path.stat(follow_symlinks=False))
         except FrontMatterError as error:
             raise InvalidParams(self._message(path.name, error.line, error.problem)) from None
@@ -169,7 +175,7 @@ class TaskFolder:
         try:
             if stat.S_ISDIR(path.stat(follow_symlinks=False).st_mode):
                 raise InvalidParams(self._message(path.name, 1, "a folder - remove it by hand"))
-            with FolderLock(self.path, _LOCK_TIMEOUT_S) as lock:
+            with FolderLock(self.path, self._timings.lock_s) as lock:
                 # First: a crash after the deletion could otherwise give the number to another task.
                 lock.highest = max(lock.highest, number_of(task_id))
                 write.remove(path)
@@ -224,7 +230,7 @@ class TaskFolder:
         try:
             times = path.stat(follow_symlinks=False)
             if _kind_problem(times) is None:
-                write.read_settled(path)
+                write.read_settled(path, self._timings)
             return self._read_file(path, times)
         except FileNotFoundError:
             return None

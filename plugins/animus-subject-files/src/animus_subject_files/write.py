@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from animus_sdk import InvalidParams, Unavailable
 from animus_subject_files.exchange import OpenFile, StillOpen, exchange, opened, rename_new, sync_folder
@@ -22,43 +21,38 @@ from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.leftovers import being_written, deleted_name, rescue, swap_name
 from animus_subject_files.merge import merge
 from animus_subject_files.patch import Change
+from animus_subject_files.timings import FolderTimings
 
 __all__ = ["create", "read_settled", "remove", "replace"]
-
-_WAIT_FOR_WRITER_S: Final = 3.0
-# An editor that saves by renaming leaves the name empty for a moment.
-_WAIT_FOR_RETURN_S: Final = 0.3
-_GIVE_UP_S: Final = 10.0
-_GRACE_S: Final = 0.5
 
 _log = logging.getLogger("animus_subject_files")
 
 
-def read_settled(path: Path) -> bytes:
+def read_settled(path: Path, timings: FolderTimings) -> bytes:
     """The file's bytes while nobody is writing it. Raises FileNotFoundError and Unavailable.
 
     A file that was there a moment ago may be away while an editor replaces it: it is given 0.3 s to come back.
     """
-    deadline = time.monotonic() + _WAIT_FOR_RETURN_S
+    deadline = time.monotonic() + timings.return_s
     while True:
         try:
             with opened(path) as file:
-                return file.settle(_WAIT_FOR_WRITER_S)
+                return file.settle(timings.writer_s)
         except StillOpen:
-            raise _still_open(path) from None
+            raise _still_open(path, timings.writer_s) from None
         except FileNotFoundError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(_WAIT_FOR_RETURN_S / 20)  # an editor that saves by renaming: the file is about to come back
+            time.sleep(timings.return_s / 20)  # an editor that saves by renaming: the file is about to come back
 
 
-def replace(path: Path, change: Change, check: Callable[[bytes], object]) -> bytes:
+def replace(path: Path, change: Change, check: Callable[[bytes], object], timings: FolderTimings) -> bytes:
     """Apply `change` to the file and return its bytes afterwards; nothing is written if nothing changes.
 
     `check` raises FrontMatterError for bytes that are no task. Raises what `change` raises, FileNotFoundError, and
     Unavailable when others keep writing; the file then holds their version and nothing of it is lost.
     """
-    return _Replacement(path, change, check).run()
+    return _Replacement(path, change, check, timings).run()
 
 
 def create(path: Path, content: bytes) -> None:
@@ -87,8 +81,9 @@ class _Replacement:
     `_stale` are versions of ours that could be seen for a moment although they lacked somebody's save.
     """
 
-    def __init__(self, path: Path, change: Change, check: Callable[[bytes], object]) -> None:
+    def __init__(self, path: Path, change: Change, check: Callable[[bytes], object], timings: FolderTimings) -> None:
         self._path = path
+        self._timings = timings
         self._change = change
         self._check = check
         self._kept: list[Path] = []
@@ -108,16 +103,16 @@ class _Replacement:
         return placed
 
     def _until_placed(self) -> bytes:
-        deadline = time.monotonic() + _GIVE_UP_S
+        deadline = time.monotonic() + self._timings.give_up_s
         while time.monotonic() < deadline:
-            base = read_settled(self._path)
+            base = read_settled(self._path, self._timings)
             placed = self._change(base)
             if placed == base:
                 return base
             with contextlib.suppress(FileNotFoundError):  # it is being replaced, or was deleted: look again
                 if self._swap(self._beside(base, placed), base, placed):
                     return placed
-        raise Unavailable(f"{self._path}: others kept saving it for {_GIVE_UP_S:g} s - retry")
+        raise Unavailable(f"{self._path}: others kept saving it for {self._timings.give_up_s:g} s - retry")
 
     def _restored(self, placed: bytes) -> bytes:
         """Wait for saves on top of stale versions, and put back what they lack of `placed`."""
@@ -129,7 +124,7 @@ class _Replacement:
             return content
 
         self._change = restore
-        time.sleep(_GRACE_S)  # a program that read a stale version has saved by then
+        time.sleep(self._timings.grace_s)  # a program that read a stale version has saved by then
         try:
             return self._until_placed()
         except Unavailable:
@@ -153,13 +148,16 @@ class _Replacement:
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(opened(self._path))
-                if file.settle(_WAIT_FOR_WRITER_S) != base or not file.is_at(self._path):
+                if file.settle(self._timings.writer_s) != base or not file.is_at(self._path):
                     beside.unlink()
                     return False
                 exchange(beside, self._path)
-            except (StillOpen, FileNotFoundError) as error:
+            except StillOpen:
                 beside.unlink()
-                raise _still_open(self._path) if isinstance(error, StillOpen) else error from None
+                raise _still_open(self._path, self._timings.writer_s) from None
+            except FileNotFoundError:
+                beside.unlink()
+                raise
             if file.is_at(beside) and file.undisturbed():
                 sync_folder(self._path.parent)
                 if file.undisturbed():
@@ -183,7 +181,7 @@ class _Replacement:
         """Account for what came out when ours was swapped back: usually ours, else a save on top of it."""
         try:
             with opened(ours) as file:
-                theirs = file.settle(_WAIT_FOR_WRITER_S)
+                theirs = file.settle(self._timings.writer_s)
         except StillOpen:
             self._rescue(ours)
             return
@@ -199,10 +197,10 @@ class _Replacement:
         earlier = self._change
         self._stale.append(placed)
         try:
-            theirs = displaced.settle(_WAIT_FOR_WRITER_S)
+            theirs = displaced.settle(self._timings.writer_s)
             whole = earlier(theirs)
         except StillOpen:
-            raise _still_open(self._path) from None
+            raise _still_open(self._path, self._timings.writer_s) from None
         except (FrontMatterError, InvalidParams):
             return  # theirs is no task: the next round says so, if it is still there
         self._change = lambda content: whole if content == theirs else self._combined(placed, whole, earlier(content))
@@ -226,9 +224,9 @@ class _Replacement:
         _log.warning("%s: two saves at once; the one that is not in it is kept in %s", self._path, kept.name)
 
 
-def _still_open(path: Path) -> Unavailable:
+def _still_open(path: Path, waited_s: float) -> Unavailable:
     return Unavailable(
-        f"{path}: another program has had it open for writing for {_WAIT_FOR_WRITER_S:g} s - nothing was changed; "
+        f"{path}: another program has had it open for writing for {waited_s:g} s - nothing was changed; "
         "close it there, then retry"
     )
 

@@ -23,17 +23,20 @@ __all__ = ["Notifications"]
 
 _GROUPED_MS: Final = 200
 _STEP_MS: Final = 25
-_TRY_AGAIN_S: Final = 60.0
 _ATTEMPTS: Final = 5
 
 _log = logging.getLogger("animus_trigger_files")
 
 
 class Notifications:
-    """Of the folders that `cover` was last called with, relative to `root`; each folder alone, not what is below it."""
+    """Of the folders that `cover` was last called with, relative to `root`; each folder alone, not what is below it.
 
-    def __init__(self, root: Path) -> None:
+    Where there are none, `cover` tries again after `try_again_s`.
+    """
+
+    def __init__(self, root: Path, try_again_s: float) -> None:
         self._root = root
+        self._try_again_s = try_again_s
         self._notify: RustNotify | None = None
         self._covered: Mapping[str, Identity] = {}
         self._is_stale = True
@@ -46,7 +49,7 @@ class Notifications:
         if is_covered and (self.problem is None or time.monotonic() < self._try_again_at):
             return False
         self._covered, self._is_stale = dict(folders), False
-        self._try_again_at = time.monotonic() + _TRY_AGAIN_S
+        self._try_again_at = time.monotonic() + self._try_again_s
         problem = self._subscribe([self._path(folder) for folder in folders])
         if problem is not None and problem != self.problem:
             _log.warning("no notifications of the file system: %s - looking from time to time instead", problem)

@@ -82,14 +82,23 @@ def _below(base: str, path: str) -> str | None:
 class Selection:
     """The files of one trigger. Raises InvalidParams that names `where` and the entry.
 
-    `excluded` is a folder that is never looked into: the one that holds our own state, when it lies in the project.
+    `excluded` is a folder that is never looked into: the one that holds our own state, when it lies in the project. A
+    scan that meets more than `max_files` of them refuses to go on.
     """
 
     def __init__(
-        self, root: Path, paths: Sequence[str], ignore: Sequence[str], *, excluded: str | None = None, where: str = ""
+        self,
+        root: Path,
+        paths: Sequence[str],
+        ignore: Sequence[str],
+        *,
+        excluded: str | None = None,
+        where: str = "",
+        max_files: int = 200_000,
     ) -> None:
         self.paths: Final = tuple(paths)
         self.ignore: Final = tuple(ignore)
+        self.max_files: Final = max_files
         self._excluded = excluded
         self._patterns = [_pattern(root, text, f"{where}paths[{index}]") for index, text in enumerate(paths)]
         ignored = [_ignored(root, text, f"{where}ignore[{index}]") for index, text in enumerate(ignore)]

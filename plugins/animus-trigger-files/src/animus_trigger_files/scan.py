@@ -11,15 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
 
 from animus_sdk import InvalidParams
 from animus_trigger_files.fingerprint import Fingerprint, read_fingerprint
 from animus_trigger_files.patterns import Selection, is_inside
 
 __all__ = ["Detail", "Identity", "Scan", "scan"]
-
-_MAX_FILES: Final = 200_000
 
 Identity = tuple[int, int]
 """Device and inode: a folder that was deleted and made again is another one."""
@@ -113,8 +110,9 @@ class _Walk:
 
     def _keep(self, path: str, fingerprint: Fingerprint) -> None:
         self.found.files[path] = fingerprint
-        if len(self.found.files) > _MAX_FILES:
-            raise InvalidParams(f"more than {_MAX_FILES:,} files - narrow `paths`, or add to `ignore`")
+        most = self._selection.max_files
+        if len(self.found.files) > most:
+            raise InvalidParams(f"more than {most:,} files - narrow `paths`, or add to `ignore`")
 
 
 def _reason(error: OSError) -> str:

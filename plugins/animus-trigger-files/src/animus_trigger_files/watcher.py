@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from animus_sdk import InvalidParams
 from animus_trigger_files.changes import compare, describe, rebase
@@ -24,24 +24,34 @@ from animus_trigger_files.patterns import Selection
 from animus_trigger_files.scan import Detail, Identity, Scan, scan
 from animus_trigger_files.store import Store, WatchedPaths
 
-__all__ = ["WatchedTrigger", "Watcher"]
-
-# Notifications may get lost: so late is a change told then.
-_IDLE_S: Final = 30.0
-_POLL_S: Final = 2.0  # only where the system gives no notifications
-# A host that acknowledges nothing must not fill the disk; what changes meanwhile becomes one event later.
-_MAX_UNACKNOWLEDGED: Final = 200
+__all__ = ["WatchTimings", "WatchedTrigger", "Watcher"]
 
 _log = logging.getLogger("animus_trigger_files")
 
 
-class WatchedTrigger:
-    """One trigger, and what the last look at its files has shown; `debounce_s` in seconds."""
+class WatchTimings(NamedTuple):
+    """Seconds between two looks that nothing gave a reason for; where the system gives no notifications, `poll_s`.
 
-    def __init__(self, trigger_id: str, selection: Selection, debounce_s: float) -> None:
+    Notifications may get lost: a change is told after `idle_s` then. After `try_again_s` the system is asked for notifications again.
+    """
+
+    idle_s: float = 30.0
+    poll_s: float = 2.0
+    try_again_s: float = 60.0
+
+
+class WatchedTrigger:
+    """One trigger, and what the last look at its files has shown; `debounce_s` in seconds.
+
+    A host that acknowledges nothing must not fill the disk: beyond `max_unacknowledged` events nothing is recorded, and
+    what changes meanwhile becomes one event later.
+    """
+
+    def __init__(self, trigger_id: str, selection: Selection, debounce_s: float, max_unacknowledged: int = 200) -> None:
         self.id: Final = trigger_id
         self.selection: Final = selection
         self.debounce_s: Final = debounce_s
+        self.max_unacknowledged: Final = max_unacknowledged
         self.pace = Pace(debounce_s, time.monotonic())
         self.folders: dict[str, Identity] = {}
         self.unseen: Mapping[str, str] = {}
@@ -50,7 +60,7 @@ class WatchedTrigger:
     def problems(self) -> list[str]:
         """What keeps its changes from being told, as sentences."""
         unseen = [f"trigger {self.id}: {path or '.'}: {reason}" for path, reason in sorted(self.unseen.items())]
-        full = f"trigger {self.id}: {_MAX_UNACKNOWLEDGED} events are not acknowledged - no more until some are"
+        full = f"trigger {self.id}: {self.max_unacknowledged} events are not acknowledged - no more until some are"
         return [*unseen, *([full] if self.is_full else [])]
 
 
@@ -61,13 +71,19 @@ class Watcher:
     """
 
     def __init__(
-        self, root: Path, store: Store, triggers: Sequence[WatchedTrigger], on_event: Callable[[], object]
+        self,
+        root: Path,
+        store: Store,
+        triggers: Sequence[WatchedTrigger],
+        on_event: Callable[[], object],
+        timings: WatchTimings = WatchTimings(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self._root = root
         self._store = store
         self._triggers = triggers
         self._on_event = on_event
-        self._notifications = Notifications(root)
+        self._timings = timings
+        self._notifications = Notifications(root, timings.try_again_s)
         self._stopped = threading.Event()
         self._interrupt = threading.Event()
 
@@ -113,12 +129,12 @@ class Watcher:
     def problems(self) -> list[str]:
         """What an operator should know, as sentences; empty when all is well."""
         problem = self._notifications.problem
-        general = [f"looking every {_POLL_S:g} s, without notifications: {problem}"] if problem else []
+        general = [f"looking every {self._timings.poll_s:g} s, without notifications: {problem}"] if problem else []
         return [*general, *(text for trigger in self._triggers for text in trigger.problems())]
 
     def _wait(self) -> None:
         due_at = min((trigger.pace.due_at(self._idle_s(trigger)) for trigger in self._triggers), default=None)
-        timeout_s = _IDLE_S if due_at is None else max(0.0, due_at - time.monotonic())
+        timeout_s = self._timings.idle_s if due_at is None else max(0.0, due_at - time.monotonic())
         moved = self._notifications.wait(timeout_s, self._interrupt)
         if self._interrupt.is_set():
             self._interrupt.clear()
@@ -127,7 +143,8 @@ class Watcher:
             self._moved(moved)
 
     def _idle_s(self, trigger: WatchedTrigger) -> float:
-        return max(_POLL_S, trigger.debounce_s) if self._notifications.problem else _IDLE_S
+        without = self._notifications.problem is not None
+        return max(self._timings.poll_s, trigger.debounce_s) if without else self._timings.idle_s
 
     def _moved(self, paths: set[str] | None) -> None:
         """`paths` changed, or None for any: every trigger that this concerns looks after its debounce."""
@@ -173,7 +190,7 @@ class Watcher:
                 self._on_event()
 
     def _is_full(self, trigger: WatchedTrigger) -> bool:
-        return self._store.unacknowledged(trigger.id) >= _MAX_UNACKNOWLEDGED
+        return self._store.unacknowledged(trigger.id) >= trigger.max_unacknowledged
 
     def _scan(self, trigger: WatchedTrigger, known: Mapping[str, Fingerprint], detail: Detail) -> Scan | None:
         try:
