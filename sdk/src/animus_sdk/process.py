@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from typing import Final, NoReturn
+from typing import NamedTuple, NoReturn
 
 from animus_protocol.crash_points import set_role
 from animus_protocol.errors import ProtocolError
@@ -23,13 +23,17 @@ from animus_sdk.plugin import Plugin
 from animus_sdk.session import Session, State
 from animus_sdk.stdio import Wire, take_stdio
 
-__all__ = ["serve"]
+__all__ = ["EndTimings", "serve", "serve_within"]
 
-# As in `session.py`: less than the 2 s that a host waits before it sends SIGTERM (protocol §2).
-_DRAIN_S: Final = 1.2
-_STOP_S: Final = 5.0
-# After both waits an author's code still holds the loop: the process ends itself, with the stack on stderr.
-_GRACE_S: Final = 1.0
+
+class EndTimings(NamedTuple):
+    """How long a process waits for the plugin's own code at its end, in seconds."""
+
+    # As in `session.py`: less than the 2 s that a host waits before it sends SIGTERM (protocol §2).
+    drain_s: float = 1.2
+    stop_s: float = 5.0
+    # After both waits an author's code still holds the loop: the process ends itself, with the stack on stderr.
+    grace_s: float = 1.0
 
 
 def serve(plugin_class: type[Plugin]) -> NoReturn:
@@ -39,6 +43,11 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
     when the plugin's code does not let go for 7 s after its end (its stack is on stderr then); 2 when started by hand
     on a terminal or with wrong arguments.
     """
+    serve_within(plugin_class, EndTimings())
+
+
+def serve_within(plugin_class: type[Plugin], timings: EndTimings) -> NoReturn:
+    """As `serve`, with other waits at the end."""
     # First of all: a class that is wrong has no manifest to print either.
     mistakes = plugin_class.mistakes()
     if mistakes:
@@ -58,7 +67,7 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
     wire = take_stdio()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    serving = loop.create_task(_serve(plugin_class, wire))
+    serving = loop.create_task(_serve(plugin_class, wire, timings))
     while True:
         try:
             loop.run_until_complete(serving)
@@ -81,7 +90,7 @@ def _answer_command_line(plugin_class: type[Plugin]) -> None:
         sys.exit(0)
 
 
-async def _serve(plugin_class: type[Plugin], wire: Wire) -> NoReturn:
+async def _serve(plugin_class: type[Plugin], wire: Wire, timings: EndTimings) -> NoReturn:
     session = Session(plugin_class())
     peer = Peer(wire.read_fd, wire.write_fd, session, name="host", on_end=lambda _: session.ended.set())
     loop = asyncio.get_running_loop()
@@ -89,15 +98,15 @@ async def _serve(plugin_class: type[Plugin], wire: Wire) -> NoReturn:
         loop.add_signal_handler(number, session.ended.set)
     watch_loop(loop)
     await session.ended.wait()
-    faulthandler.dump_traceback_later(_DRAIN_S + _STOP_S + _GRACE_S, exit=True)
+    faulthandler.dump_traceback_later(sum(timings), exit=True)
     if peer.ended.done() and session.state is not State.ENDED:
-        await peer.idle(loop.time() + _DRAIN_S)  # a host that only closed our stdin may still read
+        await peer.idle(loop.time() + timings.drain_s)  # a host that only closed our stdin may still read
     try:
-        async with asyncio.timeout(_STOP_S):
+        async with asyncio.timeout(timings.stop_s):
             await peer.aclose()
             await session.close()
     except (TimeoutError, ProtocolError):
-        logging.getLogger("animus.plugin").warning("stopped in the middle of its work after %g s", _STOP_S)
+        logging.getLogger("animus.plugin").warning("stopped in the middle of its work after %g s", timings.stop_s)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import ClassVar
 
 from animus_protocol.models.lifecycle import HealthCheckResult, HealthStatus, ProjectBinding
-from animus_sdk import Plugin, Unavailable, serve
+from animus_sdk import Plugin, Unavailable
+from animus_sdk.process import EndTimings, serve_within
 
 
 class Stubborn(Plugin):
@@ -39,6 +39,4 @@ async def never_mind() -> None:
 
 
 if __name__ == "__main__":
-    patience = sys.modules["animus_sdk.process"]
-    vars(patience).update(_DRAIN_S=0.1, _STOP_S=0.1, _GRACE_S=0.3)
-    serve(Stubborn)
+    serve_within(Stubborn, EndTimings(drain_s=0.1, stop_s=0.1, grace_s=0.3))

@@ -32,7 +32,8 @@ _log = logging.getLogger("animus_trigger_files")
 class WatchTimings(NamedTuple):
     """Seconds between two looks that nothing gave a reason for; where the system gives no notifications, `poll_s`.
 
-    Notifications may get lost: a change is told after `idle_s` then. After `try_again_s` the system is asked for notifications again.
+    Notifications may get lost: a change is told after `idle_s` then. After `try_again_s` the system is asked for
+    notifications again.
     """
 
     idle_s: float = 30.0
