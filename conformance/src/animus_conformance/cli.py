@@ -55,6 +55,7 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # a plugin's texts fit into no encoding for certain
     try:
         code = _command(sys.argv[1:])
+        # Now, while an error of the last write still gets an exit code of ours.
         sys.stdout.flush()
     except ConformanceError as error:
         sys.stderr.write(printable(f"animus-conformance: {error}\n"))

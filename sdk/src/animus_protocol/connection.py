@@ -117,6 +117,7 @@ class Connection(Generic[Waiter]):
         """Stop waiting for `number` and tell the other side; None when it was answered meanwhile."""
         if number not in self._waiters:
             return None
+        # Should its answer still come, it is dropped as a late one.
         del self._waiters[number]
         return self.notification(_CANCEL, b'{"id":%d}' % number)
 
@@ -232,6 +233,7 @@ def _refusal(request_id: RequestId, error: dict[str, Any]) -> bytes:
 
 
 def _error_of(error: Any) -> RpcError:
+    # However malformed, it is the answer: its caller must not go on waiting.
     if not isinstance(error, dict):
         return RpcError.received(Code.INTERNAL_ERROR, f"malformed error object: {error!r:.200}")
     code, message = error.get("code"), error.get("message")

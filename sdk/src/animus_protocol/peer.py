@@ -215,6 +215,7 @@ class Peer:
         try:
             if not await self.cancel_requests(self._loop.time() + flush_s):
                 _log.warning("%s: %d requests go on after their cancellation", self.name, len(self._others()))
+            # The answers that the cancellations have made leave with the rest.
             async with asyncio.timeout(flush_s):
                 await self._pump.flushed()
         except TimeoutError:
@@ -287,6 +288,7 @@ class Peer:
         except Exception as error:  # noqa: BLE001 - the boundary: whatever a handler raises, the asker gets an answer
             self._send(self._connection.error(request.id, self._refusal(request, error)))
             return
+        # No task group: that would cost each request 27 µs more (measured, ADR 0001). `aclose` ends these tasks.
         self._tasks[request.id] = self._loop.create_task(self._answer(request, answer))
         self._unstarted[request.id] = answer
 
@@ -324,6 +326,7 @@ class Peer:
         return RpcError(Code.INTERNAL_ERROR, "internal error", {"category": "internal"})
 
     def _others(self) -> list[asyncio.Task[None]]:
+        # `shutdown` is a request itself, and waits here for all others.
         return [task for task in self._tasks.values() if task is not asyncio.current_task()]
 
     def _send(self, frame: bytes | None) -> None:
@@ -344,6 +347,7 @@ class Peer:
         if self._timer is not None:
             self._timer.cancel()
         self._earliest_deadline = deadline
+        # A timeout of its own (`anyio.fail_after`) would cost each call 26 µs (measured, ADR 0001).
         self._timer = self._loop.call_at(deadline, self._deadline_passed)
 
     def _deadline_passed(self) -> None:

@@ -130,6 +130,7 @@ class Pump:
             return
         self._closed = True
         self._stop_writing()
+        # `on_end` is somebody else's code: whatever it raises, the descriptors are given back.
         try:
             self._end(reason)
         finally:

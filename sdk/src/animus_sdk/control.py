@@ -123,6 +123,7 @@ class Control:
             fd = sock.detach()
             return Peer(fd, fd, handler, name=self._name, on_end=on_end)
         finally:
+            # After `detach` there is nothing left that this could close.
             sock.close()
 
     @contextlib.contextmanager

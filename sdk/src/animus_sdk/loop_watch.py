@@ -54,6 +54,8 @@ def blocked_s(spent: Spent) -> float:
 
 def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Watch `loop`, which runs on this thread, until it is closed; the watching thread keeps no process alive."""
+    # asyncio's debug mode would slow every call down, and a timer on the loop would know how long but not who (ADR
+    # 0010).
     threading.Thread(target=_Watch(loop).run, name="loop-watch", daemon=True).start()
 
 

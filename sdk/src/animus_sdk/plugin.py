@@ -66,6 +66,7 @@ class Plugin:
     """One sentence, for people who choose plugins."""
     env: ClassVar[tuple[EnvRequirement, ...]] = ()
     """The environment variables that it needs; only these reach it."""
+    # One: a plugin that reads a file, changes it and writes it back loses nothing without a lock (ADR 0010).
     threads: ClassVar[int] = 1
     """How many plain functions may run at once."""
     notification_buffer_size: ClassVar[int | None] = None
@@ -81,6 +82,7 @@ class Plugin:
     @property
     def ctx(self) -> Context:
         """The request that the running handler answers. Raises LookupError outside a handler."""
+        # From a context variable: as a parameter it would stand in every signature of every role (ADR 0010).
         return Context(CURRENT.get())
 
     @inline

@@ -96,6 +96,7 @@ def _without_self(cls: type) -> list[str]:
     """Marked functions that are none of the object's own."""
     return [
         f"{cls.__name__}.{attribute} is a static method or a class method: take that off, and write self first"
+        # Statically: `getattr` gives the function behind the decorator, and the mistake could not be seen.
         for attribute, value in inspect.getmembers_static(cls)
         if isinstance(value, (staticmethod, classmethod)) and (hasattr(value, _MARK) or hasattr(value.__func__, _MARK))
     ]

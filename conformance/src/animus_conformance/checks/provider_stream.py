@@ -123,6 +123,7 @@ def _typed(notifications: Sequence[Notification]) -> list[Notification]:
     for notification in notifications:
         wrong = _mismatch(notification)
         if wrong is not None:
+            # Types are a check of their own: what depends on them is unproven as long as they are wrong.
             raise Unproven(f"{notification.method} has not the protocol's type ({wrong})")
     return [*notifications]
 

@@ -93,6 +93,7 @@ class Host:
 
     def send(self, method: str, params: Any = None) -> int:
         """A request, without waiting; its id."""
+        # Small whole numbers: one SDK drops ids of other types, another one rounds large ones (protocol §1).
         self._next_id += 1
         self.send_as(self._next_id, method, params)
         return self._next_id
@@ -100,6 +101,7 @@ class Host:
     def send_as(self, request_id: int | str, method: str, params: Any = None) -> None:
         """A request with an id of the caller's choice."""
         self._requests.add(request_id, method)
+        # Never without params: some typed handlers refuse absent ones and null (protocol §1).
         self._write({"jsonrpc": "2.0", "id": request_id, "method": method, "params": {} if params is None else params})
 
     def tell(self, method: str, params: Any = None) -> None:

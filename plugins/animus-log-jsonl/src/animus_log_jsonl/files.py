@@ -59,6 +59,7 @@ class LogFiles:
     @property
     def end(self) -> Position:
         """Where the committed entries end now."""
+        # Without the lock: a position is replaced as a whole.
         return self._end
 
     @property

@@ -33,6 +33,7 @@ class Commits:
 
     def committed(self) -> None:
         """Entries were committed."""
+        # The old event stays set for good: whoever took it before this moment cannot miss the commit.
         self._next.set()
         self._next = asyncio.Event()
 

@@ -234,6 +234,7 @@ def _still_open(path: Path, waited_s: float) -> Unavailable:
 def _write(path: Path, content: bytes, like: os.stat_result | None) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     with open(fd, "wb") as file:
+        # The swap puts another file in the place of theirs: mode and owner have to move with the name.
         if like is not None:
             os.fchmod(fd, like.st_mode & 0o7777)
             with contextlib.suppress(PermissionError):  # only root may give a file away

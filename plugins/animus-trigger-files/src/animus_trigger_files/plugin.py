@@ -106,6 +106,7 @@ class FilesTrigger(TriggerBackend[OurConfig]):
         if isinstance(cursor, str):
             store.acknowledge(cursor)
         watcher = Watcher(self._root, store, watched, lambda: loop.call_soon_threadsafe(news.set))
+        # Before the first await, so that nothing is missed between the reply and the first survey.
         watcher.prepare(lambda before: self._selection(before.paths, before.ignore, ""))
         await self._pass_over(others)
         after = 0

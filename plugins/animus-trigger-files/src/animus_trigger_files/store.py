@@ -148,6 +148,7 @@ class Store:
     def acknowledge(self, event_id: str) -> bool:
         """Never tell this event again; whether it was one of ours that was not acknowledged before."""
         identity, _, number = event_id.rpartition("-")
+        # An id out of an earlier file must not delete the event that has the same number here.
         if identity != self._id or not (number.isascii() and number.isdecimal() and len(number) <= 18):
             return False
         with self._transaction():

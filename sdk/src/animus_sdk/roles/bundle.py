@@ -40,6 +40,7 @@ class Bundle(Plugin):
     served by two parts.
     """
 
+    # Classes side by side and no multiple inheritance: the methods of the kinds have the same names (ADR 0010).
     parts: ClassVar[tuple[type[Plugin], ...]]
 
     def __init__(self) -> None:
