@@ -14,16 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.errors import RetryLater
-from animus_core.store import caches
 from animus_core.store.caches import cache_folder
 from animus_core.supply.lock import fingerprint as fingerprint_module
-from animus_core.supply.lock import fingerprint_files
 from animus_core.supply.lock.fingerprint import changes, fingerprint
+from animus_core.supply.lock.fingerprint_files import FingerprintBounds
 
 PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 COMPILED = f"{PACKAGES}/pack/__pycache__/__init__.cpython-311.pyc"
 FILES = st.dictionaries(st.text("abc", max_size=2), st.text("xy", max_size=1))
 Change = Callable[[Path], object]
+AT_REST = FingerprintBounds(settled_ns=-(10**18))
+"""Files that were written just now count as long at rest."""
 
 
 @pytest.fixture
@@ -45,12 +46,6 @@ def venv(tmp_path: Path) -> Path:
     (root / PACKAGES / "linked.py").symlink_to(beside / "linked.py")
     (root / PACKAGES / "folder").symlink_to(beside)
     return root
-
-
-@pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that were written just now count as long at rest."""
-    monkeypatch.setattr(fingerprint_files, "_SETTLED_NS", -(10**18))
 
 
 def script(venv: Path) -> list[str]:
@@ -260,15 +255,13 @@ def test_an_interpreter_that_took_anothers_place_is_not_run(where: str, venv: Pa
 
 
 @pytest.mark.parametrize("code", ["exit 3", "sleep 600 & sleep 600", "exec /no/such/program"])
-def test_an_interpreter_that_does_not_answer_has_no_version(
-    code: str, venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fingerprint_module, "_ASK_S", 0.3)
+def test_an_interpreter_that_does_not_answer_has_no_version(code: str, venv: Path, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{code}\n")
     python.chmod(0o755)
     relink("bin/python", str(python))(venv)
-    assert len(fingerprint(script(venv)).files[f"its interpreter {python}"]) == 16
+    found = fingerprint(script(venv), bounds=FingerprintBounds(ask_s=0.3))
+    assert len(found.files[f"its interpreter {python}"]) == 16
 
 
 # == what cannot be fingerprinted ==
@@ -291,10 +284,9 @@ def test_a_program_that_cannot_be_run_is_named(command: list[str], why: str) -> 
     assert raised.value.message.startswith(why)
 
 
-def test_an_environment_without_bounds_is_refused(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint_files, "_MOST_FILES", 5)
+def test_an_environment_without_bounds_is_refused(venv: Path) -> None:
     with pytest.raises(RetryLater, match="more than 5 files"):
-        fingerprint(script(venv))
+        fingerprint(script(venv), bounds=FingerprintBounds(files=5))
 
 
 def test_links_in_a_circle_end(venv: Path) -> None:
@@ -308,21 +300,21 @@ def test_links_in_a_circle_end(venv: Path) -> None:
 # == the cache ==
 
 
-@pytest.mark.usefixtures("settled")
 def test_a_file_at_rest_is_not_read_again(venv: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    before = fingerprint(script(venv), cache)
-    assert before == fingerprint(script(venv), cache) == fingerprint(script(venv))
+    before = fingerprint(script(venv), cache, bounds=AT_REST)
+    assert before == fingerprint(script(venv), cache, bounds=AT_REST) == fingerprint(script(venv))
     (kept,) = cache.iterdir()
     listed = json.loads(kept.read_text())
     module = str(venv / PACKAGES / "pack/__init__.py")
     listed["files"][module] = listed["files"][module][:-64] + "0" * 64
     kept.write_text(json.dumps(listed))
-    assert changes(before.files, fingerprint(script(venv), cache).files) == [f"{PACKAGES}/pack/__init__.py"]
+    now = fingerprint(script(venv), cache, bounds=AT_REST)
+    assert changes(before.files, now.files) == [f"{PACKAGES}/pack/__init__.py"]
     assert fingerprint(script(venv)) == before, "without the cache all is read"
     edit(f"{PACKAGES}/pack/__init__.py", "pass\n")(venv)
-    assert fingerprint(script(venv), cache) == before, "it moved, and was read"
+    assert fingerprint(script(venv), cache, bounds=AT_REST) == before, "it moved, and was read"
 
 
 def test_a_file_that_changed_just_now_is_read_the_next_time_too(venv: Path, tmp_path: Path) -> None:
@@ -332,25 +324,23 @@ def test_a_file_that_changed_just_now_is_read_the_next_time_too(venv: Path, tmp_
     assert fingerprint(script(venv), tmp_path) == first
 
 
-@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"v": 2}', '{"v": 1, "files": 3}', '{"v": 1, "files": {"x": 3}}'])
 def test_a_broken_cache_is_none(content: str, venv: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    before = fingerprint(script(venv), cache)
+    before = fingerprint(script(venv), cache, bounds=AT_REST)
     (kept,) = cache.iterdir()
     good = kept.read_text()
     kept.write_text(content)
-    assert fingerprint(script(venv), cache) == before
+    assert fingerprint(script(venv), cache, bounds=AT_REST) == before
     assert kept.read_text() == good
 
 
-@pytest.mark.usefixtures("settled")
-def test_the_cache_keeps_so_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caches, "_MOST_FILES", 3)
-    for number in range(6):
-        fingerprint(["/bin/sh", str(number)], tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+def test_the_cache_keeps_so_many_files(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}.json").touch()
+    fingerprint(["/bin/sh"], tmp_path, bounds=AT_REST)
+    assert len(list(tmp_path.iterdir())) == 256
 
 
 def test_a_cache_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:

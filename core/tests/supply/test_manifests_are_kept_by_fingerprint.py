@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from animus_core.store import caches
 from animus_core.supply.discovery import candidates as candidates_module
 from animus_core.supply.discovery.discover import Discovery, discover
 
@@ -154,9 +153,13 @@ async def test_a_plugin_whose_author_works_on_it_is_asked_each_time(config: Conf
     assert config.times == 3
 
 
-async def test_the_cache_keeps_so_many_manifests(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caches, "_MOST_FILES", 2)
-    for version in range(4):
-        config.plugin(version=str(version))
-        await config.discover()
-    assert len(config.kept) == 2
+async def test_the_cache_keeps_so_many_manifests(config: Config) -> None:
+    config.plugin()
+    await config.discover()
+    [first] = config.kept
+    for number in range(300):
+        first.with_name(f"{number}.json").touch()
+    config.plugin(version="2")
+    await config.discover()
+    assert len(config.kept) == 256
+    assert first not in config.kept, "the oldest goes first"

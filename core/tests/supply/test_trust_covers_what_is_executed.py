@@ -385,14 +385,18 @@ def test_a_gate_opens_no_file_while_nothing_moves(place: Place, monkeypatch: pyt
     path = place.write("w.yaml")
     place.write("other")
     place.grant()
-    monkeypatch.setattr(trust_coverage, "_SETTLED_NS", -1)  # or the test would have to wait for the files to age
-    check = TrustCheck(place.config, place.root)
+    # Or the test would have to wait for the files to age.
+    check = TrustCheck(place.config, place.root, bounds=Bounds(settled_ns=-1))
     assert check.check().trusted
     read: list[str] = []
-    content = trust_coverage._content
-    monkeypatch.setattr(
-        trust_coverage, "_content", lambda found, limit: (read.append(found.name), content(found, limit))[1]
-    )
+    really = os.open
+
+    def noted(at: str | Path, *arguments: int, **options: int) -> int:
+        if Path(at).is_relative_to(path.parent):
+            read.append(Path(at).name)
+        return really(at, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", noted)
     assert check.check().trusted
     assert read == []
     facts = path.stat()

@@ -45,16 +45,18 @@ class NotAPlugin(Exception):
         self.stderr = stderr
 
 
-async def probe(name: str, command: Sequence[str], *, cwd: str | None = None) -> PluginManifest:
+async def probe(
+    name: str, command: Sequence[str], *, cwd: str | None = None, timeout_s: float = _TIMEOUT_S
+) -> PluginManifest:
     """The manifest of one plugin, as `Probes.ask`."""
-    async with probing() as probes:
+    async with probing(timeout_s) as probes:
         return await probes.ask(name, command, cwd=cwd)
 
 
 @asynccontextmanager
-async def probing() -> AsyncIterator[Probes]:
+async def probing(timeout_s: float = _TIMEOUT_S) -> AsyncIterator[Probes]:
     """For several probes; at the end whatever left a plugin's process group is ended, once for all of them."""
-    probes = Probes()
+    probes = Probes(timeout_s)
     try:
         yield probes
     finally:
@@ -63,9 +65,13 @@ async def probing() -> AsyncIterator[Probes]:
 
 
 class Probes:
-    """Starts plugins for their manifests. `mark` is in the environment of all that they start."""
+    """Starts plugins for their manifests. `mark` is in the environment of all that they start.
 
-    def __init__(self) -> None:
+    One that has not printed its manifest after `timeout_s` is given up.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self.mark = f"probe:{secrets.token_hex(8)}"
         self.used = False
 
@@ -78,7 +84,7 @@ class Probes:
         # What it would write beside its own code would be a change of that code.
         env = {**child_environment(os.environ), INSTANCE: self.mark, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            output = await _run(ChildSpec(name, [*command, "--manifest"], env, cwd or "/"))
+            output = await _run(ChildSpec(name, [*command, "--manifest"], env, cwd or "/"), self._timeout_s)
             return read_manifest(output)
         except NotAPlugin as error:
             see = f"See why: {visible(shlex.join(command))} --manifest"
@@ -110,7 +116,7 @@ def _object_in(output: bytes) -> bytes:
     return output
 
 
-async def _run(spec: ChildSpec) -> bytes:
+async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
     """What the program prints. Raises NotAPlugin when it cannot be started, fails or is beyond the limits."""
     try:
         child = spawn(spec)
@@ -119,9 +125,9 @@ async def _run(spec: ChildSpec) -> bytes:
         raise NotAPlugin(f"cannot be started: {visible(why)}") from error
     os.close(child.write_fd)
     try:
-        output, code = await _printed(child)
+        output, code = await _printed(child, timeout_s)
     except TimeoutError as error:
-        raise NotAPlugin(f"--manifest did not end within {_TIMEOUT_S:g} s", child.stderr_tail) from error
+        raise NotAPlugin(f"--manifest did not end within {timeout_s:g} s", child.stderr_tail) from error
     finally:
         await asyncio.shield(asyncio.ensure_future(child.end(0.0)))
     stderr = child.stderr_tail
@@ -132,7 +138,7 @@ async def _run(spec: ChildSpec) -> bytes:
     return output
 
 
-async def _printed(child: Child) -> tuple[bytes, int]:
+async def _printed(child: Child, timeout_s: float) -> tuple[bytes, int]:
     """All that it prints, and its exit code. Raises TimeoutError, or NotAPlugin for more than the limit."""
     stdout = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -142,7 +148,7 @@ async def _printed(child: Child) -> tuple[bytes, int]:
     reading = asyncio.ensure_future(_read(stdout, output))
     exiting = asyncio.ensure_future(child.wait())
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await asyncio.wait([reading, exiting], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():  # a descendant may keep the pipe; what the program itself wrote is there by now
                 await asyncio.wait([reading], timeout=_LAST_WORDS_S)

@@ -24,14 +24,13 @@ from urllib.parse import unquote, urlsplit
 
 from animus_core.errors import RetryLater
 from animus_core.store.regular_files import open_regular, read_regular
-from animus_core.supply.lock.fingerprint_files import Item, KnownHashes, walk
+from animus_core.supply.lock.fingerprint_files import FingerprintBounds, Item, KnownHashes, walk
 from animus_core.terminal import visible
 
 __all__ = ["Fingerprint", "changes", "fingerprint"]
 
 _FORMAT: Final = "animus-fingerprint-1"
 _SHORT: Final = 16
-_ASK_S: Final = 5.0
 _MOST_HOPS: Final = 40
 _SHEBANG_BYTES: Final = 4096
 _EDITABLE: Final = os.sep + "direct_url.json"
@@ -57,7 +56,12 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(
-    command: Sequence[str], cache: Path | None = None, *, cwd: str | None = None, interpreter: str | None = None
+    command: Sequence[str],
+    cache: Path | None = None,
+    *,
+    cwd: str | None = None,
+    interpreter: str | None = None,
+    bounds: FingerprintBounds = FingerprintBounds(),  # noqa: B008 - a tuple of constants
 ) -> Fingerprint:
     """Hash what `command` executes. Blocking. Without a `cache` folder every file is read.
 
@@ -66,7 +70,8 @@ def fingerprint(
     cannot be read.
     """
     known = hashlib.sha256(json.dumps([*command, cwd]).encode()).hexdigest()[:32] if cache is not None else ""
-    coverage = _Coverage(KnownHashes(cache / f"{known}.json" if cache is not None else None), interpreter)
+    hashes = KnownHashes(cache / f"{known}.json" if cache is not None else None, bounds)
+    coverage = _Coverage(hashes, interpreter, bounds)
     files = [_program(command[0], cwd or _NEUTRAL), *_arguments(command[1:], cwd or _NEUTRAL)]
     try:
         for path in files:
@@ -97,8 +102,9 @@ def changes(recorded: Mapping[str, str], now: Mapping[str, str], *, most: int = 
 class _Coverage:
     """What is covered so far: `records` go into the digest, in order."""
 
-    def __init__(self, hashes: KnownHashes, expected: str | None) -> None:
+    def __init__(self, hashes: KnownHashes, expected: str | None, bounds: FingerprintBounds) -> None:
         self.hashes = hashes
+        self._bounds = bounds
         self.records: list[list[str]] = []
         self._expected = expected
         self._files: dict[str, str] = {}
@@ -116,7 +122,7 @@ class _Coverage:
         if own:
             self._own_environment()
             return
-        items = sorted(walk(root, self.hashes))
+        items = sorted(walk(root, self.hashes, self._bounds.files))
         for item in items:
             self._add(prefix + item.path, item)
             if item.path.endswith(_EDITABLE):
@@ -180,7 +186,8 @@ class _Coverage:
                 sha256 = self.hashes.sha256(real, facts)
                 # One that lies in the environment is covered with all that makes up its version.
                 if self._expected in (None, real) and not real.startswith(os.path.realpath(root) + os.sep):
-                    version = self.hashes.remember(real, facts, lambda: _version(real), "version of ")
+                    ask_s = self._bounds.ask_s
+                    version = self.hashes.remember(real, facts, lambda: _version(real, ask_s), "version of ")
         self.records.append(["interpreter", real, sha256, version])
         self._files[f"{_INTERPRETER} {_printable(real)}"] = f"{sha256[:_SHORT]} {_printable(version)}".rstrip()
 
@@ -277,8 +284,8 @@ def _sources_of(path: str) -> str | None:
     return hashlib.sha256(json.dumps(found).encode()).hexdigest() if found else None
 
 
-def _version(interpreter: str) -> str:
-    """What an interpreter says its version is; empty when it does not answer within 5 s."""
+def _version(interpreter: str, ask_s: float) -> str:
+    """What an interpreter says its version is; empty when it does not answer within `ask_s`."""
     try:
         process = subprocess.Popen(
             [interpreter, "-I", "-S", "-c", "import sys; print(sys.version)"],
@@ -293,7 +300,7 @@ def _version(interpreter: str) -> str:
         return ""
     with process:
         try:
-            output = process.communicate(timeout=_ASK_S)[0]
+            output = process.communicate(timeout=ask_s)[0]
         except subprocess.TimeoutExpired:
             output = b""
         finally:

@@ -18,12 +18,22 @@ from animus_core.errors import RetryLater
 from animus_core.store.caches import read_cached, write_cached
 from animus_core.store.regular_files import open_regular
 
-__all__ = ["Item", "KnownHashes", "walk"]
+__all__ = ["FingerprintBounds", "Item", "KnownHashes", "walk"]
 
 _VERSION: Final = 1
-_MOST_FILES: Final = 200_000
 _MOST_CACHE_BYTES: Final = 64 << 20
-_SETTLED_NS: Final = 2_000_000_000
+
+
+class FingerprintBounds(NamedTuple):
+    """How much an environment may hold, and what is believed of it.
+
+    A hash is kept of a file that has rested for `settled_ns`: it may change twice within one tick of the clock that
+    its time of change is taken from. An interpreter that has not told its version after `ask_s` has none.
+    """
+
+    files: int = 200_000
+    settled_ns: int = 2_000_000_000
+    ask_s: float = 5.0
 
 
 class Item(NamedTuple):
@@ -38,8 +48,9 @@ class Item(NamedTuple):
 class KnownHashes:
     """Hashes of files by how `stat` describes them; kept in one file, or nowhere when `path` is None."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, bounds: FingerprintBounds) -> None:
         self._path = path
+        self._settled_ns = bounds.settled_ns
         content = read_cached(path, _MOST_CACHE_BYTES) if path is not None else {}
         known = content.get("files") if content.get("v") == _VERSION else None
         self._known: dict[str, str] = known if isinstance(known, dict) else {}
@@ -62,8 +73,7 @@ class KnownHashes:
             return known[len(signature) :]
         at_ns = time.time_ns()
         answer = work()
-        # A file may change twice within one tick of the clock that its time of change is taken from.
-        if answer and at_ns - facts.st_ctime_ns > _SETTLED_NS:
+        if answer and at_ns - facts.st_ctime_ns > self._settled_ns:
             self._used[key] = signature + answer
         return answer
 
@@ -73,10 +83,10 @@ class KnownHashes:
             write_cached(self._path, {"v": _VERSION, "files": self._used})
 
 
-def walk(root: str, hashes: KnownHashes) -> Iterator[Item]:
+def walk(root: str, hashes: KnownHashes, most_files: int) -> Iterator[Item]:
     """Everything below `root`; what links lead to outside of it counts too. Paths are relative to `root`.
 
-    Raises RetryLater for a file that cannot be read, and for more than 200,000 files.
+    Raises RetryLater for a file that cannot be read, and for more than `most_files`.
     """
     within = os.path.realpath(root) + os.sep
     folders = [(root, "")]
@@ -86,10 +96,8 @@ def walk(root: str, hashes: KnownHashes) -> Iterator[Item]:
         folder, prefix = folders.pop()
         for entry in _entries(folder):
             count += 1
-            if count > _MOST_FILES:
-                raise RetryLater(
-                    f"{root}: more than {_MOST_FILES:,} files", hint="Install it into a folder of its own."
-                )
+            if count > most_files:
+                raise RetryLater(f"{root}: more than {most_files:,} files", hint="Install it into a folder of its own.")
             path = prefix + entry.name
             try:
                 if entry.is_symlink():

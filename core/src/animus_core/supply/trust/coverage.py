@@ -27,18 +27,22 @@ DATA_FOLDERS: Final = frozenset({"tasks", "requirements"})
 
 _MiB: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 18
-_SETTLED_NS: Final = 2_000_000_000
 _LEADS_NOWHERE: Final = frozenset({errno.ENOENT, errno.ELOOP, errno.ENOTDIR})
 
 
 class Bounds(NamedTuple):
-    """How much is looked at; beyond it nothing is trusted. `seen` also counts folders and files that are data."""
+    """How much is looked at; beyond it nothing is trusted. `seen` also counts folders and files that are data.
+
+    What was read of a file is believed once it has rested for `settled_ns`: it may change twice within one tick of the
+    clock that its time of change is taken from.
+    """
 
     files: int = 10_000
     size_bytes: int = 256 * _MiB
     seen: int = 200_000
     text_bytes: int = 64 << 10
     all_texts_bytes: int = 8 * _MiB
+    settled_ns: int = 2_000_000_000
 
 
 class CoveredPath(NamedTuple):
@@ -219,8 +223,8 @@ class Reader:
         if found.kind != "file":
             return Entry(found.name, found.kind, False, found.target, "", 0, None), 0
         known = self._known.get(found.name)
-        # A file may change twice within one tick of the clock that its time of change is taken from.
-        if known is not None and known[0] == found and known[2] - found.changed_ns > _SETTLED_NS:
+        settled_ns = self._bounds.settled_ns
+        if known is not None and known[0] == found and known[2] - found.changed_ns > settled_ns:
             return known[1], known[2]
         at_ns = time.time_ns()
         try:
