@@ -81,11 +81,13 @@ def how_to_prepare_authoring() -> list[str]:
 def _wheels() -> _Wheels:
     """Where our wheels are, seen from where pip noted that this core was installed from."""
     try:
+        # PEP 610: pip notes there where it installed from; an index leaves no such file.
         noted = json.loads(distribution(_CORE).read_text("direct_url.json") or "{}")
         parts = urlsplit(noted["url"])
     except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
         return _Wheels("WHEELS", note=_NO_FOLDER)
     origin = Path(unquote(parts.path))
+    # The core lies in `core/` of a clone, beside the Makefile that builds the wheels.
     if parts.scheme == "file" and (origin.parent / "Makefile").is_file():
         clone = shlex.quote(str(origin.parent))
         return _Wheels(f"{clone}/dist", f"make -C {clone} wheels && ")

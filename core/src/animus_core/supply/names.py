@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["MAX_NAME_CHARS", "is_name"]
 
-MAX_NAME_CHARS: Final = 120
+MAX_NAME_CHARS: Final = 120  # it becomes part of file names, which may have 255 bytes (NAME_MAX)
 
 
 def is_name(name: str) -> bool:

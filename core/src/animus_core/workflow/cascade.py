@@ -41,9 +41,11 @@ def resolve_provider(workflows: WorkflowSet, phase: PhaseDefinition) -> Provider
     model: str | None = None
     for level_tool, level_model in levels:
         entry = _entry(workflows, level_model)
+        # Field by field, the nearest level first: an agent's tool may be used with the phase's own model.
         if model is None:
             model = level_model if entry is None else entry.model
         tool = tool or level_tool or (None if entry is None else entry.tool)
+    # Last of all: it is what the phase falls back on, and not what it asks for.
     return Provider(agent, tool or phase.default_tool, model)
 
 

@@ -99,6 +99,7 @@ class Risk(StrEnum):
 
 def _worktree_is_skip(value: object) -> object:
     mode = value.get("mode") if isinstance(value, dict) else value
+    # Accepted, because it asks for what happens anyway.
     if mode is False or mode == "skip":
         return "skip"
     raise PydanticCustomError(
@@ -115,6 +116,7 @@ Filled = Annotated[str, Strict(), StringConstraints(min_length=1)]
 Id = Annotated[str, Strict(), StringConstraints(pattern=ID_PATTERN, max_length=128)]
 VariableName = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=128)]
 Flag = Annotated[bool, Strict()]
+# Strict: YAML reads `yes` as true, and pydantic would take that for 1. At most a year.
 Seconds = Annotated[int, Strict(), Field(ge=1, le=31_536_000)]
 Attempts = Annotated[int, Strict(), Field(ge=1, le=MAX_ATTEMPTS)]
 Number = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
@@ -218,6 +220,7 @@ class DecisionContract(Definition):
     NOT_SUPPORTED = frozenset({"extra_json_schema", "fields"})
 
     required_evidence: tuple[Filled, ...] = ()
+    # 0.6 and medium are the defaults of existing workflow files, which must mean the same here.
     min_confidence: Annotated[float, Strict(), Field(ge=0, le=1)] = 0.6
     max_risk: Risk = Risk.MEDIUM
     allow_missing_decision: Flag = True
@@ -250,6 +253,7 @@ class CommandSpec(Definition):
     cwd_mode: CwdMode = CwdMode.TASK_ROOT
     cwd_path: Filled | None = None
     timeout_secs: Seconds | None = None
+    # 0 to 255 is what a process can say (wait(2)); death by a signal is never a success.
     success_exit_codes: Annotated[tuple[Annotated[int, Strict(), Field(ge=0, le=255)], ...], Field(min_length=1)] = (0,)
     on_success_verdict: Verdict | None = None
     on_failure_verdict: Verdict | None = None
@@ -326,7 +330,9 @@ class DaemonBlock(Definition):
 
     interval_secs: Seconds | None = None
     pool_size: Annotated[int, Strict(), Field(ge=1, le=1000)] | None = Field(
-        default=None, validation_alias=AliasChoices("pool_size", "max_agents")
+        # `max_agents` is the older spelling, which existing files have.
+        default=None,
+        validation_alias=AliasChoices("pool_size", "max_agents"),
     )
 
 

@@ -24,7 +24,7 @@ __all__ = ["build", "key_issue"]
 T = TypeVar("T", bound=Definition)
 Path = tuple[str | int, ...]
 
-MAX_DETAILS: Final = 100
+MAX_DETAILS: Final = 100  # pydantic tells every item of a long list; people mend the first ones
 EXPECTED: Final = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -37,6 +37,7 @@ EXPECTED: Final = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+# Keys that people know from elsewhere, or put a level too high or too low, and where they belong.
 ELSEWHERE: Final = {
     "pipelines": "write it under `workflows`",
     "variables": "write `variables` inside a workflow",
@@ -56,6 +57,7 @@ def build(model: type[T], located: Located) -> tuple[T | None, list[Issue]]:
     something else is wrong.
     """
     issues: list[Issue] = []
+    # Twice: without the keys that must not be there, the second try checks what stands beside them.
     for _ in range(2):
         try:
             return model.model_validate(located.plain()), issues

@@ -25,6 +25,7 @@ def normalise_entries(workflow: Located) -> tuple[Located, list[Issue]]:
         result = _entry(item)
         if isinstance(result, Issue):
             issues.append(result)
+            # In its place and not left out: the entries behind it keep their numbers, and so their lines in messages.
             entries.append(Located(item.place, refused=True))
         else:
             entries.append(result)
@@ -37,9 +38,11 @@ def _entry(item: Located) -> Located | Issue:
     if not item.fields:
         return Issue.at(item.place, "this entry names no phase", "write a phase id, or `workflow_ref: …`")
     named = item.fields.get("id")
+    # `id: {…}` is the map form for a phase that is called `id`; only an `id` with a text names the phase.
     if "workflow_ref" in item.fields or (named is not None and named.fields is None):
         return item
     (name, options), *others = item.fields.items()
+    # The usual slip: YAML reads options at the entry's own indentation as more keys of the entry.
     if others:
         message = f"the entry {shown(name)} is followed by {shown(others[0][0])} at the same indentation"
         return Issue.at(others[0][1].place, message, f"indent the options below {shown(name + ':')}")
@@ -49,4 +52,5 @@ def _entry(item: Located) -> Located | Issue:
         if key in (options.fields or {}):
             place = options.find(key).place
             return Issue.at(place, f"{shown(key)} stands inside the entry {shown(name)}", "remove it")
+    # The place of the entry, so that a mistake in it is shown where the entry begins.
     return Located(item.place, fields={**(options.fields or {}), "id": Located(item.place, value=name)})

@@ -15,6 +15,7 @@ from animus_core.workflow.issues import Issue, shown
 
 __all__ = ["Reach", "Step", "expand", "find_target", "survey"]
 
+# Sub-workflows that stand inline twice each double with every level: without bounds a small file fills the memory.
 MAX_PHASES: Final = 500
 MAX_NESTING: Final = 20
 
@@ -77,6 +78,7 @@ class _Survey:
         if root not in self.reach:
             self.enter(root)
         while self.path:
+            # A dict keeps its order, so it is a stack that also answers quickly what is on it.
             key = next(reversed(self.path))
             inner = self.step(key)
             if inner is not None:
@@ -147,6 +149,7 @@ def _append(
             _append(workflows, root, workflows.workflows[entry.workflow_ref.lower()], steps, taken)
         elif entry.id is not None:
             phase = workflows.phases.get(entry.id.lower())
+            # As the definition spells it: lookup ignores case, and a plan has one spelling.
             name = entry.id if phase is None else phase.id
             step = Step(_free_id(name, None if here is root else here.id, taken), name, entry, here, range(0))
             own.append(step)
@@ -156,6 +159,7 @@ def _append(
 
 
 def _free_id(name: str, workflow: str | None, taken: set[str]) -> str:
+    # The workflow's name only where it is needed, so that a phase that is used once keeps its short id.
     base = name if workflow is None or name.lower() not in taken else f"{workflow}/{name}"
     candidate, count = base, 1
     while candidate.lower() in taken:
@@ -170,6 +174,7 @@ def find_target(steps: list[Step], position: int, target: str) -> str:
     if not target:
         return ""
     scope = steps[position].scope
+    # Backwards first: rework means what was done before, and of two of one name the nearer one.
     before, after = range(position, scope.start - 1, -1), range(position + 1, scope.stop)
     named = (index for index in chain(before, after) if steps[index].entry_id.lower() == target.lower())
     return steps[next(named)].id

@@ -15,10 +15,12 @@ from animus_core.workflow.issues import Issue, Mistake, Severity, SourceLocation
 
 __all__ = ["interpolate"]
 
+# One pattern for all, tried from the left: `$$` is taken first, so `$${NAME}` comes to a plain `${NAME}`.
 TOKEN: Final = re.compile(r"\$(?:\$|\{(?P<body>[^}\n]*)(?P<end>\}?))")
 BODY: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::(?P<how>[-?])(?P<text>.*))?", re.DOTALL)
+# A line break in a value could add keys to the file; NUL and half a surrogate pair cannot be stored.
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-MAX_ADDED_CHARS: Final = 1 << 20
+MAX_ADDED_CHARS: Final = 1 << 20  # as much as a whole file may have
 SECRET_NAME: Final = re.compile(r"TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
 
 
@@ -30,6 +32,7 @@ def interpolate(text: str, lookup: Mapping[str, str], file: str) -> tuple[str, l
     """
     issues: list[Issue] = []
     added = 0
+    # Once for the file: counting the lines before each variable would take quadratic time.
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def replace(match: re.Match[str]) -> str:
@@ -47,6 +50,7 @@ def interpolate(text: str, lookup: Mapping[str, str], file: str) -> tuple[str, l
             raise Mistake(Issue.at(place, message, "use shorter values, or fewer of them"))
         return value
 
+    # One pass: what a value holds is never looked at again, so a variable cannot bring in another one.
     return TOKEN.sub(replace, text), issues
 
 

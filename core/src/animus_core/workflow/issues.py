@@ -36,6 +36,7 @@ MAX_SHOWN_ISSUES: Final = 100
 MAX_ISSUES: Final = 1000
 """After so many mistakes the search for more ends: a hostile file must not cost minutes."""
 
+# difflib compares letter by letter: names are a file's own, and both their number and their length are bounded.
 MAX_CANDIDATES: Final = 200
 MAX_SHOWN_CHARS: Final = 60
 
@@ -99,6 +100,7 @@ class InvalidWorkflow(InvalidInput):
 
     def __init__(self, issues: Iterable[Issue]) -> None:
         self.issues: tuple[Issue, ...] = tuple(sorted(issues, key=lambda issue: issue.sort_key))
+        # The message is for people and is cut; `details` has them all for programs.
         lines = [str(issue) for issue in self.issues[:MAX_SHOWN_ISSUES]]
         if len(self.issues) > MAX_SHOWN_ISSUES:
             lines.append(f"… and {len(self.issues) - MAX_SHOWN_ISSUES} more mistakes")

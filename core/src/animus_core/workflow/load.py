@@ -1,7 +1,7 @@
 """The project's workflow files, read and checked: `load_workflows`.
 
-Called whenever a dispatch is accepted, and by `validate` and `reload` commands; the only module here that touches the
-disk. Files: `.animus/workflows.yaml`, then `.animus/workflows/*.yaml` by name. Below lies the whole package.
+The only module here that touches the disk. Files: `.animus/workflows.yaml`, then `.animus/workflows/*.yaml` by name.
+Below lies the whole package.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ SECTIONS: Final[Mapping[str, type[Definition]]] = {
     "agents": AgentProfile,
     "models": ModelProfile,
 }
+# True: read. False: existing workflow files have it, and it is not supported; it is refused by name, and never ignored.
 KEYS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("default_workflow_ref", "workflows", *SECTIONS, "daemon", "phase_catalog"), True),
     **dict.fromkeys(("name", "description"), True),
@@ -71,6 +72,7 @@ def load_workflows(project_root: Path, env: Mapping[str, str]) -> WorkflowSet:
     for path in reader.files():
         reader.read(path)
     workflows, issues = reader.finish()
+    # Beyond the bound nothing more is looked for: whoever has so many mistakes mends the first ones first.
     if reader.errors < MAX_ISSUES:
         issues += validate(workflows, frozenset(reader.broken))
     errors = [issue for issue in issues if issue.severity is Severity.ERROR]
@@ -111,6 +113,7 @@ class _Reader:
         found = [self.root / FOLDER / "workflows.yaml"] if os.path.lexists(folder.with_suffix(".yaml")) else []
         candidates = [folder.with_suffix(".yml")] if os.path.lexists(folder.with_suffix(".yml")) else []
         try:
+            # Sorted, because later files win in `daemon:` and the order of a listing is the file system's own.
             candidates += [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
         except FileNotFoundError:
             pass
@@ -118,6 +121,7 @@ class _Reader:
             place = SourceLocation(self.name(folder), 1, 1)
             self.refuse(place, f"cannot be listed: {error.strerror}", "make it a readable folder, or remove it")
         for path in candidates:
+            # Said and not passed over: people believe that such a file counts.
             if path.suffix == ".yml":
                 place, hint = SourceLocation(self.name(path), 1, 1), "rename it to `.yaml`"
                 self.add(Issue.at(place, "is not read", hint, severity=Severity.WARNING))
@@ -131,6 +135,7 @@ class _Reader:
         file = self.name(path)
         try:
             text, digest = read_text(path, file)
+            # The hash of the very bytes that are parsed: trust is compared with it, and not with what lies there later.
             self.sources.append(Source(path=file, sha256=digest))
             self.chars += len(text)
             if self.chars > MAX_TOTAL_CHARS:
@@ -165,6 +170,7 @@ class _Reader:
             block, issues = build(DaemonBlock, located)
             self.add(*issues)
             if block is not None:
+                # Only the fields that were written: a whole block would reset another file's.
                 self.daemon = self.daemon.model_copy(update=block.model_dump(exclude_unset=True))
         elif key == "workflows":
             if located.items is None:
@@ -212,6 +218,7 @@ class _Reader:
             return
         self.places[key] = located.place
         if value is None:
+            # Defined, though unusable: else each place that names it would be a second mistake, for one cause.
             self.broken.add(key)
         else:
             self.defined[section][name.lower()] = Defined(name, value, located)
@@ -238,6 +245,7 @@ class _Reader:
         folder = self.root / FOLDER
         path, place = folder / written, agent.place_of("system_prompt_file")
         hint = f"put the file under `{FOLDER}/` and write its path from there"
+        # By their real paths: a link out of `.animus/` would be read past the trust in that folder.
         real, home = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
         if not real.is_relative_to(home):
             self.refuse(place, f"the prompt file {shown(written)} lies outside `{FOLDER}/`", hint)

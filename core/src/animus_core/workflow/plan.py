@@ -118,6 +118,7 @@ def build_plan(workflows: WorkflowSet, ref: str, variables: Mapping[str, str]) -
         listed = f"name one of {', '.join(known[:10])}" if known else "define it in `.animus/workflows.yaml`"
         raise UnknownName(f"there is no workflow {shown(ref)}", hint=did_you_mean(ref, known, listed))
     steps = expand(workflows, root)
+    # All is decided here: the runner looks nothing up, so an edit of the files during a run changes nothing in it.
     phases = tuple(_phase(workflows, steps, position) for position in range(len(steps)))
     return Plan(
         workflow_ref=root.id,
@@ -135,8 +136,10 @@ def providers_needed(plan: Plan) -> frozenset[str]:
 
 def _values(root: Defined[WorkflowDefinition], steps: list[Step], given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
+        # Half a surrogate pair is what a byte of the command line becomes that is no UTF-8; no file can hold it.
         if not (name + value).isascii() and not _encodable(name + value):
             raise InvalidInput(f"the variable {shown(name)} is not valid Unicode text", hint="give it as UTF-8")
+    # The outermost first, whose default wins: it is the one that knows what the sub-workflow is used for.
     declared = [*root.value.variables]
     seen = {root.id.lower()}
     for step in steps:
@@ -210,6 +213,7 @@ def _transitions(steps: list[Step], position: int) -> dict[Verdict, Transition]:
 
 
 def _retry(phase: PhaseDefinition, agent: AgentProfile | None) -> PlannedRetry:
+    # `retry` goes first: the attempts of runtime and agent know no waiting.
     if phase.retry is None:
         attempts = phase.runtime.max_attempts or (agent.max_attempts if agent is not None else None)
         return PlannedRetry(max_attempts=attempts or 1)

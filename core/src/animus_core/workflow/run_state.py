@@ -45,13 +45,18 @@ MOVES: Final[dict[tuple[Stage, Kind], Stage]] = {
     (Stage.STARTED, Kind.PHASE_INTENT): Stage.INTENDED,
     (Stage.INTENDED, Kind.AGENT_RECORD): Stage.INTENDED,
     (Stage.INTENDED, Kind.PHASE_OUTCOME): Stage.CONCLUDED,
+    # Without a decision in between: the attempt failed and is tried again, or an operator said so.
     (Stage.CONCLUDED, Kind.PHASE_STARTED): Stage.STARTED,
     (Stage.CONCLUDED, Kind.PHASE_DECISION): Stage.READY,
     (Stage.CONCLUDED, Kind.WORKFLOW_BLOCKED): Stage.BLOCKED,
+    # Back to the outcome and not to the next attempt: the runner decides once more, with the order in hand.
     (Stage.BLOCKED, Kind.OPERATOR_ORDER): Stage.CONCLUDED,
+    # Not from INTENDED: an effect may have happened, and its outcome comes first, whatever becomes of the run.
     **{(stage, kind): Stage.ENDED for stage in (Stage.READY, Stage.CONCLUDED) for kind in _ENDS},
+    # Nothing was done yet, so nothing has to be concluded.
     (Stage.NEW, Kind.WORKFLOW_CANCELLED): Stage.ENDED,
     (Stage.STARTED, Kind.WORKFLOW_CANCELLED): Stage.ENDED,
+    # A new runner may take over at any moment; after the end there is nothing to take over.
     **{(stage, Kind.RUNNER_STARTED): stage for stage in Stage if stage is not Stage.ENDED},
     **{(stage, Kind.OPERATOR_ORDER): stage for stage in Stage if stage not in (Stage.BLOCKED, Stage.ENDED)},
 }
@@ -98,6 +103,7 @@ def apply(state: RunState, kind: str, data: kinds.RecordData | None, epoch: int)
 
     A kind that this version does not know changes nothing.
     """
+    # A newer version wrote it: what it adds does not change this table.
     if data is None:
         return state
     if (state.stage, Kind(kind)) not in MOVES:

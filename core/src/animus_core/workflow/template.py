@@ -17,4 +17,5 @@ NAME: Final = re.compile(r"\{\{([^{}]+)\}\}")
 
 def render(text: str, values: Mapping[str, str]) -> str:
     """`text` with each `{{name}}` that `values` knows replaced by its value."""
+    # A function and no text: in a replacement text a backslash of the value would mean something.
     return NAME.sub(lambda match: values.get(match[1], match[0]), text)

@@ -40,6 +40,7 @@ def validate(workflows: WorkflowSet, broken: Broken = frozenset()) -> list[Issue
         chain.from_iterable(_phase(workflows, item, broken) for item in workflows.phases.values()),
         chain.from_iterable(_agent(workflows, item, broken) for item in workflows.agents.values()),
     )
+    # Findings come lazily and are counted here: a hostile file must not cost more than the bound.
     errors = 0
     for issue in found:
         issues.append(issue)
@@ -84,6 +85,7 @@ def _workflow(
             yield Issue.at(workflow.place_of("phases", index), f"unknown phase {shown(entry_id)}", hint)
         for verdict, transition in entry.on_verdict.items():
             yield from _transition(workflow, index, verdict, transition, reach[workflow.id.lower()])
+            # A warning and no error: the loop may well end by another verdict, which only a run tells.
             if verdict in (Verdict.ADVANCE, Verdict.SKIP) and transition.target.lower() in seen:
                 message = f"`on_verdict.{verdict}` leads back to {shown(transition.target)} without a bound"
                 hint = "go back with `rework`, which `max_rework_attempts` bounds"
@@ -112,6 +114,7 @@ def _transition(
     named: list[tuple[tuple[str | int, ...], str]] = [((*path, "target"), transition.target)]
     named += [((*path, "allowed_targets", at), target) for at, target in enumerate(transition.allowed_targets)]
     for target_path, target in named:
+        # Only where all phases are known: what a broken sub-workflow has, nobody can say.
         if target and reach.complete and target.lower() not in reach.ids:
             hint = did_you_mean(target, sorted(reach.ids), f"name one of {', '.join(sorted(reach.ids)[:10])}")
             message = f"`on_verdict.{verdict}` leads to {shown(target)}, which is no phase of {shown(workflow.id)}"
@@ -155,6 +158,7 @@ def _command(phase: Defined[PhaseDefinition], command: CommandSpec) -> Iterator[
         place = phase.place_of("command", "cwd_path")
         yield Issue.at(place, f"{name}: `cwd_path` needs `cwd_mode: path`", "add that, or remove `cwd_path`")
     for variable in command.env:
+        # The kernel's environment is `NAME=value`: such a name would set another variable.
         if "=" in variable:
             place = phase.place_of("command", "env", variable)
             yield Issue.at(place, f"{name}: {shown(variable)} is no name of a variable", "write NAME: value")

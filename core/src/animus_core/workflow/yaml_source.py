@@ -60,6 +60,7 @@ class _Loader(yaml.SafeLoader):
         return value
 
 
+# Dates and the like stay text: `2024-01-01` as an id would come back as an object that nobody expects.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rows if tag in SCALAR_TAGS or tag == TAG + "merge"]
     for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -96,6 +97,7 @@ def read_text(path: Path, file: str) -> tuple[str, str]:
 
 
 def _read(descriptor: int) -> bytes:
+    # Read to the bound and not to the size that `stat` says, which a file that grows has outrun.
     chunks: list[bytes] = []
     room = MAX_BYTES + 1
     while room > 0 and (chunk := os.read(descriptor, room)):
@@ -166,6 +168,7 @@ class _Converter:
         if self.count > MAX_NODES or depth > MAX_DEPTH:
             message = "aliases make this document too large"
             raise Mistake(Issue.at(self.place(node), message, "write fewer aliases (`*name`)"))
+        # By tag and not by shape: `!!python/…` and `!!set` look like mappings too.
         if isinstance(node, yaml.MappingNode) and node.tag == TAG + "map":
             return Located(place, fields=self.mapping(node, depth))
         if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
@@ -180,6 +183,7 @@ class _Converter:
         for key_node, value_node in node.value:
             key = self.key(key_node)
             place = self.place(key_node)
+            # Also under a refused key: its own mistakes are told in the same go.
             value = self.convert(value_node, place, depth + 1)
             if key is None:
                 continue

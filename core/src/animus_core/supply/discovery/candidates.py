@@ -38,7 +38,7 @@ __all__ = [
 
 NOT_TRUSTED: Final = "comes with this repository and is not trusted"
 TRUST: Final = "animus trust"
-_MOST_UNTRUSTED: Final = 50
+_MOST_UNTRUSTED: Final = 50  # a repository decides how many names there are, and each is a line for people
 
 
 class Candidate(NamedTuple):
@@ -88,11 +88,13 @@ def find_candidates(config_dir: Path, project_root: Path | None = None, *, searc
     search = _Search(config_dir, registry)
     if project_root is not None:
         search.project(project_root)
+    # What a person wrote goes before what was installed, and that before what merely lies somewhere.
     search.registry()
     search.installed()
     search.user_folder()
     search.plugin_path()
     search.environment()
+    # On request only: anything in PATH that is called like a plugin would be executed to ask its name.
     if search_path or registry.include_system_path:
         search.system_path()
     return search.result()
@@ -120,6 +122,7 @@ class _Search:
             for name, entry in found:
                 self._take(name, entry)
             return
+        # Named and nothing more: a row of an untrusted repository must not hide the operator's own plugin.
         names = [name for name, _ in found]
         for name in names[:_MOST_UNTRUSTED]:
             message = f"plugin {name}: {NOT_TRUSTED}"
@@ -142,6 +145,7 @@ class _Search:
         """What `plugins.lock` lists; nothing when it cannot be read."""
         try:
             entries = Lockfile.read(self._config_dir).entries
+        # Fails closed: nothing installed is used, and the other places still are.
         except RetryLater as error:
             self._failures.append(ProbeFailure("plugins.lock", error.message, error.hint or ""))
             return
@@ -171,11 +175,13 @@ class _Search:
     def system_path(self) -> None:
         """The folders of PATH."""
         for named in os.environ.get("PATH", "").split(os.pathsep):
+            # An empty or relative part of PATH is the working directory, which may be a hostile repository.
             if os.path.isabs(named):
                 self._folder(Path(named), "system-path")
 
     def result(self) -> Candidates:
         """Everything, with the operator's settings for plugins that are found elsewhere."""
+        # At the end, when it is known which plugin has won the name that such a row gives settings to.
         given = {row.name: row.options for row in self._registry.rows if row.command is None}
         candidates, failures = [], list(self._failures)
         for entry in self._first.values():
@@ -198,6 +204,7 @@ class _Search:
         except InvalidInput as error:
             self._failures.append(ProbeFailure(".animus/plugins.yaml", error.message, error.hint or ""))
         for name, entry in self._entries_of(folder, "project", str(root)):
+            # The registry of the project goes before its folder, as the operator's goes before theirs.
             found.setdefault(name, entry)
         return list(found.items())
 
@@ -228,6 +235,7 @@ class _Search:
     def _take(self, name: str, entry: _Entry) -> None:
         if name not in self._first:
             self._first[name] = entry
+        # What is broken hides nothing that could be used, so only usable ones are noted as hidden.
         elif isinstance(entry, Candidate):
             self._hidden[name] = (*self._hidden.get(name, ()), entry)
 
@@ -244,6 +252,7 @@ def imports_from_the_project(command: Sequence[str]) -> bool:
     for option in options:
         if not option.startswith("-"):
             return False
+        # They take their value from the next word, which must not be read as an option.
         if option in ("-X", "-W"):
             next(options, None)
         elif option.startswith(("-m", "-c")):
@@ -274,5 +283,6 @@ def locked_candidate(entry: LockEntry, given: LaunchOptions | None = None) -> Ca
 def _with_options(candidate: Candidate, given: LaunchOptions | None) -> Candidate:
     if given is None:
         return candidate
+    # The operator's value wins, over ours as well.
     env = {**candidate.options.env, **given.env}
     return candidate._replace(options=given._replace(env=MappingProxyType(env)))

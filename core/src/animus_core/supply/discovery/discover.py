@@ -35,7 +35,7 @@ from animus_protocol.models.manifest import PluginManifest
 __all__ = ["Candidate", "Discovery", "Plugin", "ProbeFailure", "discover", "refreshed"]
 
 _log: Final = logging.getLogger("animus.host")
-_PARALLEL_PROBES: Final = 4
+_PARALLEL_PROBES: Final = 4  # each is the start of a process; published hosts take 1 to 8 at once
 
 
 class Plugin(NamedTuple):
@@ -97,6 +97,7 @@ async def discover(
     """
     found = await asyncio.to_thread(find_candidates, config_dir, project_root, search_path=search_path)
     limit = asyncio.Semaphore(_PARALLEL_PROBES)
+    # Around all of them: what left its process group is looked for once, which reads all of /proc.
     async with probing() as probes:
         identifier = await asyncio.to_thread(_Identifier, config_dir, probes, refresh=refresh)
 
@@ -121,6 +122,7 @@ async def refreshed(plugin: Plugin, config_dir: Path) -> Plugin:
     One that was installed anew is taken as its new entry in plugins.lock says. Raises PluginFailed for what changed
     without being installed, was uninstalled, is not trusted any more, or does not answer.
     """
+    # Nobody took a fingerprint (`plugin dev`), so there is nothing to compare with.
     if not plugin.digest:
         return plugin
     async with probing() as probes:
@@ -149,6 +151,7 @@ class _Identifier:
         if before is not None:
             await self._check_trust(candidate)
         now = await self._fingerprint(candidate)
+        # The same code: no process is started, but its row or its lock entry may be new.
         if before is not None and before.digest == now.digest:
             return before._replace(candidate=candidate) if before.candidate != candidate else before
         # Code that lies outside what was fingerprinted may have changed without a trace.
@@ -157,8 +160,10 @@ class _Identifier:
             known = await asyncio.to_thread(self._manifests.get, now.digest)
             if known is not None:
                 return Plugin(candidate, known, now.digest)
+        # Just before it is executed: trust may have gone since the search.
         await self._check_trust(candidate)
         manifest = await self._probes.ask(candidate.name, candidate.command, cwd=candidate.cwd)
+        # Taken again: an answer of code that changed while it was asked must not be kept under either fingerprint.
         after = await self._fingerprint(candidate)
         if lasting and after.digest == now.digest:
             await asyncio.to_thread(self._manifests.put, now.digest, manifest)
@@ -170,6 +175,7 @@ class _Identifier:
 
     def _take_fingerprint(self, candidate: Candidate) -> Fingerprint:
         entry = candidate.locked
+        # Only the interpreter that was there at the installation is run to tell its version.
         interpreter = None if entry is None or entry.development else entry.interpreter
         try:
             now = fingerprint(candidate.command, self._hashes, cwd=candidate.cwd, interpreter=interpreter)

@@ -30,6 +30,7 @@ class Discovering:
     async def now(self) -> Discovery:
         """What there is. Raises InvalidInput for a registry of the operator's that cannot be read."""
         async with self._lock:
+            # Before the search: a change during it leaves an older signature, so the next question searches again.
             signature = self._signature_now()
             if self._found is None or signature != self._signature:
                 self._found = await discover(self._config_dir, self._project_root)
@@ -43,6 +44,7 @@ class Discovering:
     def _signature_now(self) -> _Signature:
         project = self._project_root / ".animus"
         watched = [self._config_dir / "plugins.yaml", self._config_dir / "plugins.lock", self._config_dir / "plugins"]
+        # The trust store too: with a new record the project's own plugins may be used, or no longer.
         watched += [project / "plugins.yaml", project / "plugins", self._config_dir / "trust"]
         watched += [Path(part) for part in os.environ.get("ANIMUS_PLUGIN_PATH", "").split(os.pathsep) if part]
         return tuple(_stamp(path) for path in watched)
@@ -53,4 +55,5 @@ def _stamp(path: Path) -> tuple[int, int] | None:
         found = path.stat()
     except OSError:
         return None
+    # The inode, because a rename can bring a file of the same time; a folder's time moves with its names.
     return found.st_mtime_ns, found.st_ino

@@ -18,5 +18,6 @@ GROUP: Final = "animus.plugins"
 
 def installed_scripts() -> list[tuple[str, str]]:
     """Name and program of each, sorted by name."""
+    # Not resolved: in a virtual environment that is a link, and the scripts lie beside the link.
     scripts = Path(sys.executable).parent
     return [(point.name, str(scripts / point.name)) for point in sorted(entry_points(group=GROUP))]

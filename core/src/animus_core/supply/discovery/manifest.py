@@ -29,9 +29,9 @@ from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 __all__ = ["NotAPlugin", "Probes", "probe", "probing", "read_manifest"]
 
 _log: Final = logging.getLogger("animus.host")
-_TIMEOUT_S: Final = 5.0
-_LAST_WORDS_S: Final = 0.5
-_MAX_BYTES: Final = 1024 * 1024
+_TIMEOUT_S: Final = 5.0  # protocol §2
+_LAST_WORDS_S: Final = 0.5  # what it wrote is in the pipe at its exit; only a descendant keeps the pipe open
+_MAX_BYTES: Final = 1024 * 1024  # protocol §2
 _MAX_LINE_CHARS: Final = 200
 _NOT_STARTED: Final = "cannot start "
 
@@ -84,6 +84,7 @@ class Probes:
         # What it would write beside its own code would be a change of that code.
         env = {**child_environment(os.environ), INSTANCE: self.mark, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
+            # In / where it has no folder: nothing that lies in the working directory becomes part of it.
             output = await _run(ChildSpec(name, [*command, "--manifest"], env, cwd or "/"), self._timeout_s)
             return read_manifest(output)
         except NotAPlugin as error:
@@ -123,12 +124,14 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
     except RetryLater as error:
         why = error.message.removeprefix(f"{_NOT_STARTED}{spec.name} ")
         raise NotAPlugin(f"cannot be started: {visible(why)}") from error
+    # End of input at once: a program that is no plugin and reads its input must not wait for us (protocol §2).
     os.close(child.write_fd)
     try:
         output, code = await _printed(child, timeout_s)
     except TimeoutError as error:
         raise NotAPlugin(f"--manifest did not end within {timeout_s:g} s", child.stderr_tail) from error
     finally:
+        # Without a grace: a probe has nothing to lose, and one that hung has had its time.
         await asyncio.shield(asyncio.ensure_future(child.end(0.0)))
     stderr = child.stderr_tail
     if code in (126, 127) and stderr.startswith(_NOT_STARTED):

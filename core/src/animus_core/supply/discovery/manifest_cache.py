@@ -18,8 +18,8 @@ from animus_protocol.models.manifest import PluginManifest
 
 __all__ = ["ManifestCache"]
 
-_VERSION: Final = 1
-_MAX_BYTES: Final = 2 << 20
+_VERSION: Final = 1  # of the file's shape: another one is no entry, and is written anew
+_MAX_BYTES: Final = 2 << 20  # a manifest of 1 MiB, in JSON that may be longer than what was printed
 
 
 class ManifestCache:
@@ -43,6 +43,7 @@ class ManifestCache:
         if kept.get("v") != _VERSION or kept.get("digest") != digest:
             return None
         try:
+            # Read like an answer of the plugin: after an upgrade of this host the protocol may not fit any more.
             return read_manifest(encode(kept.get("manifest")))
         except NotAPlugin:
             return None

@@ -27,9 +27,10 @@ __all__ = ["Registry", "Row", "read_registry"]
 _MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 20
 _MAX_SHOWN_CHARS: Final = 300
-_MAX_LIMIT: Final = 10**9
+_MAX_LIMIT: Final = 10**9  # 10^9 MiB still fit the kernel's 64 bits in bytes
 _TAG: Final = "tag:yaml.org,2002:"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# NUL ends a text for the kernel, and half a surrogate pair is no UTF-8: no process could be given either.
 _UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
 _TABLES: Final = ("plugins", "providers")
 _TOP_KEYS: Final = (*_TABLES, "include_system_path")
@@ -154,6 +155,7 @@ def _row(source: _Source, name: str, node: yaml.Node, where: str) -> Row:
     fields = source.mapping(node, where, "Write `{binary: /path/to/program}`.")
     source.known(fields, where, _ROW_KEYS)
     for key, field in fields.items():
+        # The repository may be hostile: `pass_env` would hand it the operator's secrets.
         if source.is_project and key != "binary":
             hint = "Only the operator's own plugins.yaml, in the configuration directory, may give it to a plugin."
             source.fail(field.key, f"{where}.{key}", "is not taken from a project's file", hint)
@@ -181,6 +183,7 @@ def _command(source: _Source, node: yaml.Node, where: str) -> tuple[str, ...]:
     program, *arguments = [source.text(part, where) for part in parts]
     if not program:
         source.fail(node, where, "is empty", hint)
+    # People write it, and no shell is there to expand it.
     if program.startswith("~"):
         try:
             program = str(Path(program).expanduser())
@@ -197,6 +200,7 @@ def _limits(source: _Source, node: yaml.Node, where: str) -> Limits:
     numbers: dict[str, int] = {}
     for key, field in fields.items():
         text = field.value.value if field.value.tag == _TAG + "int" else ""
+        # As it is written: YAML also reads 017, 0x1F and 1:30 as numbers, which nobody means here.
         if not re.fullmatch(r"[1-9][0-9]{0,9}", text) or int(text) > _MAX_LIMIT:
             source.fail(field.value, f"{where}.{key}", f"is not a whole number from 1 to {_MAX_LIMIT}")
         numbers[key] = int(text)
