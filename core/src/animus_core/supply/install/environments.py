@@ -52,6 +52,7 @@ async def built(
             dialogue.report(f"creating an environment: {folder}")
             await tool.make_environment()
             await _fill(tool, request, dialogue)
+            # From here on it counts as finished: one with `tmp` in it a sweep may take, whatever runs from it.
             await to_the_end(functools.partial(remove_tree, temporary))
             scripts = await asyncio.to_thread(plugin_scripts, folder)
             yield folder, _programs(request, {script.name: script.program for script in scripts})
@@ -64,6 +65,7 @@ async def _fill(tool: Tool, request: InstallRequest, dialogue: Dialogue) -> None
     if source.kind is SourceKind.INDEX:
         dialogue.report(f"resolving {source.text}")
         resolved = await tool.resolve(source)
+        # Between resolving and installing: after a no there is nothing in the environment.
         await agree(source, resolved, dialogue)
         dialogue.report(f"installing {source.text}")
         await tool.install_exactly(source, resolved)
@@ -96,6 +98,7 @@ def leftover_folders(config_dir: Path) -> list[Path]:
 
 def _folders(config_dir: Path) -> set[str]:
     """The names of the folders that are in use; the way to them may be spelled differently another time."""
+    # By the lock file alone: there is no second list that a crash could leave different from it.
     return {Path(entry.folder).name for entry in Lockfile.read(config_dir).entries.values() if entry.folder is not None}
 
 
@@ -108,6 +111,7 @@ def _remove_unused(config_dir: Path, folder: Path) -> None:
     """Remove a folder that this process built, unless it got into the lock file."""
     try:
         used = folder.name in _folders(config_dir)
+    # Unreadable, so nobody knows whether it is used: the folder stays, which costs room and nothing else.
     except RetryLater as error:
         _log.warning("%s stays: %s", folder, error.message)
         return

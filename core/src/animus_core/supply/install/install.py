@@ -29,7 +29,7 @@ from animus_protocol.models.manifest import PluginManifest
 
 __all__ = ["INSTALL_S", "Installed", "install", "uninstall"]
 
-INSTALL_S: Final = 600.0
+INSTALL_S: Final = 600.0  # a source distribution may have to be compiled
 """How long Python's tools may take for one installation, in seconds."""
 
 
@@ -58,6 +58,7 @@ async def install(
     lock file, pip, the plugin's manifest).
     """
     dialogue = Dialogue(report, confirm)
+    # Before anything is downloaded: where others may write, nothing is installed.
     await asyncio.to_thread(prepare, config_dir)
     await asyncio.to_thread(sweep_unused, config_dir)
     if request.source.kind is SourceKind.EXECUTABLE:
@@ -76,6 +77,7 @@ async def uninstall(config_dir: Path, name: str) -> LockEntry:
 
     Raises UnknownName (nothing of that name was installed) or RetryLater (the lock file).
     """
+    # The entry first, the folder after it: a crash in between leaves rubbish, and never an entry without its files.
     lock = await asyncio.to_thread(Lockfile.read, config_dir)
     removed = await to_the_end(functools.partial(lock.remove, name))
     if removed is None:
@@ -103,6 +105,7 @@ async def _register(
             made.append((name, command, manifest))
     rows = []
     for name, command, manifest in made:
+        # After every probe: what a first start writes beside the code would otherwise count as a change of it.
         seen = await asyncio.to_thread(fingerprint, command, hashes)
         entry = LockEntry(
             name=name,
@@ -131,6 +134,7 @@ def _enter(config_dir: Path, rows: Sequence[tuple[LockEntry, Mapping[str, str]]]
             try:
                 lock.set(entry, files, held=held)
             except RetryLater as error:
+                # Nothing is entered yet, so the plain error tells all; later ones must say what is installed already.
                 if number == 0:
                     raise
                 done = ", ".join(row.name for row, _ in rows[:number])

@@ -26,6 +26,7 @@ async def check_names(
     registry, lock = await asyncio.to_thread(_read, config_dir)
     for name in programs:
         check_name(name)
+        # The registry goes first in discovery: what is installed under the name would never be used.
         if name in registry:
             place = f"{config_dir / 'plugins.yaml'}:{registry[name]}"
             raise Conflict(
@@ -59,4 +60,5 @@ def _lines(path: Path) -> dict[str, int]:
 
 def _origin(command: Sequence[str], folder: str | Path | None) -> str:
     """What stays the same from one version to the next: the distribution, or the program's path."""
+    # The folder's name without its 6 random digits, which differ for each version.
     return command[0] if folder is None else Path(folder).name.rpartition("-")[0]

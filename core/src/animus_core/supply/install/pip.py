@@ -29,12 +29,13 @@ from animus_core.terminal import visible
 __all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
 
 _OLDEST_PIP: Final = (22, 3)  # the first one with --python
-_KEPT_BYTES: Final = 64 * 1024
+_KEPT_BYTES: Final = 64 * 1024  # pip says why it failed at the end
 _SHOWN_LINES: Final = 15
 _LINE_CHARS: Final = 500
-_GRACE_S: Final = 3.0
+_GRACE_S: Final = 3.0  # after SIGTERM pip removes its temporary folders
 _CHUNK_BYTES: Final = 64 * 1024
-_LAST_CHUNKS: Final = 16
+_LAST_CHUNKS: Final = 16  # a pipe may be filled by a descendant as fast as it is read
+# Options of pip as variables: each of them puts the files elsewhere, installs something else, or nothing at all.
 _ELSEWHERE: Final = (
     "TARGET",
     "PREFIX",
@@ -63,6 +64,7 @@ def pip_environment(parent: Mapping[str, str], cookie: str, temporary: Path) -> 
 
     Temporary files go to `temporary`; the cookie marks all that is started, so that it can be ended later.
     """
+    # pip sets the first for its own `--python` child; inherited, it would make ours believe that it is one.
     ours = {"_PIP_RUNNING_IN_SUBPROCESS", *(f"PIP_{name}" for name in _ELSEWHERE)}
     kept = {name: value for name, value in parent.items() if not name.startswith("PYTHON") and name not in ours}
     return {**kept, COOKIE: cookie, "TMPDIR": str(temporary)}
@@ -81,6 +83,7 @@ def plugin_scripts(folder: Path) -> list[PluginScript]:
             if point.group == GROUP:
                 found[point.name] = PluginScript(point.name, scripts / point.name, distribution.name)
     for script in found.values():
+        # An entry point's name comes out of a stranger's file: `../x` would name a program outside of the environment.
         if os.sep in script.name or not script.program.is_file():
             raise RetryLater(
                 f"{script.distribution}: its entry point {script.name!r} ({GROUP}) has no script of that name",
@@ -117,6 +120,7 @@ class Tool:
 
         Raises RetryLater.
         """
+        # A pip of its own costs time for each environment, and its files would be hashed with the plugin's.
         self._with_pip = not pip_is_here(site.getsitepackages())
         options = [] if self._with_pip else ["--without-pip"]
         code, output = await self._run([sys.executable, "-I", "-m", "venv", *options, str(self._folder)])
@@ -144,12 +148,14 @@ class Tool:
         requirements = self._temporary / "requirements.txt"
         lines = "".join(f"{distribution.pinned}\n" for distribution in resolved)
         await asyncio.to_thread(requirements.write_text, lines)
+        # --no-deps: pip must not add what nobody was asked about; the list is whole.
         await self._pip_install(source, ["--no-deps", "--require-hashes", "--requirement", str(requirements)])
 
     async def _pip_install(self, source: Source, arguments: Sequence[str]) -> list[ResolvedDistribution]:
         python = str(self._folder / "bin" / "python")
         pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
         report = self._temporary / "report.json"
+        # --compile: what is compiled later would be a change of what was installed (docs/adr/0007).
         options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile", "--report", str(report)]
         code, output = await self._run([*pip, "install", *options, *arguments])
         if code != 0:

@@ -44,8 +44,8 @@ __all__ = [
 
 _log: Final = logging.getLogger("animus.host")
 _LOCK: Final = re.compile(r"\.([a-z0-9-]+-[0-9a-f]{6})\.lock")
-_END_S: Final = 2.0
-_NAMES: Final = 20
+_END_S: Final = 2.0  # pip and compilers of a killed installation: nobody needs what they make
+_NAMES: Final = 20  # of 16 million: only a folder that is full of them fails so often
 
 
 def plugins_dir(config_dir: Path) -> Path:
@@ -68,6 +68,7 @@ def prepare(config_dir: Path) -> None:
 
     Raises RetryLater if that fails, or if either belongs to somebody else or may be written by others.
     """
+    # What lies here is executed: whoever may write here could replace a plugin.
     for folder in (config_dir, plugins_dir(config_dir)):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,6 +149,7 @@ def try_to_remove(folder: Path) -> bool:
         if running_from(folder):
             return False
         remove_tree(folder)
+        # After the folder: the lock's file is what marks it as ours, and without it no sweep would find what is left.
         lock_of(folder).unlink(missing_ok=True)
     except (RetryLater, OSError) as error:
         _log.warning("%s stays: %s", folder, error)
@@ -157,6 +159,7 @@ def try_to_remove(folder: Path) -> bool:
 
 def running_from(folder: Path) -> list[int]:
     """The pids of processes whose command line names something in `folder`: a plugin that still runs."""
+    # By the command line: a plugin's interpreter is a link out of the folder, so its executable tells nothing.
     inside = os.fsencode(os.path.join("", *folder.parts[-2:], ""))  # its folder may be reached by several paths
     return [pid for pid, line in _command_lines() if any(b"/" + inside in part for part in line)]
 

@@ -23,8 +23,8 @@ _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _EXTRAS: Final = rf"\[ *{_NAME}(?: *, *{_NAME})* *\]"
 _CLAUSE: Final = r"(?:===|==|~=|!=|<=|>=|<|>) *[A-Za-z0-9][A-Za-z0-9.*+!_-]*"
 _REQUIREMENT: Final = re.compile(rf"({_NAME})(?: *{_EXTRAS})?(?: *{_CLAUSE}(?: *, *{_CLAUSE})*)?")
-_LONGEST_STEM: Final = 60
-_LONGEST_SOURCE: Final = 4096
+_LONGEST_STEM: Final = 60  # part of the path in its scripts' first lines, which the kernel bounds (execve(2))
+_LONGEST_SOURCE: Final = 4096  # PATH_MAX
 _WAYS: Final = "Give a wheel, an sdist, a folder with pyproject.toml, an executable file, or a NAME or NAME==VERSION."
 
 
@@ -51,6 +51,7 @@ class Source(NamedTuple):
     @property
     def pip_argument(self) -> str:
         """What pip is told; it never begins with a dash."""
+        # As an address: a path may begin with a dash, or hold what pip reads as extras (`[x]`).
         return self.text if self.path is None else self.path.as_uri()
 
 
@@ -63,6 +64,7 @@ def parse_source(text: str, cwd: Path) -> Source:
     """What `text` means to somebody who stands in `cwd`. Raises InvalidInput that says what it could have been."""
     if not text or len(text) > _LONGEST_SOURCE or not text.isprintable():
         raise InvalidInput(f"the source {text[:80]!r} is empty, too long or not printable", hint=_WAYS)
+    # It would reach pip as an option, and some of those execute programs or change the index.
     if text.startswith("-"):
         raise InvalidInput(f"the source {text!r} looks like an option", hint=f"A file called so is ./{text}. {_WAYS}")
     if text.endswith(_ARCHIVES) or os.sep in text or text in (".", "..", "~"):
@@ -74,6 +76,7 @@ def parse_source(text: str, cwd: Path) -> Source:
 
 
 def _local(text: str, path: Path) -> Source:
+    # An address may give another file each time; a file that was downloaded can be looked at first.
     if "://" in text:
         raise InvalidInput(f"{text}: addresses are not installed from", hint="Download it, then install the file.")
     try:

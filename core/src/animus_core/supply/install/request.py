@@ -27,6 +27,7 @@ class InstallRequest(NamedTuple):
         """What `text` means to somebody who stands in `cwd`. Raises InvalidInput that says what it could have been."""
         source = parse_source(text, cwd)
         if version is not None:
+            # A file or folder is the version that it is.
             if source.kind is not SourceKind.INDEX:
                 raise InvalidInput(f"a version cannot be chosen of {source.text}", hint="Leave the version out.")
             source = parse_source(f"{source.text}=={version}", cwd)
@@ -47,5 +48,6 @@ class Dialogue(NamedTuple):
 
 def check_name(name: str) -> None:
     """Raise InvalidInput unless a plugin can be installed under `name`."""
+    # A dot would hide its folder, and a dash would be read as an option where the name is typed.
     if not is_name(name) or name.startswith((".", "-")):
         raise InvalidInput(f"{name!r} cannot be the name of a plugin", hint="Give it another one with --name NAME.")

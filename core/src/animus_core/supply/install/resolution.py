@@ -110,6 +110,7 @@ async def agree(source: Source, found: Sequence[ResolvedDistribution], dialogue:
     That is all that a name in an index leads to; of a file or folder, dependencies that have a name of ours and are a
     stranger's. Raises Conflict unless the answer is yes.
     """
+    # A name in an index leads to whatever its owner put there; a file or folder the operator has named himself.
     shown = list(found) if source.kind is SourceKind.INDEX else [one for one in found if one.is_a_strangers]
     if not shown:
         return
@@ -125,6 +126,7 @@ async def agree(source: Source, found: Sequence[ResolvedDistribution], dialogue:
 def _resolved(item: _Item) -> ResolvedDistribution:
     about, archive = item.metadata, item.download_info.archive_info
     author = visible(about.author or about.author_email or about.maintainer or about.maintainer_email)
+    # A stranger's text: it must not push the place and the hash out of sight.
     if len(author) > _AUTHOR_CHARS:
         author = f"{author[: _AUTHOR_CHARS - 1]}…"
     sha256 = None

@@ -30,13 +30,13 @@ from animus_core.terminal import visible
 __all__ = ["Fingerprint", "changes", "fingerprint"]
 
 _FORMAT: Final = "animus-fingerprint-1"
-_SHORT: Final = 16
-_MOST_HOPS: Final = 40
+_SHORT: Final = 16  # hex digits that name a change to people; the whole digest decides
+_MOST_HOPS: Final = 40  # as many links as Linux follows itself (path_resolution(7))
 _SHEBANG_BYTES: Final = 4096
 _EDITABLE: Final = os.sep + "direct_url.json"
 _EDITABLE_BYTES: Final = 1 << 16
 _MOST_SOURCES: Final = 5000
-_NEUTRAL: Final = "/"
+_NEUTRAL: Final = "/"  # no folder in which a stranger could put something that is found first
 _INTERPRETER: Final = "its interpreter"
 
 
@@ -69,6 +69,7 @@ def fingerprint(
     `interpreter` names its real path, any other one is not run. Raises RetryLater for a program that is not there or
     cannot be read.
     """
+    # One cache file for each command: two installed plugins must not throw each other's hashes out.
     known = hashlib.sha256(json.dumps([*command, cwd]).encode()).hexdigest()[:32] if cache is not None else ""
     hashes = KnownHashes(cache / f"{known}.json" if cache is not None else None, bounds)
     coverage = _Coverage(hashes, interpreter, bounds)
@@ -166,6 +167,7 @@ class _Coverage:
             with os.scandir(place) as entries:
                 found = sorted((one.name, one) for one in entries if one.name.endswith(".dist-info"))
             for name, entry in found:
+                # Names and times, no contents: whoever installs into our own environment is trusted as we are.
                 self.records.append(["installed", name, str(entry.stat().st_mtime_ns)])
                 if _is_editable(entry.path + _EDITABLE):
                     sources = _sources_of(entry.path + _EDITABLE)
@@ -185,6 +187,7 @@ class _Coverage:
             if stat.S_ISREG(facts.st_mode):
                 sha256 = self.hashes.sha256(real, facts)
                 # One that lies in the environment is covered with all that makes up its version.
+                # To ask it would be to execute it: another one in its place is told as a change instead.
                 if self._expected in (None, real) and not real.startswith(os.path.realpath(root) + os.sep):
                     ask_s = self._bounds.ask_s
                     version = self.hashes.remember(real, facts, lambda: _version(real, ask_s), "version of ")
@@ -250,6 +253,7 @@ def _shebang(path: str) -> str | None:
         return None
     words = os.fsdecode(head[2:].partition(b"\n")[0]).split()
     if words and os.path.basename(words[0]) == "env":
+        # `env -S` and `NAME=VALUE` stand before the program.
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
         return shutil.which(words[0]) if words else None
     return os.path.normpath(words[0]) if words and os.path.isabs(words[0]) else None
@@ -279,6 +283,7 @@ def _sources_of(path: str) -> str | None:
                 with contextlib.suppress(FileNotFoundError):  # its author works on it
                     facts = os.stat(os.path.join(folder, name))
                     found.append([folder, name, facts.st_size, facts.st_mtime_ns, facts.st_ino])
+        # Too much to look at for each start: then it is asked for its manifest each time.
         if len(found) > _MOST_SOURCES:
             return None
     return hashlib.sha256(json.dumps(found).encode()).hexdigest() if found else None
@@ -292,6 +297,7 @@ def _version(interpreter: str, ask_s: float) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            # Nothing that could change what it imports or prints; -I and -S are there for the same reason.
             env={},
             cwd=_NEUTRAL,
             start_new_session=True,
@@ -305,5 +311,6 @@ def _version(interpreter: str, ask_s: float) -> str:
             output = b""
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
+                # The whole group: what claims to be an interpreter may have started something.
                 os.killpg(process.pid, signal.SIGKILL)
     return " ".join(output.decode(errors="replace").split()) if process.returncode == 0 else ""

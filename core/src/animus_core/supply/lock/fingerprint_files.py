@@ -31,9 +31,9 @@ class FingerprintBounds(NamedTuple):
     its time of change is taken from. An interpreter that has not told its version after `ask_s` has none.
     """
 
-    files: int = 200_000
-    settled_ns: int = 2_000_000_000
-    ask_s: float = 5.0
+    files: int = 200_000  # beyond that it is no environment, but a folder that somebody named by mistake
+    settled_ns: int = 2_000_000_000  # the coarsest clock of a file system in use (FAT: 2 s)
+    ask_s: float = 5.0  # as long as a plugin has for its manifest (protocol §2)
 
 
 class Item(NamedTuple):
@@ -67,6 +67,7 @@ class KnownHashes:
         """What `work` says of the file, or said when it was as it is now. Nothing is kept of an empty answer."""
         key = _key(what + path)
         signature = _signature(facts)
+        # Two paths may share a key: device, inode, size and both times say whether it is this file.
         known = self._used.get(key) or self._known.get(key)
         if isinstance(known, str) and known.startswith(signature):
             self._used[key] = known
@@ -79,6 +80,7 @@ class KnownHashes:
 
     def save(self) -> None:
         """Keep what was used, if that is another thing than what was known."""
+        # Only what was used: files that are gone leave the cache by themselves.
         if self._path is not None and self._used != self._known:
             write_cached(self._path, {"v": _VERSION, "files": self._used})
 
@@ -102,6 +104,7 @@ def walk(root: str, hashes: KnownHashes, most_files: int) -> Iterator[Item]:
             try:
                 if entry.is_symlink():
                     real = os.path.realpath(entry.path)
+                    # Each folder once: links may lead in circles. Inside the root it is walked anyway.
                     if os.path.isdir(real) and not (real + os.sep).startswith(within) and real not in linked:
                         linked.add(real)
                         folders.append((real, path + os.sep))
@@ -137,6 +140,7 @@ def _link(path: str, at: str, real: str, hashes: KnownHashes) -> Item:
 
 def _file(path: str, at: str, facts: os.stat_result, hashes: KnownHashes) -> Item:
     if not stat.S_ISREG(facts.st_mode):
+        # A pipe would hang and a device might act: it is noted by its name, so that its coming is a change.
         return Item(path, "special", "", "")
     return Item(path, "program" if facts.st_mode & 0o111 else "file", "", hashes.sha256(at, facts))
 

@@ -30,7 +30,7 @@ __all__ = ["Drift", "LockEntry", "Lockfile", "guard"]
 _VERSION: Final = 1
 _MAX_BYTES: Final = 4 << 20
 _MAX_FILES_BYTES: Final = 64 << 20
-_GUARD_S: Final = 10.0
+_GUARD_S: Final = 10.0  # it is held for a read and two small writes
 
 
 def _name(name: str) -> str:
@@ -108,6 +108,7 @@ class Lockfile:
         try:
             content = json.loads(text)
             version = content.get("v") if isinstance(content, dict) else None
+            # Before the models: a newer file is told as newer, and not as one with strange fields.
             if version != _VERSION:
                 raise _unreadable(path, f"its format is version {version!r}, this animus knows version {_VERSION}")
             entries = _Content.model_validate(content).plugins
@@ -117,6 +118,7 @@ class Lockfile:
         except (ValueError, RecursionError) as error:
             raise _unreadable(path, f"it is no JSON: {error}") from error
         for name, entry in entries.items():
+            # Edited by hand, or mixed up: nobody can say which of the two names was locked.
             if entry.name != name:
                 raise _unreadable(path, f"plugins.{name}: it is called {entry.name!r} inside")
         return cls(config_dir, entries)
@@ -166,12 +168,14 @@ class Lockfile:
     def _changing(self, held: HeldLock | None) -> Iterator[dict[str, LockEntry]]:
         """The entries as they are now, to be changed; written when they were."""
         with contextlib.nullcontext() if held is not None else guard(self.config_dir):
+            # Read under the guard, whatever was known before: another process may have installed meanwhile.
             before = dict(Lockfile.read(self.config_dir).entries)
             entries = dict(before)
             yield entries
             if entries != before:
                 plugins = {name: entry.model_dump(mode="json") for name, entry in sorted(entries.items())}
                 write_json_pretty(self.config_dir / "plugins.lock", {"v": _VERSION, "plugins": plugins})
+                # After the lock is written: until then the old entries still need their lists.
                 self._sweep(entries)
             self.entries = entries
 
@@ -188,6 +192,7 @@ class Lockfile:
         try:
             content = json.loads(read_regular(_files_path(self.config_dir, entry), _MAX_FILES_BYTES))
             return {str(path): str(what) for path, what in content["files"].items()}
+        # The list only names what changed; without it a drift is a drift all the same.
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 

@@ -37,12 +37,14 @@ class Bounds(NamedTuple):
     clock that its time of change is taken from.
     """
 
+    # A check looks at each path at every tick of the daemon.
     files: int = 10_000
     size_bytes: int = 256 * _MiB
     seen: int = 200_000
+    # Texts are kept in the record, so that a change can be shown (docs/adr/0006).
     text_bytes: int = 64 << 10
     all_texts_bytes: int = 8 * _MiB
-    settled_ns: int = 2_000_000_000
+    settled_ns: int = 2_000_000_000  # the coarsest clock of a file system in use (FAT: 2 s)
 
 
 class CoveredPath(NamedTuple):
@@ -102,6 +104,7 @@ class _Place(NamedTuple):
     ancestors: _Ancestors | None
 
     def below(self, name: str) -> _Place:
+        # Backslashes first: a name that holds a text like `\x1b` must not look like one that was escaped.
         shown = visible(name.replace("\\", "\\\\"))
         data = self.data or (not self.name and name in DATA_FOLDERS)
         return _Place(os.path.join(self.path, name), os.path.join(self.name, shown), data, self.ancestors)
@@ -159,6 +162,7 @@ class _Walk:
         kind = _kind(facts.st_mode)
         if kind == "folder":
             identity = (facts.st_dev, facts.st_ino)
+            # Only a circle is cut: a folder that is reached in two ways is executed under both names.
             if target is not None and place.ancestors is not None and place.ancestors.hold(identity):
                 kind = "loop"
             else:
@@ -170,6 +174,7 @@ class _Walk:
     def _note(self, place: _Place, kind: str, target: str | None, stats: tuple[os.stat_result, os.stat_result]) -> None:
         link, facts = stats
         executable = kind == "file" and bool(facts.st_mode & 0o111)
+        # Whoever works on tasks writes here all the time; a text that nobody can execute decides nothing.
         if place.data and not executable:
             return
         size_bytes = facts.st_size if kind == "file" else 0
@@ -237,6 +242,7 @@ class Reader:
 
 def digest_of(entries: Iterable[Entry]) -> str:
     """One hash over everything that decides what is executed."""
+    # Without sizes and texts: the hash has both, and a bound on the kept texts must not end a trust.
     rows = sorted([e.path, e.kind, e.executable, e.target, e.sha256] for e in entries)
     return hashlib.sha256(json.dumps(["animus-trust-1", rows]).encode()).hexdigest()
 
@@ -252,6 +258,7 @@ def _content(found: CoveredPath, text_bytes: int) -> tuple[str, str | None]:
         while chunk := os.read(fd, _CHUNK_BYTES):
             digest.update(chunk)
             size_bytes += len(chunk)
+            # It grows: reading on might never end.
             if size_bytes > found.size_bytes:
                 break
             if found.size_bytes <= text_bytes:

@@ -16,7 +16,8 @@ from animus_core.terminal import visible
 
 __all__ = ["Change", "changes_between", "unified_diff"]
 
-_MAX_LINES: Final = 2000
+_MAX_LINES: Final = 2000  # more than a person reads before trusting
+# difflib takes quadratic time at worst, and these files may be made to be the worst.
 _MAX_COMPARED_LINES: Final = 1000
 _MAX_LINE_CHARS: Final = 500
 _CONTEXT_LINES: Final = 3
@@ -46,6 +47,7 @@ def _pairs(before: Sequence[Entry], now: Sequence[Entry]) -> Iterator[tuple[str,
     olds, news = ({entry.path: entry for entry in entries} for entries in (before, now))
     for path in sorted(olds.keys() | news.keys()):
         old, new = olds.get(path), news.get(path)
+        # Without the text, which is kept for small files only: the hash says whether the content is the same.
         if old is None or new is None or old._replace(text=None) != new._replace(text=None):
             yield path, old, new
 

@@ -25,8 +25,8 @@ from animus_core.terminal import visible
 __all__ = ["Mode", "Stored", "TrustRecord", "TrustStore"]
 
 Mode = Literal["ask", "auto"]
-_LOCK_S: Final = 10.0
-_MOST_BYTES: Final = 64 << 20
+_LOCK_S: Final = 10.0  # it is held for one look through the folder and one write
+_MOST_BYTES: Final = 64 << 20  # 8 MiB of texts as JSON, and a row for each of 10,000 files
 
 
 class _File(BaseModel):
@@ -78,6 +78,7 @@ class TrustStore:
     @property
     def problem(self) -> str:
         """Why nothing may be kept for this project: the folder is within reach of the repository. Empty if it may."""
+        # A record within reach of the repository could be written by it, to trust itself.
         inside = self._config_dir.resolve().is_relative_to(self._root)
         return f"the configuration directory {self._config_dir} lies in the repository itself" if inside else ""
 
@@ -106,8 +107,10 @@ class TrustStore:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             return Stored(None, f"{self.path}: broken, or of another version ({where}: {first['msg']})")
+        # A record that was edited in one place does not hold: the files decide, and the digest only names them.
         if record.digest != digest_of(record.entries()):
             return Stored(None, f"{self.path}: broken: its digest is not that of its files")
+        # The scope's name holds 48 bits of a hash: two folders that share it must not share trust.
         if record.root != _text(self._root):
             return Stored(None, f"{self.path}: is about another folder, {visible(record.root)}")
         return Stored(record)
@@ -145,6 +148,7 @@ class TrustStore:
         return True
 
     def _content(self) -> bytes:
+        # Whoever may write the record can trust in the operator's name.
         for path in (self.path.parent, self.path):
             found = path.lstat()
             if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -35,7 +35,7 @@ __all__ = [
 
 _T = TypeVar("_T")
 _log: Final = logging.getLogger("animus.trust")
-_TURNS: Final = 5
+_TURNS: Final = 5  # an editor that saves is done by then; what changes without pause is not waited for
 _NAMED: Final = 3
 _NAME_CHARS: Final = 100
 TRUST_HINT: Final = "Look at it and decide: animus trust"
@@ -103,11 +103,13 @@ def grant(
     """
     store = TrustStore(config_dir, root.resolve())
     with store.locked():
+        # Looked at under the lock and compared with what was shown: what came in between is not trusted with it.
         view = _view(config_dir, root, bounds or Bounds())
         _expect(view.trust, expected_digest)
         if not view.trust.grantable:
             raise InvalidInput(f"{root}: {view.trust.reason}", hint=MEND_HINT)
         store.write(view.now, mode or view.trust.mode)
+    # Looked at once more: a file that changed while the record was written is not trusted.
     return inspect(config_dir, root, bounds=bounds)
 
 
@@ -163,12 +165,14 @@ class TrustCheck:
                     raise
                 continue
             if before.holds(self._survey()):
+                # No file moved, and yet something that trust does not cover may have been read (a prompt in `tasks/`).
                 if before.hashes.issuperset(hashes(value)):
                     return value
                 raise NotTrusted("something was read that trust does not cover", hint=TRUST_HINT)
         raise NotTrusted(f"{FOLDER}/ changes without pause while it is read", hint=TRUST_HINT)
 
     def _survey(self) -> _Seen:
+        # Several threads ask; the reader's memory of contents belongs to one look at a time.
         with self._lock:
             found = survey(self._root, self._bounds)
             now, problems = self._reader.read(found.found)
@@ -193,6 +197,7 @@ class TrustCheck:
                     return
                 self._store.write(now, "auto")
         except AnimusError as error:
+            # Trusted all the same: the operator has decided so, and the record is for showing the next change.
             _log.warning("a change is trusted (mode auto), and that cannot be recorded: %s", error)
         else:
             _log.info("trusted automatically: %s", named(trust.changes))
@@ -223,6 +228,7 @@ def _judge(root: Path, stored: Stored, now: list[Entry], problems: tuple[str, ..
     digest = digest_of(now)
     same = record is not None and digest == record.digest
     changes = () if same else tuple(changes_between(record.entries() if record else [], now))
+    # First of all: what could not be read or was not looked at cannot be trusted in any mode.
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         trusted, reason = False, f"{problems[0]}{more}"
