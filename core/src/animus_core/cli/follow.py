@@ -32,6 +32,7 @@ async def _follow(scope: Scope, method: Method[Params, Watching], params: Params
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def show(notification: Notification) -> None:
+        # Items that are on their way may still come after the end; a second end would raise.
         if over.done():
             return
         if notification.method == SUBSCRIPTION_CLOSED.name:
@@ -40,6 +41,7 @@ async def _follow(scope: Scope, method: Method[Params, Watching], params: Params
             return
         try:
             sys.stdout.write(json.dumps(notification.params["data"], ensure_ascii=False) + "\n")
+            # Each line at once: whoever reads through a pipe waits for it.
             sys.stdout.flush()
         except BrokenPipeError as error:
             over.set_exception(error)
@@ -48,6 +50,7 @@ async def _follow(scope: Scope, method: Method[Params, Watching], params: Params
         await control.call(method, params)
         async with asyncio.TaskGroup() as group:
             ended = group.create_task(control.ended())
+            # Two ends, the stream's and the connection's: the first one is the end of the command.
             over.add_done_callback(lambda _: ended.cancel())
         if over.done():
             over.result()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
-_INTERRUPTED: Final = 130
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 _TRACEBACK_VARIABLE: Final = "ANIMUS_TRACEBACK"
 
 
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
+        # Python flushes stdout at its end, and would complain of the broken pipe once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output left: nobody to tell
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, people read a sentence
@@ -76,11 +77,13 @@ def _version(args: argparse.Namespace, output: Output) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    # Only alone, so that a command may have an option of this name.
     if list(words) in (["--version"], ["-V"]):
         words = ["version"]
     try:
         args = build_parser(words).parse_args(words)
         if not hasattr(args, "handler"):
+            # Programs read an envelope and no help page.
             if "--json" in words:
                 args.usage.error("a command is missing")
             args.usage.print_help()
@@ -89,11 +92,13 @@ def _run(words: Sequence[str]) -> int:
         from animus_core.cli.output import Output
         from animus_core.errors import InvalidInput
 
+        # By the words: they could not be parsed, and the answer must still be in the wanted form.
         return Output(json_mode="--json" in words).failure(InvalidInput(misuse.message, hint=misuse.usage))
     from animus_core.cli.output import Output
     from animus_core.errors import AnimusError
 
     output = Output(json_mode=getattr(args, "json", False))
+    # Without a handler, logging prints warnings to stderr by itself, into the envelope of a failure.
     _keep_the_log_silent()
     try:
         code: int = args.handler(args, output)

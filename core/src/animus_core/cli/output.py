@@ -34,6 +34,7 @@ class Output:
         else:
             text = human if isinstance(human, str) else human()
             if text:
+                # Only for people: programs get the text as it is.
                 sys.stdout.write(harmless(text) + "\n")
         sys.stdout.flush()
 

@@ -67,6 +67,7 @@ class Group:
     def group(self, name: str, text: str, register: Callable[[Group], None]) -> None:
         """Add a group below this one, whose commands `register` adds."""
         parser = self._add(name, text)
+        # Any word of the line, also the value of an option: a group too many costs time, one too few an error.
         if self._words is None or name in self._words:
             register(Group(parser, self._common, self._words))
 

@@ -30,6 +30,7 @@ def scope_of(args: argparse.Namespace) -> Scope:
 
 def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
     """Run `work` against the daemon, or against the project in this process when none runs."""
+    # Imported here: commands that ask nobody start without it, and `--help` has to be quick.
     from animus_core.control.client import open_control
 
     async def run() -> _T:

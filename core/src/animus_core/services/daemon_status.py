@@ -31,6 +31,7 @@ async def daemon_status(project: Project, vitals: DaemonVitals | None) -> Daemon
     """The result of `daemon/status` (protocol §5); without `vitals` no daemon runs."""
     living = vitals or DaemonVitals()
     counts = await project.queue.counts()
+    # In a thread: it looks at every file under `.animus/`, and the loop goes on meanwhile.
     trust = await asyncio.to_thread(project.trust.check)
     return DaemonStatus(
         running=vitals is not None,

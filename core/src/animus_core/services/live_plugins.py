@@ -24,13 +24,15 @@ from animus_protocol.models.lifecycle import PING
 
 __all__ = ["LivePlugins", "ProviderHost"]
 
-_PING_S: Final = 2.0
-_CALL_S: Final = 30
-_LONGEST_CALL_S: Final = 3600
+_PING_S: Final = 2.0  # as a health check: published hosts wait so long for either
+_CALL_S: Final = 30  # where nobody says more; as long as a client waits for other methods
+_LONGEST_CALL_S: Final = 3600  # every wait for another process has a bound, whatever a client asks for
+# What the daemon itself keeps running. Providers live in the agent-runner, one process for each session.
 _KEPT: Final = frozenset({"subject_backend"})
 _HEALTH: Final = {
     PluginState.READY: daemon_wire.DaemonHealthStatus.HEALTHY,
     PluginState.STARTING: daemon_wire.DaemonHealthStatus.HEALTHY,
+    # Stopped is healthy: plugins start when they are first needed.
     PluginState.STOPPED: daemon_wire.DaemonHealthStatus.HEALTHY,
     PluginState.DEGRADED: daemon_wire.DaemonHealthStatus.DEGRADED,
     PluginState.CRASHED: daemon_wire.DaemonHealthStatus.UNHEALTHY,
@@ -66,6 +68,7 @@ class LivePlugins:
         statuses = {plugin.name: plugin.to_wire("daemon") for plugin in self._project.fleet.statuses()}
         if self._providers is not None:
             for provider in await self._providers.statuses():
+                # What is installed decides what is shown; the agent-runner may still know a provider that is gone.
                 if provider.name in statuses:
                     statuses[provider.name] = provider
         asked = [status for status in statuses.values() if params.name in (None, status.name)]
@@ -80,6 +83,7 @@ class LivePlugins:
                 kind=plugin.kind,
                 status=_HEALTH[PluginState(plugin.state)],
                 uptime_ms=plugin.uptime_ms,
+                # A plugin that is ready again keeps its last error for `plugin status`; here it would look ill.
                 last_error=plugin.last_error if PluginState(plugin.state) is not PluginState.READY else None,
             )
             for plugin in found
@@ -91,6 +95,7 @@ class LivePlugins:
 
     async def ping(self, params: wire.PluginNameParams) -> wire.PluginPingResult:
         """Whether it answers, and how fast. Raises UnknownName; what is wrong with the plugin is in the result."""
+        # Before the `try`: an unknown name is the caller's mistake, and not a plugin that does not answer.
         self._project.fleet.named(params.name)
         try:
             async with self._asked(params.name) as session:

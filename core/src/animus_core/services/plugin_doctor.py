@@ -54,6 +54,7 @@ async def verify(locations: PluginLocations, name: str | None = None) -> list[Ve
 async def examine(locations: PluginLocations) -> list[Problem]:
     """Every fault that can be found. Raises nothing that is one of them."""
     problems = await asyncio.to_thread(lambda: list(_installed(locations.config_dir)))
+    # One fault is told once, with the more exact fix: discovery meets it again as "cannot be used".
     known = {problem.plugin for problem in problems}
     try:
         discovery = await locations.discover(refresh=True)
@@ -84,6 +85,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
         return
     for entry in lock.entries.values():
         again = f"animus plugin install {shlex.quote(entry.source)}{' --dev' if entry.development else ''}"
+        # From the plain to the costly: only where the program and its Python are there is everything hashed.
         program = Path(entry.command[0])
         python = Path(entry.folder) / "bin" / "python" if entry.folder is not None else None
         if not program.exists():

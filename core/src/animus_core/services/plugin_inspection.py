@@ -44,6 +44,7 @@ class Inspection(NamedTuple):
             values |= {
                 "found_in": candidate.source,
                 "command": list(candidate.command),
+                # Names only: the values may be secrets, and this is pasted into reports.
                 "env": sorted(options.env),
                 "pass_env": list(options.pass_env),
                 "limits": {name: value for name, value in options.limits._asdict().items() if value is not None},
@@ -94,6 +95,7 @@ def _lock_state(config_dir: Path, name: str, candidate: Candidate | None, *, usa
         return "unreadable"
     entry = lock.get(name)
     if entry is None or (candidate is not None and candidate.locked is None):
+        # Whoever may install into our own environment may change this core as well: a lock would protect nothing.
         installed_beside_us = candidate is not None and candidate.source == "environment"
         return "trusted by installation" if installed_beside_us else "not locked"
     if entry.development:

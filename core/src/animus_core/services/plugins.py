@@ -73,6 +73,7 @@ async def uninstall(locations: PluginLocations, name: str) -> LockEntry:
     try:
         return await uninstall_from(locations.config_dir, name)
     except UnknownName:
+        # PATH too, whatever the settings say: people ask about what they have seen somewhere.
         found = await locations.candidates(search_path=True)
         candidate = next((candidate for candidate in found.first if candidate.name == name), None)
         if candidate is None:
@@ -120,6 +121,7 @@ def _plugin_info(
         version=manifest.version,
         kind=manifest.plugin_kind,
         source=source,
+        # There are no signatures (docs/adr/0007), and saying otherwise would be believed.
         signature_verified=False,
         description=manifest.description,
         binary_path=command[0],

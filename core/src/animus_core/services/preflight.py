@@ -51,6 +51,7 @@ def require(project_root: Path, discovery: Discovery) -> None:
     lines = [f"{shortfall.message}\n  fix: {shortfall.fix}" for shortfall in found]
     named = {shortfall.fix for shortfall in found}
     for failure in discovery.warnings:
+        # What is broken and would not have served is told too: it is often what somebody believes to be installed.
         if failure.fix not in named:
             lines.append(f"{failure.name} was found and cannot be used: {failure.message}")
     details: list[dict[str, Any]] = [shortfall._asdict() for shortfall in found]
@@ -86,6 +87,7 @@ def _default_kind(kind: str, discovery: Discovery) -> Iterator[Shortfall]:
 
 def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:
     workflows = load_workflows(project_root, dict(os.environ))
+    # Any value does: here only the tools of the plan matter, and values come with each dispatch.
     required = {variable.name: "" for defined in workflows.workflows.values() for variable in defined.value.variables}
     for defined in workflows.workflows.values():
         for tool in missing_providers(build_plan(workflows, defined.id, required), discovery):
@@ -102,6 +104,7 @@ def _shortfall(
 
     `names` are what such a plugin is called (`exactly`) or how its name begins, the best first.
     """
+    # A plugin that was found and is broken is mended and not installed again, so its fix goes first.
     for name in names:
         for failure in discovery.warnings:
             if failure.name == name or (not exactly and failure.name.startswith(name)):

@@ -81,9 +81,11 @@ class Project:
         if self.rediscover is None:
             return
         found = await self.rediscover()
+        # The same object while nothing changed (`Discovering`), so a refresh before each operation costs a few stats.
         if found is not self.discovery:
             self.discovery = found
             await self.fleet.replace(found)
+            # After the fleet: claims are read from the plugins that it has now.
             self.router.reload()
 
     def default_subject_kind(self) -> str:
@@ -96,6 +98,7 @@ class Project:
 
     async def trusted_workflows(self) -> WorkflowSet:
         """The project's workflows, to be executed. Raises NotTrusted unless every byte is trusted; InvalidWorkflow."""
+        # The trust check reads around the loader, and compares the hashes of what was parsed (docs/adr/0006).
         return await asyncio.to_thread(self.trust.load, self._load, _hashes)
 
     async def plan_for(self, entry: QueueEntry) -> Plan:

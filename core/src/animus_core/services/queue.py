@@ -44,8 +44,10 @@ class QueueService:
     async def enqueue(self, params: wire.QueueEnqueueParams, trigger_source: str = "manual") -> wire.ControlQueueEntry:
         """Accept work on a subject; durable when this returns. The workflow must be able to start."""
         await self._project.refresh()
+        # Trusted or not: accepting executes nothing, and at its start it is planned again from trusted bytes.
         workflows = await self._project.workflows()
         workflow_ref = resolve_workflow(workflows, params.workflow_ref)
+        # Refused now, while somebody is there to read why: an entry that cannot start would only be held later.
         self._project.plan(workflows, workflow_ref, params.vars)
         request = DispatchRequest(
             kind=params.kind or self._project.default_subject_kind(),
@@ -94,6 +96,7 @@ class QueueService:
         return None if trust.trusted else WAITS_FOR_TRUST
 
     def _published(self) -> None:
+        # After the commit: subscribers read the table, and the loop looks for what may start.
         self._project.bus.publish()
         self._project.bus.nudge()
 

@@ -38,6 +38,7 @@ class SubjectService:
         failures: list[PluginFailed] = []
         await self._project.refresh()
         for kind in asked.kind or await self._plain_kinds():
+            # One flat filter for each kind: some backends read `{filter: …}` as empty (protocol §4).
             of_kind = asked.model_copy(update={"kind": [kind]})
             try:
                 pages.append((kind, await self._project.router.call(kind, plugin_wire.SUBJECT_LIST, of_kind)))
@@ -49,6 +50,7 @@ class SubjectService:
             raise failures[0] if failures else _no_backend()
         first = pages[0][1]
         return wire.SubjectListResult(
+            # By kind once more: some plugins return their own kinds for a foreign one (protocol §4).
             subjects=[subject for kind, page in pages for subject in page.subjects if subject.kind == kind],
             fetched_at=first.fetched_at,
             next_cursor=first.next_cursor,
@@ -93,6 +95,7 @@ class SubjectService:
         """
         router, asked = self._project.router, params.filter or plugin_wire.SubjectFilter()
         await self._project.refresh()
+        # A backend may say its kinds only in its handshake: without this it would be missing in a watch of everything.
         await router.learn()
         kinds = [params.kind] if params.kind else asked.kind or router.kinds
         if not kinds:

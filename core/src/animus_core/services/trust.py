@@ -55,13 +55,16 @@ def trust_what_was_written(scope: Scope, before: Trust, written: Mapping[str, st
     """
     root, config_dir = scope.project_root, _config_dir(scope)
     now = trust.inspect(config_dir, root)
+    # Whatever somebody else wrote into these files in between is not ours to trust.
     as_written = all(_text(root / trust.FOLDER / name) == text for name, text in written.items())
     if now.trusted or not before.trusted or not as_written:
         return now
+    # Something beside our files changed too: a person has to look at it.
     if {change.path for change in now.changes} - written.keys():
         return now
     try:
         return trust.grant(config_dir, root, expected_digest=now.digest)
+    # The files are written and right: that the trust is missing is told, and `animus trust` gives it.
     except AnimusError:
         return trust.inspect(config_dir, root)
 

@@ -22,6 +22,7 @@ from animus_protocol.models.control import workflow as wire
 __all__ = ["WorkflowService"]
 
 _PAGE: Final = 50
+# The published protocol has no word for blocked; `paused` is its word for a run that waits (protocol §5).
 _WIRE_STATUS: Final = {**{status.value: status.value for status in RunStatus}, "blocked": "paused"}
 
 
@@ -93,6 +94,7 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
         "status": wire.WorkflowStatus(_WIRE_STATUS[row["status"]]),
         "subject_id": row["subject_id"],
         "subject_kind": row["subject_kind"],
+        # The protocol demands a time, and a run that waits for its runner has not started.
         "started_at": row["started_at"] or row["created_at"],
         "finished_at": row["finished_at"],
         "current_phase": row["current_phase"],

@@ -30,9 +30,9 @@ from animus_protocol.models.control import daemon as wire
 __all__ = ["events", "pause", "preflight", "resume", "run", "start", "status", "stop"]
 
 _MODULE: Final = "animus_core.app.daemon"
-_START_S: Final = 60.0
-_DRAIN_S: Final = 60
-_CLOSE_S: Final = 60.0
+_START_S: Final = 60.0  # Python, a discovery with its probes (5 s each), and 30 s for the turn of another command
+_DRAIN_S: Final = 60  # the daemon's own default: both have to wait for the same runs
+_CLOSE_S: Final = 60.0  # more than its bounds after the drain: runners 10 s, projectors 10 s, agent-runner 15 s
 _ERRORS: Final = {cls.code: cls for cls in (Internal, InvalidInput, UnknownName, Conflict, RetryLater)}
 
 
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         command.append("--skip-preflight")
     if output.json_mode:
         command.append("--json")
+    # Replaced and not started: the pid that a service manager watches is the daemon's.
     os.execve(sys.executable, command, core_python_environment(os.environ))
 
 
@@ -84,6 +85,7 @@ def stop(args: argparse.Namespace, output: Output) -> int:
         return 0
     with_daemon(scope, lambda control: control.call(wire.DAEMON_STOP, params))
     drain_s = _DRAIN_S if args.drain_secs is None else args.drain_secs
+    # The answer only says that it begins to stop; the kernel frees the lock when it is gone.
     if not wait_free(scope.daemon_lock, drain_s + _CLOSE_S):
         holder = read_holder(scope.daemon_lock) or {}
         raise RetryLater(f"the daemon (pid {holder.get('pid')}) has not stopped", hint=f"Read {scope.daemon_log}.")
@@ -152,6 +154,7 @@ def _running_pid(scope: Scope) -> int | None:
         return None
     try:
         return with_daemon(scope, lambda control: control.call(wire.DAEMON_STATUS, Empty())).pid
+    # It may have left between the look at its lock and the call: then there is none, and that is no error.
     except RetryLater:
         if daemon_is_running(scope):
             raise
@@ -184,18 +187,21 @@ def _start(scope: Scope, *, skip_preflight: bool) -> tuple[int, str | None]:
             cwd=str(scope.project_root),
             env=core_python_environment(os.environ),
         )
+    # Our copy: while it is open, the end of a daemon that dies without a word would not be seen.
     os.close(write_fd)
     try:
         ready = _read_line(read_fd)
     finally:
         os.close(read_fd)
     if ready is None:
+        # It is not ended here: it may only be slow, and its log says how far it is.
         code = process.poll()
         how = f"ended with code {code}" if code is not None else f"does not serve after {_START_S:g} s"
         raise RetryLater(f"the daemon {how}", hint=f"Read {scope.daemon_log}.")
     if ready["ok"]:
         return int(ready["pid"]), ready["untrusted"]
     error = ready["error"]
+    # The daemon's own error with its own exit code, as if the command had failed by itself.
     cls: type[AnimusError] = _ERRORS.get(error["code"], Internal)
     raise cls(error["message"], hint=error["hint"], details=error["details"])
 

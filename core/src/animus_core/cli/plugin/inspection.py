@@ -37,6 +37,7 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
     kind = _TYPED_KINDS.get(args.kind, args.kind)
     plugins = [to_wire(plugin) for plugin in found.plugins if kind is None or kind in plugin.kinds]
     there = sorted({kind for plugin in found.plugins for kind in plugin.kinds})
+    # Plugins may have kinds that nobody has heard of, so only a kind that no plugin has can be a slip of the pen.
     if kind is not None and kind not in there and kind not in _OWN_KINDS:
         raise InvalidInput(f"--kind {args.kind}: no plugin is of this kind", hint=f"There are: {', '.join(there)}.")
     data = {

@@ -30,11 +30,13 @@ def install(args: argparse.Namespace, output: Output) -> int:
     def report(step: str) -> None:
         steps.append(step)
         if not output.json_mode:
+            # To stderr: stdout is for the result alone.
             sys.stderr.write(f"{step} …\n")
             sys.stderr.flush()
 
     async def confirm(question: str) -> bool:
         if not args.yes:
+            # A program and a pipe cannot agree to anything: without --yes the answer is no.
             return not output.json_mode and sys.stdin.isatty() and await _ask(question)
         steps.append(question)
         if not output.json_mode:

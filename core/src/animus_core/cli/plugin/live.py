@@ -21,8 +21,8 @@ from animus_protocol.models.control import plugin as wire
 
 __all__ = ["call", "ping", "restart", "status"]
 
-_START_S: Final = 60.0
-_MARGIN_S: Final = 10.0
+_START_S: Final = 60.0  # a plugin may have to be probed (5 s), started (30 s handshake) and ended again
+_MARGIN_S: Final = 10.0  # the other side has bounds of its own: its reason should arrive before we give up
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -74,6 +74,7 @@ def restart(args: argparse.Namespace, output: Output) -> int:
 def _row_name(args: argparse.Namespace) -> str:
     """The row whose types the values have. What a plugin claims is only asked for where it makes a difference."""
     kind, slash, verb = args.method.partition("/")
+    # Asking starts a probe: not where there is nothing to read, or where the row is known anyway.
     if not args.values or not slash or kind == "subject" or not params_of(f"subject/{verb}"):
         name: str = args.method
         return name

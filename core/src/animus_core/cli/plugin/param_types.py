@@ -27,6 +27,7 @@ _BY_JSON: Final = "What has to be sent all the same goes into the params as one 
 _IS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
     {
         "string": lambda value: isinstance(value, str),
+        # bool is an int for Python, and not for JSON.
         "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
         "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "boolean": lambda value: isinstance(value, bool),
@@ -124,6 +125,7 @@ def _value(node: Schema, texts: Sequence[str]) -> Any:
         case "array":
             return [item for text in texts for item in _items(node.get("items", _ANYTHING), text)]
         case "string":
+            # Quotes are how a text says `null` or a comma; any other text is taken as it stands, `123` too.
             found = guess_json(texts[0]) if texts[0].startswith('"') else None
             return found if isinstance(found, str) else texts[0]
         case _:
@@ -162,6 +164,7 @@ def _checked_any(node: Schema, place: str, value: Any) -> Any:
         try:
             return _checked(option, place, value)
         except InvalidInput:
+            # Only one thing that it could be: which place inside it does not fit says more than its type.
             if len(_options(node)) == 1 and isinstance(value, dict | list) and option.get("type") != _NULL:
                 raise
     raise _misfit(node, place, value)

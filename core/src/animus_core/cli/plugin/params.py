@@ -60,8 +60,10 @@ def params_from(method: str, pairs: Sequence[str], base: Mapping[str, Any] = _NO
             raise InvalidInput(f"{pair!r} is no key=value", hint=_EXAMPLE)
         given.setdefault(key, []).append(text)
     schema = schema_of(method)
+    # Nobody here knows the types: the last value of a key counts, as in most command lines.
     if schema is None:
         return {**base, **{key: guess_json(texts[-1]) for key, texts in given.items()}}
+    # Fields are put into objects of `base`, which belongs to the caller.
     params = copy.deepcopy(dict(base))
     for key, texts in sorted(given.items(), key=lambda item: item[0].count(".")):  # objects before fields in them
         _put(params, key, read_texts(type_of(schema, key), key, texts))

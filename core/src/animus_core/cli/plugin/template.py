@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new", "template_check"]
 
-_CHANGED: Final = 1
+_CHANGED: Final = 1  # as diff(1): there are differences, which is no failure
 
 
 def new(args: argparse.Namespace, output: Output) -> int:

@@ -27,11 +27,13 @@ def init(args: argparse.Namespace, output: Output) -> int:
     scope = scope_of(args)
     folder = scope.project_root / ".animus"
     scope.create()
+    # Before anything is written: only what was trusted or empty then may be trusted with our files afterwards.
     before = inspect(scope.root.parent, scope.project_root)
     written = dict[str, str]()
     try:
         folder.mkdir(exist_ok=True)
         (folder / "tasks").mkdir(exist_ok=True)
+        # A project with workflows of its own gets no starter: its names could clash with theirs.
         own_workflows = (folder / "workflows").is_dir() and any((folder / "workflows").glob("*.yaml"))
         if not own_workflows and _write_if_missing(folder / "workflows.yaml", starter := starter_workflows()):
             written["workflows.yaml"] = starter
@@ -59,6 +61,7 @@ def init(args: argparse.Namespace, output: Output) -> int:
 
 def _write_if_missing(path: Path, text: str) -> bool:
     try:
+        # `x` fails for what exists, a dangling link too: nothing is overwritten or written through a link.
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -24,7 +24,7 @@ from animus_protocol.models.control.daemon import DAEMON_NUDGE
 
 __all__ = ["trust"]
 
-_LISTED_CHANGES: Final = 200
+_LISTED_CHANGES: Final = 200  # a repository decides how many files there are; a person has to see the question
 _YES: Final = frozenset({"y", "yes"})
 
 
@@ -40,12 +40,14 @@ def trust(args: argparse.Namespace, output: Output) -> int:
         output.result(_to_json(reviewed), f"{_format_changes(reviewed)}{now.root}: {now.reason} (mode {now.mode})")
         return 0
     if not output.json_mode:
+        # Before any question or refusal: nobody is asked about what they have not seen.
         sys.stdout.write(_format_changes(reviewed))
         sys.stdout.flush()
     if args.show:
         raise NotTrusted(f"{now.root}: {now.reason}", hint=TRUST_HINT, details=_to_json(reviewed))
     if not now.grantable:
         raise InvalidInput(f"{now.root}: {now.reason}", hint=MEND_HINT, details=_to_json(reviewed))
+    # Behind the ways that only show: an agent may look at what waits for trust.
     _refuse_agents()
     if not args.yes and (now.changes or mode == "auto"):
         _ask(reviewed, mode, output)
@@ -76,6 +78,7 @@ def _refuse_agents() -> None:
 def _ask(reviewed: TrustReview, mode: Mode | None, output: Output) -> None:
     """Return when a person says yes. Raises InvalidInput where nobody can be asked, NotTrusted when they say no."""
     root = reviewed.trust.root
+    # Both: an answer from a pipe is nobody's, and a question into a file is read by nobody.
     if output.json_mode or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidInput(
             f"{root}: {reviewed.trust.reason}, and nobody can be asked here",

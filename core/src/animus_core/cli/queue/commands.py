@@ -22,6 +22,7 @@ __all__ = ["drop", "enqueue", "hold", "list_entries", "release", "stats"]
 def enqueue(args: argparse.Namespace, output: Output) -> int:
     """Accept work on each named subject; the first that is refused ends the command."""
     variables = dict(_variable(text) for text in args.var)
+    # Made before the first call: a mistake in a later word accepts nothing.
     requests = [
         wire.QueueEnqueueParams(
             task_id=subject,

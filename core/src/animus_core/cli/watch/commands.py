@@ -26,8 +26,8 @@ from animus_protocol.models.control import workflow as workflow_wire
 
 __all__ = ["follow", "watch"]
 
-_POLL_S: Final = 0.2
-_LAST_POLLS: Final = 10
+_POLL_S: Final = 0.2  # a person notices no such delay
+_LAST_POLLS: Final = 10  # 2 s for the last events; a row whose end is never told must not hold the command
 
 
 def watch(args: argparse.Namespace, output: Output) -> int:
@@ -65,10 +65,12 @@ async def follow(
             changed.set()
 
     async with connect_control(scope, take) as control:
+        # Subscribed before the tables are read: what changes in between comes as an event.
         await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=since))
         if since is None:
             await _seed(control, view)
         end = asyncio.ensure_future(until(control) if until is not None else control.ended())
+        # Watched beside `until`, which asks a daemon that may have left.
         gone = asyncio.ensure_future(control.ended())
         try:
             if console.is_terminal:
@@ -98,6 +100,7 @@ async def _seed(control: Control, view: RunsView) -> None:
     """What is queued and running already, whose events are in the past."""
     queued = await control.call(queue_wire.QUEUE_LIST, queue_wire.QueueListParams())
     for entry in queued.entries:
+        # As if the events came now, so that there is one way to make a row.
         view.take("queue_enqueued", "", {"subject_id": entry.subject_id})
     params = workflow_wire.WorkflowListParams(status=workflow_wire.WorkflowStatus.RUNNING)
     for run in (await control.call(workflow_wire.WORKFLOW_LIST, params)).runs:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 __all__ = ["RunRow", "RunsView", "describe", "render"]
 
-_TEXT_CHARS: Final = 400
+_TEXT_CHARS: Final = 400  # the last words: agents write without an end
 _STYLES: Final = {
     "queued": "dim",
     "running": "cyan",
@@ -76,6 +76,7 @@ class RunRow:
     def _take_record(self, payload: dict[str, Any]) -> None:
         data = payload.get("data") or {}
         if self._stale:
+            # At the first word and not at the phase's start: until then the last words are better than none.
             self.text, self._stale = "", False
         if payload.get("kind") == "output":
             self.text = (self.text + str(data.get("text", "")))[-_TEXT_CHARS:]

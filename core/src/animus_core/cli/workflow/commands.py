@@ -19,6 +19,7 @@ __all__ = ["cancel", "get", "list_runs", "resume", "validate"]
 def validate(args: argparse.Namespace, output: Output) -> int:
     """Check the project's workflow files; every mistake with file and line, exit 2."""
     scope = scope_of(args)
+    # Read here and not in the daemon: files are validated while they are written, trusted or not.
     workflows = load_workflows(scope.project_root, dict(os.environ))
     ids = sorted(defined.id for defined in workflows.workflows.values())
     data = {"ok": True, "workflows": ids, "warnings": [str(issue) for issue in workflows.warnings]}
@@ -95,4 +96,5 @@ def cancel(args: argparse.Namespace, output: Output) -> int:
 
 def _format_status(run: wire.WorkflowSummary) -> str:
     """The status in a person's words: what the protocol calls `paused` waits for a decision."""
+    # `paused` would make people look for what they have paused.
     return "blocked" if run.blocked_reason is not None else str(run.status)

@@ -18,8 +18,8 @@ from animus_core.services.dev.target import Sources
 
 __all__ = ["counts", "watch_sources"]
 
-_QUIET_MS: Final = 100
-_LONGEST_WAIT_MS: Final = 1000
+_QUIET_MS: Final = 100  # an editor's save is several changes within a few milliseconds
+_LONGEST_WAIT_MS: Final = 1000  # a program that writes without pause must not put a restart off for ever
 _FOLDERS: Final = frozenset({"__pycache__", "node_modules", "venv"})
 _LEFT_BY_PROGRAMS: Final = (
     *(".*", "*~", "#*#", "4913"),  # what editors leave while they save

@@ -13,6 +13,7 @@ import sys
 def main() -> "int | str | None":
     """Import the module, call the function."""
     folder, function, name, *arguments = sys.argv[1:]
+    # Started with -P, so nothing else of the working directory is on the path.
     sys.path.insert(0, folder)
     sys.argv[:] = [name, *arguments]
     module, _, attribute = function.partition(":")

@@ -56,6 +56,7 @@ def read_target(path: Path, arguments: Sequence[str] = ()) -> Target:
 
 def _file(path: Path) -> Target:
     is_python = path.suffix == ".py"
+    # The modules beside a script are what it imports; beside a binary lies anything.
     names = (path.name, "*.py") if is_python else (path.name,)
     sources = (Sources(path.parent, deep=False, names=names),)
     if os.access(path, os.X_OK):
@@ -72,6 +73,7 @@ def _project(folder: Path) -> Target:
         sources = [Sources(deep, deep=True), Sources(folder, deep=False, names=("pyproject.toml",))]
     else:
         deep = folder
+        # Folder by folder, so that hidden ones (.git, .venv) are not watched: inotify watches are bounded.
         below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
         sources = [Sources(folder, deep=False), *(Sources(path, deep=True) for path in below)]
     own = folder / ".venv" / "bin"
@@ -93,6 +95,7 @@ def _script(folder: Path) -> tuple[str, str]:
         raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file.") from error
     scripts = _table(project, "scripts")
     points = _table(_table(project, "entry-points"), _GROUP)
+    # What says to be a plugin goes before what is only called like one.
     names = [name for name in scripts if name in points] or [name for name in scripts if name.startswith(_PREFIX)]
     if len(names) > 1:
         names = [name for name in names if name == _table({"project": project}, "project").get("name")] or names
@@ -103,6 +106,7 @@ def _script(folder: Path) -> tuple[str, str]:
     function = scripts[names[0]]
     if not isinstance(function, str) or not all(function.partition(":")):
         raise InvalidInput(f"{path}: project.scripts.{names[0]} is {function!r}", hint=f"Write it as {_LINE}")
+    # Extras behind the function (`module:main [http]`) are the installer's business.
     return names[0], "".join(function.partition("[")[0].split())
 
 

@@ -67,6 +67,7 @@ class FrameLines:
             lines[0] = bytes(begun) + lines[0]
             begun.clear()
         begun += rest
+        # A plugin that never ends its line must not fill the memory; the host refuses such a frame anyway.
         if not chunk or len(begun) > MAX_FRAME_BYTES:
             lines.append(bytes(begun))
             begun.clear()

@@ -32,7 +32,7 @@ from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams, Proje
 
 __all__ = ["Bench", "Workbench"]
 
-_CALL_S: Final = 3600.0
+_CALL_S: Final = 3600.0  # a breakpoint may hold an answer for long; the author can cancel or restart
 _FILES_NAMED: Final = 3
 _STDERR: Final = "animus.stderr"
 
@@ -54,11 +54,13 @@ class Workbench:
         self._show = show
         self._session: PluginSession | None = None
         self._starting: asyncio.Task[None] | None = None
+        # A restart, an end and a farewell are each about the one process: two at once would end a new one for the old.
         self._one = asyncio.Lock()
         self._farewells: set[asyncio.Task[None]] = set()
         self._name = ""
         self._stderr = _StderrHandler(lambda: self._name, self._take_record)
         logging.getLogger("animus").addHandler(self._stderr)
+        # A command's log is silent by default, and these lines are what the author wants to see.
         logging.getLogger(_STDERR).setLevel(logging.INFO)
 
     @property
@@ -68,6 +70,7 @@ class Workbench:
 
     async def restart(self) -> None:
         """End it if it runs or is being started, and start it. What goes wrong is shown."""
+        # Before the lock: a start that hangs holds it until it is given up.
         self._give_way()
         async with self._one:
             await self._end()
@@ -92,6 +95,7 @@ class Workbench:
 
         An edit does not wait for a start that may hang because of what it mends.
         """
+        # Outside of the loop: a path that is no plugin at the beginning is the operator's mistake.
         sources = read_target(self._bench.path).sources
         edited: set[Path] = set()
         noticed = asyncio.Event()
@@ -108,6 +112,7 @@ class Workbench:
                 files = sorted(edited)
                 edited.clear()
                 noticed.clear()
+                # An edit may add a folder or move the modules: then other places have to be watched.
                 if (there := await asyncio.to_thread(self._sources_now, sources)) != sources:
                     watching.cancel()
                     await asyncio.wait([watching])

@@ -25,6 +25,7 @@ from animus_core.services.dev.workbench import Bench, Workbench
 
 __all__ = ["dev"]
 
+# SIGHUP too: the terminal was closed, and the plugin must not outlive it.
 _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,6 +52,7 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
             over.set_result(None)
 
     def show(event: TraceEvent) -> None:
+        # Every further line would raise again, in the middle of ending the plugin in order.
         if over.done() and over.exception() is not None:
             return  # the reader of the output has left
         try:
@@ -79,6 +81,7 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
         for task in working:
             task.cancel()
         await asyncio.wait(working)
+        # Before the plugin is ended, which takes seconds: the terminal is usable again at once.
         screen.close()
         await workbench.close()
     return 0

@@ -27,7 +27,7 @@ from animus_protocol.models.lifecycle import HEALTH_CHECK, PING
 __all__ = ["Command", "Prompt", "completions", "parse_line"]
 
 _PATIENCE_S: Final = 0.5
-_MOST_UNDER_WAY: Final = 64
+_MOST_UNDER_WAY: Final = 64  # calls at once; a script that only pipes lines in must not fill the memory
 _HELP: Final[Mapping[str, str]] = MappingProxyType(
     {
         "METHOD [key=value …]": "call a method; a JSON object may stand before the pairs",
@@ -86,6 +86,7 @@ def parse_line(line: str, methods: Collection[str]) -> Command | None:
             usage = next(usage for usage in _HELP if usage.split()[0] == word)
             raise InvalidInput(f"{word} is given {len(given)} words", hint=f"Write: {usage}")
         return Command(word, pairs=tuple(given))
+    # A word with a slash may be a method that nobody here knows; without one it is most likely a slip.
     if "/" not in word and word not in methods:
         near = difflib.get_close_matches(word, [*_WORDS, *methods])
         meant = f"Did you mean {' or '.join(near)}? " if near else ""

@@ -20,7 +20,7 @@ from rich.cells import cell_len
 __all__ = ["Completer", "Plain", "Terminal"]
 
 _READ_BYTES: Final = 64 * 1024
-_LONGEST_LINE_BYTES: Final = 1024 * 1024
+_LONGEST_LINE_BYTES: Final = 1024 * 1024  # input without a line end must not fill the memory
 _NO_COLOR: Final = "NO_COLOR"
 
 Completer = Callable[[str], list[str]]
@@ -47,6 +47,7 @@ class _Lines:
             request = self._requests.get()
             try:
                 line = self._read()
+            # A byte that is no UTF-8 is a bad line, which is refused, and not the end of the input.
             except UnicodeDecodeError:
                 line = "\ufffd"
             except OSError:
@@ -114,9 +115,11 @@ class Terminal:
         self._lines = _Lines(self._read)
         self._readline, self._termios = readline, termios
         self._modes = termios.tcgetattr(0)
+        # Only blanks: by default `/` and `=` cut words, and methods and pairs have them.
         readline.set_completer_delims(" ")
         readline.set_completer(self._completion)
         readline.set_pre_input_hook(self._on_prompt)
+        # macOS builds Python with libedit, which reads another syntax of bindings.
         is_libedit = "libedit" in (readline.__doc__ or "")
         readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
 
@@ -141,6 +144,7 @@ class Terminal:
             sys.stdout.write(text + "\n")
         else:
             typed = self._prompt + self._readline.get_line_buffer()
+            # What is typed may fill several rows: all of them are cleared, and written again below the text.
             rows = cell_len(typed) // self.width
             sys.stdout.write("\r" + "\x1b[A" * rows + "\x1b[J" + text + "\n" + typed)
         sys.stdout.flush()

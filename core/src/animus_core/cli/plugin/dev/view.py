@@ -34,7 +34,7 @@ _MARKS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 _STDERR_MARK: Final = "! "
 _REMARK_MARK: Final = "# "
 _ANSWER_MARK: Final = "= "
-_ANSWER_LINES: Final = 24
+_ANSWER_LINES: Final = 24  # the rows of a classic terminal: the question stays in sight
 
 
 class Screen(Protocol):
@@ -97,6 +97,7 @@ class View:
             self._line("  ", f"… {len(lines) - len(visible_lines)} more lines (--full)", _DIM)
 
     def _line(self, mark: str, text: str, color: str, *, whole: bool = False) -> None:
+        # First of all: a plugin's text must not be obeyed by the terminal, and is measured as it is shown.
         text = visible(text)
         width = self._screen.width
         if width is not None and not self._full and not whole and cell_len(mark + text) > width:
