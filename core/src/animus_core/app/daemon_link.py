@@ -29,7 +29,7 @@ _REDIAL_S: Final = 0.5
 
 
 class JournalProgress:
-    """How far the journal reaches (bytes): who appends says it here, who tells others is called."""
+    """How far the journal reaches, in bytes: its writer reports each append here, and listeners are called."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset

@@ -34,6 +34,7 @@ async def open_project(
     """
     found = await (discover(config_dir(os.environ), scope.project_root) if plugins is None else plugins.now())
     fleet = Fleet(found, binding_of(scope), supervision)
+    # Before the database is opened: two plugins with one claim refuse the start, and nothing has to be closed then.
     router = SubjectRouter(fleet)
     async with await Database.open(scope.workflow_db) as database:
         try:

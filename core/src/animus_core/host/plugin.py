@@ -12,6 +12,7 @@ from animus_protocol.models.manifest import PluginManifest
 __all__ = ["AnyPlugin", "LaunchablePlugin", "binding_of"]
 
 
+# A shape and no class of ours: `host` must not import `supply`, which finds plugins (docs/adr/0011).
 class LaunchablePlugin(Protocol):
     """A plugin that may be started: its command line, its manifest, what the operator gives its process."""
 

@@ -118,7 +118,7 @@ class PluginSession:
             raise await self._failure(method, error) from error
 
     async def health(self) -> lifecycle.HealthCheckResult:
-        """How it says it is. One without `health/check` is healthy when it answers at all. Raises PluginFailed."""
+        """Its health in its own words. Without `health/check` it is healthy if it answers. Raises PluginFailed."""
         try:
             return await self.peer.call(lifecycle.HEALTH_CHECK, Empty(), timeout_s=self._timings.health_s)
         # An answer all the same: it lives. Older SDKs do not serve the method (protocol §3).
@@ -132,7 +132,7 @@ class PluginSession:
             raise await self._failure(lifecycle.HEALTH_CHECK.name, error) from error
 
     async def how_it_ended(self) -> str:
-        """What became of it, in words, once it is not alive: by itself, not what was done to it afterwards."""
+        """How it ended, in words, once it is not alive; what we did to it afterwards does not count."""
         if await self.child.wait_within(self._timings.exit_s):
             await self.child.last_words()
         code = self.child.returncode

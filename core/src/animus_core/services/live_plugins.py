@@ -103,7 +103,7 @@ class LivePlugins:
                 try:
                     await session.call(PING, Empty(), timeout_s=_PING_S)
                 except MethodNotFound:
-                    pass  # an answer it is, and protocol §2 asks for another one
+                    pass  # this is an answer too, although protocol §2 asks for another one
                 return wire.PluginPingResult(ok=True, latency_ms=round((time.monotonic() - began) * 1000))
         except (AnimusError, RpcError) as error:
             return wire.PluginPingResult(ok=False, error=getattr(error, "message", str(error)))

@@ -1,6 +1,6 @@
-"""Where things are kept that can be had again: folders of small files, bounded, and never trusted if others may write.
+"""Caches: bounded folders of small files that can be made again, not used where others may write.
 
-Nothing here fails: a cache that cannot be used is no cache.
+Nothing here raises: a cache that cannot be used counts as absent.
 """
 
 from __future__ import annotations

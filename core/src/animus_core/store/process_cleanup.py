@@ -1,7 +1,7 @@
 """Ending what escaped: processes that carry a cookie in their environment, and all that descends from them.
 
-Called at the start of a daemon and before a recovery starts an attempt again; below it lies `process_identity`. Direct
-children die with their parent; this finds those that made a session of their own or whose parent died first.
+Direct children die with their parent; this finds those that made a session of their own or whose parent died first.
+Below it lies `process_identity`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who a process is beyond its pid, and how to signal exactly that process.
 
-Used where a pid was stored: lock files, run rows, hello frames. Ownership is never decided here (a lock says that); an
+For pids that were stored: in lock files, run rows, hello frames. Ownership is never decided here (a lock says that); an
 identity is for display and for signals. On Linux a signal goes through a pidfd that is checked against boot id and
 start time after it was opened, so a reused pid is never hit. Elsewhere psutil's start time is compared right before
 the kill, which leaves a window of microseconds.

@@ -13,7 +13,7 @@ __all__ = ["open_regular", "read_regular", "read_tail"]
 
 
 def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> BufferedReader:
-    """Open for reading; links are not followed unless `follow`. Raises OSError, for what is no regular file too."""
+    """Open for reading; links are not followed unless `follow`. Raises OSError, also for what is not a regular file."""
     # NONBLOCK: opening a pipe without a writer would wait. NOCTTY: opening a terminal would take it over.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     fd = os.open(path, flags)
@@ -28,7 +28,7 @@ def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> Buffer
 
 
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
-    """The content of a regular file. Raises OSError, for one that is larger than `most_bytes` too."""
+    """The content of a regular file. Raises OSError, also for one that is larger than `most_bytes`."""
     with open_regular(path) as file:
         # One byte more than allowed tells that there are more; the size that `stat` says may be out of date.
         content = file.read(most_bytes + 1)
@@ -38,7 +38,7 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
 
 
 def read_tail(path: str | os.PathLike[str], most_bytes: int) -> str:
-    """The last bytes of a regular file as text; what is no UTF-8, a character that is cut too, is replaced.
+    """The last bytes of a regular file as text; what is not UTF-8 (also a character that is cut) is replaced.
 
     Raises OSError.
     """

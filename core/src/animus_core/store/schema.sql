@@ -3,6 +3,7 @@
 
 -- == queue ==
 
+-- dispatch: the whole of it, as it was accepted; the other columns repeat what is searched and sorted by.
 CREATE TABLE queue_entry (
     entry_id     TEXT PRIMARY KEY,
     subject_kind TEXT NOT NULL,
@@ -16,13 +17,11 @@ CREATE TABLE queue_entry (
     run_at       TEXT,              -- not before this moment; set to NULL once it has come, see queue_ready
     hold_reason  TEXT,
     run_id       TEXT,
-    -- The dispatch whole, as it was accepted: the columns above repeat what is searched and sorted by.
     dispatch     TEXT NOT NULL CHECK (json_valid(dispatch)),
     ended_at     TEXT
 ) STRICT;
 
--- A rule of the database and not of its callers: a door that forgets to ask cannot start the same work twice.
--- One active entry a subject.
+-- One active entry a subject. The database sees to it: no door can start the same work twice by forgetting to ask.
 CREATE UNIQUE INDEX queue_active ON queue_entry (subject_kind, subject_id)
     WHERE status IN ('pending', 'held', 'assigned');
 
@@ -35,9 +34,11 @@ CREATE INDEX queue_deferred ON queue_entry (run_at)
 
 -- == runs: a projection of their journals ==
 
+-- entry_id: SET NULL, because a run and its history outlive the entry that started it.
+-- journal_offset: moved in the transaction that takes the records, so each record counts once.
+-- pid, starttime, boot_id: together they are one process; any of them alone may be that of another one.
 CREATE TABLE run (
     run_id         TEXT PRIMARY KEY,
-    -- SET NULL: a run and its history outlive the entry that started it.
     entry_id       TEXT REFERENCES queue_entry (entry_id) ON DELETE SET NULL,
     subject_kind   TEXT NOT NULL,
     subject_id     TEXT NOT NULL,
@@ -53,10 +54,8 @@ CREATE TABLE run (
     attempt        INTEGER,
     reason         TEXT,
     hint           TEXT,
-    -- How far the journal was taken over: moved in the transaction that takes the records, so each counts once.
     journal_offset INTEGER NOT NULL DEFAULT 0,
     journal_seq    INTEGER NOT NULL DEFAULT 0,
-    -- A process is its pid, its start time and the boot: any one of them alone may belong to another process.
     pid            INTEGER,
     starttime      TEXT,
     boot_id        TEXT
@@ -80,8 +79,8 @@ CREATE TABLE phase (
 
 -- == events and facts: append-only, and they outlive a run that is pruned, so they refer to it without a foreign key ==
 
+-- event_id: AUTOINCREMENT, so that an id which a client has seen is never given out again, whatever is deleted.
 CREATE TABLE event (
-    -- AUTOINCREMENT: an id that a client has seen is never given out again, also when the newest rows are deleted.
     event_id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id   TEXT,
     seq      INTEGER,
@@ -93,9 +92,9 @@ CREATE TABLE event (
 -- Not for events of the daemon itself, which have no run and no place in a journal.
 CREATE UNIQUE INDEX event_of_run ON event (run_id, seq) WHERE run_id IS NOT NULL;
 
+-- fact_id: made of the run and the record, so a replayed journal names the same facts, and projectors see none twice.
 CREATE TABLE fact (
     fact_seq     INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- Made of the run and the record: a replayed journal names the same facts, and projectors see none twice.
     fact_id      TEXT NOT NULL UNIQUE,
     run_id       TEXT NOT NULL,
     subject_kind TEXT NOT NULL,

@@ -62,6 +62,7 @@ class Located:
                 child = here.fields.get(step)
             elif here.items is not None and isinstance(step, int) and step < len(here.items):
                 child = here.items[step]
+            # The nearest place that was written: a missing key has no line of its own, and its mapping has one.
             if child is None:
                 return here
             here = child
@@ -74,6 +75,7 @@ class Located:
         step, rest = path[0], path[1:]
         if self.fields is not None and isinstance(step, str) and step in self.fields:
             fields = dict(self.fields)
+            # A copy all the way down: the definition that was read before keeps its places.
             if rest:
                 fields[step] = fields[step].without(rest)
             else:

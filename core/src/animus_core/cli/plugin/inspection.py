@@ -79,6 +79,7 @@ def lock_verify(args: argparse.Namespace, output: Output) -> int:
         listed = "nothing was installed with animus plugin install"
     drifted = [row for row in rows if row.state == "drifted"]
     if drifted:
+        # People see the whole table before the failure; programs get one envelope, with every row in its details.
         if not output.json_mode:
             output.result(None, listed)
         raise Conflict(

@@ -35,6 +35,7 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
         data["warnings"] = found.warnings
 
     def human() -> str:
+        # Below the table: a list that leaves a backend out must not look like all there is.
         missing = [f"not listed: {warning}" for warning in found.warnings]
         return "\n".join([table(["SUBJECT", "KIND", "STATUS", "PRIORITY", "TITLE"], rows), *missing])
 

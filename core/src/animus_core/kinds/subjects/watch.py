@@ -204,7 +204,7 @@ class SubjectWatch:
             asked = self._wanted.model_copy(update={"cursor": page.next_cursor})
 
     async def _find(self, session: PluginSession, subject_id: str) -> wire.Subject | None:
-        """A subject that is listed no more; None when there is none. While the backend does not say, as it was."""
+        """A subject that is no longer listed: None if it is gone, its last known state if the backend cannot say."""
         try:
             found = await self._router.ask(session, self.kind, _FIND, wire.SubjectGetParams(id=subject_id))
         except RpcError as error:

@@ -1,4 +1,4 @@
-"""Tells when files that a plugin is made of have changed: several at once as one change, and nothing a program leaves.
+"""Reports changes of the files that a plugin is made of: several at once as one, without what programs leave behind.
 
 Below lies watchfiles.
 """

@@ -1,8 +1,8 @@
 """One plugin while its author works on it: started, asked, started again after an edit, ended as a host ends it.
 
 Below lie the host's own session with a tap on its wire, `target.py`, `changes.py` and `trace.py`. Working on a
-plugin is an explicit act of the operator on a path that he names: it is executed without asking the trust store, and
-nothing is written there. A plugin that does not start, or dies, is told and waited for.
+plugin is an explicit act of the operator on a named path: it is executed without asking the trust store, and nothing is
+written there. A plugin that does not start, or dies, is reported, and the next edit starts it again.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Bounds(NamedTuple):
 
 
 class CoveredPath(NamedTuple):
-    """A covered path as `stat` tells of it. `name` is relative to `.animus/` and fit for a terminal.
+    """A covered path as `stat` describes it. `name` is relative to `.animus/` and fit for a terminal.
 
     `kind`: file, link (leads nowhere), folder (linked), loop (a link to a folder above it), special.
     """

@@ -1,6 +1,6 @@
 """Where `animus plugin dev` reads lines and writes others: a terminal with line editing, or plain streams.
 
-Below lies readline. Lines are read on a daemon thread, because nothing can wake somebody who waits for a key: the
+Below lies readline. Lines are read on a daemon thread, because a read that waits for a key cannot be called off: the
 process may end while it still waits.
 """
 
@@ -130,7 +130,7 @@ class Terminal:
 
     @property
     def colored(self) -> bool:
-        """Unless the operator set NO_COLOR or the terminal can nothing."""
+        """Whether colours are shown: not with NO_COLOR, and not on a terminal that has none."""
         return not os.environ.get(_NO_COLOR) and os.environ.get("TERM") != "dumb"
 
     async def next_line(self, complete: Completer) -> str | None:

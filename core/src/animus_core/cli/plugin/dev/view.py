@@ -42,7 +42,7 @@ class Screen(Protocol):
 
     @property
     def width(self) -> int | None:
-        """How many columns there are; None: as many as one likes."""
+        """How many columns there are; None: no limit."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Screen(Protocol):
         ...
 
     def write(self, text: str) -> None:
-        """Show `text` as lines of its own. Raises BrokenPipeError when nobody looks any more."""
+        """Show `text` as lines of its own. Raises BrokenPipeError when the reader has left."""
         ...
 
 
