@@ -93,11 +93,11 @@ coverage:
 	@$(MAKE) --no-print-directory measure VENV=$(COVERAGE)
 
 measure: $(VENV)
-	@echo 'import runpy; runpy.run_path("$(CURDIR)/tools/coverage/start.py")' \
+	@echo 'import runpy; runpy.run_path("$(CURDIR)/.ci/coverage/start.py")' \
 	  >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/measured.pth"
 	@rm -rf $(VENV)/measured && mkdir $(VENV)/measured
 	@$(BIN)/python -m pytest -q -n 5 --dist worksteal -m "not long and not hostile and not bare"; tests=$$?; \
-	  $(BIN)/python tools/coverage/report.py && exit $$tests
+	  $(BIN)/python .ci/coverage/report.py && exit $$tests
 
 # The ./ matters: without it pip takes the name of a folder for a name in an index.
 wheels: $(VENV)

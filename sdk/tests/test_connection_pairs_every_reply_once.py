@@ -36,7 +36,7 @@ class Side:
         self.ends: Counter[str] = Counter()
         self.asked: list[Request] = []
         self.answered: set[int | str] = set()
-        self.told: list[int] = []
+        self.delivered: list[int] = []
         self.cancelled: list[int | str] = []
         self.dropped: list[str] = []
         self.over = False
@@ -48,7 +48,7 @@ class Side:
                     assert event.id not in [request.id for request in self.asked]
                     self.asked.append(event)
                 case Notification(_, params):
-                    self.told.append(params["number"])
+                    self.delivered.append(params["number"])
                 case Cancel(request_id):
                     self.cancelled.append(request_id)
                 case Reply(waiter, result, error):
@@ -193,9 +193,11 @@ class TwoSides(RuleBasedStateMachine):
             other = self.sides[1 - who]
             assert side.waiting == {}
             assert side.ends == Counter(self.requests[who]), "a waiter ended never, or more than once"
-            heard = [request.params["for"] for request in other.asked]
-            assert heard == self.requests[who][: len(heard)], "a request was lost, repeated or overtaken"
-            assert other.told == self.sent[who][: len(other.told)], "a notification was lost, repeated or overtaken"
+            requested = [request.params["for"] for request in other.asked]
+            assert requested == self.requests[who][: len(requested)], "a request was lost, repeated or overtaken"
+            assert other.delivered == self.sent[who][: len(other.delivered)], (
+                "a notification was lost, repeated or overtaken"
+            )
 
 
 @pytest.mark.timeout(300)  # a failure takes its time to be made small

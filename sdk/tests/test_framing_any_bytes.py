@@ -249,5 +249,5 @@ def test_the_time_for_much_hostile_input_stays_small(start: bytes, filler: bytes
 
 @pytest.mark.parametrize("cut", [b'{"a":"b', b'{"a":{"b', b'["\\', '{"a":"é'.encode()[:-1]])
 def test_a_value_that_is_cut_inside_a_text_is_told_at_once(cut: bytes) -> None:
-    [told] = Framer().feed(cut + b"\n")
-    assert isinstance(told, BadFrame)
+    [frame] = Framer().feed(cut + b"\n")
+    assert isinstance(frame, BadFrame)

@@ -36,12 +36,12 @@ class Client:
     def send_raw(self, line: bytes) -> None:
         self._writer.write(line + b"\n")
 
-    async def heard(self) -> Any:
+    async def received(self) -> Any:
         return json.loads(await asyncio.wait_for(self._reader.readline(), WITHIN_S))
 
     async def ask(self, method: str, **params: Any) -> Any:
         self.send(id=1, method=method, params=params)
-        return await self.heard()
+        return await self.received()
 
     async def is_cut_off(self) -> bool:
         try:
@@ -88,11 +88,11 @@ async def test_a_stream_is_acknowledged_and_its_items_have_their_type(
     assert (await client.ask(method))["result"] == {"watching": True}
     assert await fake.is_listened_to(WITHIN_S)
     fake.tell("lantern")
-    told = await client.heard()
-    assert told["method"] == STREAMS[method]
-    assert told["params"]["id"] == 1
-    ROWS[told["method"]].params.model_validate(told["params"])
-    assert "lantern" in json.dumps(told)
+    answer = await client.received()
+    assert answer["method"] == STREAMS[method]
+    assert answer["params"]["id"] == 1
+    ROWS[answer["method"]].params.model_validate(answer["params"])
+    assert "lantern" in json.dumps(answer)
 
 
 async def test_a_cancelled_stream_tells_nothing_more(fake: FakeDaemon, client: Client) -> None:
@@ -116,7 +116,7 @@ async def test_unknown_methods_and_malformed_lines_are_refused(client: Client) -
     assert (unknown["error"]["code"], unknown["error"]["data"]["category"]) == (-32601, "not_supported")
     for line, code in ((b"hello", -32700), (b"[]", -32600), (b'{"method": 7}', -32600)):
         client.send_raw(line)
-        assert (await client.heard())["error"]["code"] == code
+        assert (await client.received())["error"]["code"] == code
 
 
 async def test_answers_that_are_held_back_come_when_they_are_released(fake: FakeDaemon, client: Client) -> None:
@@ -125,9 +125,9 @@ async def test_answers_that_are_held_back_come_when_they_are_released(fake: Fake
     await fake.was_asked(within_s=WITHIN_S)
     fake.let_pass()
     client.send(id="passes", method="daemon/status", params={})
-    assert (await client.heard())["id"] == "passes"
+    assert (await client.received())["id"] == "passes"
     fake.release()
-    assert (await client.heard())["id"] == "held"
+    assert (await client.received())["id"] == "held"
 
 
 async def test_a_stopped_daemon_cuts_its_clients_off_and_starts_again_on_the_same_path(

@@ -125,8 +125,8 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: int) 
 
 
 def test_every_table_that_a_requirement_tells_of_may_be_written(tmp_path: Path) -> None:
-    told = " ".join(f"{one.text} {one.fix}" for one in requirements().values())
-    tables = set(re.findall(r"\[((?:stimulus|params)\.[^]\s]+)\]", told))
+    texts = " ".join(f"{one.text} {one.fix}" for one in requirements().values())
+    tables = set(re.findall(r"\[((?:stimulus|params)\.[^]\s]+)\]", texts))
     assert {"stimulus.event", "stimulus.subject", 'params."agent/run.long"'} <= tables
     (tmp_path / FILE_NAME).write_text("".join(f'[{one}]\ncommand = ["touch"]\n' for one in tables))
     settings = read_settings(tmp_path / FILE_NAME)

@@ -49,9 +49,9 @@ async def echo(observed: Observed | None = None) -> AsyncIterator[Host]:
 async def test_half_a_surrogate_pair_in_an_id_goes_back_as_it_came() -> None:
     async with echo() as host:
         await host.ask("x", {"say": r'{"jsonrpc":"2.0","id":"\ud83d","method":"ask"}'})
-        told = await host.notifications.next("heard")
-        assert told is not None
-        assert told.params["id"] == "\ud83d"
+        notification = await host.notifications.next("heard")
+        assert notification is not None
+        assert notification.params["id"] == "\ud83d"
         assert (await host.ask("x")).error is None
 
 

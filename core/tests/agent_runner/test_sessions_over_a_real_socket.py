@@ -105,7 +105,7 @@ def summary(scope: Scope) -> Any:
     return json.loads(scope.run_dir(RUN).session("build").read_text())
 
 
-def gate(scope: Scope) -> None:
+def barrier(scope: Scope) -> None:
     (scope.project_root / "gate").touch()
 
 
@@ -174,7 +174,7 @@ async def test_whoever_attaches_from_a_number_gets_the_rest_exactly_once(
         second, whole = await Runner().dial(socket), await Runner().dial(socket)
         assert (await second.open(scope, epoch=2, after_seq=seen)).state is wire.SessionState.LIVE
         await whole.open(scope, epoch=2)
-        gate(scope)
+        barrier(scope)
         for runner in (second, whole):
             assert (await runner.closed()).end is wire.SessionEnd.ANSWERED
         assert (second.text, whole.text) == ("twothree", "onetwothree")
@@ -202,7 +202,7 @@ async def test_a_session_goes_on_without_its_runner(
         await runner.until("output")
         await runner.peer.aclose()
         assert agents.live_sessions == 1
-        gate(scope)
+        barrier(scope)
         await idle(agents)
         late = await Runner().dial(socket)
         assert (await late.open(scope, epoch=2)).state is wire.SessionState.CLOSED
@@ -286,7 +286,7 @@ async def test_a_tool_without_a_plugin_is_not_found(serving: Serving, scope: Sco
 async def test_a_cancelled_session_closes_as_cancelled_whether_its_provider_obeys_or_not(
     first: str, serving: Serving, script: Script, scope: Scope, socket: Path
 ) -> None:
-    script(f"{first}say: one\nwait_for: {{ file: gate, timeout_s: 60 }}")
+    script(f"{first}say: one\nwait_for: {{ file: barrier, timeout_s: 60 }}")
 
     async with serving(Patience(cancel_s=0.3)) as agents:
         runner = await Runner().dial(socket)
@@ -314,7 +314,7 @@ async def test_lower_epochs_are_refused_for_opening_and_for_cancelling(
             with pytest.raises(RpcError, match=f"epoch 2 of {RUN} is over: epoch 3 owns the run") as raised:
                 await old
             assert raised.value.category == "conflict"
-        gate(scope)
+        barrier(scope)
         assert (await runner.closed()).end is wire.SessionEnd.ANSWERED
         await runner.peer.aclose()
 

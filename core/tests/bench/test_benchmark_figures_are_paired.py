@@ -67,17 +67,17 @@ def test_a_figure_of_times_is_larger_when_ours_takes_longer(bench):
 def test_the_json_object_has_every_figure_and_null_for_what_was_not_measured(bench):
     rounds = [{("animus", "sequential"): 5.0, ("floor", "sequential"): 20.0}]
     figures = {figure.name: bench.ratio(figure, rounds) for figure in bench.FIGURES}
-    told = json.loads(json.dumps(bench.as_json(figures, rounds, rounds, {"cpus": 1})))
-    assert told.keys() == {"host", "spread", "goals", "unpinned", "absolute", "machine"}
-    assert told["host"].keys() >= PROMISED
-    assert {name for name, value in told["host"].items() if value is not None} == {"seq_vs_floor"}
-    assert told["host"]["seq_vs_floor"] == told["unpinned"]["seq_vs_floor"] == 0.25
-    assert told["absolute"]["floor_seq_per_s"] == 20.0
+    answer = json.loads(json.dumps(bench.as_json(figures, rounds, rounds, {"cpus": 1})))
+    assert answer.keys() == {"host", "spread", "goals", "unpinned", "absolute", "machine"}
+    assert answer["host"].keys() >= PROMISED
+    assert {name for name, value in answer["host"].items() if value is not None} == {"seq_vs_floor"}
+    assert answer["host"]["seq_vs_floor"] == answer["unpinned"]["seq_vs_floor"] == 0.25
+    assert answer["absolute"]["floor_seq_per_s"] == 20.0
 
 
 def test_every_figure_compares_contenders_that_there_are(bench):
-    told = {cell[0] for figure in bench.FIGURES for cell in (figure.ours, figure.theirs)}
-    assert told == set(bench.COMMANDS)
+    answer = {cell[0] for figure in bench.FIGURES for cell in (figure.ours, figure.theirs)}
+    assert answer == set(bench.COMMANDS)
 
 
 def test_a_contender_answers_orders_until_it_is_not_asked_any_more(bench):

@@ -29,8 +29,8 @@ class Home:
 
     def json(self, *words: str) -> tuple[int, Any]:
         code, out, err = self.animus(*words, "--json")
-        told = json.loads(out or err)
-        return code, told["data"] if told["ok"] else told["error"]
+        reply_data = json.loads(out or err)
+        return code, reply_data["data"] if reply_data["ok"] else reply_data["error"]
 
     def write(self, name: str, text: str = "text\n", mode: int = 0o644) -> Path:
         path = self.root / ".animus" / name
@@ -96,9 +96,9 @@ def test_init_trusts_what_it_adds_to_what_was_trusted_before(home: Home) -> None
     assert home.trusted
     (home.root / ".animus/config.json").unlink()
     home.write("workflows/own.yaml", "workflows: [ ]\n")
-    told = home.json("init")[1]
-    assert (told["created"], told["trusted"]) == (True, False)
-    assert "own.yaml (changed)" in told["untrusted"]
+    reply_data = home.json("init")[1]
+    assert (reply_data["created"], reply_data["trusted"]) == (True, False)
+    assert "own.yaml (changed)" in reply_data["untrusted"]
 
 
 def test_without_a_terminal_nothing_is_trusted_unless_yes_is_given(home: Home) -> None:
@@ -114,10 +114,10 @@ def test_without_a_terminal_nothing_is_trusted_unless_yes_is_given(home: Home) -
         [{"path": "scripts/x", "what": "added, executable"}],
     )
     assert not home.trusted
-    code, told = home.json("trust", "--yes")
-    assert (code, told["trusted"], told["mode"], told["root"]) == (0, True, "ask", str(home.root))
-    assert told["changes"] == error["details"]["changes"]
-    assert told["digest"] == error["details"]["digest"]
+    code, reply_data = home.json("trust", "--yes")
+    assert (code, reply_data["trusted"], reply_data["mode"], reply_data["root"]) == (0, True, "ask", str(home.root))
+    assert reply_data["changes"] == error["details"]["changes"]
+    assert reply_data["digest"] == error["details"]["digest"]
     assert home.trusted
     assert home.json("trust")[0] == 0
 

@@ -58,7 +58,7 @@ def test_a_word_is_what_the_method_says(method: str, words: list[str], params: d
 
 
 @pytest.mark.parametrize(
-    ("method", "words", "told"),
+    ("method", "words", "messages"),
     [
         ("subject/get", ["id"], ["'id' is no key=value", "id=TASK-001"]),
         ("subject/get", ["=1"], ["'=1' is no key=value"]),
@@ -81,11 +81,11 @@ def test_a_word_is_what_the_method_says(method: str, words: list[str], params: d
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_key_its_value_and_what_is_expected(
-    method: str, words: list[str], told: list[str]
+    method: str, words: list[str], messages: list[str]
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         params_from(method, words)
-    assert not [part for part in told if part not in str(refused.value)], refused.value
+    assert not [part for part in messages if part not in str(refused.value)], refused.value
     assert refused.value.exit_code == 2
 
 

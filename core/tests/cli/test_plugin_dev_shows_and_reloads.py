@@ -85,7 +85,7 @@ def test_a_mistake_at_the_prompt_is_told_and_sends_nothing(dev: StartDev, tiny: 
     running.type("note/list limt=1", "note/list limit=many", "ristart", "cancel", 'ping "', "ping {1}", "# nothing", "")
     assert running.end() == 0
     seen = running.frames()
-    told = [one["message"] for one in seen if one.get("event") == "refused"]
+    message = [one["message"] for one in seen if one.get("event") == "refused"]
     wanted = [
         "no param 'limt'",
         "limit is 'many'",
@@ -94,7 +94,7 @@ def test_a_mistake_at_the_prompt_is_told_and_sends_nothing(dev: StartDev, tiny: 
         "No closing",
         "no JSON",
     ]
-    assert [part for part, text in zip(wanted, told, strict=True) if part not in text] == []
+    assert [part for part, text in zip(wanted, message, strict=True) if part not in text] == []
     assert [one["frame"]["method"] for one in seen if one.get("direction") == ">"] == [
         *("initialize", "initialized", "shutdown", "exit"),
     ]
@@ -104,10 +104,10 @@ def test_an_edit_starts_it_again_and_a_broken_one_waits_for_the_next(dev: StartD
     running = dev(str(path := tiny("1")), "--json")
     running.until('"initialized"')
     tiny("2")
-    told = running.until('"initialized"')
-    assert '"event": "changed"' in told
-    assert '"version": "2"' in told
-    assert '"method":"exit"' in told
+    message = running.until('"initialized"')
+    assert '"event": "changed"' in message
+    assert '"version": "2"' in message
+    assert '"method":"exit"' in message
 
     path.write_text(path.read_text().replace("import json", "import jsonn", 1))
     failed = running.until('"event": "failed"')
@@ -181,8 +181,8 @@ def test_an_input_that_is_closed_is_one_without_lines(
 def test_a_plugin_that_dies_is_told_and_started_by_restart_or_the_next_edit(dev: StartDev, tiny: Tiny) -> None:
     running = dev(str(tiny("1")), "--json")
     running.type("call die")
-    told = running.until('"event": "ended"')
-    assert "it ended (exit code 3); the next edit, or restart, starts it again" in told
+    message = running.until('"event": "ended"')
+    assert "it ended (exit code 3); the next edit, or restart, starts it again" in message
     assert '"event": "unanswered"' in running.said
     running.type("restart")
     running.until('"initialized"')
@@ -271,7 +271,7 @@ def test_a_project_is_run_as_its_script_would_be(dev: StartDev, tiny: Tiny, tmp_
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "without pyproject.toml"),
         ("[project", "pyproject.toml: cannot be read"),
@@ -281,12 +281,12 @@ def test_a_project_is_run_as_its_script_would_be(dev: StartDev, tiny: Tiny, tmp_
     ],
 )
 def test_a_path_that_is_no_plugin_is_refused_with_what_could_be_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / "pyproject.toml").write_text(content)
     assert main(["plugin", "dev", str(tmp_path), "--project-root", str(tmp_path)]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert main(["plugin", "dev", str(tmp_path / "nowhere"), "--project-root", str(tmp_path)]) == 2
     (tmp_path / "text").touch()
     assert main(["plugin", "dev", str(tmp_path / "text"), "--project-root", str(tmp_path)]) == 2

@@ -72,9 +72,9 @@ def test_a_project_as_its_template_makes_it_has_no_changes(animus, tmp_path):
 def test_a_template_that_renders_otherwise_is_exit_code_1(animus, tmp_path, capsys):
     _, made = new(animus, tmp_path)
     record = Path(made["data"]["project"]) / ".animus-template.json"
-    told = json.loads(record.read_text())
-    told["files"]["README.md"] = "0" * 64  # as if an older template had made it
-    record.write_text(json.dumps(told))
+    recorded = json.loads(record.read_text())
+    recorded["files"]["README.md"] = "0" * 64  # as if an older template had made it
+    record.write_text(json.dumps(recorded))
     readme = record.with_name("README.md")
     readme.write_text("older\n")
     code, envelope = animus("plugin", "template", "check", str(record.parent))
@@ -89,9 +89,9 @@ def test_a_template_that_renders_otherwise_is_exit_code_1(animus, tmp_path, caps
 def test_a_change_that_is_accepted_is_shown_once(animus, tmp_path):
     _, made = new(animus, tmp_path)
     record = Path(made["data"]["project"]) / ".animus-template.json"
-    told = json.loads(record.read_text())
-    told["files"]["README.md"] = "0" * 64
-    record.write_text(json.dumps(told))
+    recorded = json.loads(record.read_text())
+    recorded["files"]["README.md"] = "0" * 64
+    record.write_text(json.dumps(recorded))
     record.with_name("README.md").write_text("older\n")
     code, envelope = animus("plugin", "template", "check", str(record.parent), "--accept")
     assert (code, [one["path"] for one in envelope["data"]["files"]]) == (0, ["README.md"])

@@ -84,7 +84,7 @@ class Client(Dispatcher):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Notification] = []
+        self.got: list[Notification] = []
         self.grown = asyncio.Event()
         self.peer: Peer
 
@@ -93,19 +93,19 @@ class Client(Dispatcher):
         return self
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        self.heard.append(notification)
+        self.got.append(notification)
         self.grown.set()
 
     async def ask(self, method: str, params: bytes = b"{}") -> Any:
         return await self.peer.call_raw(method, params, timeout_s=CALL_S)
 
     async def until(self, ready: Callable[[list[Notification]], bool]) -> None:
-        while not ready(self.heard):
+        while not ready(self.got):
             self.grown.clear()
             await self.grown.wait()
 
     def numbers(self) -> list[int]:
-        return [item.params["data"]["payload"]["n"] for item in self.heard]
+        return [item.params["data"]["payload"]["n"] for item in self.got]
 
 
 class Served:
@@ -262,9 +262,9 @@ async def test_absent_and_null_params_read_as_empty(params: bytes, scope: Scope)
 
 @pytest.mark.parametrize("kind", [errors.InvalidInput, errors.UnknownName, errors.Conflict, errors.RetryLater])
 def test_an_error_crosses_the_socket_as_what_it_is(kind: type[errors.AnimusError]) -> None:
-    told = to_rpc(kind("what and where", hint="what next", details={"n": 1}))
-    assert told is not None
-    back = from_protocol(RpcError.received(told.code, told.message, told.data))
+    reply = to_rpc(kind("what and where", hint="what next", details={"n": 1}))
+    assert reply is not None
+    back = from_protocol(RpcError.received(reply.code, reply.message, reply.data))
     assert (type(back), back.message, back.hint, back.details) == (kind, "what and where", "what next", {"n": 1})
 
 
@@ -297,20 +297,20 @@ async def test_a_stream_from_a_cursor_has_no_gap_and_no_repeat_while_others_comm
 
         async def follow(since: int) -> list[int]:
             client, cursor = await served.client(), str(since)
-            while len(client.heard) + since < 305:
+            while len(client.got) + since < 305:
                 await client.ask("daemon/events", json.dumps({"since": cursor}).encode())
-                had = len(client.heard)
-                await client.until(lambda heard: len(heard) > had)  # noqa: B023 - awaited within the round
-                request_id = client.heard[-1].params["id"]
+                had = len(client.got)
+                await client.until(lambda got: len(got) > had)  # noqa: B023 - awaited within the round
+                request_id = client.got[-1].params["id"]
                 client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
                 await client.ask("queue/stats")  # behind the cancellation: nothing of that stream comes any more
-                cursor = client.heard[-1].params["data"]["id"]
+                cursor = client.got[-1].params["data"]["id"]
             return client.numbers()
 
         async def stay() -> list[int]:
             client = await served.client()
             await client.ask("daemon/events", b'{"since":"0"}')
-            await client.until(lambda heard: len(heard) >= 305)
+            await client.until(lambda got: len(got) >= 305)
             return client.numbers()
 
         whole, second, rest, _ = await asyncio.gather(stay(), stay(), follow(4), write())
@@ -324,9 +324,9 @@ async def test_without_a_cursor_a_stream_begins_now(scope: Scope) -> None:
         client = await served.client()
         assert await client.ask("daemon/events") == {"watching": True}
         await served.commit(2)
-        await client.until(lambda heard: len(heard) == 2)
+        await client.until(lambda got: len(got) == 2)
         assert client.numbers() == [4, 5]
-        assert [item.method for item in client.heard] == ["daemon/event"] * 2
+        assert [item.method for item in client.got] == ["daemon/event"] * 2
 
 
 async def test_workflow_events_are_those_of_the_run_and_the_kinds_that_were_asked_for(scope: Scope) -> None:
@@ -335,9 +335,9 @@ async def test_workflow_events_are_those_of_the_run_and_the_kinds_that_were_aske
         await client.ask("workflow/events", b'{"workflow_id":"run-1","kinds":["tick"]}')
         await none.ask("workflow/events", b'{"kinds":["tock"]}')
         await served.commit(5)
-        await client.until(lambda heard: len(heard) == 3)
+        await client.until(lambda got: len(got) == 3)
         assert client.numbers() == [1, 3, 5]
-        assert none.heard == []
+        assert none.got == []
 
 
 async def test_nothing_is_told_before_it_is_published(scope: Scope) -> None:
@@ -345,12 +345,12 @@ async def test_nothing_is_told_before_it_is_published(scope: Scope) -> None:
         client = await served.client()
         await client.ask("daemon/events", b'{"since":"0"}')
         await served.commit(1)
-        await client.until(lambda heard: len(heard) == 1)
+        await client.until(lambda got: len(got) == 1)
         await served.commit(1, publish=False)
         await client.ask("queue/stats")
         assert client.numbers() == [1]
         served.project.bus.publish()
-        await client.until(lambda heard: len(heard) == 2)
+        await client.until(lambda got: len(got) == 2)
 
 
 async def test_cancelling_a_stream_ends_it_and_the_connection_goes_on(scope: Scope) -> None:
@@ -358,8 +358,8 @@ async def test_cancelling_a_stream_ends_it_and_the_connection_goes_on(scope: Sco
         client = await served.client()
         await client.ask("daemon/events")
         await served.commit()
-        await client.until(lambda heard: len(heard) == 1)
-        request_id = client.heard[0].params["id"]
+        await client.until(lambda got: len(got) == 1)
+        request_id = client.got[0].params["id"]
         client.peer.notify_raw("$/cancelRequest", json.dumps({"id": request_id}).encode())
         await client.ask("queue/stats")
         await served.commit()
@@ -379,7 +379,7 @@ async def test_closing_the_connection_ends_its_streams(scope: Scope) -> None:
         assert streams() == 2
         await client.peer.aclose()
         await served.commit()
-        await other.until(lambda heard: len(heard) == 1)
+        await other.until(lambda got: len(got) == 1)
         assert streams() == 1
 
 
@@ -393,7 +393,7 @@ async def test_a_subscriber_that_does_not_read_costs_no_memory_and_holds_nobody_
             await served.commit(20, size=100_000)
         quick = await served.client()
         await quick.ask("daemon/events", b'{"since":"0"}')
-        await quick.until(lambda heard: len(heard) == 160)
+        await quick.until(lambda got: len(got) == 160)
         assert quick.numbers() == list(range(1, 161))
         kept = [peer._pump.kept_bytes for peer in served.listener._peers]
         assert max(kept) < 2 * 1024 * 1024

@@ -64,22 +64,22 @@ class Client(Dispatcher):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Notification] = []
+        self.received: list[Notification] = []
         self.peer: Peer
         self._grown = asyncio.Event()
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        self.heard.append(notification)
+        self.received.append(notification)
         self._grown.set()
 
     async def ask(self, method: str, **params: Any) -> Any:
         return await self.peer.call_raw(method, json.dumps(params).encode(), timeout_s=10)
 
     async def until(self, count: int) -> list[Notification]:
-        while len(self.heard) < count:
+        while len(self.received) < count:
             self._grown.clear()
             await self._grown.wait()
-        return self.heard
+        return self.received
 
 
 class Served:
@@ -120,10 +120,10 @@ def backend(kind: str, folder: Path) -> Plugin:
     (folder / "backend.py").write_text(BACKEND)
     command = (sys.executable, str(folder / "backend.py"), kind)
     manifest = {"name": kind, "version": "1", "plugin_kind": "subject_backend", "description": "d"}
-    told = {**manifest, "protocol_version": "1.0.0", "capabilities": [f"subject_kind:{kind}"]}
+    payload = {**manifest, "protocol_version": "1.0.0", "capabilities": [f"subject_kind:{kind}"]}
     timings = SessionTimings(shutdown_s=0.3, exit_s=0.3, term_s=0.3)
     return Plugin(
-        Candidate(kind, command, "registry", LaunchOptions(timings=timings)), PluginManifest.model_validate(told)
+        Candidate(kind, command, "registry", LaunchOptions(timings=timings)), PluginManifest.model_validate(payload)
     )
 
 
@@ -210,8 +210,8 @@ async def test_a_client_that_does_not_read_is_waited_for_and_holds_nobody_up(sco
         assert (await quick.ask("subject/list"))["subjects"] == []
         titles: list[str | None] = []
         while not titles or titles[-1] is not None:  # the look that follows what was lost finds nothing there
-            told = json.loads(await reader.readline())["params"]["data"]
-            titles.append(None if told["change_kind"] == "deleted" else told["subject"]["title"])
+            payload = json.loads(await reader.readline())["params"]["data"]
+            titles.append(None if payload["change_kind"] == "deleted" else payload["subject"]["title"])
         assert len(titles) < 1200
         writer.close()
         await writer.wait_closed()

@@ -150,13 +150,13 @@ def hello(epoch: int, run_id: str = "run-1") -> wire.RunnerHello:
     return wire.RunnerHello(run=run_id, epoch=epoch, pid=1, starttime="1", boot_id="b", version="0", offset=0)
 
 
-def open_gate(path: Path) -> None:
+def open_barrier(path: Path) -> None:
     """Let whoever waits at the other end of the pipe go on."""
     os.close(os.open(path, os.O_WRONLY))
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Path:
+def barrier(tmp_path: Path) -> Path:
     path = tmp_path / "gate"
     os.mkfifo(path)
     return path
@@ -283,8 +283,8 @@ async def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot
 # == a daemon that comes back ==
 
 
-async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispatch: Dispatch, gate: Path) -> None:
-    script = [f"begin progress wait:{gate} complete"]
+async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispatch: Dispatch, barrier: Path) -> None:
+    script = [f"begin progress wait:{barrier} complete"]
     async with await Database.open(scope.workflow_db) as database:
         before = Daemon(scope, database, script)
         await before.begin(dispatch("A"))
@@ -296,7 +296,7 @@ async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispat
         after = Daemon(scope, database, script)
         await after.runs.adopt()
         assert after.runs.active == 1
-        await asyncio.to_thread(open_gate, gate)
+        await asyncio.to_thread(open_barrier, barrier)
         row = await after.until_left("completed")
         assert (row["epoch"], after.launches) == (1, [])
         assert await after.facts() == ["started", "completed"]
@@ -335,7 +335,7 @@ async def test_a_run_that_was_committed_and_never_launched_is_started_by_the_nex
 
 
 async def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
-    using: Using, dispatch: Dispatch, gate: Path
+    using: Using, dispatch: Dispatch, barrier: Path
 ) -> None:
     async def work(daemon: Daemon) -> None:
         await daemon.begin(dispatch("A"))
@@ -346,7 +346,7 @@ async def test_closing_tells_no_run_to_be_over_and_recovers_nothing(
         assert (await daemon.run())["status"] == "running"
         assert (len(daemon.launches), await daemon.facts()) == (1, ["started"])
 
-    async with using([f"begin wait:{gate}"]) as daemon:
+    async with using([f"begin wait:{barrier}"]) as daemon:
         await asyncio.gather(work(daemon), _say_that_it_advanced_until_running(daemon))
 
 
@@ -361,9 +361,9 @@ async def _say_that_it_advanced_until_running(daemon: Daemon) -> None:
 
 
 async def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
-    using: Using, dispatch: Dispatch, gate: Path
+    using: Using, dispatch: Dispatch, barrier: Path
 ) -> None:
-    async with using(["begin die", f"wait:{gate} begin complete"]) as daemon:
+    async with using(["begin die", f"wait:{barrier} begin complete"]) as daemon:
         peer = cast(Peer, object())
         with pytest.raises(Conflict, match="epoch 1 of run run-1 is over"):
             daemon.runs.hello(hello(1), peer)
@@ -372,14 +372,14 @@ async def test_a_hello_of_an_older_epoch_or_of_an_unknown_run_is_refused(
         with pytest.raises(Conflict, match="epoch 1 of run run-1 is over"):
             daemon.runs.hello(hello(1), peer)
         daemon.runs.hello(hello(2), peer)
-        await asyncio.to_thread(open_gate, gate)
+        await asyncio.to_thread(open_barrier, barrier)
         await daemon.until_left("completed")
 
 
 async def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left(
-    using: Using, dispatch: Dispatch, gate: Path
+    using: Using, dispatch: Dispatch, barrier: Path
 ) -> None:
-    async with using([f"wait:{gate} begin complete"]) as daemon:
+    async with using([f"wait:{barrier} begin complete"]) as daemon:
         peer = cast(Peer, object())
         await daemon.begin(dispatch("A"))
         daemon.runs.check_hellos()
@@ -394,7 +394,7 @@ async def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left
         daemon.runs.check_hellos()
         assert daemon.runs.unresponsive == []
         assert len(daemon.launches) == 1
-        await asyncio.to_thread(open_gate, gate)
+        await asyncio.to_thread(open_barrier, barrier)
         await daemon.until_left("completed")
 
 
@@ -420,21 +420,21 @@ async def test_a_blocked_run_takes_an_order_in_a_new_epoch(
 
 @pytest.mark.parametrize("order", [Order.RESUME, Order.CANCEL])
 async def test_an_order_waits_for_a_runner_that_has_blocked_its_run_and_is_just_leaving(
-    order: Order, using: Using, dispatch: Dispatch, gate: Path, tmp_path: Path
+    order: Order, using: Using, dispatch: Dispatch, barrier: Path, tmp_path: Path
 ) -> None:
     has_blocked = tmp_path / "has-blocked"
     os.mkfifo(has_blocked)
 
-    async with using([f"begin progress block wait:{has_blocked} wait:{gate}", "begin order complete"]) as daemon:
+    async with using([f"begin progress block wait:{has_blocked} wait:{barrier}", "begin order complete"]) as daemon:
         await daemon.begin(dispatch("A"))
-        await asyncio.to_thread(open_gate, has_blocked)
+        await asyncio.to_thread(open_barrier, has_blocked)
         daemon.runs.journal_advanced("run-1")
         await daemon.until(lambda row: row["status"] == "blocked")
         if order is Order.CANCEL:
             giving = asyncio.create_task(daemon.runs.cancel("run-1", "enough"))
         else:
             giving = asyncio.create_task(daemon.runs.resume("run-1", RESUME))
-        await asyncio.to_thread(open_gate, gate)
+        await asyncio.to_thread(open_barrier, barrier)
         await giving
         await daemon.until_left("completed")
         assert [launch.order and launch.order.order for launch in daemon.launches] == [None, order]

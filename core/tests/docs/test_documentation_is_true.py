@@ -127,10 +127,10 @@ def test_every_key_of_the_workflow_files_is_in_the_reference_and_the_other_way_r
         text = sections[title].partition("\n### ")[0]
         assert set(_first_cells(text)) == {key for key, supported in known.items() if supported}, title
         refused = re.search(r"^Refused: (.*?)\.$", text, re.MULTILINE | re.DOTALL)
-        told = set(re.findall(r"`([^`]+)`", refused[1])) if refused else set()
+        documented = set(re.findall(r"`([^`]+)`", refused[1])) if refused else set()
         if title == "Agent":
-            told |= definitions.Runtime.NOT_SUPPORTED
-        assert told == {key for key, supported in known.items() if not supported}, title
+            documented |= definitions.Runtime.NOT_SUPPORTED
+        assert documented == {key for key, supported in known.items() if not supported}, title
 
 
 def test_every_model_of_the_workflow_files_has_a_section():
@@ -142,8 +142,8 @@ def test_the_variables_of_a_run_are_in_the_reference(tmp_path):
     phases = "phases: { a: { mode: command, idempotency: idempotent, command: { program: x } } }"
     (tmp_path / ".animus/workflows.yaml").write_text(f"{phases}\nworkflows: [{{ id: w, phases: [a] }}]\n")
     plan = build_plan(load_workflows(tmp_path, {}), "w", {})
-    told = {"subject": {"kind": "task", "id": "T"}, "workflow_ref": "w", "trigger_source": "manual"}
-    dispatch = SubjectDispatch.model_validate({**told, "requested_at": "2026-01-01T00:00:00Z"})
+    documented = {"subject": {"kind": "task", "id": "T"}, "workflow_ref": "w", "trigger_source": "manual"}
+    dispatch = SubjectDispatch.model_validate({**documented, "requested_at": "2026-01-01T00:00:00Z"})
     started = DATA_STARTED.model_validate({"phase": "a", "ordinal": 0, "attempt": 1, "cause": "first"})
     names = run_variables(plan, dispatch, "run-1", started)
     assert set(_first_cells(_sections(_page("workflows"), "## ")["Run-time variables"])) == set(names)
@@ -179,9 +179,9 @@ def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code
         {row[0].strip("`") for row in _rows(text)[2:]} for text in re.split(r"\n\n", page) if "| status |" in text
     ]
     assert statuses == [set(EntryStatus), set(RunStatus)]
-    told = {row[0].strip("`"): row[2:] for row in by_head[("fact", "when", "the subject moves from", "to")]}
-    assert told.keys() == set(facts.FactKind)
-    for kind, cells in told.items():
+    documented = {row[0].strip("`"): row[2:] for row in by_head[("fact", "when", "the subject moves from", "to")]}
+    assert documented.keys() == set(facts.FactKind)
+    for kind, cells in documented.items():
         allowed, to = MOVES.get(kind, (frozenset(), ""))
         assert {*re.findall(r"`([\w-]+)`", cells[0])} == allowed, kind
         assert cells[1].strip("`") == to, kind

@@ -58,7 +58,7 @@ def sources() -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "*.py"], cwd=ROOT, check=True, capture_output=True, timeout=20
     ).stdout.decode()
-    paths = [ROOT / name for name in listed.split("\0") if name and "{" not in name and "/tests/" not in name]
+    paths = [ROOT / name for name in listed.split("\0") if name and "{" not in name]
     return [path for path in paths if path.exists()]
 
 

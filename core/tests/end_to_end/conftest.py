@@ -57,7 +57,7 @@ class Result:
     stderr: str
 
     @property
-    def told(self) -> str:
+    def printed(self) -> str:
         """The error's message and hint, as a person reads them."""
         return f"{self.error['message']}\n{self.error.get('hint', '')}" if self.error else self.stderr
 
@@ -129,10 +129,10 @@ class Project:
     def until(self, check: Callable[[], bool], folder: Path, timeout_s: float = EVENT_S) -> None:
         """Return when `check` holds: looked at after each change in `folder`, where no event tells of it."""
         deadline = time.monotonic() + timeout_s
-        looks = watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False)
+        changes = watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False)
         while not check():
             assert time.monotonic() < deadline, f"it did not come to be within {timeout_s:g} s"
-            next(looks)
+            next(changes)
 
     def write(self, name: str, text: str) -> Path:
         """A file, its path relative to the project."""
@@ -155,11 +155,11 @@ class Project:
         scripts = [*entries, {"steps": [{"verdict": "advance"}]}]
         return self.write(".animus/mock.yaml", yaml.safe_dump({"scripts": scripts}))
 
-    def gated(self, gate: str, *, subject: str = "*", phase: str = "*") -> Path:
+    def gated(self, barrier: str, *, subject: str = "*", phase: str = "*") -> Path:
         """Let the mock provider wait for the file `gate` in the project; returns that file's path, to be touched."""
-        waiting: Sequence[Any] = [{"wait_for": {"file": gate, "timeout_s": 50}}, {"verdict": "advance"}]
+        waiting: Sequence[Any] = [{"wait_for": {"file": barrier, "timeout_s": 50}}, {"verdict": "advance"}]
         self.script({"when": {"subject": subject, "phase": phase}, "steps": waiting})
-        return self.root / gate
+        return self.root / barrier
 
 
 @dataclass
@@ -394,10 +394,10 @@ def _leaves(pid: int, timeout_s: float = 5.0) -> bool:
 def _envelope(text: str, *, ok: bool) -> Any:
     """The data or the error of an envelope, if this is one."""
     try:
-        told = json.loads(text)
+        printed = json.loads(text)
     except ValueError:
         return None
-    if not isinstance(told, dict) or told.get("schema") != "animus.cli.v1":
+    if not isinstance(printed, dict) or printed.get("schema") != "animus.cli.v1":
         return None
-    assert told["ok"] is ok, f"the envelope is on the wrong stream: {text}"
-    return told["data"] if ok else told["error"]
+    assert printed["ok"] is ok, f"the envelope is on the wrong stream: {text}"
+    return printed["data"] if ok else printed["error"]

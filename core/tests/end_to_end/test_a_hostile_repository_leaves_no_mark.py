@@ -26,7 +26,7 @@ phases:
   inline: {{ mode: command, idempotency: idempotent, command: {{ program: touch, args: [{marks}/inline] }} }}
 workflows: [{{ id: run, phases: [script, data, inline] }}]
 """
-LOOKS = (
+READING_COMMANDS = (
     ("plugin", "list"),
     ("plugin", "info", "animus-provider-evil"),
     ("plugin", "doctor"),
@@ -70,7 +70,7 @@ def project(project: Project, tmp_path: Path, marks: Path) -> Project:
 def test_nothing_of_an_untrusted_repository_is_executed_and_all_of_it_works_once_it_is_trusted(
     project: Project, animus: Animus, stopped_daemon: Daemon, events: Events, marks: Path, tmp_path: Path
 ) -> None:
-    for words in LOOKS:
+    for words in READING_COMMANDS:
         animus.text(*words)
         assert os.listdir(marks) == [], words
     enqueued = animus.text("queue", "enqueue", "TASK-001")
@@ -123,8 +123,8 @@ workflows: [{ id: deliver, phases: [work, inline] }]
     events.wait("phase_started", subject_id="TASK-001")
 
     project.write(".animus/scripts/y", f"#!/bin/sh\ntouch {marks}/scripts-y\x1b[2K\n").chmod(0o755)
-    told = animus("queue", "enqueue", "TASK-002").data["entries"][0]
-    assert told["hold_reason"] == "waits for trust: animus trust"
+    answer = animus("queue", "enqueue", "TASK-002").data["entries"][0]
+    assert answer["hold_reason"] == "waits for trust: animus trust"
     needed = events.wait("trust_needed", count=len(events.found("trust_needed")) + 1)
     assert needed["payload"]["changes"] == [{"path": "scripts/y", "what": "added, executable"}]
     shown = animus.text("trust", "--show")

@@ -38,7 +38,7 @@ NOBODY_THERE: dict[tuple[str, ...], tuple[int, list[str]]] = {
 def test_a_command_that_is_mistyped_says_how_it_is_written(animus: Animus) -> None:
     for result, parts in zip(animus.together(*MISUSES), MISUSES.values(), strict=True):
         assert (result.code, result.error["code"], result.stdout) == (2, "invalid_input", "")
-        assert not [part for part in parts if part not in result.told], result.told
+        assert not [part for part in parts if part not in result.printed], result.printed
     read = animus.text("daemon", "frobnicate")
     assert (read.code, read.stdout) == (2, "")
     assert read.stderr.startswith("animus: argument COMMAND: invalid choice: 'frobnicate'")
@@ -47,7 +47,7 @@ def test_a_command_that_is_mistyped_says_how_it_is_written(animus: Animus) -> No
 def test_without_a_daemon_commands_take_turns_and_say_what_only_a_daemon_can_do(animus: Animus) -> None:
     for result, (code, parts) in zip(animus.together(*NOBODY_THERE), NOBODY_THERE.values(), strict=True):
         assert (result.code, result.stdout) == (code, ""), result
-        assert not [part for part in parts if part not in result.told], result.told
+        assert not [part for part in parts if part not in result.printed], result.printed
 
 
 def test_a_place_that_cannot_be_used_is_named_with_the_way_out(
@@ -57,42 +57,42 @@ def test_a_place_that_cannot_be_used_is_named_with_the_way_out(
     bare.mkdir()
     missing = animus("--project-root", str(tmp_path / "nowhere"), "daemon", "start")
     assert (missing.code, missing.error["code"]) == (2, "invalid_input")
-    assert f"{tmp_path}/nowhere is not a folder" in missing.told
-    assert "--project-root" in missing.told
+    assert f"{tmp_path}/nowhere is not a folder" in missing.printed
+    assert "--project-root" in missing.printed
 
     empty = animus("daemon", "start", cwd=bare)
     assert (empty.code, empty.error["code"]) == (2, "invalid_input")
-    assert f"{bare} has no .animus folder" in empty.told
-    assert "animus init" in empty.told
+    assert f"{bare} has no .animus folder" in empty.printed
+    assert "animus init" in empty.printed
 
     far = config_dir / ("far-" * 25)
     for command in (["daemon", "start"], ["queue", "enqueue", "TASK-001"]):
         long = animus(*command, env={"ANIMUS_CONFIG_DIR": str(far)})
         assert (long.code, long.error["code"]) == (2, "invalid_input")
-        assert f"{far}/" in long.told
-        assert "the path of a socket may have" in long.told
-        assert "Set ANIMUS_CONFIG_DIR to a shorter path." in long.told
+        assert f"{far}/" in long.printed
+        assert "the path of a socket may have" in long.printed
+        assert "Set ANIMUS_CONFIG_DIR to a shorter path." in long.printed
 
     relative = animus("daemon", "start", env={"ANIMUS_CONFIG_DIR": "here"})
     assert relative.code == 2
-    assert "ANIMUS_CONFIG_DIR is 'here'" in relative.told
-    assert "absolute path" in relative.told
+    assert "ANIMUS_CONFIG_DIR is 'here'" in relative.printed
+    assert "absolute path" in relative.printed
 
     file = config_dir / "file"
     file.touch()
     for command in (["daemon", "start"], ["queue", "list"]):
         no_folder = animus(*command, env={"ANIMUS_CONFIG_DIR": str(file)})
         assert (no_folder.code, no_folder.error["code"]) == (5, "unavailable")
-        assert f"{file}: the folder cannot be made: it is not a folder" in no_folder.told
-        assert "ANIMUS_CONFIG_DIR" in no_folder.told
+        assert f"{file}: the folder cannot be made: it is not a folder" in no_folder.printed
+        assert "ANIMUS_CONFIG_DIR" in no_folder.printed
 
     shared = config_dir / "shared"
     shared.mkdir()
     shared.chmod(0o777)
     opened = animus("daemon", "start", env={"ANIMUS_CONFIG_DIR": str(shared)})
     assert opened.code == 5
-    assert "others may write here (mode 777)" in opened.told
-    assert f"chmod go-w {shared}" in opened.told
+    assert "others may write here (mode 777)" in opened.printed
+    assert f"chmod go-w {shared}" in opened.printed
 
 
 def test_a_folder_without_git_works_and_a_task_that_does_not_parse_stops_no_other(
@@ -106,7 +106,7 @@ def test_a_folder_without_git_works_and_a_task_that_does_not_parse_stops_no_othe
         ["queue", "enqueue", "TASK-001"], ["queue", "enqueue", "TASK-002"], ["subject", "list"]
     )
     assert (broken.code, broken.error["code"]) == (2, "invalid_input")
-    assert ".animus/tasks/TASK-001.md:" in broken.told
+    assert ".animus/tasks/TASK-001.md:" in broken.printed
     assert fine.code == 0
     assert [one["id"] for one in listed.data["subjects"]] == ["TASK-002"]
     events.wait("workflow_completed", subject_id="TASK-002")

@@ -90,15 +90,15 @@ class StatusWitness:
     def close(self) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
-        self._look()
+        self._poll()
 
     def _run(self) -> None:
         for _ in watch(
             self._folder, debounce=1, step=1, rust_timeout=100, yield_on_timeout=True, stop_event=self._stop
         ):
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         for task, statuses in self.seen.items():
             text = (self._folder / f"{task}.md").read_text(encoding="utf-8")
             status = text.split("status: ", 1)[1].split()[0]

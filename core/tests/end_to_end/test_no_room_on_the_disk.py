@@ -87,7 +87,7 @@ def test_what_the_database_has_no_room_for_is_refused_and_works_once_there_is(
         fill_disk(pid)
     refused = animus("queue", "enqueue", "TASK-001")
     assert (refused.code, refused.error["code"]) == (5, "unavailable")
-    assert str(project.scope.workflow_db) in refused.told
+    assert str(project.scope.workflow_db) in refused.printed
     assert refused.error["hint"]
     assert animus("queue", "list").data["entries"] == []
 
@@ -102,13 +102,13 @@ def test_what_the_database_has_no_room_for_is_refused_and_works_once_there_is(
 def test_a_status_that_the_task_file_has_no_room_for_is_written_once_there_is(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     task = project.root / ".animus/tasks/TASK-001.md"
     project.until(lambda: "in-progress" in task.read_text(), task.parent)
     plugin = next(pid for pid, line in project.processes.items() if "animus-subject-files" in line)
     fill_disk(plugin)
-    gate.touch()
+    barrier.touch()
     events.wait("workflow_completed", subject_id="TASK-001")
     project.until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
     assert "in-progress" in task.read_text()

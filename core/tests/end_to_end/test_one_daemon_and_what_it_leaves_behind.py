@@ -22,8 +22,8 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first_and_starting_again
 
     refused = animus("daemon", "run")
     assert (refused.code, refused.error["code"]) == (4, "conflict")
-    assert f"a daemon of {project.root} is running already (pid {pid})" in refused.told
-    assert "animus daemon status" in refused.told
+    assert f"a daemon of {project.root} is running already (pid {pid})" in refused.printed
+    assert "animus daemon status" in refused.printed
     read = animus.text("daemon", "run")
     assert (read.code, read.stdout) == (4, "")
     assert read.stderr.startswith(f"animus: a daemon of {project.root} is running already (pid {pid})\n")
@@ -47,7 +47,7 @@ def test_after_a_killed_daemon_commands_say_that_none_runs_and_the_next_one_does
     assert (status.code, status.data["running"]) == (0, False)
     assert (following.code, following.error["code"]) == (5, "unavailable")
     assert following.error["message"] == "no daemon is running"
-    assert "animus daemon start" in following.told
+    assert "animus daemon start" in following.printed
     assert (stopped.code, stopped.data["stopped"]) == (0, False)
     assert [entry["subject_id"] for entry in listed.data["entries"]] == ["TASK-001"]
     read = animus.text("daemon", "events")
@@ -65,11 +65,11 @@ def test_a_broken_registry_of_plugins_is_refused_with_its_path(animus: Animus, c
         ("plugins: [tool]\n", "plugins.yaml:1: plugins: is no mapping", ["plugin", "list"]),
         ("plugins:\n  tool: {binary: 7}\n", "plugins.yaml:2: plugins.tool.binary: is not text", ["queue", "list"]),
     ]
-    for text, told, command in cases:
+    for text, message, command in cases:
         (config_dir / "plugins.yaml").write_text(text)
         refused = animus(*command)
         assert (refused.code, refused.error["code"]) == (2, "invalid_input")
-        assert f"{config_dir}/{told}" in refused.told
+        assert f"{config_dir}/{message}" in refused.printed
         assert refused.error["hint"]
 
 
@@ -82,8 +82,8 @@ def test_settings_with_a_wrong_value_are_refused_and_a_broken_file_is_kept_aside
     scope.pm_config.write_text(json.dumps({"pool_size": "many"}))
     refused = animus("daemon", "start")
     assert (refused.code, refused.error["code"]) == (2, "invalid_input")
-    assert f"{scope.pm_config}: pool_size is 'many'" in refused.told
-    assert "Write a whole number" in refused.told
+    assert f"{scope.pm_config}: pool_size is 'many'" in refused.printed
+    assert "Write a whole number" in refused.printed
 
     scope.pm_config.write_text('{"pool_size": ')
     scope.core_state.write_text("\x00\x00")
@@ -102,6 +102,6 @@ def test_a_database_that_is_none_is_refused_and_left_as_it_is(project: Project, 
     scope.workflow_db.write_text("this is not a database\n" * 100)
     for refused in animus.together(["daemon", "start"], ["queue", "enqueue", "TASK-001"]):
         assert refused.code == 5
-        assert f"{scope.workflow_db}: " in refused.told
+        assert f"{scope.workflow_db}: " in refused.printed
         assert refused.error["hint"]
     assert scope.workflow_db.read_text().startswith("this is not a database")

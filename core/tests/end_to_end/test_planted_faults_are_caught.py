@@ -66,18 +66,18 @@ def a_living_run_has_one_runner(
     project: Project, animus: Animus, daemon: Daemon, events: Events, tmp_path: Path
 ) -> None:
     """The daemon is killed and started while a runner works: no second runner may join it."""
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     daemon.start()
     assert animus("queue", "enqueue", "TASK-001").code == 0
     events.wait("phase_intent", subject_id="TASK-001")
     try:
         daemon.kill()
         daemon.start()
-        gate.touch()
+        barrier.touch()
         assert events.wait("workflow_completed", subject_id="TASK-001")["payload"]["epoch"] == 1
         assert not events.found("runner_crashed")
     finally:
-        gate.touch()
+        barrier.touch()
         end_runners(project)
 
 

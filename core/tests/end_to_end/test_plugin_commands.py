@@ -96,13 +96,17 @@ def test_a_plugin_is_installed_looked_at_and_removed(
     assert [step.split()[0] for step in steps] == ["creating", "resolving", f"{NAME}==0.1", "installing", "probing"]
 
     inspected, examined = offline.together(["plugin", "info", NAME], ["plugin", "doctor"])
-    told = inspected.data
-    assert (told["lock"], told["found_in"], told["methods"]) == ("locked", "installed", ["notifier/notify"])
-    assert told["environment"] == [
+    inspection = inspected.data
+    assert (inspection["lock"], inspection["found_in"], inspection["methods"]) == (
+        "locked",
+        "installed",
+        ["notifier/notify"],
+    )
+    assert inspection["environment"] == [
         {"name": "X_TOKEN", "required": True, "sensitive": True, "set": False},
         {"name": "X_URL", "required": False, "sensitive": False, "set": True},
     ]
-    assert (told["pass_env"], told["limits"]) == (["HTTP_PROXY"], {"memory_mb": 64})
+    assert (inspection["pass_env"], inspection["limits"]) == (["HTTP_PROXY"], {"memory_mb": 64})
     assert "https://hidden" not in inspected.stdout
     assert examined.code == 5
     [problem] = examined.error["details"]["problems"]
@@ -120,7 +124,7 @@ def test_a_plugin_is_installed_looked_at_and_removed(
     assert f"animus plugin install {NAME}==0.1" in warning["fix"]
     assert (inspected.code, inspected.data["lock"], inspected.data["usable"]) == (0, "drifted", False)
     assert (verified.code, verified.error["code"]) == (4, "conflict")
-    assert "animus_notifier_x.py" in verified.told
+    assert "animus_notifier_x.py" in verified.printed
 
     removed = offline.text("plugin", "uninstall", NAME)
     assert (removed.code, removed.stdout) == (0, f"uninstalled {NAME} 0.1\n")
@@ -137,7 +141,7 @@ def test_people_see_the_steps_and_from_which_version_to_which(animus: Animus, ex
     other = executable("other")
     refused = animus("plugin", "install", str(other), "--name", "x")
     assert (refused.code, refused.error["code"]) == (4, "conflict")
-    assert "--yes" in refused.told
+    assert "--yes" in refused.printed
     assert animus("plugin", "install", str(other), "--name", "x", "--yes").code == 0
 
     terminal, theirs = pty.openpty()
@@ -146,11 +150,11 @@ def test_people_see_the_steps_and_from_which_version_to_which(animus: Animus, ex
             "plugin", "install", str(path), "--name", "x", stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         os.write(terminal, b"y\n")
-        printed, told = asked.communicate(timeout=ANSWER_S)
+        printed, errors = asked.communicate(timeout=ANSWER_S)
     finally:
         os.close(terminal)
         os.close(theirs)
-    assert f"x is installed from {other}. Replace it by {path}? [y/N] " in told
+    assert f"x is installed from {other}. Replace it by {path}? [y/N] " in errors
     assert printed == "installed x 0.2 (notifier), it was 0.1\n"
 
 
@@ -191,9 +195,9 @@ def test_an_interrupted_installation_leaves_nothing(
     interrupted = offline.spawn("plugin", "install", str(folder), stderr=subprocess.PIPE)
     fifo.read_text()
     interrupted.send_signal(signal.SIGINT)
-    _, told = interrupted.communicate(timeout=ANSWER_S)
+    _, errors = interrupted.communicate(timeout=ANSWER_S)
     assert interrupted.returncode == 130
-    assert "Traceback" not in told
+    assert "Traceback" not in errors
     assert in_plugins(config_dir) == []
     assert not (config_dir / "plugins.lock").exists()
 
@@ -254,7 +258,7 @@ def test_a_name_comes_from_the_index_also_where_the_repository_has_a_folder_of_t
     project.write(f"{NAME}/b.py", f"open({str(project.root / 'mark')!r}, 'w')\n")
     env = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
     installed = animus("plugin", "install", f"{NAME}==0.3", "--yes", env=env)
-    assert installed.code == 0, installed.told
+    assert installed.code == 0, installed.printed
     assert installed.data["plugins"][0]["version"] == "0.3"
     assert not (project.root / "mark").exists()
 
@@ -273,7 +277,7 @@ def test_a_name_is_shown_with_its_place_author_and_hash_and_installed_only_with_
     assert (refused.code, refused.error["code"]) == (4, "conflict")
     assert shown in refused.error["message"]
     assert "--yes" in refused.error["hint"]
-    assert "secret" not in refused.told + json.dumps(refused.error)
+    assert "secret" not in refused.printed + json.dumps(refused.error)
     assert in_plugins(config_dir) == []
     without_terminal = animus.text("plugin", "install", NAME)
     assert (without_terminal.code, without_terminal.stdout) == (4, "")
@@ -286,12 +290,12 @@ def test_a_name_is_shown_with_its_place_author_and_hash_and_installed_only_with_
                 "plugin", "install", NAME, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             os.write(terminal, answer)
-            printed, told = asked.communicate(timeout=ANSWER_S)
+            printed, errors = asked.communicate(timeout=ANSWER_S)
         finally:
             os.close(terminal)
             os.close(theirs)
-        assert asked.returncode == code, told
-        assert f"{shown}\nInstall that? [y/N] " in told
+        assert asked.returncode == code, errors
+        assert f"{shown}\nInstall that? [y/N] " in errors
     assert printed == f"installed {NAME} 0.4 (notifier)\n"
 
 
@@ -310,10 +314,10 @@ def test_what_animus_did_not_install_is_not_uninstalled_but_named_with_the_way(
     results = offline.together(*(["plugin", "uninstall", name] for name in names))
     for result, fix in zip(results, names.values(), strict=True):
         assert (result.code, result.error["code"]) == (3, "not_found")
-        assert fix in result.told
+        assert fix in result.printed
     taken = offline("plugin", "install", str(executable("mine")))
     assert (taken.code, taken.error["code"]) == (4, "conflict")
-    assert f"{config_dir}/plugins.yaml:2: plugins.mine" in taken.told
+    assert f"{config_dir}/plugins.yaml:2: plugins.mine" in taken.printed
 
 
 async def test_the_doctor_names_each_fault_with_its_fix_and_executes_nothing_untrusted(
@@ -337,7 +341,7 @@ async def test_the_doctor_names_each_fault_with_its_fix_and_executes_nothing_unt
     assert problems[("usable", "animus-notifier-evil")]["fix"] == "animus trust"
     [twin] = [one for (check, _), one in problems.items() if check == "subject-kind"]
     assert "claims subject kind 'task'" in twin["message"]
-    assert examined.told.startswith("4 problems with plugins\n")
+    assert examined.printed.startswith("4 problems with plugins\n")
 
     inspected = offline("plugin", "info", "animus-notifier-evil")
     assert (inspected.data["usable"], inspected.data["fix"]) == (False, "animus trust")
@@ -417,4 +421,4 @@ def test_a_kind_is_known_by_the_name_that_people_type_and_a_slip_is_no_empty_lis
     assert {row["kind"] for row in own.data["plugins"]} == {"subject_backend"}
     assert (none.code, none.data["plugins"]) == (0, [])
     assert (slip.code, slip.error["message"]) == (2, "--kind subjects: no plugin is of this kind")
-    assert "subject_backend" in slip.told
+    assert "subject_backend" in slip.printed

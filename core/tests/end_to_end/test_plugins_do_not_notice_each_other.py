@@ -31,7 +31,7 @@ def test_a_backend_that_fails_takes_nobody_elses_subjects_away(animus: Animus, p
     assert animus("subject", "status", "TASK-001", "blocked").data["status"] == "blocked"
     alone = animus("subject", "list", "--kind", "ache")
     assert (alone.code, alone.error["code"]) == (5, "unavailable")
-    assert "my head" in alone.told
+    assert "my head" in alone.printed
     unknown = animus("subject", "get", "NOWHERE")
     assert unknown.code == 5, "whether it is in the backend that fails, nobody knows"
 

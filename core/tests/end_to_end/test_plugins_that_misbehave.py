@@ -139,11 +139,11 @@ def test_a_subject_backend_that_fails_is_named_and_those_that_only_print_work(
     )
     for failed in (dead, silent, garbled):
         assert (failed.code, failed.error["code"]) == (5, "unavailable")
-        assert "Mend the plugin" in failed.told
-    assert "plugin dead: it ended (exit code 3) during initialize\n" in dead.told
-    assert "  | no licence found" in dead.told
-    assert "plugin silent: did not answer initialize within 5 s\n" in silent.told
-    assert "plugin garbled: the result of initialize does not fit" in garbled.told
+        assert "Mend the plugin" in failed.printed
+    assert "plugin dead: it ended (exit code 3) during initialize\n" in dead.printed
+    assert "  | no licence found" in dead.printed
+    assert "plugin silent: did not answer initialize within 5 s\n" in silent.printed
+    assert "plugin garbled: the result of initialize does not fit" in garbled.printed
     assert (noisy.code, printing.code, files.code) == (0, 0, 0), (noisy, printing, files)
     for kind in ("noisy", "printing", "task"):
         events.wait("workflow_completed", subject_kind=kind)

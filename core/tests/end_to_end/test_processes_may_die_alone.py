@@ -101,13 +101,13 @@ def test_a_session_goes_on_when_its_runner_dies_and_is_not_begun_again(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
-    gate = gated_effect(project)
+    barrier = gated_effect(project)
     start_work(project, animus, events)
 
     os.kill(process_of(project, "animus_core.app.runner"), signal.SIGKILL)
     events.wait("runner_crashed", subject_id="TASK-001")
     events.wait("runner_started", subject_id="TASK-001", epoch=2)
-    gate.touch()
+    barrier.touch()
 
     finished(events)
     assert effects(project) == ["began"]
@@ -118,14 +118,14 @@ def test_a_run_goes_on_when_the_daemon_dies_and_the_next_one_takes_it_in(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
-    gate = gated_effect(project)
+    barrier = gated_effect(project)
     start_work(project, animus, events)
     runner = process_of(project, "animus_core.app.runner")
 
     daemon.kill()
     daemon.start()
     assert process_of(project, "animus_core.app.runner") == runner
-    gate.touch()
+    barrier.touch()
 
     assert finished(events)["epoch"] == 1
     assert effects(project) == ["began"]
@@ -136,12 +136,12 @@ def test_a_session_that_died_is_resumed_where_its_provider_can(
     victim: str, project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
-    gate = gated_effect(project)
+    barrier = gated_effect(project)
     start_work(project, animus, events)
 
     os.kill(process_of(project, victim), signal.SIGKILL)
     events.wait("phase_intent", subject_id="TASK-001", mode="resume")
-    gate.touch()
+    barrier.touch()
 
     finished(events)
     assert effects(project) == ["began"]

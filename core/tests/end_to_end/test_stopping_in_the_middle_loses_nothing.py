@@ -24,13 +24,13 @@ def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
     one_at_a_time = project.workflows().read_text().replace("pool_size: 4", "pool_size: 1")
     project.workflows(one_at_a_time)
     daemon.start()
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001", "TASK-002").code == 0
     events.wait("phase_intent", subject_id="TASK-001")
 
     os.kill(daemon.pid, signal.SIGTERM)
     project.until(lambda: "stopping" in project.log, project.scope.daemon_dir)
-    gate.touch()
+    barrier.touch()
     project.until(lambda: not daemon.running, project.scope.daemon_dir)
     assert statuses(animus) == {"TASK-001": "completed"}
     entries = animus("queue", "list").data["entries"]
@@ -43,14 +43,14 @@ def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
 def test_a_run_that_a_stop_cuts_short_is_finished_by_the_next_daemon(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     events.wait("phase_intent", subject_id="TASK-001")
     stopped = animus("daemon", "stop", "--drain-secs", "0")
     assert (stopped.code, stopped.data["stopped"]) == (0, True)
     assert statuses(animus) == {"TASK-001": "running"}
 
-    gate.touch()
+    barrier.touch()
     daemon.start()
     events.wait("workflow_completed", subject_id="TASK-001")
     assert statuses(animus) == {"TASK-001": "completed"}
@@ -59,7 +59,7 @@ def test_a_run_that_a_stop_cuts_short_is_finished_by_the_next_daemon(
 def test_a_run_whose_runners_die_again_and_again_is_blocked_with_the_way_on(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     events.wait("phase_intent", subject_id="TASK-001")
     for epoch in range(1, 6):
@@ -72,6 +72,6 @@ def test_a_run_whose_runners_die_again_and_again_is_blocked_with_the_way_on(
     assert statuses(animus) == {"TASK-001": "paused"}
     assert len(events.found("runner_started")) == 5
 
-    gate.touch()
+    barrier.touch()
     assert animus("workflow", "resume", run).code == 0
     events.wait("workflow_completed", subject_id="TASK-001")

@@ -39,9 +39,9 @@ def test_a_change_is_a_line_until_the_daemon_leaves(project: Project, animus: An
         assert first is not None
         assert (first["change_kind"], first["id"], first["subject"]["kind"]) == ("updated", "TASK-001", "task")
         assert animus("subject", "status", "TASK-002", "blocked").code == 0
-        while (told := json.loads(lines.get(timeout=LINE_S)))["id"] != "TASK-002":
+        while (answer := json.loads(lines.get(timeout=LINE_S)))["id"] != "TASK-002":
             pass
-        assert (told["change_kind"], told["subject"]["status"]) == ("status-changed", "blocked")
+        assert (answer["change_kind"], answer["subject"]["status"]) == ("status-changed", "blocked")
         unknown = animus("subject", "watch", "--kind", "bug")
         assert (unknown.code, unknown.error["code"]) == (3, "not_found")
         daemon.stop()
@@ -55,6 +55,6 @@ def test_a_change_is_a_line_until_the_daemon_leaves(project: Project, animus: An
 def test_without_a_daemon_or_with_a_wrong_status_it_says_what_to_do(animus: Animus) -> None:
     alone = animus("subject", "watch")
     assert (alone.code, alone.error["code"]) == (5, "unavailable")
-    assert "animus daemon start" in alone.told
+    assert "animus daemon start" in alone.printed
     wrong = animus("subject", "watch", "--status", "open")
-    assert (wrong.code, "no subject can be 'open'" in wrong.told) == (2, True)
+    assert (wrong.code, "no subject can be 'open'" in wrong.printed) == (2, True)

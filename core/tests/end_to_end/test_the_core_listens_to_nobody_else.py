@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_no_process_of_the_core_listens_on_a_port_and_its_sockets_are_private(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
-    gate = project.gated("gate")
+    barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     events.wait("phase_intent")
     core = []
@@ -29,6 +29,6 @@ def test_no_process_of_the_core_listens_on_a_port_and_its_sockets_are_private(
     assert len(core) >= 2
     assert [process.net_connections(kind="inet") for process in core] == [[] for _ in core]
     assert stat.S_IMODE(project.scope.control_socket.stat().st_mode) == 0o600
-    gate.touch()
+    barrier.touch()
     events.wait("workflow_completed")
     assert stat.S_IMODE(project.scope.agent_runner_socket.stat().st_mode) == 0o600

@@ -35,9 +35,9 @@ def run_demo(demo: Path, place: Path) -> subprocess.CompletedProcess[str]:
 def test_a_demo_that_works_says_so_in_one_json_object(place: Path) -> None:
     done = run_demo(DEMO, place)
 
-    told = json.loads(done.stdout.splitlines()[-1])
+    answer = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert told | {"seconds": 0} == {"tasks": 6, "done": 6, "rework": 1, "runs": 6, "facts": 12, "seconds": 0}
+    assert answer | {"seconds": 0} == {"tasks": 6, "done": 6, "rework": 1, "runs": 6, "facts": 12, "seconds": 0}
 
 
 def test_a_task_that_is_not_done_is_named_and_the_exit_code_is_one(place: Path) -> None:
@@ -49,8 +49,8 @@ def test_a_task_that_is_not_done_is_named_and_the_exit_code_is_one(place: Path) 
 
     done = run_demo(demo, place)
 
-    told = json.loads(done.stdout.splitlines()[-1])
+    answer = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 1
-    assert told["done"] == 5
+    assert answer["done"] == 5
     assert "fell short: TASK-005 is not done in its file" in done.stdout
     assert "fell short: the tests still fail" in done.stdout

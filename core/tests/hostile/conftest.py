@@ -139,9 +139,15 @@ class Host:
         interpreter = ["/bin/sh"] if path.suffix == ".sh" else [sys.executable, "-E", "-s", "-S"]
         name = f"{path.stem}{len(self.guests) or ''}"
         command = (*interpreter, str(path), *arguments)
-        told = {"name": name, "version": "1", "plugin_kind": "custom", "description": "d", "protocol_version": "1.0.0"}
+        manifest_fields = {
+            "name": name,
+            "version": "1",
+            "plugin_kind": "custom",
+            "description": "d",
+            "protocol_version": "1.0.0",
+        }
         candidate = Candidate(name, command, "registry", LaunchOptions(limits=limits, timings=timings))
-        plugin = Plugin(candidate, PluginManifest.model_validate({**told, **manifest}))
+        plugin = Plugin(candidate, PluginManifest.model_validate({**manifest_fields, **manifest}))
         return self.guest(plugin, supervision)
 
     def guest(self, plugin: Plugin, supervision: Supervision = Supervision(QUICK)) -> Guest:  # noqa: B008 - as above

@@ -55,8 +55,8 @@ def main() -> int:
     ended = pytest.main(options, plugins=[tally])
     summary = tally.summary()
     whole = ended == 0 and 0 < summary["cases"] == summary["passed"] and not summary["lost"] + summary["leaked_fds"]
-    told = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in summary.items())
-    print(json.dumps(summary) if arguments.json else told, flush=True)
+    totals = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in summary.items())
+    print(json.dumps(summary) if arguments.json else totals, flush=True)
     return 0 if whole else 1
 
 

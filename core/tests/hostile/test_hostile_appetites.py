@@ -20,9 +20,9 @@ SECRET = "correct-horse-battery-staple-0123456789"
 async def test_a_plugin_that_leaks_descriptors_meets_its_own_limit_and_not_the_hosts(host: Host) -> None:
     leaking = host.plugin("opens_files.py", limits=Limits(open_files=64))
     async with host.neighbour_answers():
-        told = await leaking.ask("open", timeout_s=20)
-    assert told["why"] == "EMFILE"
-    assert 40 < told["opened"] < 64
+        answer = await leaking.ask("open", timeout_s=20)
+    assert answer["why"] == "EMFILE"
+    assert 40 < answer["opened"] < 64
     with open(os.devnull) as file:  # the host can still open what it wants
         assert file.fileno() > 0
     await leaking.echo(1)

@@ -39,12 +39,12 @@ class Runner:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.records: list[wire.SessionRecord] = []
-        self.heard = asyncio.Event()
+        self.received = asyncio.Event()
         self.peer: Peer
 
-    def hear(self, record: wire.SessionRecord) -> None:
+    def on_record(self, record: wire.SessionRecord) -> None:
         self.records.append(record)
-        self.heard.set()
+        self.received.set()
 
     async def open(self, run: str, prompt: str) -> None:
         request = AgentRunRequest(prompt=prompt, cwd=str(self.root))
@@ -54,8 +54,8 @@ class Runner:
 
     async def until(self, run: str, kind: str) -> wire.SessionRecord:
         while not (found := [one for one in self.records if one.session.run == run and one.kind == kind]):
-            self.heard.clear()
-            await self.heard.wait()
+            self.received.clear()
+            await self.received.wait()
         return found[0]
 
     async def closed(self, run: str) -> wire.SessionClosed:
@@ -99,7 +99,7 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
     )
     listener = listen(socket, agents.dispatcher(), "runner")
     runner, table = Runner(scope.project_root), Dispatcher()
-    table.on_notification(wire.SESSION_RECORD, lambda record, _: runner.hear(record))
+    table.on_notification(wire.SESSION_RECORD, lambda record, _: runner.on_record(record))
     runner.peer = await connect(socket, table, name="agent-runner")
     try:
         yield runner
@@ -116,13 +116,13 @@ async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neigh
     root.mkdir()
     scope = Scope.of(root, {"ANIMUS_CONFIG_DIR": str(tmp_path / "config")})
     scope.create()
-    gate = root / "gate"
+    barrier = root / "gate"
     cancelled, other = (
         f"run-{uuid.uuid4()}" for _ in range(2)
     )  # cookies of sessions are looked for on the whole machine
     async with agent_runner(scope, tmp_path_factory.mktemp("s") / "s") as runner:
         await runner.open(cancelled, "never")
-        await runner.open(other, str(gate))
+        await runner.open(other, str(barrier))
         stubborn, patient = [int((await runner.until(run, "output")).data["text"]) for run in (cancelled, other)]
         assert stubborn != patient
 
@@ -134,13 +134,13 @@ async def test_a_session_that_ignores_every_cancellation_is_killed_and_its_neigh
         assert (closed.end, closed.written) == (wire.SessionEnd.CANCELLED, True)
 
         await gone(stubborn)
-        heard = [line.split(" ", 1) for line in (root / "heard").read_text().splitlines()]
-        steps = list(dict.fromkeys(what for pid, what in heard if int(pid) == stubborn))
+        received = [line.split(" ", 1) for line in (root / "heard").read_text().splitlines()]
+        steps = list(dict.fromkeys(what for pid, what in received if int(pid) == stubborn))
         assert steps == ["agent/cancel", "$/cancelRequest", "shutdown", "SIGTERM"]
-        assert not [what for pid, what in heard if int(pid) == patient]
+        assert not [what for pid, what in received if int(pid) == patient]
 
         os.kill(patient, 0)
-        gate.touch()
+        barrier.touch()
         answered = await runner.closed(other)
         assert answered.end is wire.SessionEnd.ANSWERED
         assert answered.response is not None

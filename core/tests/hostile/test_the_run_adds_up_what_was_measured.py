@@ -24,10 +24,10 @@ def report(
     case: str,
     when: Literal["setup", "call", "teardown"],
     outcome: Literal["passed", "failed", "skipped"],
-    **told: object,
+    **measured: object,
 ) -> pytest.TestReport:
     location = ("f.py", 1, case)
-    return pytest.TestReport(case, location, {}, outcome, None, when, user_properties=list(told.items()))
+    return pytest.TestReport(case, location, {}, outcome, None, when, user_properties=list(measured.items()))
 
 
 def test_numbers_are_added_over_all_cases_and_a_case_counts_once() -> None:

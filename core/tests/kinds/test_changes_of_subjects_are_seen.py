@@ -113,15 +113,15 @@ class Watcher:
     def __init__(self, watch: SubjectWatch) -> None:
         self.watch = watch
         self.events: list[SubjectChangedEvent] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.barrier = asyncio.Event()
+        self.barrier.set()
         self._grown = asyncio.Event()
         self.task = asyncio.ensure_future(watch.run(self._take))
 
     async def _take(self, event: SubjectChangedEvent) -> None:
         self.events.append(event)
         self._grown.set()
-        await self.gate.wait()
+        await self.barrier.wait()
 
     async def opened(self) -> Watcher:
         opened = asyncio.ensure_future(self.watch.opened.wait())
@@ -372,7 +372,7 @@ def receive():
 async def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hosting: Hosting) -> None:
     async with hosting() as host:
         slow = await host.watch()
-        slow.gate.clear()
+        slow.barrier.clear()
         await host.tell(host.store.put("A", title="first"), "updated")
         await slow.until(lambda seen: len(seen) == 1)
         number = host.store.asked("task/watch")[0][1]
@@ -383,7 +383,7 @@ async def test_a_slow_watcher_holds_nobody_up_and_is_told_what_it_came_to(hostin
         await host.ask("tell", events=frames)  # answered, though nobody takes what comes before the answer
         host.store.put("A", title="999")
         host.store.put("B")
-        slow.gate.set()
+        slow.barrier.set()
         await slow.until(lambda seen: "created B" in seen)
         await host.tell(host.store.put("C"), "created")
         await slow.until(lambda seen: seen[-1] == "created C")
@@ -468,8 +468,8 @@ def listed(request, params):
     async with hosting(NO_WATCH.format(code=-32001) + at_times) as host:
         watcher = await host.watch()
         (host.store.folder / "offline").touch()
-        looks = len(host.store.asked("task/list"))
-        while len(host.store.asked("task/list")) < looks + 4:
+        polls = len(host.store.asked("task/list"))
+        while len(host.store.asked("task/list")) < polls + 4:
             await asyncio.wait([watcher.task], timeout=POLL_S)
         host.store.put("B")
         (host.store.folder / "offline").unlink()

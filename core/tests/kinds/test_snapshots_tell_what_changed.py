@@ -32,7 +32,7 @@ def event(kind: ChangeKind, of: Subject) -> SubjectChangedEvent:
     return SubjectChangedEvent(id=of.id, change_kind=kind, subject=of)
 
 
-class Told:
+class Reported:
     """Somebody who knows only what is reported."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ STEPS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(STEPS, STEPS)
 def test_who_applies_what_is_told_has_what_the_backend_has(before: list[Any], after: list[Any]) -> None:
-    backend, snapshot, client = Backend(), Snapshot(), Told()
+    backend, snapshot, client = Backend(), Snapshot(), Reported()
 
     def take() -> None:
         if backend.lost:

@@ -91,7 +91,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(workflow_ref="w", name="w", phases=tuple(phases))
 
 
-class Told:
+class Reported:
     """The world: the same attempt of the same phase always has the same outcome, whoever asks."""
 
     def __init__(self, stream: list[dict[str, Any]]) -> None:
@@ -117,7 +117,7 @@ def fold(journal: Journal) -> RunState:
     return state
 
 
-def work_off(plan: Plan, journal: Journal, world: Told, epoch: int) -> RunState:
+def work_off(plan: Plan, journal: Journal, world: Reported, epoch: int) -> RunState:
     """What a runner does from a journal on: decide, act, write down."""
     state = fold(journal)
     for _ in range(MAX_STEPS):
@@ -139,7 +139,7 @@ def work_off(plan: Plan, journal: Journal, world: Told, epoch: int) -> RunState:
 def test_every_run_ends_or_waits_for_a_person_after_a_bounded_number_of_steps(
     plan: Plan, stream: list[dict[str, Any]]
 ) -> None:
-    state = work_off(plan, [], Told(stream), 1)
+    state = work_off(plan, [], Reported(stream), 1)
     assert state.stage in (Stage.ENDED, Stage.BLOCKED)
     assert all(count <= MAX_ATTEMPTS for count in state.attempts.values())
 
@@ -149,7 +149,7 @@ def test_every_run_ends_or_waits_for_a_person_after_a_bounded_number_of_steps(
 def test_going_on_from_any_prefix_of_the_journal_ends_in_the_same_state(
     plan: Plan, stream: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    world, journal = Told(stream), Journal()
+    world, journal = Reported(stream), Journal()
     uncrashed = work_off(plan, journal, world, 1)
     assert fold(journal) == uncrashed
     for _ in range(5):
@@ -165,11 +165,11 @@ def test_going_on_from_any_prefix_of_the_journal_ends_in_the_same_state(
 @settings(max_examples=60, deadline=None)
 def test_a_blocked_run_obeys_its_operator(plan: Plan, stream: list[dict[str, Any]], order: str) -> None:
     journal = Journal()
-    state = work_off(plan, journal, Told(stream), 1)
+    state = work_off(plan, journal, Reported(stream), 1)
     if state.stage is not Stage.BLOCKED:
         return
     journal.append((Kind.OPERATOR_ORDER, {"order": order}, 2))
-    resumed = work_off(plan, journal, Told(stream), 2)
+    resumed = work_off(plan, journal, Reported(stream), 2)
     if order == "cancel":
         assert resumed.status is RunStatus.CANCELLED
     else:

@@ -89,12 +89,12 @@ async def test_the_intent_is_on_disk_before_the_effect_and_the_outcome_before_th
 ) -> None:
     seen: list[list[str]] = []
 
-    async def look(*_: object) -> dict[str, Any]:
+    async def poll(*_: object) -> dict[str, Any]:
         seen.append(kinds_in(files))
         return {"exit_code": 0}
 
     offsets: list[int] = []
-    run = execution(plan_of(command("a")), open_journal(1), Scripted(look), journal_advanced=offsets.append)
+    run = execution(plan_of(command("a")), open_journal(1), Scripted(poll), journal_advanced=offsets.append)
     assert await run.run(RunState(), ME, None) is RunStatus.COMPLETED
     assert seen == [["runner_started", "workflow_started", "phase_started", "phase_intent"]]
     assert kinds_in(files)[4:] == ["phase_outcome", "phase_decision", "workflow_completed"]

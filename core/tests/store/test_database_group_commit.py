@@ -37,7 +37,7 @@ def kinds(tx: Tx) -> list[str]:
     return [row["kind"] for row in tx.all("event_after", event_id=0, limit=LIMIT)]
 
 
-class Gate:
+class Barrier:
     """Keeps the database's thread busy, so that what is called meanwhile gathers in the queue."""
 
     def __init__(self, database: Database) -> None:
@@ -55,13 +55,13 @@ class Gate:
         await self._task
 
 
-async def gather_behind_gate(database: Database, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
-    gate = Gate(database)
-    await gate.entered.wait()
+async def gather_behind_barrier(database: Database, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    barrier = Barrier(database)
+    await barrier.entered.wait()
     tasks = [asyncio.create_task(call) for call in calls]
     for _ in range(2):
         await asyncio.sleep(0)  # a turn of the loop: every call reaches the queue
-    await gate.open()
+    await barrier.open()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -85,7 +85,7 @@ async def test_concurrent_writers_share_commits_and_each_finds_its_write_committ
 async def test_what_waits_together_is_committed_together_up_to_the_limit(tmp_path: Path) -> None:
     async with opened(tmp_path, batch_limit=10) as database:
         before = database.commits
-        await gather_behind_gate(database, *(database.write(add_event(str(number))) for number in range(25)))
+        await gather_behind_barrier(database, *(database.write(add_event(str(number))) for number in range(25)))
         assert database.commits - before == 3
         assert await database.read(kinds) == [str(number) for number in range(25)]
 
@@ -100,7 +100,7 @@ async def test_a_write_that_fails_is_undone_alone(tmp_path: Path) -> None:
             tx.execute("event_insert", run_id="r", seq=1, kind="twice", at="t", data="{}")
 
     async with opened(tmp_path) as database:
-        results = await gather_behind_gate(
+        results = await gather_behind_barrier(
             database,
             database.write(add_event("first")),
             database.write(half_then_fail),
@@ -142,7 +142,7 @@ async def test_nobody_is_told_before_the_commit_and_no_reader_sees_what_is_not_c
             await database.write(add_event(name))
             acknowledged.append(1)
 
-        reads = await gather_behind_gate(database, write("a"), write("b"), database.read(kinds))
+        reads = await gather_behind_barrier(database, write("a"), write("b"), database.read(kinds))
         # The read waited together with the writes and was answered from before them.
         assert reads[2] == []
     assert seen == [("store.before_commit", 0, 0), ("store.committed", 2, 0)]
@@ -161,7 +161,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
     async with opened(tmp_path) as database:
         with monkeypatch.context() as patch:
             patch.setattr(database_module, "reach", fail)
-            results = await gather_behind_gate(database, *(database.write(add_event("lost")) for _ in range(3)))
+            results = await gather_behind_barrier(database, *(database.write(add_event("lost")) for _ in range(3)))
         for result in results:
             assert isinstance(result, RetryLater)
             assert str(database.path) in result.message
@@ -176,12 +176,12 @@ async def test_a_commit_that_fails_is_told_to_all_and_nothing_was_written(
 async def test_a_cancelled_caller_disturbs_nobody(tmp_path: Path) -> None:
     async with opened(tmp_path, queue_limit=4) as database:
         for _ in range(5):
-            gate = Gate(database)
-            await gate.entered.wait()
+            barrier = Barrier(database)
+            await barrier.entered.wait()
             tasks = [asyncio.create_task(database.write(add_event(name))) for name in ("a", "cancelled", "b")]
             await asyncio.sleep(0)
             tasks[1].cancel()
-            await gate.open()
+            await barrier.open()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             assert [type(result) for result in results] == [int, asyncio.CancelledError, int]
         # Had a place in the queue been lost or given back twice each time, there would be 0 or 9 of them now.
@@ -191,26 +191,26 @@ async def test_a_cancelled_caller_disturbs_nobody(tmp_path: Path) -> None:
 
 async def test_more_callers_than_the_queue_holds_are_let_in_one_by_one(tmp_path: Path) -> None:
     async with opened(tmp_path, queue_limit=5) as database:
-        gate = Gate(database)
-        await gate.entered.wait()
+        barrier = Barrier(database)
+        await barrier.entered.wait()
         tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(50)]
         for _ in range(5):
             await asyncio.sleep(0)
         assert database._jobs.qsize() == 4  # and the one that the thread is at
-        await gate.open()
+        await barrier.open()
         await asyncio.gather(*tasks)
         assert len(await database.read(kinds)) == 50
 
 
 async def test_closing_carries_out_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "workflow.db", queue_limit=5)
-    gate = Gate(database)
-    await gate.entered.wait()
+    barrier = Barrier(database)
+    await barrier.entered.wait()
     tasks = [asyncio.create_task(database.write(add_event("k"))) for _ in range(10)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(database.close())
     await asyncio.sleep(0)
-    await gate.open()
+    await barrier.open()
     await closing
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [int] * 4 + [RetryLater] * 6
@@ -256,7 +256,7 @@ async def test_a_fault_of_the_engine_leaves_nobody_waiting(tmp_path: Path, monke
 
     database = await Database.open(tmp_path / "workflow.db")
     monkeypatch.setattr(database_module, "reach", fail)
-    results = await gather_behind_gate(database, *(database.write(add_event("k")) for _ in range(3)))
+    results = await gather_behind_barrier(database, *(database.write(add_event("k")) for _ in range(3)))
     assert [type(result) for result in results] == [Internal] * 3
     await database.close()
     with pytest.raises(RetryLater):

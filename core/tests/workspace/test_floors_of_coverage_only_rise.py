@@ -1,4 +1,4 @@
-"""What `make coverage` holds the figures against: tools/coverage/report.py, and the floors beside it."""
+"""What `make coverage` holds the figures against: .ci/coverage/report.py, and the floors beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[3]
-REPORT: Final[dict[str, Any]] = runpy.run_path(str(ROOT / "tools/coverage/report.py"))
+REPORT: Final[dict[str, Any]] = runpy.run_path(str(ROOT / ".ci/coverage/report.py"))
 
 
 def test_a_floor_that_is_lower_than_it_ever_was_is_named() -> None:
@@ -20,13 +20,13 @@ def test_a_floor_that_is_lower_than_it_ever_was_is_named() -> None:
 
 
 def test_every_distribution_has_a_floor() -> None:
-    floors = tomllib.loads((ROOT / "tools/coverage/floors.toml").read_text())
+    floors = tomllib.loads((ROOT / ".ci/coverage/floors.toml").read_text())
     assert {*floors} == {name for name, _ in REPORT["distributions"]()}
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="without its history nobody knows what a floor was before")
 def test_no_floor_of_this_repository_was_lowered() -> None:
-    floors = tomllib.loads((ROOT / "tools/coverage/floors.toml").read_text())
+    floors = tomllib.loads((ROOT / ".ci/coverage/floors.toml").read_text())
     assert REPORT["lowered"](floors, REPORT["earlier_floors"]()) == []
 
 

@@ -25,8 +25,15 @@ T = TypeVar("T")
 def make_json(number: int, **fields: Any) -> dict[str, Any]:
     """An entry as a host sends it; its time is `number` seconds after midnight."""
     at = f"2026-03-01T{number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z"
-    told = {"id": f"e-{number}", "ts": at, "level": "info", "source": "daemon", "target": "t", "message": f"m {number}"}
-    return {**told, **fields}
+    entry_fields = {
+        "id": f"e-{number}",
+        "ts": at,
+        "level": "info",
+        "source": "daemon",
+        "target": "t",
+        "message": f"m {number}",
+    }
+    return {**entry_fields, **fields}
 
 
 class OpenLog:

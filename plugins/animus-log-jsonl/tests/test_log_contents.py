@@ -181,9 +181,9 @@ async def test_the_longest_entry_that_is_taken_comes_back_from_any_place_in_its_
 async def test_a_query_that_its_host_has_given_up_stops_in_the_middle(open_log: Any) -> None:
     async with open_log() as log:
         await log.store(*range(10))
-        looks = iter([False, False, True])
+        polls = iter([False, False, True])
         with pytest.raises(Unavailable, match="given up"):
-            log.log.query(LogQuery(), lambda: next(looks))
+            log.log.query(LogQuery(), lambda: next(polls))
 
 
 async def test_pages_without_a_limit_stay_below_what_a_frame_holds(open_log: Any) -> None:

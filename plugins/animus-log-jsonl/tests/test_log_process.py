@@ -31,10 +31,10 @@ def test_a_session_from_initialize_to_exit(host: Any, json_of: Any, path: Path) 
     sent = json_of(1, ts="2026-03-01T02:00:00.25+05:30", fields={"n": [1, None]}, source_name="x")
     assert one.store(sent, json_of(2, target="other"), json_of(3)) == 3
     assert one.store(sent) == 0
-    told = [one.event() for _ in range(2)]
-    assert [event["id"] for event in told] == [tail, tail]
-    assert told[0]["entry"] == {**sent, "ts": "2026-03-01T02:00:00.250000+05:30"}
-    assert told[1]["entry"]["id"] == "e-3"
+    events = [one.event() for _ in range(2)]
+    assert [event["id"] for event in events] == [tail, tail]
+    assert events[0]["entry"] == {**sent, "ts": "2026-03-01T02:00:00.250000+05:30"}
+    assert events[1]["entry"]["id"] == "e-3"
 
     page = one.result("log_storage/query", limit=2)
     assert [entry["id"] for entry in page["entries"]] == ["e-1", "e-2"]
@@ -132,7 +132,7 @@ def test_a_setting_that_cannot_work_refuses_initialize(
 
 
 def test_the_manifest_names_every_variable() -> None:
-    told = subprocess.run(
+    events = subprocess.run(
         [sys.executable, "-m", "animus_log_jsonl", "--manifest"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -140,7 +140,7 @@ def test_the_manifest_names_every_variable() -> None:
         timeout=DEADLINE_S,
         env=ENV,
     )
-    manifest = json.loads(told.stdout)
+    manifest = json.loads(events.stdout)
     assert (manifest["name"], manifest["plugin_kind"]) == ("animus-log-jsonl", "log_storage_backend")
     sources = "".join(path.read_text() for path in Path(animus_log_jsonl.__file__).parent.glob("settings.py"))
     assert all(f'"{needed["name"]}"' in sources for needed in manifest["env_required"])

@@ -57,12 +57,12 @@ async def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled
         known_at_start: list[set[str]] = []
 
         async def listen() -> None:
-            heard: list[str] = []
-            found.append(heard)
+            received: list[str] = []
+            found.append(received)
             known_at_start.append(set(acknowledged))
             async with aclosing(tail(log)) as entries:
                 async for entry in entries:
-                    heard.append(entry.id)
+                    received.append(entry.id)
                     if entry.id == "e-9999":
                         return
 
@@ -80,9 +80,9 @@ async def test_entries_stored_while_tails_subscribe_are_neither_lost_nor_doubled
             await log.store(9999)
         everything = log.ids()
         assert len(everything) == 411
-        for heard, known in zip(found, known_at_start, strict=True):
-            assert heard == everything[len(everything) - len(heard) :]
-            assert not known & set(heard)
+        for received, known in zip(found, known_at_start, strict=True):
+            assert received == everything[len(everything) - len(received) :]
+            assert not known & set(received)
 
 
 async def test_a_reader_that_is_slow_loses_nothing_and_costs_no_memory(open_log: Any) -> None:

@@ -12,7 +12,7 @@ from animus_provider_mock.match import choose, facts_of, fill
 from animus_provider_mock.script import parse_script
 from animus_sdk import InvalidParams
 
-TOLD = {"subject_id": "TASK-7", "phase_id": "review", "attempt": 2}
+CONTEXT = {"subject_id": "TASK-7", "phase_id": "review", "attempt": 2}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ TOLD = {"subject_id": "TASK-7", "phase_id": "review", "attempt": 2}
 )
 def test_an_entry_fits_when_all_its_conditions_do(when: str, fits: bool) -> None:
     script = parse_script("m.yaml", f"scripts: [{{when: {when}, steps: []}}]")
-    assert (choose(script, facts_of("please fix the bug now", "m1", TOLD)) is not None) is fits
+    assert (choose(script, facts_of("please fix the bug now", "m1", CONTEXT)) is not None) is fits
 
 
 @pytest.mark.parametrize("contract", [None, [], "x", {}, {"subject_id": 7, "phase_id": None, "attempt": True}])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-GATE = {"wait_for": {"file": "gate", "timeout_s": 20}}
+BARRIER = {"wait_for": {"file": "gate", "timeout_s": 20}}
 
 
 def test_a_run_streams_every_kind_of_event_and_the_deltas_join_to_the_output(project: Any, host: Any) -> None:
@@ -69,7 +69,7 @@ def test_a_mistake_in_the_script_is_an_invalid_params_error_with_file_and_line(p
 
 @pytest.mark.parametrize("how", ["agent/cancel", "$/cancelRequest"])
 def test_a_cancelled_run_ends_with_the_cancelled_error(project: Any, host: Any, how: str) -> None:
-    project.steps({"say": "begun"}, GATE, {"say": "never"})
+    project.steps({"say": "begun"}, BARRIER, {"say": "never"})
     plugin = host()
     number = plugin.start(session_id="s1")
     plugin.until("agent/output")
@@ -82,7 +82,7 @@ def test_a_cancelled_run_ends_with_the_cancelled_error(project: Any, host: Any, 
 
 
 def test_after_ignore_cancel_the_steps_go_on_to_their_result(project: Any, host: Any) -> None:
-    project.steps({"ignore_cancel": True}, {"say": "begun "}, GATE, {"say": "done"})
+    project.steps({"ignore_cancel": True}, {"say": "begun "}, BARRIER, {"say": "done"})
     plugin = host()
     number = plugin.start(session_id="s1")
     plugin.until("agent/output")
@@ -98,7 +98,7 @@ def test_a_killed_session_goes_on_behind_its_last_completed_step_in_a_new_proces
         {"say": "one "},
         {"edit": {"path": "log", "append": "x"}},
         {"think": "waiting"},
-        GATE,
+        BARRIER,
         {"say": "two"},
     )
     first = host()

@@ -26,10 +26,10 @@ def test_an_example_of_the_readme_does_what_the_readme_says(
     project: Any, host: Any, script: str, expected: str
 ) -> None:
     project.script(script)
-    told = _transcript(project, host(), "agent/run")
+    transcript = _transcript(project, host(), "agent/run")
     if RESUMED in expected:
-        told += [RESUMED, *_transcript(project, host(), "agent/resume")]
-    assert "\n".join(told) + "\n" == expected
+        transcript += [RESUMED, *_transcript(project, host(), "agent/resume")]
+    assert "\n".join(transcript) + "\n" == expected
 
 
 def test_the_python_example_of_the_readme_runs(project: Any) -> None:
@@ -53,17 +53,19 @@ def test_the_python_example_of_the_readme_runs(project: Any) -> None:
 def _transcript(project: Any, plugin: Any, method: str) -> list[str]:
     number = plugin.start(method, session_id="s1")
     reply = plugin.reply_or_end(number)
-    told = [_line(message["method"], message["params"]) for message in plugin.seen if "method" in message]
-    told += [f"broken line: {line.decode().strip()}" for line in plugin.broken]
+    transcript = [_line(message["method"], message["params"]) for message in plugin.seen if "method" in message]
+    transcript += [f"broken line: {line.decode().strip()}" for line in plugin.broken]
     if reply is None:
         status = plugin.wait()
-        told.append(f"the process exits with {status}" if status >= 0 else f"the process is killed by signal {-status}")
+        transcript.append(
+            f"the process exits with {status}" if status >= 0 else f"the process is killed by signal {-status}"
+        )
     elif "error" in reply:
         message = reply["error"]["message"].replace(f"{project.root}/", "")
-        told.append(f"error {reply['error']['code']}: {message}")
+        transcript.append(f"error {reply['error']['code']}: {message}")
     else:
-        told += _result(reply["result"])
-    return told
+        transcript += _result(reply["result"])
+    return transcript
 
 
 def _line(method: str, params: dict[str, Any]) -> str:

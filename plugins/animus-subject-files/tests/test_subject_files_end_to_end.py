@@ -32,10 +32,10 @@ def put(root: Path, task_id: str, text: str) -> Path:
 
 def test_a_session_from_initialize_to_exit(host: RawHost, tmp_path: Path) -> None:
     path = put(tmp_path, "TASK-001", "---\ntitle: By hand # mine\nstatus: ready\n---\n\nBody")
-    told = host.initialize()
-    assert told["capabilities"]["subject_kinds"] == ["task"]
+    answer = host.initialize()
+    assert answer["capabilities"]["subject_kinds"] == ["task"]
     verbs = {"list", "get", "create", "update", "next", "status", "delete", "watch", "schema"}
-    assert {f"task/{verb}" for verb in verbs} <= set(told["capabilities"]["methods"])
+    assert {f"task/{verb}" for verb in verbs} <= set(answer["capabilities"]["methods"])
 
     (listed,) = host.result("task/list")["subjects"]
     assert (listed["id"], listed["kind"], listed["title"]) == ("TASK-001", "task", "By hand")
@@ -90,14 +90,14 @@ def test_errors_travel_with_their_category_and_a_broken_file_degrades_health(hos
 
 
 def test_the_manifest_is_told_without_starting() -> None:
-    told = subprocess.run(
+    answer = subprocess.run(
         [Path(sys.executable).with_name("animus-subject-files"), "--manifest"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
         timeout=_DEADLINE_S,
     )
-    manifest = json.loads(told.stdout)
+    manifest = json.loads(answer.stdout)
     assert (manifest["name"], manifest["plugin_kind"]) == ("animus-subject-files", "subject_backend")
     assert "subject_kind:task" in manifest["capabilities"]
 

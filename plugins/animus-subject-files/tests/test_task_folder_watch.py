@@ -34,7 +34,7 @@ def put(folder: TaskFolder, task_id: str, *lines: str) -> Path:
     return path
 
 
-def told(snapshot: Snapshot) -> list[tuple[str, str]]:
+def changes_of(snapshot: Snapshot) -> list[tuple[str, str]]:
     return [(event.id, event.change_kind.value) for event in snapshot.changes()]
 
 
@@ -43,18 +43,18 @@ def test_each_change_is_told_once_with_its_kind(folder: TaskFolder) -> None:
     put(folder, "TASK-10")
     path = put(folder, "TASK-3")
     snapshot = Snapshot(folder, SubjectFilter())
-    assert told(snapshot) == []
+    assert changes_of(snapshot) == []
     put(folder, "TASK-1")
     put(folder, "TASK-2", "status: done")
     put(folder, "TASK-10", "assignee: bob")
     path.unlink()
-    assert told(snapshot) == [
+    assert changes_of(snapshot) == [
         ("TASK-1", "created"),
         ("TASK-2", "status-changed"),
         ("TASK-3", "deleted"),
         ("TASK-10", "updated"),
     ]
-    assert told(snapshot) == []
+    assert changes_of(snapshot) == []
 
 
 def test_a_changed_status_brings_the_previous_one_as_it_was_written(folder: TaskFolder) -> None:
@@ -72,7 +72,7 @@ def test_a_save_without_a_change_is_not_told(folder: TaskFolder) -> None:
     path.unlink()
     path.write_text(text)
     os.utime(path, (1, 1))
-    assert told(snapshot) == []
+    assert changes_of(snapshot) == []
 
 
 def test_a_file_that_breaks_is_told_again_only_when_it_is_mended_or_gone(folder: TaskFolder) -> None:
@@ -81,12 +81,12 @@ def test_a_file_that_breaks_is_told_again_only_when_it_is_mended_or_gone(folder:
     snapshot = Snapshot(folder, SubjectFilter())
     path.write_text("---\nhalf")
     put(folder, "U", "status: [")
-    assert told(snapshot) == []
+    assert changes_of(snapshot) == []
     path.unlink()
     (event,) = snapshot.changes()
     assert (event.id, event.change_kind.value, event.subject.title) == ("T", "deleted", "T")
     put(folder, "U", "status: done")
-    assert told(snapshot) == [("U", "status-changed")]
+    assert changes_of(snapshot) == [("U", "status-changed")]
 
 
 def test_a_filter_lets_through_what_matches_or_matched(folder: TaskFolder) -> None:
@@ -95,10 +95,10 @@ def test_a_filter_lets_through_what_matches_or_matched(folder: TaskFolder) -> No
     snapshot = Snapshot(folder, SubjectFilter(status=[SubjectStatus.READY]))
     put(folder, "IN", "status: blocked")
     put(folder, "OUT", "status: cancelled")
-    assert told(snapshot) == [("IN", "status-changed")]
+    assert changes_of(snapshot) == [("IN", "status-changed")]
     put(folder, "IN", "status: done")
     put(folder, "OUT", "status: ready")
-    assert told(snapshot) == [("OUT", "status-changed")]
+    assert changes_of(snapshot) == [("OUT", "status-changed")]
 
 
 def watching(

@@ -122,18 +122,18 @@ class FakeDaemon:
 
     def _stream(self, connection: socket.socket, number: int, since: str | None) -> None:
         with self._changed:
-            told = len(self.events) if since is None else int(since)
+            sent_seen = len(self.events) if since is None else int(since)
             stream = len(self.sent)
             self.sent[stream] = 0
             self._changed.notify_all()
         try:
             _send(connection, {"id": number, "result": {"watching": True}})
             while True:
-                item = self._event(told)
+                item = self._event(sent_seen)
                 if item is None:
                     return
                 _send(connection, {"method": "daemon/event", "params": {"id": number, "data": item}})
-                told += 1
+                sent_seen += 1
                 self.sent[stream] += 1
         except OSError:
             return

@@ -88,7 +88,7 @@ def test_a_refusal_of_the_daemon_becomes_a_status_by_its_category(
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "raw", "status", "told"),
+    ("verb", "path", "raw", "status", "reply_data"),
     [
         ("GET", "/subjects?stauts=ready", None, 400, "stauts is not known here: there is kind, status"),
         ("GET", "/subjects?status=later", None, 400, "filter.status.0: Input should be 'ready'"),
@@ -112,14 +112,14 @@ def test_a_refusal_of_the_daemon_becomes_a_status_by_its_category(
     ],
 )
 def test_mistakes_are_told_with_their_place_and_the_daemon_is_not_asked(
-    client_of_module: Any, daemon_of_module: Any, verb: str, path: str, raw: Any, status: int, told: str | None
+    client_of_module: Any, daemon_of_module: Any, verb: str, path: str, raw: Any, status: int, reply_data: str | None
 ) -> None:
     before = len(daemon_of_module.asked)
     answer = client_of_module.ask(verb, API + path, raw=raw)
     assert answer.status == status, answer.body
-    if told is not None:
+    if reply_data is not None:
         assert answer.json["error"]["category"] == ("not_found" if status == 404 else "invalid_request")
-        assert told in answer.json["error"]["message"]
+        assert reply_data in answer.json["error"]["message"]
     assert len(daemon_of_module.asked) == before
 
 

@@ -94,7 +94,7 @@ def test_a_token_that_is_missing_or_short_keeps_the_plugin_closed(plugin: Any, d
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("0.0.0.0:0", "can be reached from other machines: set allow_remote"),
         ("[::]:0", "can be reached from other machines"),
@@ -107,10 +107,10 @@ def test_a_token_that_is_missing_or_short_keeps_the_plugin_closed(plugin: Any, d
         ("[127.0.0.1:80", "is no address"),
     ],
 )
-def test_an_address_that_is_wrong_or_open_to_all_is_refused(address: str, told: str) -> None:
+def test_an_address_that_is_wrong_or_open_to_all_is_refused(address: str, message: str) -> None:
     with pytest.raises(InvalidParams, match="bind_addr") as refused:
         listening_address(address, HttpConfig())
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_remote_addresses_are_allowed_on_demand_and_named_hosts_with_them(

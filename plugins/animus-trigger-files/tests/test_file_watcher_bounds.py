@@ -104,13 +104,13 @@ def paths_of(event: RecordedEvent) -> Sequence[str]:
 def test_a_host_that_acknowledges_nothing_gets_no_more_than_a_bounded_number_of_events_and_loses_no_change(
     root: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked = threading.Semaphore(0)
+    scanned = threading.Semaphore(0)
     original = store.unacknowledged
 
     def counted(trigger_id: str) -> int:
         count = original(trigger_id)
         if count == 2:
-            looked.release()
+            scanned.release()
         return count
 
     monkeypatch.setattr(store, "unacknowledged", counted)
@@ -120,10 +120,10 @@ def test_a_host_that_acknowledges_nothing_gets_no_more_than_a_bounded_number_of_
         put(root / "src/1", "1")
         second = one.event(first.sequence)
         put(root / "src/2", "1")
-        assert looked.acquire(timeout=DEADLINE_S)
-        assert looked.acquire(timeout=DEADLINE_S)  # each look counts twice
+        assert scanned.acquire(timeout=DEADLINE_S)
+        assert scanned.acquire(timeout=DEADLINE_S)  # each look counts twice
         put(root / "src/3", "1")
-        assert looked.acquire(timeout=DEADLINE_S)
+        assert scanned.acquire(timeout=DEADLINE_S)
         assert store.next_event(second.sequence) is None
         assert one.watcher.problems() == ["trigger t: 2 events are not acknowledged - no more until some are"]
         store.acknowledge(first.event_id)

@@ -67,8 +67,8 @@ def test_ten_thousand_files_at_once_are_one_bounded_event(host: Start, root: Pat
     plugin = host()
     plugin.watch(paths=["src"], debounce_secs=0.5)
     (tmp_path / "new").rename(root / "src/new")
-    told = plugin.event("trigger/event")["payload"]
-    assert (len(told["changes"]), told["more"]) == (1_000, 9_000)
+    seen_event = plugin.event("trigger/event")["payload"]
+    assert (len(seen_event["changes"]), seen_event["more"]) == (1_000, 9_000)
 
 
 def test_a_folder_may_be_removed_and_made_again(host: Start, root: Path) -> None:

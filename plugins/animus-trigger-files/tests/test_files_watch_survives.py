@@ -184,8 +184,8 @@ def test_a_trigger_that_is_no_longer_there_is_forgotten_and_begins_anew(host: St
     plugin.watch_all(*({"id": name, "config": {"paths": ["src"], "debounce_secs": 0}} for name in ("left", "right")))
     assert plugin.event("trigger/event")["trigger_id"] == "right"
     put(root / "src/b", "1")
-    told = [plugin.event("trigger/event"), plugin.event("trigger/event")]
-    assert sorted((event["trigger_id"], *changes_of(event)) for event in told) == [
+    seen_events = [plugin.event("trigger/event"), plugin.event("trigger/event")]
+    assert sorted((event["trigger_id"], *changes_of(event)) for event in seen_events) == [
         ("left", "src/b"),
         ("right", "src/b"),
     ]

@@ -38,7 +38,7 @@ def test_the_schema_says_what_is_supported_and_triggers_of_other_plugins_are_pas
     )
     put(root / "src/a", "1")
     assert plugin.event("trigger/event")["trigger_id"] == "src"
-    (entry,) = [told["params"] for told in plugin.notifications if told["method"] == "log/entry"]
+    (entry,) = [answer["params"] for answer in plugin.notifications if answer["method"] == "log/entry"]
     assert (entry["level"], entry["message"]) == ("info", "triggers of other plugins, passed over: hook, bare, odd")
 
 
@@ -68,7 +68,7 @@ def test_a_watch_without_a_trigger_of_ours_stays_silent_and_ends_in_order(host: 
     put(root / "src/a", "1")
     assert plugin.result("health/check")["status"] == "healthy"
     assert plugin.end() == 0
-    assert "trigger/event" not in [told["method"] for told in plugin.notifications]
+    assert "trigger/event" not in [answer["method"] for answer in plugin.notifications]
 
 
 def _eventually(plugin: Host, condition: Callable[[], bool]) -> bool:
@@ -135,13 +135,13 @@ def test_the_manifest_is_told_without_reading_databases_or_watching_files() -> N
         "sys.exit(bool({'sqlite3', 'watchfiles'} & set(sys.modules)))"
     )
     sources = str(Path(__file__).parents[1] / "src")
-    told = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         timeout=DEADLINE_S,
         check=True,
         env={**os.environ, "PYTHONPATH": sources},
     )
-    manifest = json.loads(told.stdout)
+    manifest = json.loads(answer.stdout)
     assert (manifest["name"], manifest["plugin_kind"]) == ("animus-trigger-files", "trigger_backend")
     assert [one["name"] for one in manifest["env_required"]] == ["ANIMUS_CONFIG_DIR", "XDG_STATE_HOME"]

@@ -19,7 +19,7 @@ class Connection:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.gone = asyncio.Event()
 
     async def send(self, **message: Any) -> None:
@@ -70,7 +70,7 @@ class RawDaemon:
         try:
             while line := await reader.readline():
                 message = json.loads(line)
-                connection.heard.append(message["method"])
+                connection.received.append(message["method"])
                 if "id" in message:
                     task = asyncio.create_task(self.answers[message["method"]](connection, message))
                     self._tasks.add(task)

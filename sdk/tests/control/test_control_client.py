@@ -84,7 +84,7 @@ async def test_a_call_without_an_answer_ends_at_its_deadline_and_is_cancelled(da
             await control.request("daemon/status", timeout_s=0.05)
         daemon.answers["daemon/status"] = running
         await control.request("daemon/status")
-        assert daemon.connections[0].heard == ["daemon/status", "$/cancelRequest", "daemon/status"]
+        assert daemon.connections[0].received == ["daemon/status", "$/cancelRequest", "daemon/status"]
 
 
 async def test_calls_work_again_after_the_daemon_was_restarted(daemon: Any) -> None:
@@ -133,7 +133,7 @@ async def test_leaving_the_block_cancels_the_stream_and_closes_its_connection(da
             pass
         [connection] = daemon.connections
         await connection.gone.wait()
-        assert connection.heard == [EVENTS, "$/cancelRequest"]
+        assert connection.received == [EVENTS, "$/cancelRequest"]
 
 
 async def test_a_stream_that_the_daemon_refuses_is_not_opened(daemon: Any) -> None:
@@ -147,7 +147,7 @@ async def test_a_stream_that_the_daemon_refuses_is_not_opened(daemon: Any) -> No
                 pytest.fail("the stream was opened")
         [connection] = daemon.connections
         await connection.gone.wait()
-        assert connection.heard == [EVENTS]
+        assert connection.received == [EVENTS]
 
 
 @pytest.mark.parametrize("how", ["closed", "lost"])

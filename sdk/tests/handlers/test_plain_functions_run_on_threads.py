@@ -23,7 +23,7 @@ class Desk(Plugin):
     version = "1"
 
     def __init__(self) -> None:
-        self.begun, self.gate, self.gave_up = threading.Event(), threading.Event(), threading.Event()
+        self.begun, self.barrier, self.gave_up = threading.Event(), threading.Event(), threading.Event()
         self.inside = self.most = 0
         self.order: list[int] = []
 
@@ -33,7 +33,7 @@ class Desk(Plugin):
         self.most = max(self.most, self.inside)
         self.order.append(number)
         self.begun.set()
-        assert self.gate.wait(DEADLINE_S)
+        assert self.barrier.wait(DEADLINE_S)
         self.inside -= 1
         return number
 
@@ -42,7 +42,7 @@ class Desk(Plugin):
         self.begun.set()
         ctx = self.ctx
         while not ctx.cancelled:
-            assert not self.gate.wait(0.01)
+            assert not self.barrier.wait(0.01)
         try:
             ctx.wait(ctx.progress("nobody listens"))
         except asyncio.CancelledError:
@@ -86,7 +86,7 @@ async def test_no_two_plain_functions_meet_and_pings_are_answered_meanwhile(tmp_
         assert await host.request("$/ping") == {}
         assert (await host.request("health/check"))["status"] == "healthy"
         assert desk.order == [0]
-        desk.gate.set()
+        desk.barrier.set()
         assert await asyncio.gather(*sitting) == list(range(20))
     assert desk.most == 1
     assert desk.order == list(range(20))
@@ -119,7 +119,7 @@ async def test_a_function_that_is_cancelled_before_its_turn_never_runs(tmp_path:
         await host.notify("$/cancelRequest", {"id": host.request_id("desk/sit")})
         with pytest.raises(Cancelled):
             await second
-        desk.gate.set()
+        desk.barrier.set()
         assert await first == 1
         assert await host.request("desk/sit", {"number": 3}) == 3
     assert desk.order == [1, 3]
@@ -128,9 +128,9 @@ async def test_a_function_that_is_cancelled_before_its_turn_never_runs(tmp_path:
 async def test_a_thread_tells_its_progress_before_its_answer(tmp_path: Path) -> None:
     async with Harness(Desk, project_root=tmp_path) as host:
         assert (await host.request("desk/steps")).startswith("handler")
-        told = await host.notifications("$/progress")
-        assert [one["value"] for one in told] == [0.5, None]
-        assert {one["id"] for one in told} == {host.request_id("desk/steps")}
+        progress_seen = await host.notifications("$/progress")
+        assert [one["value"] for one in progress_seen] == [0.5, None]
+        assert {one["id"] for one in progress_seen} == {host.request_id("desk/steps")}
 
 
 async def test_an_inline_function_runs_on_the_loop_and_may_not_wait_there(tmp_path: Path) -> None:

@@ -117,14 +117,14 @@ def test_mistakes_in_own_methods_are_named_with_what_to_write() -> None:
         @classmethod
         def six(cls) -> None: ...
 
-    told = "\n".join(Wrong.mistakes())
-    assert "Wrong.one: the parameter untyped has no type: write untyped: str" in told
-    assert "Wrong.two: another function is marked as 'a/b'" in told
-    assert "Wrong.two: many cannot be read from params" in told
-    assert "Wrong.three: 'ticket/delete' is a method of the protocol" in told
-    assert "Wrong.four: 'shutdown' is a method of the protocol" in told
+    mistake_text = "\n".join(Wrong.mistakes())
+    assert "Wrong.one: the parameter untyped has no type: write untyped: str" in mistake_text
+    assert "Wrong.two: another function is marked as 'a/b'" in mistake_text
+    assert "Wrong.two: many cannot be read from params" in mistake_text
+    assert "Wrong.three: 'ticket/delete' is a method of the protocol" in mistake_text
+    assert "Wrong.four: 'shutdown' is a method of the protocol" in mistake_text
     for word in ("five", "six"):
-        assert f"Wrong.{word} is a static method or a class method: take that off, and write self first" in told
+        assert f"Wrong.{word} is a static method or a class method: take that off, and write self first" in mistake_text
     with pytest.raises(TypeError, match="write @method"):
         method(Wrong.one)  # type: ignore[arg-type]  # this is the mistake
 

@@ -62,8 +62,8 @@ class Littering(Plugin):
 
     @method("thread")
     def thread(self, seconds: float) -> None:
-        self.gate = threading.Event()
-        self.gate.wait(seconds)
+        self.barrier = threading.Event()
+        self.barrier.wait(seconds)
 
 
 async def test_a_host_asks_and_hears_over_the_real_wire(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_a_thread_that_the_plugin_leaves_behind_fails_the_test(tmp_path: P
         await host.request("thread", {"seconds": 20}, timeout_s=0.05)
     with pytest.raises(LeftBehind, match=r"the plugin leaves 1 running:\n<Thread\(handler_0"):
         await host.__aexit__(None, None, None)
-    littering.gate.set()
+    littering.barrier.set()
 
 
 async def test_a_session_that_the_test_has_ended_itself_stays_ended(tmp_path: Path) -> None:

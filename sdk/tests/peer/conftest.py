@@ -21,7 +21,7 @@ class Answers:
     def __init__(self, **methods: Callable[[Any], Awaitable[object]]) -> None:
         self.methods = methods
         self.log: list[Any] = []
-        self.heard = asyncio.Event()
+        self.received = asyncio.Event()
 
     async def request(self, peer: Peer, request: Request) -> object:
         self.log.append(request.method)
@@ -29,11 +29,11 @@ class Answers:
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         self.log.append(notification.params.get("text", notification.method))
-        self.heard.set()
+        self.received.set()
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         self.log.append(("cancelled", request_id))
-        self.heard.set()
+        self.received.set()
 
 
 async def echo(params: Any) -> object:

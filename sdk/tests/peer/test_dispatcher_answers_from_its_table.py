@@ -96,16 +96,16 @@ async def test_params_that_do_not_fit_are_refused_with_one_issue_a_mistake(wire:
 
 
 async def test_notifications_are_typed_and_those_that_do_not_fit_mean_nothing(wire: Any) -> None:
-    heard: list[int] = []
+    received: list[int] = []
     made = table()
-    made.on_notification(SEEN, lambda params, peer: heard.append(params.left))
+    made.on_notification(SEEN, lambda params, peer: received.append(params.left))
     one, other = wire.peer(0), wire.peer(1, handler=made)
     one.notify(SEEN, Sum(left=1))
     one.notify_raw("sum/seen", json.dumps({"left": []}).encode())
     one.notify_raw("nobody/hears")
     one.notify(SEEN, Sum(left=2))
     await one.call(ADD, Sum(left=1), timeout_s=5)
-    assert heard == [1, 2]
+    assert received == [1, 2]
     await one.aclose()
     await other.aclose()
 

@@ -216,7 +216,7 @@ async def test_a_cancelled_handler_is_answered_once_and_a_cancellation_after_the
     await raw.send(method="$/cancelRequest", params={"id": 1})
     assert (await raw.line())["error"]["code"] == -32002
     await raw.send(method="$/cancelRequest", params={"id": 1})
-    await answers.heard.wait()
+    await answers.received.wait()
     assert answers.log == ["wait", ("cancelled", 1)]
     await one.aclose()
     assert await raw.rest() == b""
@@ -290,10 +290,10 @@ async def test_notifications_of_a_handler_leave_before_its_answer(wire: Any) -> 
                 await other.drained()
         return {"text": "done"}
 
-    heard = wire.answers()
-    one, other = wire.peer(0, handler=heard), wire.peer(1, echo=talk)
+    received = wire.answers()
+    one, other = wire.peer(0, handler=received), wire.peer(1, echo=talk)
     await one.call(ECHO, Text(text="x"), timeout_s=5)
-    assert heard.log == [str(number) for number in range(300)]
+    assert received.log == [str(number) for number in range(300)]
     await one.aclose()
     await other.aclose()
 

@@ -42,11 +42,11 @@ class Side:
         self.name = name
         self.other = "b" if name == "a" else "a"
         self.asked: Counter[str] = Counter()
-        self.told: list[str] = []
+        self.delivered: list[str] = []
         self.said: list[str] = []
         self.calls: dict[str, asyncio.Task[str]] = {}
         self.called_off: set[str] = set()
-        self.gates: list[asyncio.Event] = []
+        self.barriers: list[asyncio.Event] = []
         self.waiting: set[str] = set()
         fd = end.detach()
         self.peer = Peer(fd, fd, self, name=f"other than {name}")
@@ -64,17 +64,17 @@ class Side:
         return request.params  # at once, without a task
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        self.told.append(notification.params["tag"])
+        self.delivered.append(notification.params["tag"])
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         pass
 
     async def _wait(self, params: object, tag: str) -> object:
-        gate = asyncio.Event()
-        self.gates.append(gate)
+        barrier = asyncio.Event()
+        self.barriers.append(barrier)
         self.waiting.add(tag)
         try:
-            await gate.wait()
+            await barrier.wait()
         finally:
             self.waiting.remove(tag)
         return params
@@ -118,9 +118,9 @@ class Side:
             if self.calls[tag].cancel():
                 self.called_off.add(tag)
 
-    def open_gate(self, which: int) -> None:
-        if self.gates:
-            self.gates[which % len(self.gates)].set()
+    def open_barrier(self, which: int) -> None:
+        if self.barriers:
+            self.barriers[which % len(self.barriers)].set()
 
     def ends(self) -> dict[str, str]:
         return {tag: "cancelled here" if call.cancelled() else call.result() for tag, call in self.calls.items()}
@@ -183,7 +183,7 @@ async def scenario(script: list[Step], ending: str) -> None:
             case "give up":
                 side.give_up(number)
             case "open":
-                side.open_gate(number)
+                side.open_barrier(number)
             case "carry":
                 relay.carry(who, number)
             case "late":
@@ -202,8 +202,8 @@ async def scenario(script: list[Step], ending: str) -> None:
             assert not side.called_off & other.waiting, "what nobody wants any more is still worked on"
         while not all(call.done() for side in sides for call in side.calls.values()):
             for side in sides:
-                for gate in side.gates:
-                    gate.set()
+                for barrier in side.barriers:
+                    barrier.set()
             relay.carry(0, 1 << 20)
             relay.carry(1, 1 << 20)
             await turns()
@@ -219,7 +219,7 @@ async def scenario(script: list[Step], ending: str) -> None:
     match ending:
         case "everything arrives":
             await deliver()
-            assert [side.told for side in sides] == [side.said for side in sides[::-1]]
+            assert [side.delivered for side in sides] == [side.said for side in sides[::-1]]
         case "one side leaves":
             await leave(sides[0])
         case _:
@@ -248,7 +248,7 @@ def check(side: Side, other: Side, *, whole: bool) -> None:
         assert end in fair, f"{tag} ended as {end}"
         assert other.asked[tag] <= 1, f"{tag} was asked {other.asked[tag]} times"
         assert end not in ("answered", "refused") or other.asked[tag] == 1
-    assert other.told == side.said[: len(other.told)], "a notification was lost, repeated or overtaken"
+    assert other.delivered == side.said[: len(other.delivered)], "a notification was lost, repeated or overtaken"
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):

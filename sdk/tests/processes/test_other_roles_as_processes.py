@@ -27,19 +27,19 @@ def listens(address: str) -> bool:
 def test_a_trigger_tells_again_what_was_not_acknowledged(spawn: Any, tmp_path: Path) -> None:
     (tmp_path / "inbox.txt").write_text("m1 m2")
     watch = {"config": {"triggers": [{"id": "in", "workflow_ref": "w", "config": {"folder": "f"}}]}}
-    told = []
+    seen_events = []
     for _ in range(2):
         plugin = spawn("mailbox.py")
         plugin.initialize(**project(tmp_path))
         assert plugin.result("trigger/watch", watch) == {"watching": True}
         events = [m["params"] for m in plugin.seen if m.get("method") == "trigger/event"]
         events += [plugin.until("trigger/event")] if not events else []
-        told.append(events[0])
+        seen_events.append(events[0])
         plugin.tell("trigger/ack", {"event_id": events[0]["event_id"], "status": "started"})
         assert plugin.result("shutdown") == {}
         plugin.tell("exit")
         assert plugin.wait() == 0
-    assert told == [{"event_id": name, "trigger_id": "in", "payload": {"in": "f"}} for name in ("m1", "m2")]
+    assert seen_events == [{"event_id": name, "trigger_id": "in", "payload": {"in": "f"}} for name in ("m1", "m2")]
     assert (tmp_path / "acked.txt").read_text() == "m1\nm2\n"
 
 

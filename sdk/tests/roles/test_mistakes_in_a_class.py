@@ -13,15 +13,15 @@ from animus_sdk import EnvRequirement, LogStorageBackend, Notifier, Plugin, Subj
 from animus_sdk.roles.trigger import TriggerBackend
 
 
-def told(base: type[Plugin], **members: Any) -> list[str]:
+def mistakes_of(base: type[Plugin], **members: Any) -> list[str]:
     """The mistakes of a class with these members."""
     return list(type("Mine", (base,), {"name": "mine", "version": "1", **members}).mistakes())
 
 
 def test_a_good_class_has_none() -> None:
-    assert told(Plugin) == []
-    assert told(SubjectBackend, subject_kinds=("ticket",)) == []
-    assert told(TransportBackend) == []
+    assert mistakes_of(Plugin) == []
+    assert mistakes_of(SubjectBackend, subject_kinds=("ticket",)) == []
+    assert mistakes_of(TransportBackend) == []
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_good_class_has_none() -> None:
     ],
 )
 def test_identity_and_environment_are_looked_at(members: dict[str, Any], mistake: str) -> None:
-    assert told(Plugin, **members) == [mistake]
+    assert mistakes_of(Plugin, **members) == [mistake]
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_identity_and_environment_are_looked_at(members: dict[str, Any], mistake
 )
 def test_kinds_are_a_tuple_of_texts(base: type[Plugin], word: str, example: str) -> None:
     advice = f'write {word} = ("{example}",) in the class'
-    assert told(base, **{word: ()}) == [f"Mine has no {word}: {advice}"]
-    assert told(base, **{word: ("",)}) == [f"Mine.{word} is no tuple of texts: {advice}"]
-    assert told(base, **{word: 7}) == [f"Mine.{word} is no tuple of texts: {advice}"]
-    assert told(base, **{word: "task"}) == [
+    assert mistakes_of(base, **{word: ()}) == [f"Mine has no {word}: {advice}"]
+    assert mistakes_of(base, **{word: ("",)}) == [f"Mine.{word} is no tuple of texts: {advice}"]
+    assert mistakes_of(base, **{word: 7}) == [f"Mine.{word} is no tuple of texts: {advice}"]
+    assert mistakes_of(base, **{word: "task"}) == [
         f'Mine.{word} is one text and has to be a tuple: write {word} = ("task",) in the class'
     ]
 
@@ -73,13 +73,13 @@ def test_what_has_to_answer_and_what_has_to_yield_is_told_apart() -> None:
 
     kinds = {"subject_kinds": ("ticket",), "trigger_kinds": ("mail",), "connector_kinds": ("mail",)}
     for base, word in ((SubjectBackend, "watch"), (TriggerBackend, "watch"), (LogStorageBackend, "tail")):
-        (mistake,) = told(base, **kinds, **{word: awaited})
+        (mistake,) = mistakes_of(base, **kinds, **{word: awaited})
         assert mistake == f"Mine.{word} is async and yields nothing: write a generator, with yield"
-        assert told(base, **kinds, **{word: inline(lambda self, *args: iter([]))}) == [
+        assert mistakes_of(base, **kinds, **{word: inline(lambda self, *args: iter([]))}) == [
             f"Mine.{word} is a stream: take @inline off"
         ]
         for right in (yielded, yielded_async, returned):
-            assert told(base, **kinds, **{word: right}) == []
+            assert mistakes_of(base, **kinds, **{word: right}) == []
     for base, word in (
         (Plugin, "start"),
         (SubjectBackend, "get"),
@@ -89,12 +89,12 @@ def test_what_has_to_answer_and_what_has_to_yield_is_told_apart() -> None:
         (TransportBackend, "open"),
     ):
         for wrong in (yielded, yielded_async):
-            assert told(base, **kinds, **{word: wrong}) == [
+            assert mistakes_of(base, **kinds, **{word: wrong}) == [
                 f"Mine.{word} yields: write return, its answer is one value"
             ]
-        assert told(base, **kinds, **{word: awaited}) == []
+        assert mistakes_of(base, **kinds, **{word: awaited}) == []
     for right in (yielded, yielded_async, returned, awaited):
-        assert told(SubjectBackend, **kinds, list=right) == []
+        assert mistakes_of(SubjectBackend, **kinds, list=right) == []
 
 
 def test_a_subclass_of_a_good_class_stays_good() -> None:

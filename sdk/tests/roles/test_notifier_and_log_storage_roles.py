@@ -107,8 +107,8 @@ async def test_entries_are_stored_all_or_none_and_told_to_every_tail(tmp_path: P
         assert await store("2", "3") == {"stored": 1}
         with pytest.raises(RpcError, match="the disk is full"):
             await store("4", "full")
-        told = [await host.next_notification("log_storage/event") for _ in range(3)]
-        assert [(one["id"], one["entry"]["id"]) for one in told] == [(tail, "1"), (tail, "2"), (tail, "3")]
+        events = [await host.next_notification("log_storage/event") for _ in range(3)]
+        assert [(one["id"], one["entry"]["id"]) for one in events] == [(tail, "1"), (tail, "2"), (tail, "3")]
         found = await host.request("log_storage/query", {"limit": 2})
         assert found == {"entries": [{**ENTRY, "id": "1"}, {**ENTRY, "id": "2"}]}
         assert await store("broken") == {"stored": 1}

@@ -66,17 +66,17 @@ def test_what_is_there_all_the_time_is_told_exactly_once_while_others_come_and_g
     subjects: list[Subject], limit: int, data: st.DataObject
 ) -> None:
     present, stays = list(subjects), {one.id for one in subjects}
-    told: list[str] = []
+    ids_seen: list[str] = []
     for page in pages(present, SubjectFilter(limit=limit)):
-        told += [one.id for one in page.subjects]
+        ids_seen += [one.id for one in page.subjects]
         if present and data.draw(st.booleans()):
             gone = present.pop(data.draw(st.integers(0, len(present) - 1)))
             stays.discard(gone.id)
         new = data.draw(IDS)
-        if len(present) < 40 and new not in {one.id for one in subjects} | {one.id for one in present} | set(told):
+        if len(present) < 40 and new not in {one.id for one in subjects} | {one.id for one in present} | set(ids_seen):
             present.append(subject(new))
-    assert all(told.count(name) == 1 for name in stays)
-    assert len(told) == len(set(told))
+    assert all(ids_seen.count(name) == 1 for name in stays)
+    assert len(ids_seen) == len(set(ids_seen))
 
 
 @given(st.text(max_size=60))

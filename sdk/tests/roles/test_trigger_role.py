@@ -38,8 +38,8 @@ class Mail(TriggerBackend[MailConfig]):
         self.cursor: Any = None
         self.watches = 0
         self.acked: list[tuple[str, str | None]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.barrier = asyncio.Event()
+        self.barrier.set()
 
     async def watch(self, triggers: Sequence[Trigger[MailConfig]], cursor: Any) -> AsyncIterator[TriggerEvent]:
         self.watched, self.cursor = triggers, cursor
@@ -61,7 +61,7 @@ class Mail(TriggerBackend[MailConfig]):
             raise asyncio.CancelledError
         if event_id == "unknown":
             raise NotFound(f"event {event_id}")
-        await self.gate.wait()
+        await self.barrier.wait()
         self.acked.append((event_id, status))
 
 
@@ -144,20 +144,22 @@ async def test_a_cancelled_watch_makes_room_for_the_next_one_in_the_same_breath(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "error_sent"),
     [
         (NotFound("folder in"), {"code": -32602, "message": "not found: folder in", "data": {"category": "not_found"}}),
         (RuntimeError("secret"), {"code": -32603, "message": "internal error"}),
     ],
 )
-async def test_a_stream_that_fails_says_so_and_may_be_opened_again(tmp_path: Path, error: Exception, told: Any) -> None:
+async def test_a_stream_that_fails_says_so_and_may_be_opened_again(
+    tmp_path: Path, error: Exception, error_sent: Any
+) -> None:
     mail = Mail()
     async with Harness(mail, project_root=tmp_path) as host:
         await host.request("trigger/watch")
         for event in ("e1", error):
             mail.events.put_nowait(event)
         assert (await host.next_notification("trigger/event"))["event_id"] == "e1"
-        assert await host.next_notification("trigger/event") == {"error": told}
+        assert await host.next_notification("trigger/event") == {"error": error_sent}
         assert await host.request("trigger/watch") == {"watching": True}
 
 
@@ -179,7 +181,7 @@ async def test_acks_keep_their_order_and_a_flood_of_them_makes_the_host_wait(tmp
     mail = Mail()
     big = "x" * 20_000
     async with Harness(mail, project_root=tmp_path) as host:
-        mail.gate.clear()
+        mail.barrier.clear()
         for number in range(200):
             await host.notify("trigger/ack", {"event_id": str(number), "status": big})
         assert await host.request("$/ping") == {}
@@ -187,7 +189,7 @@ async def test_acks_keep_their_order_and_a_flood_of_them_makes_the_host_wait(tmp
             await host.notify("trigger/ack", {"event_id": str(number), "status": big})
         with pytest.raises(CallTimeout):
             await host.request("$/ping", timeout_s=0.3)
-        mail.gate.set()
+        mail.barrier.set()
         assert await host.request("$/ping") == {}
     assert [event_id for event_id, _ in mail.acked] == [str(number) for number in range(600)]
 
@@ -195,10 +197,10 @@ async def test_acks_keep_their_order_and_a_flood_of_them_makes_the_host_wait(tmp
 async def test_acks_that_came_before_the_shutdown_are_heard(tmp_path: Path) -> None:
     mail = Mail()
     async with Harness(mail, project_root=tmp_path) as host:
-        mail.gate.clear()
+        mail.barrier.clear()
         for number in range(10):
             await host.notify("trigger/ack", {"event_id": str(number)})
-        asyncio.get_running_loop().call_later(0.05, mail.gate.set)
+        asyncio.get_running_loop().call_later(0.05, mail.barrier.set)
         assert await host.request("shutdown") == {}
         assert len(mail.acked) == 10
 
@@ -206,7 +208,7 @@ async def test_acks_that_came_before_the_shutdown_are_heard(tmp_path: Path) -> N
 async def test_a_hearer_that_hangs_does_not_keep_the_plugin_from_hearing_exit(tmp_path: Path) -> None:
     mail = Mail()
     async with Harness(mail, project_root=tmp_path) as host:
-        mail.gate.clear()
+        mail.barrier.clear()
         for number in range(400):
             await host.notify("trigger/ack", {"event_id": str(number)})
         assert await host.request("shutdown") == {}
@@ -233,8 +235,8 @@ async def test_a_plain_generator_may_watch_on_a_thread_of_its_own(tmp_path: Path
     async with Harness(Clock, project_root=tmp_path) as host:
         await host.request("trigger/watch")
         number = host.request_id("trigger/watch")
-        told = [await host.next_notification("trigger/event") for _ in range(3)]
-        assert told == [{"event_id": f"{number}-{n}"} for n in range(3)]
+        seen_events = [await host.next_notification("trigger/event") for _ in range(3)]
+        assert seen_events == [{"event_id": f"{number}-{n}"} for n in range(3)]
         await host.notify("$/cancelRequest", {"id": number})
         assert await host.request("$/ping") == {}
         with pytest.raises(NotSupported):

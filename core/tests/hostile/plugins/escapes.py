@@ -30,8 +30,12 @@ def escape():
 
 
 if "--manifest" in sys.argv:
-    told = {"description": "d", "protocol_version": "1.0.0", "capabilities": ["runaway/list", "subject_kind:runaway"]}
-    print(json.dumps({**INFO, **told}))
+    manifest_fields = {
+        "description": "d",
+        "protocol_version": "1.0.0",
+        "capabilities": ["runaway/list", "subject_kind:runaway"],
+    }
+    print(json.dumps({**INFO, **manifest_fields}))
     sys.exit()
 for line in sys.stdin:
     request = json.loads(line)

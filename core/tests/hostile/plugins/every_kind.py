@@ -43,8 +43,8 @@ def enqueued(params):
 
 
 def notified(params):
-    told = {"event_type": "sent", "data": params["event"]["id"]}
-    return {"accepted": True, "delivered": 1, "lifecycle_events": [told]}
+    delivery = {"event_type": "sent", "data": params["event"]["id"]}
+    return {"accepted": True, "delivered": 1, "lifecycle_events": [delivery]}
 
 
 ANSWERS = {

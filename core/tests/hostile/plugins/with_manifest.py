@@ -15,8 +15,8 @@ def say(number, result):
 
 
 if "--manifest" in sys.argv:
-    told = {"version": "1.0.0", "capabilities": ["echo"]}
-    print(json.dumps({**HELLO["plugin_info"], **told, "description": "d", "protocol_version": "1.0.0"}))
+    manifest_fields = {"version": "1.0.0", "capabilities": ["echo"]}
+    print(json.dumps({**HELLO["plugin_info"], **manifest_fields, "description": "d", "protocol_version": "1.0.0"}))
     sys.exit()
 
 for line in sys.stdin:
