@@ -64,7 +64,7 @@ style: $(VENV)
 	$(BIN)/ruff format --check .
 
 types: $(VENV)
-	$(BIN)/mypy $(SOURCES) tools
+	$(BIN)/mypy $(SOURCES) .ci/coverage
 
 layers: $(VENV)
 	$(BIN)/lint-imports --config .importlinter
