@@ -115,7 +115,7 @@ def _keep_the_log_silent() -> None:
 
 
 def _unexpected(error: Exception) -> AnimusError:
-    """What people are told of an exception that is none of ours."""
+    """The error that people see for an exception that is not ours."""
     from pydantic import ValidationError
 
     from animus_core.errors import Internal, InvalidInput

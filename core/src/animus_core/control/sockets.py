@@ -86,7 +86,7 @@ class Listener:
 
 
 async def _close(peer: Peer) -> None:
-    """Whoever said all it had to say may still wait for answers: give them, within a bound, then close."""
+    """A peer that has finished sending may still wait for answers: give them, within a bound, then close."""
     await peer.idle(asyncio.get_running_loop().time() + _LAST_ANSWERS_S)
     await peer.aclose()
 

@@ -22,7 +22,7 @@ _CAPACITY_VARIABLE: Final = "ANIMUS_PLUGIN_BROADCAST_CAPACITY"
 
 
 class Lagged(NamedTuple):
-    """A subscriber was too slow: so many notifications before the next one are lost to it."""
+    """A subscriber was too slow: it has lost `missed` notifications before the next one."""
 
     missed: int
 

@@ -89,7 +89,7 @@ def check_move(plugin: str, was: PluginState, state: PluginState) -> None:
 
 
 class Budget(NamedTuple):
-    """How a plugin that dies is started again: so often in a row, after a wait that doubles, in seconds.
+    """The restart budget of a plugin: `attempts` in a row, each after a wait that doubles; times in seconds.
 
     `healthy_s` of life, or a finished session of a provider, begins the count anew.
     """
@@ -100,7 +100,7 @@ class Budget(NamedTuple):
     healthy_s: float = 60.0
 
     def wait_s(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row: 1, 2, 4, … at most 60."""
+        """Seconds to wait after that many failures in a row: 1, 2, 4, … at most 60."""
         # The exponent is bounded, because 2.0 ** 1024 raises OverflowError and failures are counted without an end.
         return min(self.most_s, self.first_s * 2.0 ** min(30, max(0, failures - 1)))
 

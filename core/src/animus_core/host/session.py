@@ -300,7 +300,7 @@ async def open_session(
 
 
 def _handshake_s() -> float:
-    """The operator's limit for a handshake, else 30 s. Raises InvalidInput for what is no number of seconds."""
+    """The operator's limit for a handshake, else 30 s. Raises InvalidInput for anything but a number of seconds."""
     text = os.environ.get(_HANDSHAKE_VARIABLE)
     try:
         timeout_s = _HANDSHAKE_S if text is None else float(text)

@@ -49,5 +49,5 @@ async def daemon_status(project: Project, vitals: DaemonVitals | None) -> Daemon
 
 
 def no_daemon() -> RetryLater:
-    """What is raised where only a living daemon could do it."""
+    """The error for what only a running daemon can do."""
     return RetryLater("no daemon is running", hint="Start it: animus daemon start")

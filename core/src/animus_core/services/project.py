@@ -89,7 +89,7 @@ class Project:
             self.router.reload()
 
     def default_subject_kind(self) -> str:
-        """As the function of this name, of this project."""
+        """The kind of this project's subjects where none is named; see the function of this name."""
         return default_subject_kind(self.scope.project_root)
 
     async def workflows(self) -> WorkflowSet:

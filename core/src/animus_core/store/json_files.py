@@ -38,7 +38,7 @@ def write_json_pretty(path: Path, value: object) -> None:
 
 
 def write_json_if_missing(path: Path, value: object) -> bool:
-    """Write `value`, indented, unless `path` exists; whether it was written. Whoever else comes first wins, whole."""
+    """Write `value`, indented, unless `path` exists; whether it was written. Of several writers the first one wins."""
     # Before the look at the disk: a value that is no JSON is a fault whether the file exists or not.
     content = _text(path, value, indent=2)
     if path.exists():

@@ -1,4 +1,4 @@
-"""Who works an agent phase: phase runtime, then agent profile, then the phase's `default_tool`, field by field.
+"""The provider of an agent phase: its runtime, then the agent profile, then its `default_tool`, field by field.
 
 Below lies `definitions`.
 """

@@ -171,7 +171,7 @@ def _check_subject(state: RunState, kind: str, data: kinds.RecordData) -> None:
 
 
 def _count_rework(reworks: Mapping[str, int], decision: kinds.PhaseDecision) -> Mapping[str, int]:
-    """Sent back is what asks for rework, and a failure that leads to a phase: both may go round for ever."""
+    """Count a verdict of rework, and a failure that leads to another phase: both may go round for ever."""
     if decision.verdict == "rework" or (decision.verdict == "fail" and decision.target):
         return MappingProxyType({**reworks, decision.phase: reworks.get(decision.phase, 0) + 1})
     return reworks

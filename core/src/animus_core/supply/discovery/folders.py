@@ -24,7 +24,7 @@ _MOST_ENTRIES: Final = 50_000  # folders of PATH have thousands; beyond that it 
 
 
 class NotUsable(NamedTuple):
-    """Why a file that is called like a plugin is none, and what to do."""
+    """Why a file with a plugin's name cannot be used, and what to do."""
 
     why: str
     fix: str

@@ -37,7 +37,7 @@ _NOT_STARTED: Final = "cannot start "
 
 
 class NotAPlugin(Exception):
-    """What was asked is none that this host can use: why, and what it wrote to stderr."""
+    """The program is not a plugin that this host can use: the reason, and what it wrote to stderr."""
 
     def __init__(self, why: str, stderr: str = "") -> None:
         last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "")
@@ -93,7 +93,7 @@ class Probes:
 
 
 def read_manifest(output: bytes) -> PluginManifest:
-    """The manifest in what a program printed. Raises NotAPlugin for what is none, or of another protocol."""
+    """The manifest in what a program printed. Raises NotAPlugin if there is none, or for another protocol."""
     try:
         manifest = PluginManifest.model_validate_json(_object_in(output))
     except ValidationError as error:

@@ -54,7 +54,7 @@ def plugins_dir(config_dir: Path) -> Path:
 
 
 def lock_of(folder: Path) -> Path:
-    """The lock of a folder. Its name is none that a plugin can have."""
+    """The lock of a folder. No plugin can have its name, which begins with a dot."""
     return folder.with_name(f".{folder.name}.lock")
 
 

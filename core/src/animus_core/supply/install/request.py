@@ -40,7 +40,7 @@ class InstallRequest(NamedTuple):
 
 
 class Dialogue(NamedTuple):
-    """Whoever asked for the installation: is told the steps, and asked before something is done that may surprise."""
+    """The person or program that asked: `report` tells the steps, `confirm` asks before something that may surprise."""
 
     report: Callable[[str], None]
     confirm: Callable[[str], Awaitable[bool]]

@@ -67,7 +67,7 @@ class _Content(BaseModel):
 
 
 class Drift(NamedTuple):
-    """What is installed is not what was installed: `changes` names some of the files, `why` says it in a line."""
+    """A plugin has changed since it was installed: `changes` names some of the files, `why` says it in one line."""
 
     name: str
     changes: tuple[str, ...]
@@ -97,7 +97,7 @@ class Lockfile:
 
     @classmethod
     def read(cls, config_dir: Path) -> Lockfile:
-        """What is installed; nothing where there is no such file. Raises RetryLater for whatever else is wrong."""
+        """The lock as it is on the disk, empty without a file. Raises RetryLater for anything else that is wrong."""
         path = config_dir / "plugins.lock"
         try:
             text = read_regular(path, _MAX_BYTES)
@@ -155,7 +155,7 @@ class Lockfile:
         return self.drift(entry, now)
 
     def drift(self, entry: LockEntry, now: Fingerprint) -> Drift | None:
-        """As `verify`, for who has the fingerprint already."""
+        """`verify` for a caller that has the fingerprint already."""
         if entry.development or now.digest == entry.digest:
             return None
         recorded = self._files(entry)

@@ -92,7 +92,7 @@ class TrustStore:
         return (*whose, found.st_ino, found.st_mode, found.st_uid, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def read(self) -> Stored:
-        """What is kept. Never raises: what is broken, foreign or of another version is not there, and says so."""
+        """The record. Never raises: a broken or foreign one, or another version, counts as absent, with the reason."""
         if self.problem:
             return Stored(None, self.problem)
         try:

@@ -118,7 +118,7 @@ class Prompt:
 
     @property
     def scripted(self) -> bool:
-        """As of its lines."""
+        """Whether its lines come from a script."""
         return self._lines.scripted
 
     async def run(self) -> None:
