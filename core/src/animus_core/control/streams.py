@@ -32,7 +32,7 @@ __all__ = ["Streams"]
 
 _log = logging.getLogger("animus.control")
 _BATCH: Final = 200  # rows in memory for one slow subscriber
-_ID_DIGITS: Final = 19  # 2^63 has so many: a longer number is no id of SQLite's
+_ID_DIGITS: Final = 19  # 2^63 has so many: every shorter number fits an id of SQLite
 _Send = Callable[[sqlite3.Row, Asker], None]
 
 

@@ -12,5 +12,5 @@ __all__ = ["utc_now_text"]
 
 def utc_now_text() -> str:
     """Now, for example `2026-03-01T09:30:00.250Z`."""
-    # Always three digits: isoformat leaves them out at a whole second, and `…00Z` would sort behind `…00.250Z`.
+    # `timespec`: else a whole second has no digits behind it, and `…00Z` would sort behind `…00.250Z`.
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

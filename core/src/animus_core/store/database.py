@@ -261,7 +261,7 @@ class Database:
             explained = failure(self.path, error)
             explained.__cause__ = error
             return explained
-        # A future refuses StopIteration (PEP 479), so it would never be settled and its caller would wait for ever.
+        # A future refuses StopIteration, so it would never be settled and its caller would wait for ever.
         if isinstance(error, StopIteration):
             return RuntimeError(f"the function raised {error!r}, which no awaiting caller can be given")
         return error
