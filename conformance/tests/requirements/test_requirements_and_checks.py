@@ -10,7 +10,6 @@ from typing import Final
 import pytest
 
 from animus_conformance import reference
-from animus_conformance.checks import registry
 from animus_conformance.checks.registry import check, checks, checks_for
 from animus_conformance.errors import SuiteBroken
 from animus_conformance.kinds import KINDS, Kind
@@ -81,23 +80,21 @@ def test_a_check_that_does_not_fit_is_refused() -> None:
         check("lifecycle.ping")(documented)
 
 
-def test_a_check_that_says_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_says_nothing_is_refused() -> None:
     async def silent() -> None:
         pass
 
-    monkeypatch.setattr(registry, "_registered", {})
     with pytest.raises(SuiteBroken, match="does not say what it does"):
         check("lifecycle.ping")(silent)
 
 
-def test_a_check_that_asks_for_what_is_no_part_of_a_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_asks_for_what_is_no_part_of_a_run_is_refused() -> None:
     async def asks_for_a_text(plugin: str) -> None:
         """Does nothing."""
 
     async def asks_for_a_host(host: Host) -> None:
         """Does nothing."""
 
-    monkeypatch.setattr(registry, "_registered", {})
     with pytest.raises(SuiteBroken, match=r"asks_for_a_text: the parameter plugin asks for <class 'str'>"):
         check("lifecycle.ping")(asks_for_a_text)
     with pytest.raises(SuiteBroken, match=r"which is no part of a run"):

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from animus_core.cli.main import main
-from animus_core.cli.project import trust as trust_command
 from animus_core.host.environment import COOKIE
 from animus_core.supply.trust.trust import grant, is_trusted
 
@@ -53,15 +52,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes standard input a terminal on which somebody types an answer; standard output counts as one as well."""
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes standard input a terminal on which somebody types an answer; standard output counts as one as well.
+
+    `meanwhile` happens before they type.
+    """
 
     class Typed(io.StringIO):
+        def __init__(self, answer: str, meanwhile: Callable[[], object]) -> None:
+            super().__init__(answer)
+            self._meanwhile = meanwhile
+
         def isatty(self) -> bool:
             return True
 
-    def types(answer: str) -> None:
-        monkeypatch.setattr("sys.stdin", Typed(answer))
+        def readline(self, size: int | None = -1, /) -> str:
+            self._meanwhile()
+            return super().readline(size)
+
+    def types(answer: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        monkeypatch.setattr("sys.stdin", Typed(answer, meanwhile))
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
     return types
@@ -122,7 +132,7 @@ def test_without_a_terminal_nothing_is_trusted_unless_yes_is_given(home: Home) -
     assert home.json("trust")[0] == 0
 
 
-def test_on_a_terminal_only_a_yes_trusts(home: Home, terminal: Callable[[str], None]) -> None:
+def test_on_a_terminal_only_a_yes_trusts(home: Home, terminal: Callable[..., None]) -> None:
     home.write("w.yaml")
     for answer in ("\n", "n\n", "", "maybe\n"):
         terminal(answer)
@@ -135,15 +145,12 @@ def test_on_a_terminal_only_a_yes_trusts(home: Home, terminal: Callable[[str], N
     assert home.trusted
 
 
-def test_what_changes_while_a_person_reads_is_not_trusted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_changes_while_a_person_reads_is_not_trusted(home: Home, terminal: Callable[..., None]) -> None:
     path = home.write("w.yaml")
-
-    def edit_meanwhile(*_: object) -> None:
-        path.write_text("mean\n")
-
-    monkeypatch.setattr(trust_command, "_ask", edit_meanwhile)
-    code, error = home.json("trust")
-    assert (code, error["code"]) == (4, "conflict")
+    terminal("y\n", meanwhile=lambda: path.write_text("mean\n"))
+    code, _, err = home.animus("trust")
+    assert code == 4
+    assert "has changed since it was shown" in err
     assert not home.trusted
 
 
@@ -173,7 +180,7 @@ def test_an_agent_in_a_run_cannot_trust_what_it_may_have_written(home: Home, mon
         assert "A person has to look at it" in error["hint"]
 
 
-def test_auto_and_ask_switch_the_mode_and_revoke_ends_both(home: Home, terminal: Callable[[str], None]) -> None:
+def test_auto_and_ask_switch_the_mode_and_revoke_ends_both(home: Home, terminal: Callable[..., None]) -> None:
     path = home.write("w.yaml")
     assert home.json("trust", "--auto")[0] == 2
     assert home.json("trust", "--auto", "--yes")[1]["mode"] == "auto"

@@ -49,11 +49,11 @@ def check(requirement_id: str, *, method: str | None = None) -> Callable[[CheckF
             raise SuiteBroken(
                 f"{function.__module__}.{function.__name__} cites {requirement_id}, which is no requirement"
             )
-        if requirement_id in _registered:
-            raise SuiteBroken(f"{requirement_id} has two checks")
         if not inspect.getdoc(function):
             raise SuiteBroken(f"{function.__module__}.{function.__name__} does not say what it does")
         require_parts(function)
+        if requirement_id in _registered:
+            raise SuiteBroken(f"{requirement_id} has two checks")
         _registered[requirement_id] = Check(wanted, function, method)
         return function
 
