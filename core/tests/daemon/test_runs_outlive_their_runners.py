@@ -206,7 +206,7 @@ async def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dis
         assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_CRASHES - 1), "blocked"]
 
 
-async def test_progress_forgives_earlier_crashes(
+async def test_progress_makes_earlier_crashes_count_no_more(
     using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("animus_core.daemon.attend.MAX_CRASHES", 2)
