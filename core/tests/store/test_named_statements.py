@@ -33,16 +33,21 @@ def tx(connection: sqlite3.Connection) -> Tx:
     return Tx(connection, statements())
 
 
+# One statement for all of them: what Python would say row by row takes twice as long.
+FILL = """
+WITH RECURSIVE entry (number) AS (
+    SELECT count(*) FROM queue_entry UNION ALL SELECT number + 1 FROM entry LIMIT :count
+)
+INSERT INTO queue_entry (entry_id, subject_kind, subject_id, workflow_ref, status, priority, requested_at,
+    enqueued_at, run_at, dispatch)
+SELECT 'e' || number, 'task', 's' || number, 'w', :status, number % 4 + 1,
+    printf('2026-01-%02d', number % 28 + 1), 't', :run_at, '{}'
+FROM entry
+"""
+
+
 def fill(connection: sqlite3.Connection, count: int, *, status: str = "pending", run_at: str | None = None) -> None:
-    start = connection.execute("SELECT count(*) FROM queue_entry").fetchone()[0]
-    connection.executemany(
-        "INSERT INTO queue_entry (entry_id, subject_kind, subject_id, workflow_ref, status, priority, requested_at,"
-        " enqueued_at, run_at, dispatch) VALUES (?, 'task', ?, 'w', ?, ?, ?, 't', ?, '{}')",
-        (
-            (f"e{number}", f"s{number}", status, number % 4 + 1, f"2026-01-{number % 28 + 1:02}", run_at)
-            for number in range(start, start + count)
-        ),
-    )
+    connection.execute(FILL, {"count": count, "status": status, "run_at": run_at})
 
 
 def plan(connection: sqlite3.Connection, name: str) -> str:
