@@ -8,7 +8,6 @@ else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from typing import Final, NamedTuple
 from animus_core.errors import RetryLater
 from animus_core.host.stderr_tail import StderrTail
 from animus_core.launch_options import Limits
+from animus_core.store.process_group import signal_group
 
 __all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]
 
@@ -103,10 +103,10 @@ class Child:
         if not self._exited.done():
             self.was_ended_by_us = True
             # The group and not the process alone: a shell that is signalled does not pass it on to its children.
-            self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)  # one that is stopped could not obey
+            signal_group(self.pid, signal.SIGTERM)
+            signal_group(self.pid, signal.SIGCONT)  # one that is stopped could not obey
             if not await self.wait_within(grace_s):
-                self._signal(signal.SIGKILL)
+                signal_group(self.pid, signal.SIGKILL)
         code = await self.wait()
         await self.last_words()
         self._stderr.close()
@@ -118,22 +118,18 @@ class Child:
         if not self._stderr.ended.done():
             await asyncio.wait([self._stderr.ended], timeout=_LAST_WORDS_S)
 
-    def _signal(self, number: signal.Signals) -> None:
-        # Gone already; PermissionError is what macOS says of a group in which only zombies are left.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-
     def _reap(self) -> None:
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-            self._signal(signal.SIGKILL)  # whoever is left of its group, while the dead leader still keeps its number
+            # Whoever is left of its group, while the dead leader still keeps its number.
+            signal_group(self.pid, signal.SIGKILL)
         self._ended(self._process.wait())
 
     async def _wait_in_thread(self) -> None:
         code = await asyncio.to_thread(self._process.wait)
-        self._signal(signal.SIGKILL)
+        signal_group(self.pid, signal.SIGKILL)
         self._ended(code)
 
     def _ended(self, code: int) -> None:

@@ -7,7 +7,6 @@ the host's launcher and that lock.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -25,6 +24,7 @@ from animus_core.runner.prompt import run_variables
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.paths import RunPaths
 from animus_core.store.process_cleanup import end_by_cookie
+from animus_core.store.process_group import signal_group
 from animus_core.store.regular_files import read_tail
 from animus_core.workflow.definitions import CwdMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
@@ -162,19 +162,14 @@ class CommandEffect:
 async def _end(process: asyncio.subprocess.Process, term_s: float) -> None:
     """End the program's whole group, also what it left behind."""
     if process.returncode is None:
-        _signal(process.pid, signal.SIGTERM)
+        signal_group(process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(term_s):
                 await process.wait()
         except TimeoutError:
             pass
-    _signal(process.pid, signal.SIGKILL)
+    signal_group(process.pid, signal.SIGKILL)
     await process.wait()
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
 
 
 def _tail(path: Path, max_chars: int | None) -> str:

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from animus_core.errors import RetryLater
+from animus_core.store.process_group import signal_group
 from animus_core.store.regular_files import open_regular, read_regular
 from animus_core.supply.lock.fingerprint_files import FingerprintBounds, Item, KnownHashes, walk
 from animus_core.terminal import visible
@@ -310,7 +311,6 @@ def _version(interpreter: str, ask_s: float) -> str:
         except subprocess.TimeoutExpired:
             output = b""
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                # The whole group: what claims to be an interpreter may have started something.
-                os.killpg(process.pid, signal.SIGKILL)
+            # The whole group: what claims to be an interpreter may have started something.
+            signal_group(process.pid, signal.SIGKILL)
     return " ".join(output.decode(errors="replace").split()) if process.returncode == 0 else ""
