@@ -16,7 +16,8 @@ SOURCES: Final = Path(animus_core.__file__).parent
 def _writers(statement: str) -> Iterator[str]:
     """The modules of the core that name `statement`."""
     for path in sorted(SOURCES.rglob("*.py")):
-        nodes = ast.walk(ast.parse(path.read_text()))
+        text = path.read_text()
+        nodes = ast.walk(ast.parse(text)) if statement in text else ()
         if any(isinstance(node, ast.Constant) and node.value == statement for node in nodes):
             yield path.relative_to(SOURCES).as_posix()
 
