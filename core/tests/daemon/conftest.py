@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
+from scripted_runners import Daemon, Using
 
 
 @pytest.fixture
@@ -46,3 +49,20 @@ def dispatch() -> Callable[..., SubjectDispatch]:
         )
 
     return build
+
+
+@pytest.fixture
+def using(scope: Scope) -> Using:
+    @asynccontextmanager
+    async def opened(script: list[str]) -> AsyncIterator[Daemon]:
+        async with await Database.open(scope.workflow_db) as database:
+            yield Daemon(scope, database, script)
+
+    return opened
+
+
+@pytest.fixture
+def barrier(tmp_path: Path) -> Path:
+    path = tmp_path / "gate"
+    os.mkfifo(path)
+    return path
