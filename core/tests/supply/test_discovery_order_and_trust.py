@@ -2,99 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from animus_core.errors import InvalidInput, PluginFailed
+from animus_core.errors import InvalidInput
 from animus_core.launch_options import LaunchOptions, Limits
-from animus_core.supply.discovery import candidates as candidates_module
-from animus_core.supply.discovery.candidates import Candidate, Candidates, find_candidates
-from animus_core.supply.discovery.discover import discover, refreshed
+from animus_core.supply.discovery.candidates import Candidate
+from animus_core.supply.discovery.discover import discover
 from animus_core.supply.lock.fingerprint import fingerprint
-from animus_core.supply.lock.lockfile import LockEntry, Lockfile
+from animus_core.supply.lock.lockfile import Lockfile
 from animus_core.supply.trust import trust
-
-MANIFEST = {
-    "name": "p",
-    "version": "1",
-    "plugin_kind": "subject_backend",
-    "description": "d",
-    "protocol_version": "1.0.0",
-}
-X = "animus-plugin-x"
-UNLOCKED = LaunchOptions({"PYTHONDONTWRITEBYTECODE": "1"})
-
-
-class Places:
-    """A configuration directory, a project, and folders beside; each plugin notes in `ran` that it was executed."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.config, self.project, self.ran = root, root / "config", root / "project", root / "ran"
-        for folder in (self.config, self.project):
-            folder.mkdir()
-        self.scripts: list[tuple[str, str]] = []
-
-    def plugin(self, path: str, version: str = "1", code: str = "") -> Path:
-        """An executable in shell."""
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        manifest = json.dumps({**MANIFEST, "version": version})
-        file.write_text(f"#!/bin/sh\necho {path} >>{self.ran}\n{code}\necho '{manifest}'\n")
-        file.chmod(0o755)
-        return file
-
-    def write(self, path: str, text: str) -> None:
-        """A text file."""
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text)
-
-    def lock(self, program: Path, **changes: Any) -> LockEntry:
-        """Note a program as installed."""
-        now = fingerprint([str(program)])
-        entry_fields = {
-            "name": X,
-            "version": "1",
-            "plugin_kind": "custom",
-            "source": "./x.whl",
-            "command": [str(program)],
-        }
-        entry_fields |= {"digest": now.digest, "interpreter": now.interpreter, "installed_at": "2026-01-01T00:00:00Z"}
-        entry = LockEntry.model_validate({**entry_fields, **changes})
-        Lockfile.read(self.config).set(entry, now.files)
-        return entry
-
-    def trust(self) -> None:
-        """Trust the project as it is."""
-        trust.grant(self.config, self.project)
-
-    def find(self, **options: Any) -> Candidates:
-        """Every candidate."""
-        return find_candidates(self.config, self.project, **options)
-
-    @property
-    def executed(self) -> list[str]:
-        """Which plugins were executed, in order."""
-        return self.ran.read_text().split() if self.ran.exists() else []
-
-
-@pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    made = Places(tmp_path)
-    monkeypatch.setattr(candidates_module, "installed_scripts", lambda: made.scripts)
-    for name in ("ANIMUS_PLUGIN_DIR", "ANIMUS_PLUGIN_PATH", "ANIMUS_CACHE_DIR", "ANIMUS_DISABLE_MANIFEST_CACHE"):
-        monkeypatch.delenv(name, raising=False)
-    return made
-
-
-def messages(found: Any) -> dict[str, str]:
-    """The warnings of a search or a discovery, without their plugin's name."""
-    failures = found.failures if isinstance(found, Candidates) else found.warnings
-    return {one.name: one.message.removeprefix(f"plugin {one.name}: ") for one in failures}
-
+from plugin_places import UNLOCKED, Places, X, messages
 
 # == the order ==
 
@@ -303,127 +223,3 @@ def test_an_untrusted_project_names_so_many_plugins_and_no_more(places: Places) 
     found = places.find()
     assert len(found.failures) == 51
     assert found.failures[-1].message == "10 more plugins come with this repository and are not trusted"
-
-
-# == what is installed ==
-
-
-async def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its_name(places: Places) -> None:
-    program = places.plugin("locked/program")
-    places.lock(program)
-    places.scripts = [(X, str(places.plugin("bin/script")))]
-    assert [one.candidate.source for one in (await discover(places.config)).plugins] == ["installed"]
-    places.plugin("locked/program", version="2")
-    places.ran.unlink()
-    found = await discover(places.config)
-    assert found.plugins == ()
-    assert messages(found)[X].startswith(f"it changed since it was installed: {program}; it hides ")
-    assert found.warnings[0].fix == "animus plugin install ./x.whl  (or: animus plugin doctor)"
-    assert places.executed == []
-
-
-async def test_a_development_install_may_change_and_is_called_so(places: Places) -> None:
-    places.lock(places.plugin("locked/program"), development=True)
-    places.plugin("locked/program", version="2")
-    (plugin,) = (await discover(places.config)).plugins
-    assert (plugin.candidate.source, plugin.manifest.version, plugin.candidate.options.env) == ("development", "2", {})
-
-
-async def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(places: Places) -> None:
-    places.lock(places.plugin("locked/program"))
-    places.write("config/plugins.lock", "{")
-    places.plugin("config/plugins/animus-plugin-y")
-    found = await discover(places.config)
-    assert [one.name for one in found.plugins] == ["animus-plugin-y"]
-    assert [one.name for one in found.warnings] == ["plugins.lock"]
-    assert "cannot be read" in found.warnings[0].message
-
-
-# == before each start ==
-
-
-async def test_a_plugin_that_did_not_change_is_the_same_without_a_process(places: Places) -> None:
-    places.plugin(f"config/plugins/{X}")
-    (plugin,) = (await discover(places.config)).plugins
-    places.ran.unlink()
-    assert await refreshed(plugin, places.config) is plugin
-    assert (await refreshed(plugin._replace(digest=""), places.config)).digest == ""
-    assert places.executed == []
-
-
-async def test_a_plugin_that_changed_is_asked_again(places: Places) -> None:
-    program = places.plugin(f"config/plugins/{X}")
-    (plugin,) = (await discover(places.config)).plugins
-    places.plugin(f"config/plugins/{X}", version="2")
-    again = await refreshed(plugin, places.config)
-    assert (again.manifest.version, again.candidate) == ("2", plugin.candidate)
-    assert again.digest != plugin.digest
-    program.unlink()
-    with pytest.raises(PluginFailed, match=f"plugin {X}: cannot be started"):
-        await refreshed(again, places.config)
-
-
-async def test_an_installed_plugin_that_changed_is_not_started_again(places: Places) -> None:
-    program = places.plugin("locked/program")
-    places.lock(program)
-    (plugin,) = (await discover(places.config)).plugins
-    places.plugin("locked/program", version="2")
-    places.ran.unlink()
-    with pytest.raises(PluginFailed) as raised:
-        await refreshed(plugin, places.config)
-    assert raised.value.message == f"plugin {X}: it changed since it was installed: {program}"
-    assert raised.value.remedy == "animus plugin install ./x.whl  (or: animus plugin doctor)"
-    assert places.executed == []
-
-
-async def test_a_plugin_that_was_installed_anew_is_taken_as_it_is_now(places: Places) -> None:
-    places.lock(places.plugin("locked/one"))
-    (plugin,) = (await discover(places.config)).plugins
-    entry = places.lock(places.plugin("locked/two", version="2"))
-    again = await refreshed(plugin, places.config)
-    assert (again.candidate.locked, again.candidate.command, again.manifest.version) == (entry, entry.command, "2")
-    Lockfile.read(places.config).remove(X)
-    with pytest.raises(PluginFailed, match="it was uninstalled"):
-        await refreshed(again, places.config)
-    places.write("config/plugins.lock", "{")
-    with pytest.raises(PluginFailed, match=r"plugins\.lock: cannot be read"):
-        await refreshed(again, places.config)
-
-
-async def test_a_projects_plugin_is_not_started_again_when_trust_is_gone(places: Places) -> None:
-    places.plugin(f"project/.animus/plugins/{X}")
-    places.trust()
-    (plugin,) = (await discover(places.config, places.project)).plugins
-    places.write("project/.animus/workflows.yaml", "changed: by an agent")
-    places.ran.unlink()
-    with pytest.raises(PluginFailed, match="comes with this repository and is not trusted"):
-        await refreshed(plugin, places.config)
-    assert places.executed == []
-
-
-@pytest.mark.parametrize(
-    ("command", "from_the_project"),
-    [
-        (["python3", "-m", "tool"], True),
-        (["/usr/bin/python3.11", "-u", "-mtool"], True),
-        (["python", "-X", "dev", "-c", "import tool"], True),
-        (["python3", "-P", "-m", "tool"], False),
-        (["python3", "-Im", "tool"], False),
-        (["python3", "-uI", "-m", "tool"], False),
-        (["python3", "tool.py", "-m"], False),
-        (["python3"], False),
-        (["node", "-m", "tool"], False),
-    ],
-)
-def test_a_command_that_imports_from_the_project_is_told_apart(command: list[str], from_the_project: bool) -> None:
-    assert candidates_module.imports_from_the_project(command) is from_the_project
-
-
-def test_a_row_that_would_import_from_whatever_project_it_works_in_is_not_used_and_says_how_to_write_it(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "plugins.yaml").write_text("plugins: {tool: {binary: [python3, -m, tool]}}\n")
-    found = candidates_module.find_candidates(tmp_path)
-    assert "tool" not in [candidate.name for candidate in found.first]
-    failure = next(failure for failure in found.failures if failure.name == "tool")
-    assert "put -P before -m" in failure.fix
