@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import select
 import shutil
 import signal
 import subprocess
@@ -19,23 +18,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from watchfiles import watch
 
+from animus_command import BIN, Animus, Result
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
 from animus_core.supply.trust.trust import grant
+from process_ends import end_process, leaves, processes_of
 
-BIN = Path(sys.executable).parent
-COMMAND_S = 40.0
+if TYPE_CHECKING:
+    from conftest import Wheels
+
+
 EVENT_S = 30.0
-STOP_S = 20.0
 
 WORKFLOWS = """\
 default_workflow_ref: deliver
@@ -44,64 +45,6 @@ agents: { default: { tool: mock, model: mock-1 } }
 phases: { work: { mode: agent, idempotency: idempotent, directive: "Work on {{subject_id}}." } }
 workflows: [{ id: deliver, phases: [work] }]
 """
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a command ended. `data` and `error` are those of the `animus.cli.v1` envelope, None where there is none."""
-
-    code: int
-    data: Any
-    error: Any
-    stdout: str
-    stderr: str
-
-    @property
-    def printed(self) -> str:
-        """The error's message and hint, as a person reads them."""
-        return f"{self.error['message']}\n{self.error.get('hint', '')}" if self.error else self.stderr
-
-
-@dataclass
-class Animus:
-    """Runs the `animus` command in the project. Any traceback that it prints fails the test."""
-
-    root: Path
-    env: dict[str, str]
-
-    def __call__(self, *args: str, **options: Any) -> Result:
-        """Run with `--json`; options as of `text`."""
-        result = self.text("--json", *args, **options)
-        for stream in (result.stdout, result.stderr):
-            assert len(stream.splitlines()) <= 1, f"more than one envelope: {stream}"
-        return result
-
-    def text(
-        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout_s: float = COMMAND_S
-    ) -> Result:
-        """Run as a person does; `env` is added to the environment."""
-        done = subprocess.run(
-            [BIN / "animus", *args],
-            cwd=cwd or self.root,
-            env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-        data, error = _envelope(done.stdout, ok=True), _envelope(done.stderr, ok=False)
-        return Result(done.returncode, data, error, done.stdout, done.stderr)
-
-    def together(self, *commands: Sequence[str]) -> list[Result]:
-        """Several commands at the same time, with `--json`; their results in the order of the commands."""
-        with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(lambda command: self(*command), commands))
-
-    def spawn(self, *args: str, **options: Any) -> subprocess.Popen[str]:
-        """A command that goes on; the caller ends it."""
-        return subprocess.Popen([BIN / "animus", *args], cwd=self.root, env=self.env, text=True, **options)
 
 
 @dataclass
@@ -287,7 +230,7 @@ def config_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="an"))
     try:
         yield folder
-        left = {pid: line for pid, line in processes_of(folder).items() if not _leaves(pid)}
+        left = {pid: line for pid, line in processes_of(folder).items() if not leaves(pid)}
         for pid in left:
             end_process(pid, signal.SIGKILL)
         assert not left, f"processes outlived the test: {left}"
@@ -356,48 +299,22 @@ def plugins(config_dir: Path) -> Plugins:
     return Plugins(config_dir)
 
 
-def processes_of(config_dir: Path) -> dict[int, str]:
-    """The processes whose environment names this configuration directory, with their command lines."""
-    wanted = os.fsencode(f"ANIMUS_CONFIG_DIR={config_dir}")
-    found = {}
-    for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdecimal() and wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found[int(folder.name)] = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
+@pytest.fixture
+def offline(animus: Animus, wheels: Wheels) -> Animus:
+    """The command, whose pip finds the folder of wheels and nothing else."""
+    animus.env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return animus
 
 
-def end_process(pid: int, number: signal.Signals) -> None:
-    """Signal a process, which need not be ours, and wait until it has ended."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-    assert _leaves(pid, STOP_S), f"process {pid} did not end within {STOP_S:g} s"
+@pytest.fixture
+def executable(tmp_path: Path, wheels: Wheels) -> Callable[..., Path]:
+    """An executable file that is a plugin."""
 
+    def write(name: str, **manifest: object) -> Path:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n{wheels.plugin(name, **manifest)}\nsys.exit(main())\n")
+        path.chmod(0o755)
+        return path
 
-def _leaves(pid: int, timeout_s: float = 5.0) -> bool:
-    """Whether a process ends in time: one that is told to stop frees its lock a moment before it is gone."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        ready, _, _ = select.select([handle], [], [], timeout_s)
-        return bool(ready)
-    finally:
-        os.close(handle)
-
-
-def _envelope(text: str, *, ok: bool) -> Any:
-    """The data or the error of an envelope, if this is one."""
-    try:
-        printed = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(printed, dict) or printed.get("schema") != "animus.cli.v1":
-        return None
-    assert printed["ok"] is ok, f"the envelope is on the wrong stream: {text}"
-    return printed["data"] if ok else printed["error"]
+    return write
