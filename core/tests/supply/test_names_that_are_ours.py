@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from animus_core.errors import RetryLater
 from animus_core.supply.distributions import (
     DISTRIBUTIONS,
     PUBLISHED,
@@ -19,6 +20,8 @@ from animus_core.supply.distributions import (
     how_to_install_beside,
     how_to_prepare_authoring,
 )
+from animus_core.supply.install.install import install
+from animus_core.supply.install.request import InstallRequest
 from animus_core.version import VERSION
 
 ROOT: Final = Path(__file__).parents[3]
@@ -131,3 +134,18 @@ def test_a_core_that_does_not_know_where_it_came_from_names_the_folder_of_wheels
 def test_nobody_else_is_sent_to_an_index_either() -> None:
     assert how_to_install("animus-provider-claude").startswith("animus plugin install SOURCE")
     assert "claude" not in how_to_install("animus-provider-claude")
+
+
+async def test_a_name_of_ours_that_no_index_has_is_answered_with_the_way_that_works(
+    wheels: Any, tmp_path: Path
+) -> None:
+    async def yes(_question: str) -> bool:
+        return True
+
+    request = InstallRequest.parse(f"{FILES}==0.1.0", tmp_path)
+    with pytest.raises(RetryLater) as refused:
+        await install(tmp_path / "config", request, report=lambda _: None, confirm=yes)
+    assert refused.value.hint is not None
+    assert f"{FILES} is not in an index yet" in refused.value.hint
+    assert how_to_install(FILES) in refused.value.hint
+    assert f"./{FILES}" not in refused.value.hint

@@ -22,6 +22,7 @@ from animus_core.errors import RetryLater
 from animus_core.host.environment import COOKIE
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
+from animus_core.supply.distributions import DISTRIBUTIONS, PUBLISHED, how_to_install
 from animus_core.supply.install.plugin_source import Source, SourceKind
 from animus_core.supply.install.resolution import ResolvedDistribution, read_report
 from animus_core.terminal import visible
@@ -49,6 +50,7 @@ _ELSEWHERE: Final = (
     "REPORT",
 )
 _LIBRARIES: Final = ("purelib", "platlib")
+_REQUIREMENT_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class PluginScript(NamedTuple):
@@ -159,12 +161,9 @@ class Tool:
         options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile", "--report", str(report)]
         code, output = await self._run([*pip, "install", *options, *arguments])
         if code != 0:
-            hint = (
-                "Nothing was changed. pip's own options (PIP_INDEX_URL, PIP_FIND_LINKS, pip.conf) say where it looks."
+            raise RetryLater(
+                _format_failure(f"pip could not install {source.text}", output), hint=_hint_after_pip(source)
             )
-            if source.kind is SourceKind.INDEX:
-                hint += f" To install a file or folder from here, write ./{source.text}"
-            raise RetryLater(_format_failure(f"pip could not install {source.text}", output), hint=hint)
         return await asyncio.to_thread(read_report, report)
 
     async def _run(self, command: Sequence[str]) -> tuple[int, str]:
@@ -185,6 +184,17 @@ class Tool:
             printed.close()
             self._left_s -= loop.time() - began  # the time that a person takes to answer is not among it
         return code, f"{printed.text}\n{child.stderr_tail}".strip()
+
+
+def _hint_after_pip(source: Source) -> str:
+    """What to do when pip could not install something."""
+    name = _REQUIREMENT_NAME.match(source.text)
+    if source.kind is SourceKind.INDEX and name is not None and name[0] in DISTRIBUTIONS - PUBLISHED:
+        return f"Nothing was changed. {name[0]} is not in an index yet. To install it: {how_to_install(name[0])}"
+    hint = "Nothing was changed. pip's own options (PIP_INDEX_URL, PIP_FIND_LINKS, pip.conf) say where it looks."
+    if source.kind is SourceKind.INDEX:
+        hint += f" A file or folder is written with its path, and a slash in it: ./{source.text}"
+    return hint
 
 
 class _Tail:
