@@ -103,7 +103,7 @@ async def _loop_is_idle(request: pytest.FixtureRequest) -> AsyncIterator[None]:
 
 def _runs_this(task: asyncio.Task[Any]) -> bool:
     """Whether the task is that of the plugin which waits for the fixture that asks."""
-    return task.get_coro().__qualname__.startswith("TestRunner.")  # type: ignore[union-attr]
+    return task.get_coro().__qualname__.startswith("TestRunner.")
 
 
 def _open_descriptors() -> set[tuple[str, str]]:

@@ -212,3 +212,17 @@ def make_plugin(program: Program) -> MakePlugin:
         return Plugin(candidate, PluginManifest.model_validate_json(json.dumps({**PLUGIN_MANIFEST, **manifest})))
 
     return make
+
+
+@pytest.fixture
+def executable(tmp_path: Path, wheels: Wheels) -> Callable[..., Path]:
+    """An executable file that is a plugin."""
+
+    def write(name: str, **manifest: object) -> Path:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n{wheels.plugin(name, **manifest)}\nsys.exit(main())\n")
+        path.chmod(0o755)
+        return path
+
+    return write

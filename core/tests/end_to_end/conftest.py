@@ -304,17 +304,3 @@ def offline(animus: Animus, wheels: Wheels) -> Animus:
     """The command, whose pip finds the folder of wheels and nothing else."""
     animus.env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return animus
-
-
-@pytest.fixture
-def executable(tmp_path: Path, wheels: Wheels) -> Callable[..., Path]:
-    """An executable file that is a plugin."""
-
-    def write(name: str, **manifest: object) -> Path:
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!{sys.executable}\n{wheels.plugin(name, **manifest)}\nsys.exit(main())\n")
-        path.chmod(0o755)
-        return path
-
-    return write

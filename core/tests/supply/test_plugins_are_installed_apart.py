@@ -63,20 +63,6 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "config", tmp_path)
 
 
-@pytest.fixture
-def executable(tmp_path: Path, wheels: Wheels) -> Callable[..., Path]:
-    """An executable file that is a plugin."""
-
-    def write(name: str, **manifest: object) -> Path:
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!{sys.executable}\n{wheels.plugin(name, **manifest)}\nsys.exit(main())\n")
-        path.chmod(0o755)
-        return path
-
-    return write
-
-
 # == pip ==
 
 

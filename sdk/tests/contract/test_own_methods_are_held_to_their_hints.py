@@ -34,27 +34,27 @@ class Desk(Plugin):
     @method("desk/number")
     @inline
     def number(self) -> int:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/texts")
     def texts(self) -> list[str]:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/sequence")
     async def sequence(self) -> Sequence[float]:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/nothing")
     def nothing(self) -> None:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/row")
     def row(self) -> dict[str, int] | None:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/model")
     def model(self) -> SubjectFilter:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/drawn")
     def drawn(self) -> Iterator[str]:
@@ -67,7 +67,7 @@ class Desk(Plugin):
 
     @method("desk/iterable")
     def iterable(self) -> Iterable[str]:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
     @method("desk/later")
     def later(self) -> Awaitable[int]:
@@ -86,7 +86,7 @@ class Desk(Plugin):
 
     @method("desk/sized")
     def sized(self) -> Sized:
-        return self.value  # type: ignore[no-any-return]
+        return self.value
 
 
 @pytest.mark.parametrize(

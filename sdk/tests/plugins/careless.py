@@ -39,11 +39,11 @@ class Careless(Provider):
     @method("careless/nap")
     @inline
     def nap(self, long_s: float) -> None:
-        time.sleep(long_s)
+        time.sleep(long_s)  # to block is what this method is for
 
     @method("careless/on-a-thread")
     def on_a_thread(self, long_s: float) -> None:
-        time.sleep(long_s)
+        time.sleep(long_s)  # to block is what this method is for
 
     @method("careless/wait")
     async def wait(self, long_s: float) -> None:
