@@ -18,6 +18,10 @@ STAMP := .complete
 # What the stamp says: which Python, and where it is installed.
 IDENTITY := import sys; print(sys.version.split()[0], sys.base_prefix)
 
+# Some machines forbid Python to keep its bytecode. The suites start thousands of interpreters, and pytest rewrites each
+# file of tests in each of its workers: without it, a third of the processor's time goes into compiling the same again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo wheels demo-wheels test hostile faults zoo templates check style types layers dependencies bench \
   coverage measure dead-code format clean another-python $(VENV) $(BENCH)
 

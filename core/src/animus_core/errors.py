@@ -18,6 +18,7 @@ __all__ = [
     "RetryLater",
     "UnclaimedKind",
     "UnknownName",
+    "no_daemon",
 ]
 
 
@@ -93,3 +94,8 @@ class PluginFailed(RetryLater):
         self.why = why
         self.stderr_tail = stderr_tail
         self.remedy = remedy
+
+
+def no_daemon() -> RetryLater:
+    """The error for what only a running daemon can do."""
+    return RetryLater("no daemon is running", hint="Start it: animus daemon start")

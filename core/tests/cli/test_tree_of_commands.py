@@ -22,14 +22,29 @@ def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[tuple
         yield words, parser
 
 
+def imported_by(code: str) -> set[str]:
+    """Every module that an interpreter has loaded after `code`."""
+    show = f"{code}; import sys; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True, timeout=30)
+    return set(done.stdout.split())
+
+
 @pytest.mark.bare
 def test_help_imports_nothing_but_parsers() -> None:
-    code = "import sys; from animus_core.cli.main import build_parser; build_parser(); print(*sys.modules, sep='\\n')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
-    imported = set(done.stdout.split())
+    imported = imported_by("from animus_core.cli.main import build_parser; build_parser()")
     ours = {name for name in imported if name.startswith("animus_core.") and not name.startswith("animus_core.cli")}
     assert not ours
     assert not {"asyncio", "json", "logging", "pydantic", "rich"} & imported
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize("group", ["daemon", "queue", "subject", "workflow"])
+def test_a_command_that_a_daemon_answers_imports_nothing_of_what_the_daemon_does(group: str) -> None:
+    imported = imported_by(f"import animus_core.cli.{group}.commands, animus_core.control.client")
+    rooms = {name.split(".")[1] for name in imported if name.startswith("animus_core.")}
+    # Of the host only how a process of ours is started.
+    assert rooms <= {"cli", "control", "errors", "host", "store", "terminal"}
+    assert not {"animus_core.host.process", "animus_core.store.database", "rich", "sqlite3", "yaml"} & imported
 
 
 def test_the_words_of_a_command_line_make_the_same_parser_of_its_command_as_all_commands_have() -> None:

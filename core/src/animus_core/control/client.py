@@ -12,11 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
 
 from animus_core.control.errors import from_protocol, to_rpc
-from animus_core.control.local import open_project
 from animus_core.control.sockets import connect_while
-from animus_core.control.table import control_table
-from animus_core.errors import AnimusError, Conflict
-from animus_core.services.daemon_status import no_daemon
+from animus_core.errors import AnimusError, Conflict, no_daemon
 from animus_core.store.locks import HeldLock, acquire, is_held, read_holder
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
@@ -113,6 +110,10 @@ async def open_control(scope: Scope) -> AsyncIterator[Control]:
     found = await own_or_connect(scope)
     match found:
         case HeldLock():
+            # Only where no daemon answers: host, supply and workflow are half of what a command would import.
+            from animus_core.control.local import open_project
+            from animus_core.control.table import control_table
+
             with found:
                 async with open_project(scope) as project:
                     yield _Local(control_table(project, None, None))

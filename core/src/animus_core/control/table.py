@@ -13,7 +13,8 @@ from animus_core.control.errors import to_rpc
 from animus_core.control.plugin_table import installation_methods
 from animus_core.control.streams import Streams
 from animus_core.daemon.registry import RunRegistry
-from animus_core.services.daemon_status import DaemonVitals, daemon_status, no_daemon
+from animus_core.errors import no_daemon
+from animus_core.services.daemon_status import DaemonVitals, daemon_status
 from animus_core.services.live_plugins import LivePlugins, ProviderHost
 from animus_core.services.project import Project
 from animus_core.services.queue import QueueService

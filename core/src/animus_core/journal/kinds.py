@@ -52,7 +52,7 @@ class Kind(StrEnum):
 class RecordData(BaseModel):
     """Base: an older reader ignores what a newer writer adds."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class RunnerStarted(RecordData):

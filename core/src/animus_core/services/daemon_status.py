@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from animus_core.daemon.queue_entry import EntryStatus
-from animus_core.errors import RetryLater
 from animus_core.services.project import Project
 from animus_core.version import VERSION
 from animus_protocol.models.control.daemon import DaemonCapabilities, DaemonStatus
 
-__all__ = ["DaemonVitals", "daemon_status", "no_daemon"]
+__all__ = ["DaemonVitals", "daemon_status"]
 
 
 class DaemonVitals(NamedTuple):
@@ -46,8 +45,3 @@ async def daemon_status(project: Project, vitals: DaemonVitals | None) -> Daemon
         queued=counts[EntryStatus.PENDING],
         untrusted=None if trust.trusted else trust.reason,
     )
-
-
-def no_daemon() -> RetryLater:
-    """The error for what only a running daemon can do."""
-    return RetryLater("no daemon is running", hint="Start it: animus daemon start")

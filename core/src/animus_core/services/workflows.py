@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any, Final
 
 from animus_core.daemon.registry import RunRegistry
-from animus_core.errors import UnknownName
+from animus_core.errors import UnknownName, no_daemon
 from animus_core.journal.kinds import OperatorOrder, Order
-from animus_core.services.daemon_status import no_daemon
 from animus_core.services.project import Project
 from animus_core.store.paging import Page
 from animus_core.store.statements import Tx

@@ -126,7 +126,7 @@ NoWorktree = Annotated[Literal["skip"], BeforeValidator(_worktree_is_skip)]
 class Definition(BaseModel):
     """Base: unknown keys are refused, an explicit null is an absent key, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
     NOT_SUPPORTED: ClassVar[frozenset[str]] = frozenset()
 

@@ -62,7 +62,7 @@ class Severity(StrEnum):
 class Issue(BaseModel):
     """One mistake: `message` says what is wrong, `hint` what to do next."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     file: str
     line: int

@@ -20,7 +20,7 @@ Plain = Scalar | dict[str, "Plain"] | list["Plain"]
 class Source(BaseModel):
     """A file that was read: `path` relative to the project root, `sha256` in hex of its bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     path: str
     sha256: str

@@ -42,7 +42,7 @@ __all__ = ["Plan", "PlannedCommand", "PlannedPhase", "PlannedRetry", "build_plan
 class Planned(BaseModel):
     """Base: frozen, and a reader of the same version knows every field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class PlannedRetry(Planned):

@@ -23,7 +23,6 @@ from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, Re
 from animus_core.host.own_process import core_command, core_python_environment
 from animus_core.store.locks import read_holder, wait_free
 from animus_core.store.paths import Scope, check_socket_path
-from animus_core.supply.trust.trust import TRUST_HINT
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control import daemon as wire
 
@@ -167,6 +166,8 @@ def _check_root(scope: Scope) -> None:
 
 
 def _format_untrusted(reason: str) -> str:
+    from animus_core.supply.trust.trust import TRUST_HINT
+
     return f"no work of this repository starts: {reason}\n{TRUST_HINT}"
 
 

@@ -10,7 +10,6 @@ import os
 
 from animus_core.cli.output import Output, table
 from animus_core.cli.session import scope_of, with_control
-from animus_core.workflow.load import load_workflows
 from animus_protocol.models.control import workflow as wire
 
 __all__ = ["cancel", "get", "list_runs", "resume", "validate"]
@@ -18,6 +17,9 @@ __all__ = ["cancel", "get", "list_runs", "resume", "validate"]
 
 def validate(args: argparse.Namespace, output: Output) -> int:
     """Check the project's workflow files; every mistake with file and line, exit 2."""
+    # Imported here: the commands beside it ask the daemon, and need no YAML.
+    from animus_core.workflow.load import load_workflows
+
     scope = scope_of(args)
     # Read here and not in the daemon: files are validated while they are written, trusted or not.
     workflows = load_workflows(scope.project_root, dict(os.environ))

@@ -45,7 +45,7 @@ class LockEntry(BaseModel):
     A `development` install changes as its author works: it is never compared. `installed_at`: RFC 3339, UTC.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
     name: Annotated[str, AfterValidator(_name)]
     version: str
@@ -60,7 +60,7 @@ class LockEntry(BaseModel):
 
 
 class _Content(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     v: int
     plugins: dict[str, LockEntry]

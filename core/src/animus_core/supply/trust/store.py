@@ -32,7 +32,7 @@ _MOST_BYTES: Final = 64 << 20  # 8 MiB of texts as JSON, and a row for each of 1
 class _File(BaseModel):
     """One covered path as it was trusted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     path: str
     kind: str = "file"
@@ -46,7 +46,7 @@ class _File(BaseModel):
 class TrustRecord(BaseModel):
     """What the operator trusted: all of it, or nothing."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     v: Literal[1]
     root: str
