@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
 from watchfiles import watch
 
+from animus_core.projectors.subject import MOVES
 from animus_core.store.database import open_readonly
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
@@ -78,7 +79,7 @@ POINTS = [
 
 
 class StatusWitness:
-    """Sees every status that a task file gets, in order, from outside."""
+    """Sees the statuses that the task files get, in order, from outside: each that lasts longer than a look at them."""
 
     def __init__(self, folder: Path) -> None:
         self.seen: dict[str, list[str]] = {task: ["ready"] for task in TASKS}
@@ -147,7 +148,7 @@ def test_six_tasks_end_exactly_once_in_done_whichever_process_dies_where(
     follow_to_the_end(events, project)
     stopped_daemon.stop(drain_secs=20)
     demo.close()
-    assert demo.seen == {task: ["ready", "in-progress", "done"] for task in TASKS}
+    assert_statuses_went_forward(demo.seen, daemon_died="daemon/" in point)
     assert_effects_are_bounded((tmp_path / "effects").read_text().split("\n"))
     assert_database_tells_each_once(project)
     assert_subscriber_saw_each_event_once(events, project)
@@ -195,6 +196,17 @@ def state_of(project: Project, animus: Animus) -> str:
 def follow_to_the_end(events: Events, project: Project) -> None:
     for task in TASKS:
         events.wait("workflow_completed", subject_id=task)
+
+
+def assert_statuses_went_forward(seen: dict[str, list[str]], *, daemon_died: bool) -> None:
+    """Each task went through its statuses once, in order.
+
+    A run goes on while no daemon lives. The next one moves its task twice within milliseconds, and a reader of the file
+    may come too late for the first move. Nothing hides there: `completed` moves a task from in-progress only.
+    """
+    assert MOVES["completed"] == (frozenset({"in-progress"}), "done")
+    ways = [["ready", "in-progress", "done"], *([["ready", "done"]] if daemon_died else [])]
+    assert {task: statuses for task, statuses in seen.items() if statuses not in ways} == {}
 
 
 def assert_effects_are_bounded(lines: list[str]) -> None:

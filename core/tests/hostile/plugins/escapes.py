@@ -1,4 +1,7 @@
-"""A subject backend that starts a daemon of its own: twice forked, in a session of its own, with no pipe of ours."""
+"""A subject backend that starts a daemon of its own: twice forked, in a session of its own, with no pipe of ours.
+
+Isolated Python starts it, so it imports nothing of this folder.
+"""
 
 import json
 import os

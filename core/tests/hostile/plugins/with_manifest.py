@@ -1,4 +1,7 @@
-"""A good plugin that has its manifest in its own file, where it can be changed between probe and start."""
+"""A good plugin that has its manifest in its own file, where it can be changed between probe and start.
+
+It is copied to a place where no file stands beside it, so it imports nothing of this folder.
+"""
 
 import json
 import sys
