@@ -159,7 +159,7 @@ class DeniesThatItCancelled(CancelAnswered):
 
 @mutant("provider.cancel.error-is-not-recoverable", base="provider")
 class CallsTheEndRecoverable(Mutation):
-    """Tells of the end of a cancelled run as of something that it recovers from."""
+    """Reports the end of a cancelled run as an error that it recovers from."""
 
     def notifies(self, notification: Message) -> Sent:
         if notification["method"] == "agent/error":

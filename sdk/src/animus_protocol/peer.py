@@ -31,7 +31,7 @@ from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
 from animus_protocol.reading import first_issue, read_value
 
-__all__ = ["BadReply", "Handler", "Peer"]
+__all__ = ["BadReply", "Peer", "PeerHandler"]
 
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
@@ -53,7 +53,7 @@ class BadReply(ProtocolError):
     """The peer answered with a result that does not fit the method's type."""
 
 
-class Handler(Protocol):
+class PeerHandler(Protocol):
     """What a peer does with the other side's requests and notifications."""
 
     def request(self, peer: Peer, request: Request) -> Coroutine[Any, Any, object] | object:
@@ -86,7 +86,7 @@ class Peer:
         self,
         read_fd: int,
         write_fd: int,
-        handler: Handler,
+        handler: PeerHandler,
         *,
         name: str,
         on_end: Callable[[str], None] | None = None,

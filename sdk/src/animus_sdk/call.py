@@ -1,6 +1,6 @@
 """What a handler may know of its request beside the params: the way back to the asker, also after the reply.
 
-The streams are owned by `session.py`. Below it lies the peer.
+Below it lies the peer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CURRENT: Final[ContextVar[Call]] = ContextVar("animus_call")
 
 
 class Streams:
-    """The streams that requests have opened and that go on after the reply, by the request's id."""
+    """The streams that requests have opened and that continue after the reply, by the request's id."""
 
     def __init__(self) -> None:
         self._open: dict[int | str, _Open] = {}
@@ -42,7 +42,7 @@ class Streams:
         task.add_done_callback(lambda done: self._done(stream_id, done))
 
     async def over(self, stream_id: int | str, *, timeout_s: float) -> bool:
-        """Whether no such stream goes on; one that was cancelled has `timeout_s` seconds to end."""
+        """Whether the stream has ended, or never was; a cancelled one is waited for, `timeout_s` seconds at most."""
         found = self._open.get(stream_id)
         if found is not None and found.task.cancelling():
             await asyncio.wait([found.task], timeout=timeout_s)
@@ -79,22 +79,34 @@ class _Open(NamedTuple):
     task: asyncio.Task[None]
 
     def cancel(self) -> bool:
-        """Cancel it, but only once: a second time would cut off the wait for its generator. Whether it goes on."""
-        self.call.cancelled = True  # before anything waits: a plain generator, on its thread, looks there
+        """Cancel the task unless it is being cancelled: a second time would cut off the wait for its generator.
+
+        Returns whether the task was still running.
+        """
+        self.call.mark_cancelled()  # before anything waits: a plain generator, on its thread, looks there
         return self.task.cancelling() > 0 or self.task.cancel()
 
 
 class Call:
     """One request on its way: who asked, and under which id."""
 
-    __slots__ = ("_peer", "_streams", "cancelled", "request_id", "threads")
+    __slots__ = ("_cancelled", "_peer", "_streams", "request_id", "threads")
 
     def __init__(self, peer: Peer, request_id: int | str, streams: Streams, threads: Threads) -> None:
         self._peer = peer
         self._streams = streams
         self.request_id = request_id
         self.threads = threads
-        self.cancelled = False
+        self._cancelled = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the host has given the request, or the stream that it opened, up."""
+        return self._cancelled
+
+    def mark_cancelled(self) -> None:
+        """The host has given it up: whoever works for it, on whichever thread, finds `cancelled` true."""
+        self._cancelled = True
 
     async def notify(self, method: Method[Any, None], params: WireModel) -> None:
         """Send a notification and wait until there is room for the next one."""
@@ -145,7 +157,7 @@ class Call:
         self._streams.keep(self, task)
 
     async def stream_over(self, stream_id: int | str, *, timeout_s: float) -> bool:
-        """Whether the stream of `stream_id` goes on no more; one that was cancelled has `timeout_s` seconds to end."""
+        """Whether the stream of `stream_id` has ended; a cancelled one is waited for, `timeout_s` seconds at most."""
         return await self._streams.over(stream_id, timeout_s=timeout_s)
 
     def end_stream(self, stream_id: int | str) -> bool:

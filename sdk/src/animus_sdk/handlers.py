@@ -20,7 +20,7 @@ from animus_sdk.results import is_pending
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["Answer", "Handler", "Stream", "Threads", "adapt", "inline", "is_inline", "stream_of"]
+__all__ = ["Answer", "AuthorFunction", "Stream", "Threads", "adapt", "inline", "is_inline", "stream_of"]
 
 _log = logging.getLogger("animus.plugin")
 _T = TypeVar("_T")
@@ -59,13 +59,14 @@ def is_inline(function: Callable[..., Any]) -> bool:
 class Threads:
     """The threads on which plain functions run, `count` at a time, in the order of their calls.
 
-    A function whose caller was cancelled runs to its end and keeps its place until then; one that had not begun never
-    does. `begun` are the threads themselves, those of `one_more` included.
+    If the caller of a running function is cancelled, the function still runs to its end and keeps its thread until
+    then. A function that was still waiting is not started. `started` are the threads themselves, those of
+    `extra_thread` included.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, started: WeakSet[threading.Thread] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        self.begun: WeakSet[threading.Thread] = WeakSet()
+        self.started: WeakSet[threading.Thread] = WeakSet() if started is None else started
         self._count = count
         self._pool: ThreadPoolExecutor | None = None
 
@@ -74,33 +75,31 @@ class Threads:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor  # many plugins never need one
 
-            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler", initializer=self._begin)
+            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="handler", initializer=self._note_thread)
         # A copy for each call: a context cannot be entered by two threads at once.
         context = contextvars.copy_context()
         return await self.loop.run_in_executor(self._pool, context.run, _called, function, args)
 
     def close(self) -> None:
-        """Begin nothing more; what runs is left to run."""
+        """Start nothing more; what runs is left to run."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def one_more(self) -> Threads:
+    def extra_thread(self) -> Threads:
         """A thread beside these, for a generator that streams."""
-        more = Threads(1)
-        more.begun = self.begun
-        return more
+        return Threads(1, self.started)
 
-    def leave(self, last: Callable[[], object]) -> Future[None] | None:
-        """As `close`, after `last` has run in its turn, which whoever wants to may await; what it raises is logged."""
+    def close_after(self, last: Callable[[], object]) -> Future[None] | None:
+        """Like `close`, but after `last` has run in its turn; the future is done then. What `last` raises is logged."""
         if self._pool is None:
             return None
         done = self._pool.submit(contextvars.copy_context().run, _logged, last)
         self._pool.shutdown(wait=False)
         return done
 
-    def _begin(self) -> None:
-        self.begun.add(threading.current_thread())
+    def _note_thread(self) -> None:
+        self.started.add(threading.current_thread())
 
 
 def _called(function: Callable[..., _T], args: tuple[Any, ...]) -> _T:
@@ -124,7 +123,7 @@ class HasThreads(Protocol):
     threads: Threads
 
 
-class Handler:
+class AuthorFunction:
     """An author's function with the way it is run."""
 
     __slots__ = ("_function", "_is_async", "inline")
@@ -193,9 +192,9 @@ class Handler:
         return value if then is None or is_pending(value) else then(value)
 
 
-def adapt(function: Callable[..., Any]) -> Handler:
+def adapt(function: Callable[..., Any]) -> AuthorFunction:
     """`function` as something that is called with the session's threads before its own arguments."""
-    return Handler(function)
+    return AuthorFunction(function)
 
 
 async def stream_of(
@@ -215,13 +214,13 @@ async def stream_of(
                 await close()
         return
     # A stream may go on for hours: on one of `threads` it would keep a place from every other function.
-    own, drawn = threads.one_more(), iter(items)
+    own, drawn = threads.extra_thread(), iter(items)
     try:
         while (item := await own.run(_next, drawn)) is not _END:
             yield item
     finally:
         # On its own thread, after the `next` that runs: Python refuses to close a generator that is executing.
-        closed = own.leave(getattr(drawn, "close", _nothing))
+        closed = own.close_after(getattr(drawn, "close", _nothing))
         if until_closed and closed is not None:
             await asyncio.wait([asyncio.wrap_future(closed)])
 

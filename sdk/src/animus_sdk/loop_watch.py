@@ -1,4 +1,4 @@
-"""Tells on standard error which of the author's methods keeps the event loop from everything else.
+"""Reports on standard error which of the author's methods blocks the event loop.
 
 A thread asks the loop for a sign of life every quarter of a second, so a call pays nothing for it. While none comes, it
 looks on the loop's stack for the author's function. Nothing lies below.
@@ -23,10 +23,10 @@ __all__ = ["Spent", "blocked_s", "watch_loop"]
 _log = logging.getLogger("animus.plugin")
 
 _TICK_S: Final = 0.25
-# A handler on the loop takes milliseconds. Below a second lies what a busy machine does to anybody; at a second a
-# person who waits for another answer has noticed, and no deadline of a host has passed yet.
+# A handler on the loop takes milliseconds. A busy machine can delay any code for less than a second, so less is not
+# reported; after one second a person who waits for another answer has noticed, and no host has reached a deadline yet.
 _LONG_S: Final = 1.0
-# What goes on for so long may never end, so it is said before its end.
+# A function that has run for so long may never return, so it is reported while it still runs.
 _ENDLESS_S: Final = 5.0
 _LATE_S: Final = 0.1
 _OURS: Final = frozenset({"animus_sdk", "animus_protocol", "asyncio"})

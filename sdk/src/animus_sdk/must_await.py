@@ -18,11 +18,11 @@ __all__ = ["author_of", "must_await"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _seen: Final[dict[Any, Any]] = {}
-"""Which lines were warned of, so that a loop that forgets it a thousand times is one line on standard error."""
+"""The lines that were warned about, so that a loop that forgets `await` a thousand times warns once."""
 
 
 def must_await(function: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """The same coroutine function of a context; its coroutines warn when they are dropped before they have begun."""
+    """The same coroutine function; each coroutine that it makes warns when it is dropped before it was started."""
 
     @wraps(function)
     def begin(*args: _P.args, **kwargs: _P.kwargs) -> Coroutine[Any, Any, _T]:
@@ -38,7 +38,7 @@ def author_of(code: CodeType) -> str:
 
 
 class _MustAwait(Coroutine[Any, Any, _T]):
-    """A coroutine in every respect. Where it was made is noted at once: when it dies, that line is long past."""
+    """A coroutine that warns when it is dropped unawaited, with the line that made it, noted when it was made."""
 
     __slots__ = ("_begun", "_code", "_coroutine", "_line", "_name")
 
@@ -54,17 +54,17 @@ class _MustAwait(Coroutine[Any, Any, _T]):
         return self._coroutine.__await__()
 
     def send(self, value: Any) -> Any:
-        """As of a coroutine."""
+        """Go on with `value`, like `Coroutine.send`."""
         self._begun = True
         return self._coroutine.send(value)
 
     def throw(self, *error: Any) -> Any:
-        """As of a coroutine."""
+        """Raise the error inside the coroutine, like `Coroutine.throw`."""
         self._begun = True
         return self._coroutine.throw(*error)
 
     def close(self) -> None:
-        """As of a coroutine; whoever closes it knows that it will not run."""
+        """End the coroutine without a warning: whoever closes it knows that it will not run."""
         self._begun = True
         self._coroutine.close()
 

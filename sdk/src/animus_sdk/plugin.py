@@ -72,7 +72,7 @@ class Plugin:
     notification_buffer_size: ClassVar[int | None] = None
     """How many notifications a host is to keep for a listener that is slow; None leaves it to the host."""
     project: ProjectBinding
-    """The project that the host works for; set before `start`."""
+    """The project that the host works for; known from `start` on."""
 
     @property
     def project_root(self) -> Path:

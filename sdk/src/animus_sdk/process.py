@@ -21,7 +21,7 @@ from animus_protocol.peer import Peer
 from animus_sdk.loop_watch import watch_loop
 from animus_sdk.plugin import Plugin
 from animus_sdk.session import Session, State
-from animus_sdk.stdio import Wire, take_stdio
+from animus_sdk.stdio import PrivateWire, take_stdio
 
 __all__ = ["EndTimings", "serve", "serve_within"]
 
@@ -29,7 +29,7 @@ __all__ = ["EndTimings", "serve", "serve_within"]
 class EndTimings(NamedTuple):
     """How long a process waits for the plugin's own code at its end, in seconds."""
 
-    # As in `session.py`: less than the 2 s that a host waits before it sends SIGTERM (protocol §2).
+    # Like in `session.py`: less than the 2 s that a host waits before it sends SIGTERM (protocol §2).
     drain_s: float = 1.2
     stop_s: float = 5.0
     # After both waits an author's code still holds the loop: the process ends itself, with the stack on stderr.
@@ -47,7 +47,7 @@ def serve(plugin_class: type[Plugin]) -> NoReturn:
 
 
 def serve_within(plugin_class: type[Plugin], timings: EndTimings) -> NoReturn:
-    """As `serve`, with other waits at the end."""
+    """Like `serve`, with other waits at the end."""
     # First of all: a class that is wrong has no manifest to print either.
     mistakes = plugin_class.mistakes()
     if mistakes:
@@ -90,7 +90,7 @@ def _answer_command_line(plugin_class: type[Plugin]) -> None:
         sys.exit(0)
 
 
-async def _serve(plugin_class: type[Plugin], wire: Wire, timings: EndTimings) -> NoReturn:
+async def _serve(plugin_class: type[Plugin], wire: PrivateWire, timings: EndTimings) -> NoReturn:
     session = Session(plugin_class())
     peer = Peer(wire.read_fd, wire.write_fd, session, name="host", on_end=lambda _: session.ended.set())
     loop = asyncio.get_running_loop()

@@ -51,7 +51,7 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-# Each request asks for it, and to look a member up in its enum takes several times as long as to read a name.
+# Every request compares with it, and looking a member up in its enum takes several times as long as reading a name.
 _READY: Final = State.READY
 _NEXT: Final[dict[tuple[State, str], State]] = {
     (State.CREATED, "initialize"): State.STARTING,
@@ -119,7 +119,7 @@ class Session:
         # Not behind the other notifications: a handler that hangs must not keep the plugin from its end.
         if notification.method == "exit":
             if self.state is not State.ENDED:
-                self._move("exit")
+                self._transition("exit")
             self.ended.set()
         elif notification.method in self._listeners:
             if self.state is State.READY:
@@ -168,17 +168,16 @@ class Session:
         except ValidationError as error:
             raise InvalidParams("init_extensions.project_binding: project_root is missing or no text") from error
         # Before anything waits: a second `initialize` meanwhile finds another state and is refused.
-        self._move("initialize")
+        self._transition("initialize")
         event = "failed"
         try:
-            self.plugin.project = project
             with authors_code:
                 await self.plugin.run_start(self.threads, project)
             event = "started"
         finally:
             # `shutdown` or `exit` may have come during `start`: then the state is theirs.
             if self.state is State.STARTING:
-                self._move(event)
+                self._transition(event)
         return lifecycle.InitializeResult(
             protocol_version=PROTOCOL_VERSION,
             plugin_info=self.plugin.info(),
@@ -209,13 +208,13 @@ class Session:
                 work: Any = route.handler(params, call)
                 answer = await work
         except asyncio.CancelledError:
-            call.cancelled = True
+            call.mark_cancelled()
             raise
         reach(_HANDLED)
         return answer
 
     async def _on_notification(self, peer: Peer, notification: Notification) -> None:
-        """Give a notification to its handler; there is nobody to tell of a failure but the log."""
+        """Give a notification to its handler; nobody waits for an answer, so a failure goes to the log."""
         route = self._listeners[notification.method]
         try:
             params = read_params(route.method, notification.params)
@@ -243,14 +242,14 @@ class Session:
         return health
 
     async def _shutdown(self, peer: Peer) -> Empty:
-        self._move("shutdown")
+        self._transition("shutdown")
         deadline = asyncio.get_running_loop().time() + _DRAIN_S
         if not await peer.idle(deadline):
             await peer.cancel_requests(deadline + _CANCEL_S)
         await asyncio.shield(self._end())  # `exit` cancels what is being answered, and `stop` may still need its time
         return Empty()
 
-    def _move(self, event: str) -> None:
+    def _transition(self, event: str) -> None:
         following = _NEXT.get((self.state, event))
         if following is None:
             raise RpcError(Code.INVALID_REQUEST, f"{event} in state {self.state}")

@@ -11,17 +11,17 @@ import os
 import sys
 from typing import NamedTuple
 
-__all__ = ["Wire", "take_stdio"]
+__all__ = ["PrivateWire", "take_stdio"]
 
 
-class Wire(NamedTuple):
+class PrivateWire(NamedTuple):
     """Private descriptors of the connection to the host."""
 
     read_fd: int
     write_fd: int
 
 
-def take_stdio() -> Wire:
+def take_stdio() -> PrivateWire:
     """Move stdin and stdout to private descriptors; fd 0 becomes empty and fd 1 points at stderr.
 
     Children inherit neither of the private ones, forked ones (multiprocessing) included, so a grandchild cannot hold
@@ -38,13 +38,13 @@ def take_stdio() -> Wire:
     os.dup2(empty, 0)
     os.close(empty)
     os.dup2(2, 1)
-    wire = Wire(read_fd, write_fd)
+    wire = PrivateWire(read_fd, write_fd)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: _drop(wire))
     return wire
 
 
-def _drop(wire: Wire) -> None:
+def _drop(wire: PrivateWire) -> None:
     for fd in wire:
         with contextlib.suppress(OSError):
             os.close(fd)

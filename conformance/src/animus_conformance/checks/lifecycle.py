@@ -165,7 +165,7 @@ async def exit_ends_it(processes: Processes, patience: Patience) -> None:
 
 @check("lifecycle.exit-code-0")
 async def exit_code_0(processes: Processes, patience: Patience) -> None:
-    """As for the end itself, and looks at the exit code."""
+    """Sends shutdown and exit, and looks at the exit code."""
     try:
         code = await _regular_end(processes, patience)
     except Failed as failed:

@@ -54,7 +54,7 @@ class Journal:
         return made
 
     def entries(self, count: int, message: str = "phase finished") -> list[Entry]:
-        """As many new entries, numbered in their messages."""
+        """`count` new entries, numbered in their messages."""
         return [self.entry(f"{message}: step {number} of {count}") for number in range(1, count + 1)]
 
     def own(self, entries: Iterable[Any]) -> list[Entry]:

@@ -112,7 +112,7 @@ async def _streamed(providers: Providers, task: str) -> StreamedRun:
 
 
 async def _streamed_something(providers: Providers, task: str = ORDINARY) -> StreamedRun:
-    """A run with notifications. Raises NotAdvertised when there are none, as of a provider that only returns."""
+    """A run with notifications. Raises NotAdvertised when there are none: a provider may only return."""
     run = await _streamed(providers, task)
     if not run.notifications:
         raise NotAdvertised("it tells nothing before the result")

@@ -149,7 +149,7 @@ async def _compare(backend: Backend, wanted: Mapping[str, Any], expected: Iterab
 
 
 async def _given(backend: Backend, wanted: Mapping[str, Any], expected: Iterable[Subject]) -> None:
-    """As `_compare`, for a filter that the check only builds on. Raises Unproven."""
+    """Like `_compare`, for a filter that the check only builds on. Raises Unproven."""
     try:
         await _compare(backend, wanted, expected)
     except Failed as failed:

@@ -58,7 +58,7 @@ class SubjectVerbs:
         return await self.host.ask(self.method(verb), self.settings.params_for(f"subject/{verb}", **params))
 
     async def offered(self, verb: str, **params: Any) -> Reply:
-        """As `ask`; NotAdvertised for the codes that tell a host to do without."""
+        """Like `ask`. Raises NotAdvertised for the codes that say that the verb is not offered."""
         reply = await self.ask(verb, **params)
         if verb not in _CORE and reply.code in REFUSALS:
             raise NotAdvertised(f"{self.method(verb)} is refused with {reply.code}, so that hosts do without")

@@ -112,7 +112,7 @@ class Transports:
             yield transport, await reached(address_in(transport.info))
 
     async def shared(self) -> OpenedTransport:
-        """As `opened`, for all gentle checks of the run together; a new one when the process has ended."""
+        """Like `opened`, for all gentle checks of the run together; a new one when the process has ended."""
         if self._kept is None or self._kept.host.ended:
             self._kept = await self._until_close.enter_async_context(self.opened())
         self._conversations.note(self._kept.host)

@@ -46,7 +46,7 @@ async def taken_address_is_not_claimed(processes: Processes, transports: Transpo
 
 @check("transport.start.names-a-taken-address", method=START)
 async def names_a_taken_address(processes: Processes, transports: Transports) -> None:
-    """As for the claim, and looks for the category address_in_use."""
+    """Opens it at an address that somebody else listens on, and looks for the category address_in_use."""
     async with FakeDaemon.running() as daemon, processes.started() as host:
         with _listener() as sock:
             taken = Address(LOOPBACK, sock.getsockname()[1])

@@ -148,7 +148,7 @@ class Host:
         return result
 
     async def untyped(self, method: str, params: Any = None, *, within_s: float | None = None) -> Any:
-        """As `result`, whatever its type. An advertised method that is refused as unknown is the audit's business."""
+        """Like `result`, for any type. A refusal of the method itself is the business of another check."""
         reply = await self.ask(method, params, within_s=within_s)
         if reply.code in REFUSALS:
             raise Unproven(f"{method} is advertised and refused: {reply}")

@@ -19,7 +19,7 @@ from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope, check_socket_path
 from animus_protocol.dispatcher import Dispatcher
-from animus_protocol.peer import Handler, Peer
+from animus_protocol.peer import Peer, PeerHandler
 
 __all__ = ["core_environment", "link_agent_runner", "start_core_process"]
 
@@ -56,7 +56,7 @@ async def start_core_process(
         )
 
 
-async def link_agent_runner(scope: Scope, handler: Handler | None = None) -> Peer:
+async def link_agent_runner(scope: Scope, handler: PeerHandler | None = None) -> Peer:
     """A connection to the scope's agent-runner, which is started when its lock is free.
 
     Raises AgentRunnerUnavailable when it does not answer in 20 s, naming its log.

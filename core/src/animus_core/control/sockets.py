@@ -16,7 +16,7 @@ from typing import Final
 
 from animus_core.errors import RetryLater
 from animus_core.store.paths import check_socket_path
-from animus_protocol.peer import Handler, Peer
+from animus_protocol.peer import Peer, PeerHandler
 
 __all__ = ["Listener", "connect", "connect_while", "listen"]
 
@@ -31,7 +31,7 @@ _POLL_S: Final = 0.02  # shorter than anybody notices
 class Listener:
     """A bound socket that makes a peer of every connection; owns the peers."""
 
-    def __init__(self, path: Path, sock: socket.socket, handler: Handler, name: str) -> None:
+    def __init__(self, path: Path, sock: socket.socket, handler: PeerHandler, name: str) -> None:
         self._path = path
         self._sock = sock
         self._handler = handler
@@ -91,7 +91,7 @@ async def _close(peer: Peer) -> None:
     await peer.aclose()
 
 
-def listen(path: Path, handler: Handler, name: str) -> Listener:
+def listen(path: Path, handler: PeerHandler, name: str) -> Listener:
     """Bind `path` with mode 0600, whoever was there before: the caller holds the lock that makes it the only one.
 
     Raises InvalidInput when the path is too long for a socket, RetryLater when it cannot be bound.
@@ -115,7 +115,7 @@ def listen(path: Path, handler: Handler, name: str) -> Listener:
     return Listener(path, sock, handler, name)
 
 
-async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float = 2.0) -> Peer:
+async def connect(path: Path, handler: PeerHandler, *, name: str, timeout_s: float = 2.0) -> Peer:
     """Connect to `path`. Raises RetryLater when nobody listens there."""
     check_socket_path(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -131,7 +131,7 @@ async def connect(path: Path, handler: Handler, *, name: str, timeout_s: float =
 
 
 async def connect_while(
-    path: Path, handler: Handler, coming: Callable[[], Awaitable[bool]], *, name: str, timeout_s: float
+    path: Path, handler: PeerHandler, coming: Callable[[], Awaitable[bool]], *, name: str, timeout_s: float
 ) -> Peer | None:
     """Connect to `path` as soon as somebody listens there; None once `coming` says that nobody will, or too late.
 

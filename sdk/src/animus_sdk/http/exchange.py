@@ -20,7 +20,7 @@ from animus_protocol.errors import InvalidParams
 from animus_protocol.models.base import WireModel
 from animus_protocol.reading import read_params
 from animus_sdk.control import Control
-from animus_sdk.http.routes import Route, Source
+from animus_sdk.http.routes import HttpRoute, Source
 
 __all__ = ["exchange", "read_query"]
 
@@ -29,7 +29,7 @@ _BODY_S: Final = 10.0
 _CALL_S: Final = 30.0
 
 
-def exchange(route: Route, control: Control) -> Callable[[Request], Awaitable[Response]]:
+def exchange(route: HttpRoute, control: Control) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint of `route`. It raises RpcError and HTTPException, which others turn into answers."""
 
     async def endpoint(request: Request) -> Response:
@@ -57,7 +57,7 @@ def read_query(query: QueryParams, model: type[WireModel]) -> dict[str, Any]:
     return fields
 
 
-async def _given(route: Route, request: Request) -> dict[str, Any]:
+async def _given(route: HttpRoute, request: Request) -> dict[str, Any]:
     if route.source is Source.BODY:
         given = await _read_body(request)
         _refuse_unknown(given, route.given, *request.path_params)

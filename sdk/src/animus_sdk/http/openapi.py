@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from animus_protocol.models.control.daemon import DaemonEvent
 from animus_protocol.models.log_storage import LogEntry
-from animus_sdk.http.routes import FEEDS, ROUTES, Feed, Route, Source
+from animus_sdk.http.routes import FEEDS, ROUTES, Feed, HttpRoute, Source
 
 __all__ = ["openapi_document"]
 
@@ -77,7 +77,7 @@ def _schemas() -> _Schemas:
     return _Schemas({numbered[number]: schema for (number, _), schema in made.items()}, rest.get("$defs", {}))
 
 
-def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
+def _operation(route: HttpRoute, schemas: _Schemas) -> dict[str, Any]:
     taken = set(_names(route.path))
     parameters = [_parameter(name, "path", {"type": "string"}, required=True) for name in taken]
     operation: dict[str, Any] = {"operationId": route.method.name, "tags": [route.method.name.partition("/")[0]]}

@@ -12,7 +12,7 @@ from animus_protocol.models.base import Method, WireModel
 from animus_protocol.models.control import daemon, plugin, queue, subject, workflow
 from animus_protocol.models.subject import SubjectFilter, SubjectPatch
 
-__all__ = ["FEEDS", "ROUTES", "Feed", "Route", "Source"]
+__all__ = ["FEEDS", "ROUTES", "Feed", "HttpRoute", "Source"]
 
 
 class Source(Enum):
@@ -23,7 +23,7 @@ class Source(Enum):
     BODY = auto()
 
 
-class Route(NamedTuple):
+class HttpRoute(NamedTuple):
     """One path and verb. `within`: the field of the params that the query or the body fills, and its model."""
 
     verb: str
@@ -55,27 +55,27 @@ _ENTRY: Final = f"{_API}/queue/{{id}}"
 _RUN: Final = f"{_API}/workflows/{{id}}"
 
 ROUTES: Final = (
-    Route("GET", f"{_API}/subjects", subject.SUBJECT_LIST, Source.QUERY, ("filter", SubjectFilter)),
-    Route("POST", f"{_API}/subjects", subject.SUBJECT_CREATE, Source.BODY, status=201),
-    Route("POST", f"{_SUBJECT}/status", subject.SUBJECT_STATUS, Source.BODY),
-    Route("GET", _SUBJECT, subject.SUBJECT_GET),
-    Route("PATCH", _SUBJECT, subject.SUBJECT_UPDATE, Source.BODY, ("patch", SubjectPatch)),
-    Route("GET", f"{_API}/queue", queue.QUEUE_LIST, Source.QUERY),
-    Route("POST", f"{_API}/queue", queue.QUEUE_ENQUEUE, Source.BODY, status=201),
-    Route("GET", f"{_API}/queue/stats", queue.QUEUE_STATS),
-    Route("POST", f"{_ENTRY}/hold", queue.QUEUE_HOLD, Source.BODY),
-    Route("POST", f"{_ENTRY}/release", queue.QUEUE_RELEASE),
-    Route("DELETE", _ENTRY, queue.QUEUE_DROP),
-    Route("GET", f"{_API}/workflows", workflow.WORKFLOW_LIST, Source.QUERY),
-    Route("POST", f"{_API}/workflows", workflow.WORKFLOW_RUN, Source.BODY, status=202),
-    Route("GET", _RUN, workflow.WORKFLOW_GET),
-    Route("POST", f"{_RUN}/pause", workflow.WORKFLOW_PAUSE),
-    Route("POST", f"{_RUN}/resume", workflow.WORKFLOW_RESUME, Source.BODY),
-    Route("POST", f"{_RUN}/cancel", workflow.WORKFLOW_CANCEL, Source.BODY),
-    Route("GET", f"{_API}/daemon/status", daemon.DAEMON_STATUS),
-    Route("GET", f"{_API}/daemon/health", daemon.DAEMON_HEALTH),
-    Route("GET", f"{_API}/daemon/agents", daemon.DAEMON_AGENTS),
-    Route("GET", f"{_API}/plugins", plugin.PLUGIN_LIST, Source.QUERY),
+    HttpRoute("GET", f"{_API}/subjects", subject.SUBJECT_LIST, Source.QUERY, ("filter", SubjectFilter)),
+    HttpRoute("POST", f"{_API}/subjects", subject.SUBJECT_CREATE, Source.BODY, status=201),
+    HttpRoute("POST", f"{_SUBJECT}/status", subject.SUBJECT_STATUS, Source.BODY),
+    HttpRoute("GET", _SUBJECT, subject.SUBJECT_GET),
+    HttpRoute("PATCH", _SUBJECT, subject.SUBJECT_UPDATE, Source.BODY, ("patch", SubjectPatch)),
+    HttpRoute("GET", f"{_API}/queue", queue.QUEUE_LIST, Source.QUERY),
+    HttpRoute("POST", f"{_API}/queue", queue.QUEUE_ENQUEUE, Source.BODY, status=201),
+    HttpRoute("GET", f"{_API}/queue/stats", queue.QUEUE_STATS),
+    HttpRoute("POST", f"{_ENTRY}/hold", queue.QUEUE_HOLD, Source.BODY),
+    HttpRoute("POST", f"{_ENTRY}/release", queue.QUEUE_RELEASE),
+    HttpRoute("DELETE", _ENTRY, queue.QUEUE_DROP),
+    HttpRoute("GET", f"{_API}/workflows", workflow.WORKFLOW_LIST, Source.QUERY),
+    HttpRoute("POST", f"{_API}/workflows", workflow.WORKFLOW_RUN, Source.BODY, status=202),
+    HttpRoute("GET", _RUN, workflow.WORKFLOW_GET),
+    HttpRoute("POST", f"{_RUN}/pause", workflow.WORKFLOW_PAUSE),
+    HttpRoute("POST", f"{_RUN}/resume", workflow.WORKFLOW_RESUME, Source.BODY),
+    HttpRoute("POST", f"{_RUN}/cancel", workflow.WORKFLOW_CANCEL, Source.BODY),
+    HttpRoute("GET", f"{_API}/daemon/status", daemon.DAEMON_STATUS),
+    HttpRoute("GET", f"{_API}/daemon/health", daemon.DAEMON_HEALTH),
+    HttpRoute("GET", f"{_API}/daemon/agents", daemon.DAEMON_AGENTS),
+    HttpRoute("GET", f"{_API}/plugins", plugin.PLUGIN_LIST, Source.QUERY),
 )
 """Paths whose `id` may hold slashes stand behind the longer ones that they would swallow."""
 

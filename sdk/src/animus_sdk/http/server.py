@@ -109,7 +109,7 @@ class _Guest(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn does it, which leaves a connection open whose client takes nothing; those end here."""
+        """Shut down like uvicorn, and also end connections whose client reads nothing, which uvicorn leaves open."""
         await super().shutdown(sockets)
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=self.config.timings.last_s)

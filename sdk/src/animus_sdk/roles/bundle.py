@@ -61,6 +61,7 @@ class Bundle(Plugin):
 
     async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
         """Start the parts, one after the other, and then the bundle itself; all of them are stopped if one fails."""
+        self.project = project  # also for the bundle's `stop`, which runs where a part has failed to start
         try:
             for part in self.__parts:
                 # Before it starts: `stop` runs also after a failed start, and gives back what that had taken.
@@ -113,7 +114,7 @@ class Bundle(Plugin):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; those of the parts; methods that are served twice."""
+        """Mistakes of any plugin, mistakes of the parts, and methods that are served twice."""
         parts = getattr(cls, "parts", ())
         if not _are_plugins(parts):
             wrong = ".parts is no tuple of plugin classes" if parts else " has no parts"
@@ -158,17 +159,17 @@ class Bundle(Plugin):
 
     @classmethod
     def info(cls) -> PluginInfo:
-        """As of every plugin, with all kinds."""
+        """`initialize.plugin_info`, with the kinds of all parts."""
         return super().info().model_copy(update={"plugin_kinds": cls.__kinds()})
 
     @classmethod
     def manifest(cls) -> PluginManifest:
-        """As of every plugin, with all kinds, what all parts ask of the environment, and the largest of the buffers."""
+        """What `--manifest` prints: the kinds and variables of all parts, and the largest of their buffers."""
         holders = (*cls.parts, cls)
-        sizes = [one.notification_buffer_size for one in holders if one.notification_buffer_size is not None]
+        sizes = [size for holder in holders if (size := holder.notification_buffer_size) is not None]
         together = {
             "plugin_kinds": cls.__kinds(),
-            "env_required": [*{one.name: one for holder in holders for one in holder.env}.values()],
+            "env_required": [*{variable.name: variable for holder in holders for variable in holder.env}.values()],
             "notification_buffer_size": max(sizes, default=None),
         }
         return super().manifest().model_copy(update=together)

@@ -75,7 +75,7 @@ class LogStorageBackend(KindRole):
         )
 
     def kind_routes(self) -> Sequence[Route]:
-        """As they are served."""
+        """The routes of all methods of the kind."""
         # Two underscores: such a name cannot meet an attribute of the author's class.
         self.__run_store = adapt(self.store)
         self.__stored = self.checked("store", int, None)
@@ -89,7 +89,7 @@ class LogStorageBackend(KindRole):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; a tail that does not yield, and what yields and should not."""
+        """Mistakes of any plugin, a `tail` that does not yield, and other methods that do."""
         forms = wrong_forms(cls, answering=["store", "query", "schema"], streaming=["tail"])
         return [*super().mistakes(), *forms]
 

@@ -49,7 +49,7 @@ class Notifier(KindRole):
         )
 
     def kind_routes(self) -> Sequence[Route]:
-        """As they are served."""
+        """The routes of all methods of the kind."""
         self.__run_notify, self.__run_flush = adapt(self.notify), adapt(self.flush)
         self.__notified = self.checked("notify", wire.NotifierNotifyResult, int)
         self.__flushed = self.checked("flush", wire.NotifierFlushResult, None)
@@ -61,7 +61,7 @@ class Notifier(KindRole):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; kinds; what yields and should not."""
+        """Mistakes of any plugin, wrong connector_kinds, and methods that yield though they must return."""
         return [
             *super().mistakes(),
             *wrong_kinds(cls, "connector_kinds", "mail"),

@@ -64,7 +64,7 @@ class Provider(KindRole):
         raise NotSupported("agent/resume")
 
     def kind_routes(self) -> Sequence[Route]:
-        """As they are served."""
+        """The routes agent/run, agent/resume and agent/cancel."""
         self.__live: dict[str, asyncio.Task[Any]] = {}
         return [
             Route(wire.AGENT_RUN, self.__session("run")),
@@ -74,7 +74,7 @@ class Provider(KindRole):
 
     @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
-        """As of every kind; an agent streams and tells how far it is."""
+        """The served methods; every agent streams and may report progress."""
         return super().kind_capabilities().model_copy(update={"streaming": True, "progress": True})
 
     def __session(self, word: str) -> Callable[[wire.AgentRunRequest, Call], Awaitable[object]]:

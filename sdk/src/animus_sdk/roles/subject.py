@@ -37,7 +37,7 @@ _METHODS: Final[dict[str, Method[Any, Any]]] = {
 
 
 class _Unwatch(WireModel):
-    """As `SubjectUnwatchRequest`; a host that keeps its ids as numbers is understood too."""
+    """Like `SubjectUnwatchRequest`, but a host may send the id as a number, too."""
 
     watch_id: RequestId
 
@@ -139,7 +139,9 @@ class SubjectBackend(Plugin):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; kinds; verbs that yield or do not."""
+        """Mistakes of any plugin, wrong subject_kinds, and verbs that yield though they must return, or the other way
+        round.
+        """
         if wrong := wrong_kinds(cls, "subject_kinds", "ticket"):
             return [*missing(cls, "name", "version"), *wrong]  # all else is looked up by the kinds
         answering = [verb for verb in _METHODS if verb not in ("list", "watch")]

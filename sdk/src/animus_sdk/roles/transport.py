@@ -88,7 +88,7 @@ class TransportBackend(KindRole, Generic[_Config]):
         )
 
     def kind_routes(self) -> Sequence[Route]:
-        """As they are served."""
+        """The routes of all methods of the kind."""
         self.__open: wire.TransportInfo | None = None
         self.__half_open = False
         # A start and a shutdown that cross would leave the address bound, with nobody who knows of it.
@@ -102,7 +102,7 @@ class TransportBackend(KindRole, Generic[_Config]):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; kinds; what yields and should not."""
+        """Mistakes of any plugin, wrong transport_kinds, and methods that yield though they must return."""
         return [
             *super().mistakes(),
             *wrong_kinds(cls, "transport_kinds", "http"),
@@ -111,7 +111,7 @@ class TransportBackend(KindRole, Generic[_Config]):
 
     @classmethod
     def kind_capabilities(cls) -> PluginCapabilities:
-        """As of every kind; streaming is what the class says of what it serves."""
+        """The served methods; `streaming` is the class variable `supports_streaming`."""
         return super().kind_capabilities().model_copy(update={"streaming": cls.supports_streaming})
 
     async def end_role(self, threads: Threads) -> None:

@@ -76,7 +76,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
         )
 
     def kind_routes(self) -> Sequence[Route]:
-        """As they are served; `trigger/ack` in both its forms (protocol §4)."""
+        """The routes of all methods of the kind; `trigger/ack` is a request and a notification (protocol §4)."""
         self.__watched_by: int | str | None = None
         self.__opening = False
         self.__run_ack = adapt(self.ack)
@@ -90,7 +90,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """As of every plugin; kinds; a watch that does not yield, and what yields and should not."""
+        """Mistakes of any plugin, wrong trigger_kinds, a `watch` that does not yield, and other methods that do."""
         return [
             *super().mistakes(),
             *wrong_kinds(cls, "trigger_kinds", "mail"),

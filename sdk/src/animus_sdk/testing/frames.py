@@ -1,6 +1,6 @@
 """What travelled between host and plugin: every frame, in the order in which it crossed the middle of the wire.
 
-`Wire` stands between the two peers of a harness; below it lie two socket pairs.
+`RecordedWire` stands between the two peers of a harness; below it lie two socket pairs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import Any, Final, Literal, NamedTuple
 
-__all__ = ["Frame", "Wire"]
+__all__ = ["Frame", "RecordedWire"]
 
 Direction = Literal[">", "<"]
 # A test that streams for long must not fill the memory with frames that nobody looks at.
@@ -36,7 +36,7 @@ class Frame(NamedTuple):
         return json.loads(self.text)
 
 
-class Wire:
+class RecordedWire:
     """Two socket pairs and what carries bytes between them; the newest 10,000 frames are kept."""
 
     def __init__(self) -> None:

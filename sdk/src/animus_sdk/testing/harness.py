@@ -21,7 +21,7 @@ from animus_protocol.peer import Peer
 from animus_protocol.version import PROTOCOL_VERSION
 from animus_sdk.plugin import Plugin
 from animus_sdk.session import Session, State
-from animus_sdk.testing.frames import Frame, Wire
+from animus_sdk.testing.frames import Frame, RecordedWire
 from animus_sdk.testing.leftovers import Leftovers
 from animus_sdk.testing.notifications import Notifications
 
@@ -54,7 +54,7 @@ class Harness:
         self._stop_timeout_s = stop_timeout_s
         self._cls = plugin if isinstance(plugin, type) else type(plugin)
         self._end = AsyncExitStack()
-        self._wire: Wire | None = None
+        self._wire: RecordedWire | None = None
 
     @property
     def plugin(self) -> Plugin:
@@ -117,7 +117,7 @@ class Harness:
             # The first in is the last out: what is left over shows only after everything else has ended.
             end.push_async_callback(self._leftovers.check)
             end.callback(_set_environment(self._env))
-            self._wire = Wire()
+            self._wire = RecordedWire()
             end.push_async_callback(self._wire.aclose)
             await self._connect(self._wire, end)
             self._hello = await self._initialize()
@@ -132,13 +132,13 @@ class Harness:
             error.add_note(f"the wire:\n{self.transcript(last=_NOTED_FRAMES)}")
         await self._end.__aexit__(kind, error, where)
 
-    async def _connect(self, wire: Wire, end: AsyncExitStack) -> None:
+    async def _connect(self, wire: RecordedWire, end: AsyncExitStack) -> None:
         host_fd, plugin_fd = wire.take_ends()
         self._notifications = Notifications()
         self._host = Peer(host_fd, host_fd, self._notifications, name=self._cls.name)
         end.push_async_callback(self._host.aclose)
         self._session = session = Session(self._plugin() if isinstance(self._plugin, type) else self._plugin)
-        self._leftovers.threads = session.threads.begun
+        self._leftovers.watch_threads(session.threads.started)
         end.push_async_callback(self._close_session)
         peer = Peer(plugin_fd, plugin_fd, session, name="host", on_end=lambda _: session.ended.set())
         end.push_async_callback(peer.aclose)
@@ -155,7 +155,7 @@ class Harness:
         return hello
 
     async def _shut_down(self) -> None:
-        """As a host ends a plugin (protocol §2), unless the test has done so."""
+        """End the plugin like a host (protocol §2), unless the test has done so."""
         if self._session.state is State.READY:
             await self.call(lifecycle.SHUTDOWN, Empty())
         await self.notify("exit")

@@ -22,7 +22,7 @@ class LeftBehind(AssertionError):
 
 
 class Leftovers:
-    """Compares the tasks that run with those that ran when this object was made; `threads` are the plugin's own.
+    """Compares the tasks that run with those that ran when this object was made, and looks at the plugin's own threads.
 
     A task does not tell whose it is. So where several harnesses live on one loop, the last one to leave compares.
     """
@@ -31,8 +31,12 @@ class Leftovers:
         self._loop = asyncio.get_running_loop()
         beside = self._beside()
         self._tasks: set[asyncio.Task[Any]] = beside[0]._tasks if beside else asyncio.all_tasks()
-        self.threads: Iterable[threading.Thread] = ()
+        self._threads: Iterable[threading.Thread] = ()
         _alive.append(self)
+
+    def watch_threads(self, threads: Iterable[threading.Thread]) -> None:
+        """Report those of `threads` that still run at the end; threads that join the collection later count, too."""
+        self._threads = threads
 
     async def check(self) -> None:
         """Wait a second for what is about to end. Raises LeftBehind; the tasks among it are cancelled."""
@@ -53,7 +57,7 @@ class Leftovers:
             raise LeftBehind(f"the plugin leaves {len(left)} running:\n" + "\n".join(left))
 
     def _beside(self) -> list[Leftovers]:
-        return [one for one in _alive if one._loop is self._loop]
+        return [leftovers for leftovers in _alive if leftovers._loop is self._loop]
 
     def _running(self) -> list[threading.Thread]:
-        return [one for one in self.threads if one.is_alive()]
+        return [thread for thread in self._threads if thread.is_alive()]

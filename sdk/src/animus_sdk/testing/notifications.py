@@ -27,11 +27,11 @@ class Notifications:
         self._came = asyncio.Event()
 
     def request(self, peer: Peer, request: Request) -> object:
-        """As every host answers today (protocol §1). Raises MethodNotFound."""
+        """Refuse it, like every host today (protocol §1). Raises MethodNotFound."""
         raise MethodNotFound(request.method)
 
     def notification(self, peer: Peer, notification: Notification) -> None:
-        """Keep one."""
+        """Keep the notification until a test takes it."""
         self._kept.append(notification)
         if len(self._kept) > _MAX_KEPT:
             self._kept.popleft()
