@@ -78,4 +78,4 @@ class Places:
 def messages(found: Any) -> dict[str, str]:
     """The warnings of a search or a discovery, without their plugin's name."""
     failures = found.failures if isinstance(found, Candidates) else found.warnings
-    return {one.name: one.message.removeprefix(f"plugin {one.name}: ") for one in failures}
+    return {one.name: one.why for one in failures}

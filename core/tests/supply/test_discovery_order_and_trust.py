@@ -164,8 +164,8 @@ async def test_nothing_of_an_untrusted_project_is_executed_reserved_or_followed(
     mine = places.plugin(f"config/plugins/{X}", version="2")
     found = await discover(places.config, places.project)
     assert [(one.name, one.candidate.command) for one in found.plugins] == [(X, (str(mine),))]
-    assert [tuple(one) for one in found.warnings] == [
-        (name, f"plugin {name}: comes with this repository and is not trusted", "animus trust") for name in ("y", X)
+    assert [(warning.message, warning.fix) for warning in found.warnings] == [
+        (f"plugin {name}: comes with this repository and is not trusted", "animus trust") for name in ("y", X)
     ]
     assert places.executed == [f"config/plugins/{X}"]
 

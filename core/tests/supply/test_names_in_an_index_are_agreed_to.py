@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,21 @@ async def test_without_a_yes_nothing_is_left_and_the_refusal_says_what_it_would_
     assert (shown["name"], shown["url"], shown["sha256"]) == (NAME, wheel.as_uri(), sha256(wheel))
     assert list((operator.config_dir / "plugins").iterdir()) == []
     assert not (operator.config_dir / "plugins.lock").exists()
+
+
+async def test_no_code_of_a_stranger_who_took_a_name_of_ours_runs_before_anybody_is_asked(
+    operator: Operator, wheels: Wheels, tmp_path: Path
+) -> None:
+    wheel = wheels.build(NAME, requires="animus-sdk")
+    wheels.build("animus-sdk", "0.1", points=())
+    executed = tmp_path / "executed"
+    source = wheels.source("animus-sdk", hook=f"open({str(executed)!r}, 'w').close()")
+    with tarfile.open(wheels.folder / "animus_sdk-9.0.tar.gz", "w:gz") as sdist:
+        sdist.add(source, "animus_sdk-9.0")
+    assert await operator.install(str(wheel)) == [NAME]
+    with pytest.raises(RetryLater):
+        await operator.install("animus-sdk==9.0")
+    assert not executed.exists()
 
 
 async def test_a_file_that_is_another_one_after_the_yes_is_not_installed(

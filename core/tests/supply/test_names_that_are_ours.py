@@ -17,6 +17,7 @@ from animus_core.supply.distributions import (
     DISTRIBUTIONS,
     PUBLISHED,
     how_to_install,
+    how_to_install_again,
     how_to_install_beside,
     how_to_prepare_authoring,
 )
@@ -134,6 +135,16 @@ def test_a_core_that_does_not_know_where_it_came_from_names_the_folder_of_wheels
 def test_nobody_else_is_sent_to_an_index_either() -> None:
     assert how_to_install("animus-provider-claude").startswith("animus plugin install SOURCE")
     assert "claude" not in how_to_install("animus-provider-claude")
+
+
+@pytest.mark.parametrize("source", ["animus-subject-files", "Animus_Subject_Files==0.1.0", "animus-subject-files[x]"])
+def test_what_was_installed_by_a_name_of_ours_is_installed_again_in_the_way_that_works(source: str) -> None:
+    assert how_to_install_again(source) == how_to_install(FILES)
+
+
+@pytest.mark.parametrize("source", ["/w/animus-subject-files", "animus-provider-claude==1", "./animus-subject-files"])
+def test_the_operators_own_sources_are_installed_again_as_they_were(source: str) -> None:
+    assert how_to_install_again(source, development=True) == f"animus plugin install {source} --dev"
 
 
 async def test_a_name_of_ours_that_no_index_has_is_answered_with_the_way_that_works(

@@ -242,7 +242,7 @@ async def test_an_executable_is_registered_where_it_is(home: Home, executable: C
     path.write_text(path.read_text() + "# changed\n")
     drift = Lockfile.read(home.config_dir).verify(done.entry)
     assert drift is not None
-    assert str(path) in drift.message
+    assert str(path) in drift.why
 
     [again] = await home.install(path)  # the same file: nobody is asked
     assert again.previous == done.entry

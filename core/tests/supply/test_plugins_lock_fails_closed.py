@@ -233,7 +233,7 @@ def test_a_drift_names_what_changed_and_the_command_that_mends_it(lock: Lockfile
     program.write_text("#!/bin/sh\n# other\n")
     drift = lock.verify(made)
     assert drift is not None
-    assert drift.message == f"plugin animus-log-x: it changed since it was installed: {program}"
+    assert drift.why == f"it changed since it was installed: {program}"
     assert drift.fix == "animus plugin install './a b.whl'  (or: animus plugin doctor)"
     assert drift.changes == (str(program),)
 

@@ -17,6 +17,7 @@ from animus_core.errors import InvalidInput, RetryLater, UnknownName
 from animus_core.host.environment import missing_environment
 from animus_core.services.plugins import PluginLocations, removal_of
 from animus_core.supply.discovery.discover import Discovery, Plugin
+from animus_core.supply.distributions import how_to_install_again
 from animus_core.supply.install.environments import leftover_folders
 from animus_core.supply.install.plugin_folders import lock_of
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
@@ -25,7 +26,10 @@ __all__ = ["Problem", "Verified", "examine", "verify"]
 
 
 class Problem(NamedTuple):
-    """One fault. `plugin` is None for what concerns no single one; `fix` is a command or an edit."""
+    """One fault. `plugin` is None for what concerns no single one, and `message` does not repeat it.
+
+    `fix` is a command or an edit.
+    """
 
     check: str
     plugin: str | None
@@ -63,7 +67,7 @@ async def examine(locations: PluginLocations) -> list[Problem]:
     for failure in discovery.warnings:
         if failure.name not in known:
             fix = failure.fix or f"animus plugin info {shlex.quote(failure.name)}"
-            problems.append(Problem("usable", failure.name, failure.message, fix))
+            problems.append(Problem("usable", failure.name, failure.why, fix))
     problems += [problem for plugin in discovery.plugins for problem in _environment(plugin, locations)]
     problems += _duplicates(discovery, locations)
     return problems
@@ -73,7 +77,7 @@ def _verified(lock: Lockfile, entry: LockEntry) -> Verified:
     drift = None if entry.development else lock.verify(entry)
     if drift is None:
         return Verified(entry, "development" if entry.development else "ok", (), "")
-    return Verified(entry, "drifted", drift.changes or (drift.message,), _command(drift.fix))
+    return Verified(entry, "drifted", drift.changes or (drift.why,), _command(drift.fix))
 
 
 def _installed(config_dir: Path) -> Iterator[Problem]:
@@ -84,7 +88,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
         yield Problem("lock", None, error.message, error.hint or "Mend the file.")
         return
     for entry in lock.entries.values():
-        again = f"animus plugin install {shlex.quote(entry.source)}{' --dev' if entry.development else ''}"
+        again = how_to_install_again(entry.source, development=entry.development)
         # From the plain to the costly: only where the program and its Python are there is everything hashed.
         program = Path(entry.command[0])
         python = Path(entry.folder) / "bin" / "python" if entry.folder is not None else None
@@ -101,7 +105,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
         elif python is not None and not python.exists():
             yield Problem("interpreter", entry.name, f"the Python that it was installed with is gone ({python})", again)
         elif not entry.development and (drift := lock.verify(entry)) is not None:
-            yield Problem("drift", entry.name, drift.message, _command(drift.fix))
+            yield Problem("drift", entry.name, drift.why, _command(drift.fix))
     for folder in leftover_folders(config_dir):
         fix = f"rm -r {shlex.quote(str(folder))} {shlex.quote(str(lock_of(folder)))}"
         yield Problem("leftover", None, f"{folder} belongs to no plugin", fix)

@@ -7,13 +7,23 @@ published it ourselves. Whatever tells people how to install something asks here
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["DISTRIBUTIONS", "PUBLISHED", "how_to_install", "how_to_install_beside", "how_to_prepare_authoring"]
+__all__ = [
+    "DISTRIBUTIONS",
+    "PUBLISHED",
+    "UNPUBLISHED",
+    "how_to_install",
+    "how_to_install_again",
+    "how_to_install_beside",
+    "how_to_prepare_authoring",
+    "unpublished_name",
+]
 
 _CORE: Final = "animus-runtime"
 DISTRIBUTIONS: Final = frozenset(
@@ -33,6 +43,9 @@ DISTRIBUTIONS: Final = frozenset(
 """What this repository builds."""
 PUBLISHED: Final[frozenset[str]] = frozenset()
 """Those of DISTRIBUTIONS that we have put into an index. Add a name in the change that publishes it, not before."""
+UNPUBLISHED: Final = DISTRIBUTIONS - PUBLISHED
+"""Names of ours that are free in an index: what stands there under one of them is a stranger's."""
+_REQUIREMENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OF_AUTHORS: Final = frozenset({"animus-sdk", "animus-conformance"})
 _NO_FOLDER: Final = "  (WHEELS is the folder dist/ that `make wheels` fills in a clone of Animus)"
 
@@ -58,6 +71,26 @@ def how_to_install(name: str) -> str:
     wheels = _wheels()
     links = f"PIP_FIND_LINKS={wheels.folder}"
     return f"{wheels.build}{links} animus plugin install {wheels.folder}/{_wheel(name)}{wheels.note}"
+
+
+def how_to_install_again(source: str, *, development: bool = False) -> str:
+    """The command that installs a plugin once more from `source`, as `plugins.lock` has it.
+
+    The operator's own sources stay as they are; only a name of ours that is not published gets the way that works.
+    """
+    name = unpublished_name(source)
+    if name is not None:
+        return how_to_install(name)
+    return f"animus plugin install {shlex.quote(source)}{' --dev' if development else ''}"
+
+
+def unpublished_name(source: str) -> str | None:
+    """The name in `source` (`NAME`, `NAME==VERSION`), if it is one of ours that is not published; None for a path."""
+    found = _REQUIREMENT_NAME.match(source)
+    if found is None or "/" in source:
+        return None
+    name = re.sub(r"[-_.]+", "-", found[0]).lower()
+    return name if name in UNPUBLISHED else None
 
 
 def how_to_install_beside(name: str) -> str:

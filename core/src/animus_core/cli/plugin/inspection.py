@@ -109,7 +109,7 @@ def _format_failure(failure: ProbeFailure) -> str:
 
 
 def _format_problem(problem: Problem) -> str:
-    first, *rest = problem.message.removeprefix(f"plugin {problem.plugin}: ").splitlines() or [""]
+    first, *rest = problem.message.splitlines() or [""]
     where = f"{problem.plugin}: " if problem.plugin else ""
     return "\n".join([f"{where}{first}", *(f"  {line}" for line in rest), f"  fix: {problem.fix}"])
 

@@ -57,11 +57,20 @@ class Candidate(NamedTuple):
 
 
 class ProbeFailure(NamedTuple):
-    """Why a candidate is not used, and what to do. It never stops the others."""
+    """Why a candidate is not used, and what to do. It never stops the others.
+
+    `is_plugin`: `name` is a plugin's; else it is that of a file, folder or variable, and `why` names it where needed.
+    """
 
     name: str
-    message: str
+    why: str
     fix: str = ""
+    is_plugin: bool = True
+
+    @property
+    def message(self) -> str:
+        """`why`, with the plugin's name before it."""
+        return f"plugin {self.name}: {self.why}" if self.is_plugin else self.why
 
 
 class Candidates(NamedTuple):
@@ -125,19 +134,18 @@ class _Search:
         # Named and nothing more: a row of an untrusted repository must not hide the operator's own plugin.
         names = [name for name, _ in found]
         for name in names[:_MOST_UNTRUSTED]:
-            message = f"plugin {name}: {NOT_TRUSTED}"
-            self._failures.append(ProbeFailure(name, message, TRUST))
+            self._failures.append(ProbeFailure(name, NOT_TRUSTED, TRUST))
         if len(names) > _MOST_UNTRUSTED:
             more = f"{len(names) - _MOST_UNTRUSTED} more plugins come with this repository and are not trusted"
-            self._failures.append(ProbeFailure(".animus/plugins", more, TRUST))
+            self._failures.append(ProbeFailure(".animus/plugins", more, TRUST, is_plugin=False))
 
     def registry(self) -> None:
         """The rows of the operator's registry that say what to run."""
         for row in self._registry.rows:
             if row.command is not None and imports_from_the_project(row.command):
-                message = f"plugin {row.name}: its command makes Python import from the project's folder first"
+                why = "its command makes Python import from the project's folder first"
                 fix = f"plugins.{row.name}.binary in {self._config_dir / 'plugins.yaml'}: put -P before -m"
-                self._take(row.name, _Broken(ProbeFailure(row.name, message, fix)))
+                self._take(row.name, _Broken(ProbeFailure(row.name, why, fix)))
             elif row.command is not None:
                 self._take(row.name, Candidate(row.name, row.command, "registry", row.options))
 
@@ -147,7 +155,7 @@ class _Search:
             entries = Lockfile.read(self._config_dir).entries
         # Fails closed: nothing installed is used, and the other places still are.
         except RetryLater as error:
-            self._failures.append(ProbeFailure("plugins.lock", error.message, error.hint or ""))
+            self._failures.append(ProbeFailure("plugins.lock", error.message, error.hint or "", is_plugin=False))
             return
         for name, entry in entries.items():
             self._take(name, locked_candidate(entry))
@@ -191,9 +199,9 @@ class _Search:
                 failures.append(hiding(entry.failure, self._hidden.get(entry.failure.name, ())))
         known = {*self._first, *(failure.name for failure in failures)}
         for name in given.keys() - known:
-            message = f"plugin {name}: plugins.yaml has settings for it, and no plugin of this name was found"
+            why = "plugins.yaml has settings for it, and no plugin of this name was found"
             fix = f"animus plugin install SOURCE, or take its row out of {self._config_dir / 'plugins.yaml'}"
-            failures.append(ProbeFailure(name, message, fix))
+            failures.append(ProbeFailure(name, why, fix))
         return Candidates(tuple(candidates), tuple(failures), self._hidden)
 
     def _project_entries(self, root: Path, registry_path: Path, folder: Path) -> list[tuple[str, _Entry]]:
@@ -202,7 +210,9 @@ class _Search:
             for row in read_registry(registry_path, project_root=root).rows:
                 found[row.name] = Candidate(row.name, row.command or (), "project", cwd=str(root))
         except InvalidInput as error:
-            self._failures.append(ProbeFailure(".animus/plugins.yaml", error.message, error.hint or ""))
+            self._failures.append(
+                ProbeFailure(".animus/plugins.yaml", error.message, error.hint or "", is_plugin=False)
+            )
         for name, entry in self._entries_of(folder, "project", str(root)):
             # The registry of the project goes before its folder, as the operator's goes before theirs.
             found.setdefault(name, entry)
@@ -213,7 +223,7 @@ class _Search:
         if not path.is_absolute() or not path.is_dir():
             why = "is no folder" if path.is_absolute() else "is not absolute and means another place in each folder"
             fix = f"Set {variable} to folders that exist, by absolute paths."
-            self._failures.append(ProbeFailure(variable, f"{variable}: {named!r} {why}", fix))
+            self._failures.append(ProbeFailure(variable, f"{variable}: {named!r} {why}", fix, is_plugin=False))
             return
         self._folder(path, source)
 
@@ -225,12 +235,11 @@ class _Search:
         try:
             for name, program in programs_in(folder):
                 if isinstance(program, NotUsable):
-                    message = f"plugin {name}: {folder / name}: {program.why}"
-                    yield name, _Broken(ProbeFailure(name, message, program.fix))
+                    yield name, _Broken(ProbeFailure(name, f"{folder / name}: {program.why}", program.fix))
                 else:
                     yield name, Candidate(name, (program,), source, cwd=cwd)
         except RetryLater as error:
-            self._failures.append(ProbeFailure(folder.name, error.message, error.hint or ""))
+            self._failures.append(ProbeFailure(folder.name, error.message, error.hint or "", is_plugin=False))
 
     def _take(self, name: str, entry: _Entry) -> None:
         if name not in self._first:
@@ -267,7 +276,7 @@ def hiding(failure: ProbeFailure, hidden: tuple[Candidate, ...]) -> ProbeFailure
     if not hidden:
         return failure
     other = f"{visible(shlex.join(hidden[0].command))} ({hidden[0].source})"
-    return failure._replace(message=f"{failure.message}; it hides {other} of the same name")
+    return failure._replace(why=f"{failure.why}; it hides {other} of the same name")
 
 
 def locked_candidate(entry: LockEntry, given: LaunchOptions | None = None) -> Candidate:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shlex
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +26,7 @@ from animus_core.supply.discovery.candidates import (
 )
 from animus_core.supply.discovery.manifest import Probes, probing
 from animus_core.supply.discovery.manifest_cache import ManifestCache
+from animus_core.supply.distributions import how_to_install_again
 from animus_core.supply.lock.fingerprint import Fingerprint, fingerprint
 from animus_core.supply.lock.lockfile import Lockfile
 from animus_core.supply.trust.trust import is_trusted
@@ -106,7 +106,7 @@ async def discover(
                 try:
                     return await identifier.identify(candidate)
                 except PluginFailed as error:
-                    failure = ProbeFailure(candidate.name, error.message, error.remedy)
+                    failure = ProbeFailure(candidate.name, error.why, error.remedy)
                     return hiding(failure, found.hidden.get(candidate.name, ()))
 
         async with asyncio.TaskGroup() as group:
@@ -203,6 +203,6 @@ def _as_locked(candidate: Candidate, config_dir: Path) -> Candidate:
     except RetryLater as error:
         raise PluginFailed(candidate.name, error.message, None, remedy=error.hint or "") from error
     if entry is None:
-        remedy = f"animus plugin install {shlex.quote(candidate.locked.source)}"
-        raise PluginFailed(candidate.name, "it was uninstalled", None, remedy=remedy)
+        again = how_to_install_again(candidate.locked.source)
+        raise PluginFailed(candidate.name, "it was uninstalled", None, remedy=again)
     return candidate if entry == candidate.locked else locked_candidate(entry, candidate.options)

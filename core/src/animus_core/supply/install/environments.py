@@ -71,7 +71,8 @@ async def _fill(tool: Tool, request: InstallRequest, dialogue: Dialogue) -> None
         await tool.install_exactly(source, resolved)
     else:
         # The operator has named this file or folder. Its dependencies are asked about once they are there: to resolve
-        # first would build a folder twice. Code of a wheel has not run then, and a no removes the environment.
+        # first would build a folder twice. Names of ours come as wheels only (pip.py): no code of theirs has run then,
+        # and a no removes the environment.
         dialogue.report(f"installing {source.text}")
         await agree(source, await tool.install(source, development=request.development), dialogue)
 

@@ -22,7 +22,7 @@ from animus_core.errors import RetryLater
 from animus_core.host.environment import COOKIE
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
-from animus_core.supply.distributions import DISTRIBUTIONS, PUBLISHED, how_to_install
+from animus_core.supply.distributions import UNPUBLISHED, how_to_install, unpublished_name
 from animus_core.supply.install.plugin_source import Source, SourceKind
 from animus_core.supply.install.resolution import ResolvedDistribution, read_report
 from animus_core.terminal import visible
@@ -50,7 +50,6 @@ _ELSEWHERE: Final = (
     "REPORT",
 )
 _LIBRARIES: Final = ("purelib", "platlib")
-_REQUIREMENT_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class PluginScript(NamedTuple):
@@ -159,6 +158,9 @@ class Tool:
         report = self._temporary / "report.json"
         # --compile: what is compiled later would be a change of what was installed (docs/adr/0007).
         options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile", "--report", str(report)]
+        # To learn what an sdist needs, pip runs code of it, and does so before anybody is asked. Names of ours that we
+        # have not published are a stranger's in an index, which is searched beside every folder of wheels.
+        options += ["--only-binary", ",".join(sorted(UNPUBLISHED))] if UNPUBLISHED else []
         code, output = await self._run([*pip, "install", *options, *arguments])
         if code != 0:
             raise RetryLater(
@@ -188,9 +190,9 @@ class Tool:
 
 def _hint_after_pip(source: Source) -> str:
     """What to do when pip could not install something."""
-    name = _REQUIREMENT_NAME.match(source.text)
-    if source.kind is SourceKind.INDEX and name is not None and name[0] in DISTRIBUTIONS - PUBLISHED:
-        return f"Nothing was changed. {name[0]} is not in an index yet. To install it: {how_to_install(name[0])}"
+    name = unpublished_name(source.text) if source.kind is SourceKind.INDEX else None
+    if name is not None:
+        return f"Nothing was changed. {name} is not in an index yet. To install it: {how_to_install(name)}"
     hint = "Nothing was changed. pip's own options (PIP_INDEX_URL, PIP_FIND_LINKS, pip.conf) say where it looks."
     if source.kind is SourceKind.INDEX:
         hint += f" A file or folder is written with its path, and a slash in it: ./{source.text}"

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.store.regular_files import read_regular
-from animus_core.supply.distributions import DISTRIBUTIONS, PUBLISHED
+from animus_core.supply.distributions import UNPUBLISHED
 from animus_core.supply.install.plugin_source import Source, SourceKind, is_requirement
 from animus_core.supply.install.request import Dialogue
 from animus_core.terminal import visible
@@ -77,7 +77,7 @@ class ResolvedDistribution(NamedTuple):
     def is_a_strangers(self) -> bool:
         """Whether it has a name of ours that we have not published, and comes from another machine."""
         name = re.sub(r"[-_.]+", "-", self.name).lower()
-        return name in DISTRIBUTIONS - PUBLISHED and urlsplit(self.url).scheme != "file"
+        return name in UNPUBLISHED and urlsplit(self.url).scheme != "file"
 
     @property
     def pinned(self) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -22,6 +21,7 @@ from animus_core.store.durability import sync_directory
 from animus_core.store.json_files import write_json_pretty
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.regular_files import read_regular
+from animus_core.supply.distributions import how_to_install_again
 from animus_core.supply.lock.fingerprint import Fingerprint, changes, fingerprint
 from animus_core.supply.names import is_name
 
@@ -69,15 +69,9 @@ class _Content(BaseModel):
 class Drift(NamedTuple):
     """A plugin has changed since it was installed: `changes` names some of the files, `why` says it in one line."""
 
-    name: str
     changes: tuple[str, ...]
     why: str
     fix: str
-
-    @property
-    def message(self) -> str:
-        """`why`, with the plugin's name before it."""
-        return f"plugin {self.name}: {self.why}"
 
 
 def guard(config_dir: Path, *, timeout_s: float = _GUARD_S) -> HeldLock:
@@ -220,5 +214,5 @@ def _unreadable(path: Path, why: str) -> RetryLater:
 
 
 def _drift(entry: LockEntry, named: tuple[str, ...], why: str) -> Drift:
-    fix = f"animus plugin install {shlex.quote(entry.source)}  (or: animus plugin doctor)"
-    return Drift(entry.name, named, why, fix)
+    fix = f"{how_to_install_again(entry.source)}  (or: animus plugin doctor)"
+    return Drift(named, why, fix)
