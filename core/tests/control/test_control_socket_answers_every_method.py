@@ -44,9 +44,9 @@ async def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope
         assert is_paused(served)
         await peer.call(daemon.DAEMON_RESUME, Empty(), timeout_s=CALL_S)
         assert not is_paused(served)
-        served.project.bus.nudged.clear()
+        served.project.commit_signal.nudged.clear()
         await peer.call(daemon.DAEMON_NUDGE, Empty(), timeout_s=CALL_S)
-        assert served.project.bus.nudged.is_set()
+        assert served.project.commit_signal.nudged.is_set()
         await peer.call(daemon.DAEMON_STOP, daemon.DaemonStopParams(drain_secs=3), timeout_s=CALL_S)
         assert served.daemon.done == ["stop 3.0"]
         listing = plugin.PluginListParams(include_warnings=True)

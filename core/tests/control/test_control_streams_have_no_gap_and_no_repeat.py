@@ -73,7 +73,7 @@ async def test_nothing_is_told_before_it_is_published(scope: Scope) -> None:
         await served.commit(1, publish=False)
         await client.ask("queue/stats")
         assert client.numbers() == [1]
-        served.project.bus.publish()
+        served.project.commit_signal.publish()
         await client.until(lambda got: len(got) == 2)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from animus_core.daemon.admission import Admission
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
@@ -32,13 +32,13 @@ async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
         return cast(Plan, entry)
 
     with caplog.at_level(logging.INFO, "animus.daemon"):
-        bus = Bus()
-        admission = Admission(TrustCheck(config_dir, scope.project_root), database, bus, plan_for, reread)
+        commit_signal = CommitSignal()
+        admission = Admission(TrustCheck(config_dir, scope.project_root), database, commit_signal, plan_for, reread)
         assert [await admission.admits(), await admission.admits()] == [False, False]
-        assert (bus.version, opened) == (1, [])
+        assert (commit_signal.version, opened) == (1, [])
         grant(config_dir, scope.project_root)
         assert [await admission.admits(), await admission.admits()] == [True, True]
-        assert (bus.version, opened) == (2, ["workflows: []\n"])
+        assert (commit_signal.version, opened) == (2, ["workflows: []\n"])
         workflows.write_text("workflows: [ ]\n")
         assert not await admission.admits()
         assert await admission.plan_for(cast(QueueEntry, "entry")) == "entry"

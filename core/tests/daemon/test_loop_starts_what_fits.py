@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import DaemonSettings
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, QueueEntry
@@ -39,7 +39,7 @@ class FakeRuns:
     def active(self) -> int:
         return len(self.started)
 
-    def check_hellos(self) -> None: ...
+    def check_hellos(self, now: float) -> None: ...
 
     async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
         if self.refusals:
@@ -59,12 +59,12 @@ class World:
     """A loop over a real queue, with runs that are none."""
 
     def __init__(self, scope: Scope, database: Database, settings: DaemonSettings) -> None:
-        self.queue, self.bus, self.state = Queue(database), Bus(), CoreState(scope)
+        self.queue, self.commit_signal, self.state = Queue(database), CommitSignal(), CoreState(scope)
         self.runs = FakeRuns(database)
         self.broken: dict[str, Exception] = {}
         self.open = True
         runs = cast(RunRegistry, self.runs)
-        self.loop = Loop(self.queue, runs, self.bus, self.state, lambda: settings, self)
+        self.loop = Loop(self.queue, runs, self.commit_signal, self.state, lambda: settings, self)
 
     async def admits(self) -> bool:
         return self.open
@@ -185,11 +185,11 @@ async def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heart
     async with using(DaemonSettings(heartbeat_s=3600)) as world:
         task = asyncio.ensure_future(world.loop.run())
         await world.queue.enqueue(dispatch("A"))
-        world.bus.nudge()
+        world.commit_signal.nudge()
         assert await world.runs.until(1) == ["A"]
         soon = (await world.queue.enqueue(dispatch("warm"))).entry.enqueued_at
         await world.queue.enqueue(dispatch("B"), run_at=soon)
-        world.bus.nudge()
+        world.commit_signal.nudge()
         assert sorted(await world.runs.until(3)) == ["A", "B", "warm"]
         world.loop.stop()
         await task
@@ -207,25 +207,25 @@ async def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(scope: 
             return DaemonSettings()
 
         runs = cast(RunRegistry, world.runs)
-        loop = Loop(world.queue, runs, world.bus, world.state, settings, world)
+        loop = Loop(world.queue, runs, world.commit_signal, world.state, settings, world)
         await world.queue.enqueue(dispatch("A"))
         task = asyncio.ensure_future(loop.run())
         await asked.wait()
         mended.set()
-        world.bus.nudge()
+        world.commit_signal.nudge()
         assert await world.runs.until(1) == ["A"]
         loop.stop()
         await task
 
 
 async def test_the_bus_wakes_everybody_who_waits_and_nobody_who_is_up_to_date() -> None:
-    bus = Bus()
-    waiting = [asyncio.ensure_future(bus.wait_beyond(0)) for _ in range(3)]
-    ahead = asyncio.ensure_future(bus.wait_beyond(1))
+    commit_signal = CommitSignal()
+    waiting = [asyncio.ensure_future(commit_signal.wait_newer_than(0)) for _ in range(3)]
+    ahead = asyncio.ensure_future(commit_signal.wait_newer_than(1))
     await asyncio.sleep(0)
-    bus.publish()
+    commit_signal.publish()
     assert await asyncio.gather(*waiting) == [1, 1, 1]
-    assert await bus.wait_beyond(0) == 1
+    assert await commit_signal.wait_newer_than(0) == 1
     assert not ahead.done()
-    bus.publish()
+    commit_signal.publish()
     assert await ahead == 2

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from animus_core.daemon.live_run import Silent
 from animus_core.errors import Conflict, RetryLater, UnknownName
 from animus_core.journal.kinds import OperatorOrder, Order
 from animus_core.store.database import Database
@@ -33,9 +32,7 @@ async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispat
         before = Daemon(scope, database, script)
         await before.begin(dispatch("A"))
         await _say_that_it_advanced_until_running(before)
-        (task,) = before.runs._tasks()
-        task.cancel()
-        await asyncio.wait([task])
+        assert await before.runs.close(drain_s=0, leave_s=0) == 1
     async with await Database.open(scope.workflow_db) as database:
         after = Daemon(scope, database, script)
         await after.runs.adopt()
@@ -47,14 +44,16 @@ async def test_a_living_runner_is_adopted_and_never_doubled(scope: Scope, dispat
     await before.children[0].wait()
 
 
-async def test_a_run_whose_runner_died_with_the_daemon_is_recovered(scope: Scope, dispatch: Dispatch) -> None:
+async def test_a_run_whose_runner_died_with_the_daemon_is_recovered(
+    scope: Scope, dispatch: Dispatch, barrier: Path
+) -> None:
     async with await Database.open(scope.workflow_db) as database:
-        before = Daemon(scope, database, ["begin die"])
-        before.runs._attendant.close()  # it starts nobody more, as one that is killed
+        before = Daemon(scope, database, [f"begin wait:{barrier} die"])
         await before.begin(dispatch("A"))
-        await before.children[0].wait()
-        if tasks := before.runs._tasks():
-            await asyncio.wait(tasks)
+        closing = asyncio.create_task(before.runs.close(drain_s=10))  # a daemon that stops starts no other runner
+        await asyncio.to_thread(open_barrier, barrier)
+        assert await closing == 0
+        assert (await before.run())["epoch"] == len(before.launches) == 1
     async with await Database.open(scope.workflow_db) as database:
         after = Daemon(scope, database, ["", "begin complete"])
         await after.runs.adopt()
@@ -126,17 +125,19 @@ async def test_a_runner_without_a_hello_is_unresponsive_after_90_s_since_it_left
     async with using([f"wait:{barrier} begin complete"]) as daemon:
         peer = cast(Peer, object())
         await daemon.begin(dispatch("A"))
-        daemon.runs.check_hellos()
+        started = asyncio.get_running_loop().time()
+        daemon.runs.check_hellos(started)
         assert daemon.runs.unresponsive == []
-        run = daemon.runs._runs["run-1"].run
-        assert isinstance(run.connection, Silent)
-        run.connection = Silent(run.connection.since - 91)
-        daemon.runs.check_hellos()
+        daemon.runs.check_hellos(started + 91)
         assert daemon.runs.unresponsive == ["run-1"]
         daemon.runs.hello(hello(1), peer)
-        daemon.runs.left(peer)
-        daemon.runs.check_hellos()
         assert daemon.runs.unresponsive == []
+        daemon.runs.left(peer)
+        left = asyncio.get_running_loop().time()
+        daemon.runs.check_hellos(left + 89)
+        assert daemon.runs.unresponsive == []
+        daemon.runs.check_hellos(left + 91)
+        assert daemon.runs.unresponsive == ["run-1"]
         assert len(daemon.launches) == 1
         await asyncio.to_thread(open_barrier, barrier)
         await daemon.until_left("completed")

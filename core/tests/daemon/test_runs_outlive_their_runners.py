@@ -6,13 +6,15 @@ import asyncio
 
 import pytest
 
-from animus_core.daemon.attend import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.daemon.launch import Launch
 from animus_core.daemon.registry import RunRegistry
+from animus_core.daemon.run_monitor import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.errors import Conflict, RetryLater
 from animus_core.journal.runner_exit import RunnerExit
+from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock, is_held
-from scripted_runners import PLAN, RESUME, Dispatch, Using
+from animus_core.store.paths import Scope
+from scripted_runners import PLAN, RESUME, Daemon, Dispatch, Using
 
 
 async def test_a_run_that_ends_well_is_taken_in_and_its_slot_is_free(using: Using, dispatch: Dispatch) -> None:
@@ -60,14 +62,12 @@ async def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dis
 
 
 async def test_progress_makes_earlier_crashes_count_no_more(
-    using: Using, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, database: Database, dispatch: Dispatch
 ) -> None:
-    monkeypatch.setattr("animus_core.daemon.attend.MAX_CRASHES", 2)
-
-    async with using(["begin die", "progress die", "complete"]) as daemon:
-        await daemon.begin(dispatch("A"))
-        await daemon.until_left("completed")
-        assert len(daemon.launches) == 3
+    daemon = Daemon(scope, database, ["begin die", "progress die", "complete"], max_crashes=2)
+    await daemon.begin(dispatch("A"))
+    await daemon.until_left("completed")
+    assert len(daemon.launches) == 3
 
 
 @pytest.mark.parametrize("code", [code for code, answer in AFTER_EXIT.items() if answer is AfterExit.BLOCK])
@@ -120,7 +120,7 @@ async def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot
         async def refuse(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
-        runs = RunRegistry(daemon.scope, daemon.database, daemon.bus, refuse, daemon.bus.publish)
+        runs = RunRegistry(daemon.scope, daemon.database, daemon.commit_signal, refuse, daemon.commit_signal.publish)
         entry = (await daemon.queue.enqueue(dispatch("A"))).entry
         with pytest.raises(RetryLater, match="cannot be started"):
             await runs.start(entry, PLAN, "run-1")

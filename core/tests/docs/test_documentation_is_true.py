@@ -12,9 +12,9 @@ import pytest
 
 from animus_core.cli.main import build_parser
 from animus_core.daemon import facts, queue
-from animus_core.daemon.attend import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.daemon.events import EventKind
 from animus_core.daemon.queue_entry import EntryStatus
+from animus_core.daemon.run_monitor import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.journal.kinds import DATA
 from animus_core.projectors.subject import MOVES
 from animus_core.runner.prompt import run_variables

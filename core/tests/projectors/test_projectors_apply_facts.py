@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors import hooks
@@ -75,10 +75,10 @@ class World:
     """A database with facts, and a projector at work on them."""
 
     def __init__(self, database: Database, tracker: Tracker, projector: Projector | None = None) -> None:
-        self.database, self.tracker, self.bus = database, tracker, Bus()
+        self.database, self.tracker, self.commit_signal = database, tracker, CommitSignal()
         subjects = cast(RoutedSubjects, tracker)
         self.task = ProjectorTask(
-            projector or SubjectProjector(), database, subjects, self.bus.wait_beyond, Backoff(0.01, 0.01)
+            projector or SubjectProjector(), database, subjects, self.commit_signal.wait_newer_than, Backoff(0.01, 0.01)
         )
 
     async def state(self, kind: str, subject: str) -> None:
@@ -90,7 +90,7 @@ class World:
             tx.execute("fact_insert", fact_id=f"run-1:{seq}", at="2026-01-01T00:00:00.000Z", **row)
 
         await self.database.write(insert)
-        self.bus.publish()
+        self.commit_signal.publish()
 
     async def cursor(self) -> int | None:
         found = await self.database.read(lambda tx: tx.scalar("cursor_get", projector="subject"))

@@ -125,7 +125,7 @@ class Served:
 
         await self.project.database.write(insert)
         if publish:
-            self.project.bus.publish()
+            self.project.commit_signal.publish()
 
 
 async def never_start(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
@@ -143,7 +143,7 @@ async def serving(scope: Scope) -> AsyncIterator[Served]:
     async with await Database.open(scope.workflow_db) as database:
         project = Project(scope, database, discovery, router)
         served = Served(project, scope.control_socket)
-        runs = RunRegistry(scope, database, project.bus, never_start, lambda: None)
+        runs = RunRegistry(scope, database, project.commit_signal, never_start, lambda: None)
         served.listener = listen(scope.control_socket, control_table(project, runs, served.daemon), "client")
         try:
             yield served

@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.launch import Launch
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.registry import RunRegistry
+from animus_core.daemon.run_monitor import MAX_CRASHES
 from animus_core.journal.kinds import OperatorOrder, Order
 from animus_core.store.database import Database
 from animus_core.store.locks import HeldLock
@@ -30,7 +31,7 @@ PLAN = Plan(
 )
 RESUME = OperatorOrder(order=Order.RESUME)
 GO_ON = OperatorOrder(order=Order.RESUME, feedback="go on")
-# A runner that takes over the lock and then does, word by word, what it was told.
+# A runner that takes over the lock and then does, word by word, what the script says.
 RUNNER = """
 import os, sys
 from pathlib import Path
@@ -80,12 +81,13 @@ for word in words:
 class Daemon:
     """A daemon's runs, with runners that do what `script` says for each epoch; the last entry is for all later ones."""
 
-    def __init__(self, scope: Scope, database: Database, script: list[str]) -> None:
+    def __init__(self, scope: Scope, database: Database, script: list[str], *, max_crashes: int = MAX_CRASHES) -> None:
         self.scope, self.database, self.script = scope, database, script
-        self.bus, self.queue = Bus(), Queue(database)
+        self.commit_signal, self.queue = CommitSignal(), Queue(database)
         self.launches: list[Launch] = []
         self.children: list[asyncio.subprocess.Process] = []
-        self.runs = RunRegistry(scope, database, self.bus, self._start, self.bus.publish)
+        changed = self.commit_signal.publish
+        self.runs = RunRegistry(scope, database, self.commit_signal, self._start, changed, max_crashes=max_crashes)
 
     async def _start(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
         self.launches.append(launch)
@@ -110,11 +112,11 @@ class Daemon:
 
     async def until(self, ready: Callable[[dict[str, Any]], bool], run_id: str = "run-1") -> dict[str, Any]:
         while True:
-            version = self.bus.version
+            version = self.commit_signal.version
             row = await self.run(run_id)
             if ready(row):
                 return row
-            await self.bus.wait_beyond(version)
+            await self.commit_signal.wait_newer_than(version)
 
     async def until_left(self, status: str) -> dict[str, Any]:
         return await self.until(lambda row: row["status"] == status and self.runs.active == 0)

@@ -149,9 +149,15 @@ class _Daemon:
         self._began = time.monotonic()
         self._stopping = asyncio.Event()
         self._drain_s = DEFAULT_DRAIN_S
-        self._runs = RunRegistry(self._scope, project.database, project.bus, self._start_runner, project.bus.nudge)
-        self._admission = Admission(project.trust, project.database, project.bus, project.plan_for, self._reread)
-        self._loop = Loop(project.queue, self._runs, project.bus, project.state, self._settings, self._admission)
+        self._runs = RunRegistry(
+            self._scope, project.database, project.commit_signal, self._start_runner, project.commit_signal.nudge
+        )
+        self._admission = Admission(
+            project.trust, project.database, project.commit_signal, project.plan_for, self._reread
+        )
+        self._loop = Loop(
+            project.queue, self._runs, project.commit_signal, project.state, self._settings, self._admission
+        )
         self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
@@ -171,7 +177,9 @@ class _Daemon:
         tasks = [asyncio.ensure_future(self._loop.run())]
         projectors = self._projectors()
         tasks += [asyncio.ensure_future(projector.run(0)) for projector in projectors]
-        tasks.append(asyncio.ensure_future(self._plugin_events.run(self._project.database, self._project.bus)))
+        tasks.append(
+            asyncio.ensure_future(self._plugin_events.run(self._project.database, self._project.commit_signal))
+        )
         _log.info("serving %s (pid %d)", self._scope.project_root, os.getpid())
         ready.serving(None if trust.trusted else trust.reason)
         stop = asyncio.ensure_future(self._stopping.wait())
@@ -180,10 +188,10 @@ class _Daemon:
         # Nothing new first, then the runs, then the projectors that show their last facts, then the providers.
         self._loop.stop()
         _log.info("stopping: %d runs may go on for %g s", self._runs.active, self._drain_s)
-        stopped = await self._runs.close(drain_s=self._drain_s)
-        if stopped:
-            _log.warning("%d runs were stopped in the middle; the next daemon goes on with them", stopped)
-        await self._settle(projectors)
+        unfinished = await self._runs.close(drain_s=self._drain_s)
+        if unfinished:
+            _log.warning("%d runs are not over; the next daemon goes on with them", unfinished)
+        await self._drain_projectors(projectors)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -228,12 +236,12 @@ class _Daemon:
 
     def _projectors(self) -> list[ProjectorTask]:
         subjects = RoutedSubjects(self._project.router)
-        wait = self._project.bus.wait_beyond
+        wait = self._project.commit_signal.wait_newer_than
         return [ProjectorTask(one, self._project.database, subjects, wait) for one in load_projectors()]
 
-    async def _settle(self, projectors: list[ProjectorTask]) -> None:
+    async def _drain_projectors(self, projectors: list[ProjectorTask]) -> None:
         """Let the projectors see the last facts, within a bound; the rest is seen by the next daemon."""
-        self._project.bus.publish()
+        self._project.commit_signal.publish()
         try:
             async with asyncio.timeout(_CATCH_UP_S):
                 for projector in projectors:

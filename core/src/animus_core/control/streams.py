@@ -1,6 +1,6 @@
 """Streams on the control socket: events, which each subscriber reads from a cursor of its own, and subjects' changes.
 
-Below lie the database, the bus, and the watches of subjects. Nothing is buffered for anybody: a slow subscriber reads
+Below lie the database, the commit signal, and the watches of subjects. Nothing is buffered: a slow subscriber reads
 events later, and whoever comes back with the last id it saw gets each once; a slow watcher of subjects is told the
 state that changes have led to.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.errors import AnimusError, InvalidInput
 from animus_core.kinds.subjects.watch import SubjectWatch
 from animus_core.store.database import Database
@@ -39,9 +39,9 @@ _Send = Callable[[sqlite3.Row, Asker], None]
 class Streams:
     """The open streams of all connections."""
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    def __init__(self, database: Database, commit_signal: CommitSignal) -> None:
         self._database = database
-        self._bus = bus
+        self._commit_signal = commit_signal
         self._tasks: dict[tuple[int, int | str], asyncio.Task[None]] = {}
 
     async def daemon_events(self, params: daemon.DaemonEventsParams, asker: Asker) -> Watching:
@@ -110,7 +110,7 @@ class Streams:
         try:
             while True:
                 # Before the read: what is published between the two then ends the wait, and no event is slept over.
-                version = self._bus.version
+                version = self._commit_signal.version
                 rows = await self._database.read(partial(_events_after, event_id=cursor))
                 for row in rows:
                     cursor = row["event_id"]
@@ -118,7 +118,7 @@ class Streams:
                     send(row, asker)
                     await asker.peer.drained()
                 if not rows:
-                    await self._bus.wait_beyond(version)
+                    await self._commit_signal.wait_newer_than(version)
         except (AnimusError, ProtocolError):
             return  # the subscriber left, or the daemon is closing its database
 

@@ -54,7 +54,7 @@ class DaemonOperations(Protocol):
 
 def control_table(project: Project, runs: RunRegistry | None, operations: DaemonOperations | None) -> Dispatcher:
     """The handler of control connections."""
-    streams = Streams(project.database, project.bus)
+    streams = Streams(project.database, project.commit_signal)
     table = Dispatcher(to_rpc, streams.cancel)
     _queue_methods(table, QueueService(project))
     _workflow_methods(table, WorkflowService(project, runs))
@@ -126,7 +126,7 @@ def _daemon_methods(table: Dispatcher, project: Project, operations: DaemonOpera
     async def pause(paused: bool) -> Acknowledged:
         project.state.set_paused(paused)
         # At once: resumed work must not wait for the next heartbeat.
-        project.bus.nudge()
+        project.commit_signal.nudge()
         return Acknowledged()
 
     async def stop(params: daemon.DaemonStopParams, _: Asker) -> Acknowledged:
@@ -135,7 +135,7 @@ def _daemon_methods(table: Dispatcher, project: Project, operations: DaemonOpera
 
     async def nudge(params: Empty, _: Asker) -> Acknowledged:
         _required(operations)
-        project.bus.nudge()
+        project.commit_signal.nudge()
         return Acknowledged()
 
     table.answer(daemon.DAEMON_STATUS, status)

@@ -1,7 +1,7 @@
 """Whether work may start at all: only what the operator trusts is executed, and the daemon says when that changes.
 
 It is asked at each tick. While nothing is admitted nothing is held or lost: entries keep their places, runs that are
-under way go on with their snapshots. Below lie the trust check, the events and the bus.
+under way go on with their snapshots. Below lie the trust check, the events and the commit signal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.events import record_event, trust_event
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.store.database import Database
@@ -32,14 +32,14 @@ class Admission:
         self,
         check: TrustCheck,
         database: Database,
-        bus: Bus,
+        commit_signal: CommitSignal,
         plan_for: PlanFor,
         opened: Callable[[], Awaitable[None]],
     ) -> None:
         self._plan_for = plan_for
         self._check = check
         self._database = database
-        self._bus = bus
+        self._commit_signal = commit_signal
         self._opened = opened
         self._was_open = True
 
@@ -49,7 +49,7 @@ class Admission:
         if trust.trusted is not self._was_open:
             await self._database.write(lambda tx: record_event(tx, trust_event(trust)))
             self._was_open = trust.trusted
-            self._bus.publish()
+            self._commit_signal.publish()
             if trust.trusted:
                 _log.info("work starts again: %s", trust.reason)
                 await self._opened()

@@ -70,7 +70,7 @@ class Event(NamedTuple):
 
 
 def record_event(tx: Tx, event: Event) -> None:
-    """Write `event` in the caller's transaction; whoever commits it publishes on the bus afterwards."""
+    """Write `event` in the caller's transaction; whoever commits it publishes it afterwards."""
     data = encode(event.payload).decode()
     tx.execute("event_insert", run_id=event.run_id, seq=event.seq, kind=event.kind, at=event.at, data=data)
 

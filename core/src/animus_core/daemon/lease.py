@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.events import RunIdentity
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.errors import Conflict
@@ -27,7 +27,7 @@ _LEASED: Final = declare("daemon.leased", "the run is committed, its runner is n
 
 
 async def lease_run(
-    database: Database, bus: Bus, paths: RunPaths, run_id: str, entry: QueueEntry, plan: Plan
+    database: Database, commit_signal: CommitSignal, paths: RunPaths, run_id: str, entry: QueueEntry, plan: Plan
 ) -> RunIdentity:
     """Commit the run `run_id` of `entry`, and publish it. Raises Conflict when the entry has moved on, RetryLater."""
     paths.create()
@@ -51,6 +51,6 @@ async def lease_run(
             raise Conflict(f"entry {entry.entry_id} is not waiting any more")
 
     await database.write(commit)
-    bus.publish()
+    commit_signal.publish()
     reach(_LEASED)
     return RunIdentity(run_id, entry.subject_kind, entry.subject_id)

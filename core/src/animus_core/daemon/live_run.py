@@ -1,7 +1,7 @@
-"""A run that is not over, as the daemon keeps it in memory: who it is, who executes it, whether that one is connected.
+"""A run that is not over, as the daemon keeps it in memory: who executes it, and whether that runner is connected.
 
-Values only. What changes is one field of one variant at a time, so nothing here has to be checked for None: a
-connection is there or it is silent, a runner is a child of ours or it is not.
+Values only. Each alternative is a type of its own (connected or silent; started by this daemon or adopted) and has only
+the fields that make sense for it. So no field has to be checked for None. Nothing lies below.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class Connected:
 
 @dataclass(frozen=True)
 class Silent:
-    """The runner has not dialled in since the moment `since` of the loop's clock, when it was started or last heard.
+    """The runner is not connected.
 
-    `unresponsive`: that is too long, and it was said once.
+    `since`: the loop's clock when it was started, or when its connection ended. `unresponsive`: that is too long ago,
+    and the log says so already.
     """
 
     since: float
@@ -57,15 +58,17 @@ Connection = Connected | Silent
 class LiveRun:
     """One run with a runner, or about to have one.
 
-    `order` is an operator's until the journal has it: a runner that dies before it has written it down must not take
-    it along. `journal_advanced` is set when somebody says that there is more to read.
+    `order` is what an operator decided, kept until the journal has it. `journal_advanced` is set when there may be more
+    to read.
     """
 
     identity: RunIdentity
     paths: RunPaths
     epoch: int
     connection: Connection
+    # Kept until the journal has it: if a runner dies before it has written the order, the next one is given it again.
     order: OperatorOrder | None = None
+    # In memory only: a new daemon begins to count anew, and so gives each run a few more tries.
     crashes_in_a_row: int = 0
     journal_advanced: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -80,33 +83,35 @@ class LiveRun:
         return isinstance(self.connection, Silent) and self.connection.unresponsive
 
     def connect(self, peer: Peer) -> None:
-        """Its runner has dialled in, and may have written meanwhile."""
+        """Its runner has dialled in."""
         self.connection = Connected(peer)
+        # While it was not connected, nobody said that the journal had advanced.
         self.journal_advanced.set()
 
     def disconnect(self, now: float) -> None:
         """Nobody is connected since `now` (the loop's clock): a runner is being started, or its connection ended."""
         self.connection = Silent(now)
+        # Its last notice that the journal has advanced may have been lost with the connection.
         self.journal_advanced.set()
 
     def mark_unresponsive(self, since: float) -> None:
-        """Its runner has said nothing since `since`, and that is too long."""
+        """Its runner has not been connected since `since`, and that is too long."""
         self.connection = Silent(since, unresponsive=True)
 
     def note_progress(self) -> None:
-        """A phase has moved: crashes count only while a run stands still."""
+        """A phase has moved: only crashes without progress count."""
         self.crashes_in_a_row = 0
 
     def note_order_written(self) -> None:
-        """The journal has the order: a next runner finds it there."""
+        """The journal has the order: the next runner finds it there."""
         self.order = None
 
     def note_crash(self) -> int:
-        """A runner has died; how many in a row by now."""
+        """Count the death of a runner; how many have died in a row."""
         self.crashes_in_a_row += 1
         return self.crashes_in_a_row
 
     def begin_epoch(self) -> int:
-        """The next runner gets the next epoch; the one that is over."""
+        """Move on to the next epoch, which the next runner gets; returns the epoch that is over."""
         self.epoch += 1
         return self.epoch - 1

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from animus_core.daemon.bus import Bus
 from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, DaemonSettings, room
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.registry import RunRegistry
@@ -52,18 +52,18 @@ class Loop:
         self,
         queue: Queue,
         runs: RunRegistry,
-        bus: Bus,
+        commit_signal: CommitSignal,
         state: CoreState,
         settings: Callable[[], DaemonSettings],
         admission: WorkAdmission,
     ) -> None:
         self._queue = queue
         self._runs = runs
-        self._bus = bus
+        self._commit_signal = commit_signal
         self._state = state
         self._settings = settings
         self._admission = admission
-        self._nudged = bus.nudged
+        self._nudged = commit_signal.nudged
         self._tick_began = datetime.now(UTC)
         self._stopping = False
 
@@ -91,7 +91,7 @@ class Loop:
     async def tick(self) -> int:
         """Start as many entries as there is room for; how many were started."""
         self._tick_began = datetime.now(UTC)
-        self._runs.check_hellos()
+        self._runs.check_hellos(asyncio.get_running_loop().time())
         if not await self._admission.admits():
             return 0
         # Settings are read at each tick: an operator changes the file while the daemon runs.
@@ -124,8 +124,8 @@ class Loop:
             except AnimusError as error:
                 _log.error("%s is held: %s", entry.subject_id, error)
                 await self._queue.hold_broken(entry, str(error))
-                self._bus.publish()
-                self._bus.nudge()  # the slot is free for the next one
+                self._commit_signal.publish()
+                self._commit_signal.nudge()  # the slot is free for the next one
         return started
 
     def _heartbeat_s(self) -> float:

@@ -1,7 +1,7 @@
-"""Every run that is not over: which there are, who executes them, what operators and runners say to them.
+"""Every run that is not over: which there are, who executes them, what operators and runners ask of them.
 
 A run is committed with its epoch before its runner is started, and stays here until it is over or waits for a person;
-so it occupies a slot exactly as long as it is here. Below lie the attendant of each run and the launch.
+so it occupies a slot exactly as long as it is here. Below lie the monitor of the runs and the launch.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from animus_core.daemon.attend import Attendant, resume_hint
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.events import RunIdentity
 from animus_core.daemon.launch import StartRunner, launch_runner
 from animus_core.daemon.lease import FIRST_EPOCH, lease_run
 from animus_core.daemon.live_run import AdoptedRunner, Connected, LiveRun, Runner, Silent
 from animus_core.daemon.queue_entry import QueueEntry
+from animus_core.daemon.run_monitor import MAX_CRASHES, RunMonitor, resume_hint
 from animus_core.errors import AnimusError, Conflict, RetryLater, UnknownName
 from animus_core.journal.kinds import OperatorOrder, Order
 from animus_core.store.database import Database
@@ -33,41 +33,51 @@ __all__ = ["RunRegistry"]
 
 _log = logging.getLogger("animus.daemon")
 _HELLO_GRACE_S: Final = 90.0
-"""A runner redials every half second; one that is silent so long hangs, or its machine does."""
+"""A runner connects again every half second; if it has not in this time, it hangs, or its machine does."""
 _ORDER_S: Final = 5.0
-"""An operator waits for this answer: a runner that lives takes an order between two records, at once."""
+"""An operator waits for this answer, and a runner that works takes an order at once, between two records."""
 _LEAVE_S: Final = 10.0
-"""How long runners may take to leave once they were told to: a command of theirs has 3 s for SIGTERM, then SIGKILL."""
+"""How long runners may take to leave when asked: a command that they run has 3 s after SIGTERM before SIGKILL."""
 
 
 @dataclass(frozen=True)
 class _Registered:
-    """The run is committed or about to be; nobody attends it yet, because its runner is being started."""
+    """The run is committed or about to be; nobody monitors it yet, because its runner is being started."""
 
     run: LiveRun
 
 
 @dataclass(frozen=True)
-class _Attended:
-    """A task takes in what its runners write, until it is over or waits."""
+class _Monitored:
+    """A task ingests what its runners write, until the run is over or waits for a person."""
 
     run: LiveRun
     task: asyncio.Task[None]
 
 
 class RunRegistry:
-    """The runs of one project. `changed` is called whenever a slot may have become free."""
+    """The runs of one project. `changed` is called whenever a slot may have become free.
+
+    `max_crashes`: this many runners in a row may die without progress before their run is blocked.
+    """
 
     def __init__(
-        self, scope: Scope, database: Database, bus: Bus, start_runner: StartRunner, changed: Callable[[], None]
+        self,
+        scope: Scope,
+        database: Database,
+        commit_signal: CommitSignal,
+        start_runner: StartRunner,
+        changed: Callable[[], None],
+        *,
+        max_crashes: int = MAX_CRASHES,
     ) -> None:
         self._scope = scope
         self._database = database
-        self._bus = bus
+        self._commit_signal = commit_signal
         self._start_runner = start_runner
         self._changed = changed
-        self._attendant = Attendant(database, bus, start_runner)
-        self._runs: dict[str, _Registered | _Attended] = {}
+        self._monitor = RunMonitor(database, commit_signal, start_runner, max_crashes)
+        self._runs: dict[str, _Registered | _Monitored] = {}
 
     @property
     def active(self) -> int:
@@ -76,14 +86,14 @@ class RunRegistry:
 
     @property
     def unresponsive(self) -> list[str]:
-        """Runs whose lock is held by a runner that has not said hello for 90 s."""
+        """Runs whose runner has not been connected for 90 s."""
         return [run.run_id for run in self._live() if run.is_unresponsive]
 
     async def adopt(self) -> None:
-        """At start: attend the runners that live, recover the runs whose runner is dead."""
+        """At start: monitor the runs whose runner lives, recover those whose runner is dead."""
         for row in await self._database.read(lambda tx: tx.all("run_unfinished")):
             identity = RunIdentity(row["run_id"], row["subject_kind"], row["subject_id"])
-            self._attend(self._register(identity, int(row["epoch"])), AdoptedRunner())
+            self._start_monitoring(self._register(identity, int(row["epoch"])), AdoptedRunner())
 
     async def start(self, entry: QueueEntry, plan: Plan, run_id: str) -> None:
         """Commit a run for a queue entry and start its first runner. Raises Conflict when the entry has moved on.
@@ -91,17 +101,22 @@ class RunRegistry:
         Raises RetryLater: either nothing was committed, or the run is blocked because no runner could be started.
         """
         paths = self._scope.run_dir(run_id)
-        run = self._register(await lease_run(self._database, self._bus, paths, run_id, entry, plan), FIRST_EPOCH)
+        run = self._register(
+            await lease_run(self._database, self._commit_signal, paths, run_id, entry, plan), FIRST_EPOCH
+        )
         try:
-            self._attend(run, await launch_runner(run, self._start_runner))
+            self._start_monitoring(run, await launch_runner(run, self._start_runner))
         except AnimusError as error:
-            await self._attendant.give_up(run, error.message, resume_hint(run_id))
+            await self._monitor.give_up(run, error.message, resume_hint(run_id))
             self._forget(run)
             raise
 
     async def resume(self, run_id: str, order: OperatorOrder) -> None:
-        """Start a runner that carries out an operator's order for a blocked run. Raises UnknownName, Conflict."""
-        row = await self._row_without_leaver(run_id)
+        """Start a runner that carries out an operator's order for a blocked run.
+
+        Raises UnknownName, Conflict, and RetryLater when no runner could be started (the order was not taken).
+        """
+        row = await self._row_after_exit(run_id)
         if row["status"] != "blocked":
             raise Conflict(f"run {run_id} is {row['status']}, not blocked: there is nothing to decide")
         if run_id in self._runs:
@@ -109,14 +124,14 @@ class RunRegistry:
         run = self._register(RunIdentity(run_id, row["subject_kind"], row["subject_id"]), int(row["epoch"]) + 1, order)
         try:
             await self._database.write(lambda tx: tx.execute("run_set_epoch", run_id=run_id, epoch=run.epoch))
-            self._attend(run, await launch_runner(run, self._start_runner))
+            self._start_monitoring(run, await launch_runner(run, self._start_runner))
         except AnimusError:  # it stays blocked, and the operator knows that the order was not taken
             self._forget(run)
             raise
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """End a run as cancelled, whether it works or waits. Raises UnknownName, Conflict, RetryLater."""
-        row = await self._row_without_leaver(run_id)
+        row = await self._row_after_exit(run_id)
         if row["status"] == "blocked" and run_id not in self._runs:
             await self.resume(run_id, OperatorOrder(order=Order.CANCEL, feedback=reason))
             return
@@ -151,25 +166,28 @@ class RunRegistry:
             if run.connection == Connected(peer):
                 run.disconnect(asyncio.get_running_loop().time())
 
-    def check_hellos(self) -> None:
-        """Mark runners that hold their lock and have not dialled in for 90 s; they are never replaced."""
-        now = asyncio.get_running_loop().time()
+    def check_hellos(self, now: float) -> None:
+        """Mark runs whose runner has not been connected for 90 s at `now` (the loop's clock).
+
+        Such a runner is never replaced: whether it lives is what its lock says, and its monitor watches that.
+        """
         for run in self._live():
             match run.connection:
                 case Silent(since, unresponsive=False) if now - since > _HELLO_GRACE_S:
                     run.mark_unresponsive(since)
-                    _log.warning("run %s: its runner holds the lock and has not said hello for 90 s", run.run_id)
+                    _log.warning("run %s: its runner has not been connected for %g s", run.run_id, _HELLO_GRACE_S)
 
     async def close(self, *, drain_s: float, leave_s: float = _LEAVE_S) -> int:
-        """Wait for the runs up to `drain_s`, then tell the runners to stop where they are; how many were stopped.
+        """Wait up to `drain_s` for the runs, then ask the connected runners to stop where they are and wait `leave_s`.
 
-        Those have `leave_s` to leave.
+        Returns how many runs were not over after `drain_s`. A runner that is not connected cannot be asked: it goes
+        on, and the next daemon adopts its run.
         """
-        self._attendant.close()
+        self._monitor.close()
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=drain_s)
-        stopped = list(self._live())
-        for run in stopped:
+        unfinished = list(self._live())
+        for run in unfinished:
             match run.connection:
                 case Connected(peer):
                     try:
@@ -178,15 +196,16 @@ class RunRegistry:
                         _log.warning("run %s: %s", run.run_id, error)
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=leave_s)
-        for task in tasks:
-            task.cancel()
-        return len(stopped)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        return len(unfinished)
 
     def _live(self) -> Iterator[LiveRun]:
         return (registered.run for registered in list(self._runs.values()))
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [registered.task for registered in self._runs.values() if isinstance(registered, _Attended)]
+        return [registered.task for registered in self._runs.values() if isinstance(registered, _Monitored)]
 
     def _register(self, identity: RunIdentity, epoch: int, order: OperatorOrder | None = None) -> LiveRun:
         silent = Silent(asyncio.get_running_loop().time())
@@ -194,13 +213,13 @@ class RunRegistry:
         self._runs[run.run_id] = _Registered(run)
         return run
 
-    def _attend(self, run: LiveRun, runner: Runner) -> None:
-        task = asyncio.get_running_loop().create_task(self._attend_to_the_end(run, runner), name=f"run {run.run_id}")
-        self._runs[run.run_id] = _Attended(run, task)
+    def _start_monitoring(self, run: LiveRun, runner: Runner) -> None:
+        task = asyncio.get_running_loop().create_task(self._monitor_until_over(run, runner), name=f"run {run.run_id}")
+        self._runs[run.run_id] = _Monitored(run, task)
 
-    async def _attend_to_the_end(self, run: LiveRun, runner: Runner) -> None:
+    async def _monitor_until_over(self, run: LiveRun, runner: Runner) -> None:
         try:
-            await self._attendant.attend(run, runner)
+            await self._monitor.monitor(run, runner)
         finally:
             self._forget(run)
 
@@ -214,12 +233,12 @@ class RunRegistry:
             raise UnknownName(f"no run {run_id!r}", hint="animus workflow list")
         return row
 
-    async def _row_without_leaver(self, run_id: str) -> Any:
-        """The run, after a runner that has blocked it was given its time to leave. Raises UnknownName."""
+    async def _row_after_exit(self, run_id: str) -> Any:
+        """The run; if its runner has blocked it and is about to leave, after it has left. Raises UnknownName."""
         row = await self._row(run_id)
         match self._runs.get(run_id):
-            # It has journaled the block and is on its way out; one that was started for an order is only beginning.
-            case _Attended(run, task) if row["status"] == "blocked" and run.order is None:
+            # This runner has journaled the block and has only to leave; one started for an order has just begun.
+            case _Monitored(run, task) if row["status"] == "blocked" and run.order is None:
                 await asyncio.wait([task], timeout=_ORDER_S)
                 return await self._row(run_id)
         return row

@@ -1,6 +1,6 @@
 """Waits for the end of a process that is not our child: the holder of a lock.
 
-That is how runners are attended which outlived an earlier daemon. The lock decides; the pidfd, where the kernel has
+That is how runners are monitored which outlived an earlier daemon. The lock decides; the pidfd, where the kernel has
 one, only says when to ask for the lock again. Below lies the lock.
 """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import QueueEntry
 from animus_core.daemon.state import CoreState
@@ -64,7 +64,7 @@ class Project:
     discovery: Discovery
     router: SubjectRouter
     rediscover: Callable[[], Awaitable[Discovery]] | None = None
-    bus: Bus = field(default_factory=Bus)
+    commit_signal: CommitSignal = field(default_factory=CommitSignal)
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.database)

@@ -97,8 +97,8 @@ class QueueService:
 
     def _published(self) -> None:
         # After the commit: subscribers read the table, and the loop looks for what may start.
-        self._project.bus.publish()
-        self._project.bus.nudge()
+        self._project.commit_signal.publish()
+        self._project.commit_signal.nudge()
 
 
 def _priority(priority: int | str | None) -> str | None:

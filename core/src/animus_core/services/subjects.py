@@ -65,21 +65,21 @@ class SubjectService:
         """Set a subject's status."""
         kind, _ = await self._find(params.id)
         changed = await self._project.router.set_status(kind, params.id, params.status)
-        self._project.bus.nudge()
+        self._project.commit_signal.nudge()
         return changed
 
     async def create(self, params: plugin_wire.SubjectCreateParams) -> plugin_wire.Subject:
         """A new subject of `params.kind`."""
         await self._project.refresh()
         made = await self._project.router.call(params.kind, plugin_wire.SUBJECT_CREATE, params)
-        self._project.bus.nudge()
+        self._project.commit_signal.nudge()
         return made
 
     async def update(self, params: plugin_wire.SubjectUpdateParams) -> plugin_wire.Subject:
         """Change what the patch names."""
         kind, _ = await self._find(params.id)
         changed = await self._project.router.call(kind, plugin_wire.SUBJECT_UPDATE, params)
-        self._project.bus.nudge()
+        self._project.commit_signal.nudge()
         return changed
 
     async def next(self, kind: str | None) -> plugin_wire.Subject | None:

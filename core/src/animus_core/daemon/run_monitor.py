@@ -1,7 +1,7 @@
-"""Attends a run: takes in what its runner journals until it is gone, sees how it left, and starts the next one.
+"""Monitors a run: ingests what its runner journals until the runner has left, and starts the next one after a crash.
 
 The daemon never retries a phase. After a crash it only starts a runner with the next epoch, which reads the journal and
-decides; where another runner would find the same, the run waits for a person. Below lie ingest and the launch.
+decides. If the next runner would fail for the same reason, the run is blocked instead. Below lie ingest and the launch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from animus_core.daemon.bus import Bus
+from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.ingest import block_run, ingest, note_crash
 from animus_core.daemon.launch import StartRunner, launch_runner
 from animus_core.daemon.live_run import AdoptedRunner, LiveRun, OwnRunner, Runner
@@ -30,15 +30,18 @@ from animus_core.store.regular_files import read_tail
 from animus_core.store.statements import Tx
 from animus_protocol.crash_points import declare, reach
 
-__all__ = ["AFTER_EXIT", "MAX_CRASHES", "AfterExit", "Attendant", "resume_hint"]
+__all__ = ["AFTER_EXIT", "MAX_CRASHES", "AfterExit", "RunMonitor", "resume_hint"]
 
 _log = logging.getLogger("animus.daemon")
 MAX_CRASHES: Final = 5
-"""So many runners may die without a phase having moved: enough to outlive an accident, too few to heat a room."""
-_LOG_TAIL_BYTES: Final = 2000
-"""The reason of a block: some lines of a log, few enough for a table of runs and for a prompt."""
+"""A run is blocked when this many runners in a row have died without progress in any phase.
 
-_INGESTED: Final = declare("daemon.ingested", "records are committed and nobody was told")
+Enough to survive a temporary problem, too few to waste processor time for long.
+"""
+_LOG_TAIL_BYTES: Final = 2000
+"""How much of a runner's log is given as the reason of a block: it must fit into a table of runs and into a prompt."""
+
+_INGESTED: Final = declare("daemon.ingested", "records are committed and not published")
 _CRASH_NOTED: Final = declare("daemon.crash_noted", "a runner's death is a fact, no other runner is started")
 
 
@@ -46,9 +49,9 @@ class AfterExit(StrEnum):
     """What the daemon does when a runner has left and its run is not over."""
 
     RECOVER = "recover"
-    """Note the crash and start the next runner, at most five times without progress."""
+    """Record the crash and start the next runner. The fifth crash in a row without progress blocks the run."""
     BLOCK = "block"
-    """Block the run at once, with the end of the runner's log: another runner would find the same."""
+    """Block the run at once, with the end of the runner's log: the next runner would fail for the same reason."""
 
 
 AFTER_EXIT: Final[Mapping[int, AfterExit]] = {
@@ -71,26 +74,29 @@ def resume_hint(run_id: str) -> str:
     return f"Mend that, then run: animus workflow resume {run_id}"
 
 
-class Attendant:
-    """Attends runs, each in a task of its own; what a run needs is in its `LiveRun`."""
+class RunMonitor:
+    """Monitors runs; it keeps no state of one run, that is in its `LiveRun`."""
 
-    def __init__(self, database: Database, bus: Bus, start_runner: StartRunner) -> None:
+    def __init__(
+        self, database: Database, commit_signal: CommitSignal, start_runner: StartRunner, max_crashes: int
+    ) -> None:
         self._database = database
-        self._bus = bus
+        self._commit_signal = commit_signal
         self._start_runner = start_runner
+        self._max_crashes = max_crashes
         self._closing = False
 
     def close(self) -> None:
-        """From now on start no runner: those that leave are recovered by the next daemon."""
+        """From now on start no runner: runs whose runner leaves are recovered by the next daemon."""
         self._closing = True
 
-    async def attend(self, run: LiveRun, runner: Runner) -> None:
+    async def monitor(self, run: LiveRun, runner: Runner) -> None:
         """Follow `run` from runner to runner until it is over or waits for a person."""
         try:
             following: Runner | None = runner
             while following is not None:
                 code = await self._follow(run, following)
-                following = await self._after(run, code)
+                following = await self._after_exit(run, code)
         except AnimusError as error:
             _log.error("run %s: %s", run.run_id, error)
             await self.give_up(run, error.message, error.hint or "Read the daemon's log.")
@@ -101,31 +107,31 @@ class Attendant:
             await self._database.write(lambda tx: block_run(tx, run.identity, run.epoch, reason, hint))
         except AnimusError as error:
             _log.error("run %s cannot even be marked as blocked: %s", run.run_id, error)
-        self._bus.publish()
+        self._commit_signal.publish()
 
     async def _follow(self, run: LiveRun, runner: Runner) -> int | None:
-        """Take in what the runner journals until it is gone; its exit code, None if it was no child of ours."""
-        gone = asyncio.get_running_loop().create_task(_gone(run, runner))
-        gone.add_done_callback(lambda _: run.journal_advanced.set())
+        """Ingest what the runner journals until it has left. Its exit code; None if another daemon had started it."""
+        exited = asyncio.get_running_loop().create_task(_wait_for_exit(run, runner))
+        exited.add_done_callback(lambda _: run.journal_advanced.set())
         try:
-            while not gone.done():
+            while not exited.done():
                 await run.journal_advanced.wait()
                 run.journal_advanced.clear()
-                if not gone.done():
+                if not exited.done():
                     try:
-                        await self._take_in(run)
-                    except AnimusError as error:  # judged when the runner is gone: it may still mend what it wrote
+                        await self._ingest_new(run)
+                    except AnimusError as error:  # judged when the runner is gone: it may still repair what it wrote
                         _log.warning("run %s: %s", run.run_id, error)
         finally:
-            gone.cancel()
+            exited.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await gone
+                await exited
         # Only now is the journal complete: what it says decides, the exit code only explains.
-        await self._take_in(run)
-        return gone.result()
+        await self._ingest_new(run)
+        return exited.result()
 
-    async def _take_in(self, run: LiveRun) -> None:
-        """Everything that the journal says and the database does not know yet."""
+    async def _ingest_new(self, run: LiveRun) -> None:
+        """Ingest what the journal says and the database does not know yet."""
         while True:
             row = await self._row(run)
             offset, seq = int(row["journal_offset"]), int(row["journal_seq"])
@@ -138,9 +144,9 @@ class Attendant:
                 run.note_progress()
             if any(record.kind == Kind.OPERATOR_ORDER for record in batch.records):
                 run.note_order_written()
-            self._bus.publish()
+            self._commit_signal.publish()
 
-    async def _after(self, run: LiveRun, code: int | None) -> Runner | None:
+    async def _after_exit(self, run: LiveRun, code: int | None) -> Runner | None:
         """The next runner, where the run needs one; the run is blocked here where none would help."""
         status = (await self._row(run))["status"]
         # A runner that was started for an order and failed before it wrote it down leaves a blocked run as it was.
@@ -150,9 +156,9 @@ class Attendant:
         why = "its runner ended" if code is None else f"its runner ended with code {code}"
         _log.warning("run %s: %s before the run was over", run.run_id, why)
         if code is not None and AFTER_EXIT.get(code) is AfterExit.BLOCK:
-            await self.give_up(run, _last_words(run, code), resume_hint(run.run_id))
+            await self.give_up(run, _exit_reason(run, code), resume_hint(run.run_id))
             return None
-        if (crashes := run.note_crash()) >= MAX_CRASHES:
+        if (crashes := run.note_crash()) >= self._max_crashes:
             last = _log_tail(run.paths.log)
             reason = f"{crashes} runners in a row died without progress; the last: {last}"
             await self.give_up(run, reason, resume_hint(run.run_id))
@@ -167,7 +173,7 @@ class Attendant:
             tx.execute("run_set_epoch", run_id=run.run_id, epoch=run.epoch)
 
         await self._database.write(commit)
-        self._bus.publish()
+        self._commit_signal.publish()
         reach(_CRASH_NOTED)
         return await launch_runner(run, self._start_runner)
 
@@ -178,7 +184,7 @@ class Attendant:
         return row
 
 
-async def _gone(run: LiveRun, runner: Runner) -> int | None:
+async def _wait_for_exit(run: LiveRun, runner: Runner) -> int | None:
     match runner:
         case OwnRunner(process):
             return await process.wait()
@@ -187,10 +193,10 @@ async def _gone(run: LiveRun, runner: Runner) -> int | None:
             return None
 
 
-def _last_words(run: LiveRun, code: int) -> str:
+def _exit_reason(run: LiveRun, code: int) -> str:
     """Why a runner left, by its log; a full disk may have kept it from saying anything there."""
-    if said := _log_tail(run.paths.log):
-        return said
+    if tail := _log_tail(run.paths.log):
+        return tail
     if code == RunnerExit.NO_ROOM:
         return f"{run.paths.journal}: the journal cannot be written, and neither can the runner's log beside it"
     return f"its runner ended with code {code}, and its log says nothing"
