@@ -16,6 +16,8 @@ def visible(text: str, keep: str = "") -> str:
 
     For single words, paths and lines by which somebody decides: two that differ look different.
     """
+    if text.isprintable():  # nearly always; names of many thousand files come here
+        return text
     return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
 
 

@@ -118,7 +118,7 @@ class Daemon:
         assert self.running, "no daemon is running"
         holder = read_holder(self.project.scope.daemon_lock)
         assert holder is not None
-        return int(holder["pid"])
+        return holder.pid
 
     @property
     def running(self) -> bool:

@@ -114,7 +114,7 @@ async def test_a_session_that_does_not_read_lets_the_plugin_wait(
     session.peer.pause("test")
     flooding = asyncio.ensure_future(session.call_raw("flood", b"{}", timeout_s=20))
     await session.child.wait()
-    await session.child.last_words()
+    await session.child.drain_stderr()
     written = int(session.child.stderr_tail)
     session.peer.resume("test")
     with pytest.raises(PluginFailed):

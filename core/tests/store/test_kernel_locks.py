@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import json
 import os
 import signal
 import socket
@@ -179,7 +180,7 @@ def test_a_child_that_inherited_the_lock_keeps_it_after_the_parent_gave_its_copy
         assert acquire(path) is None
         holder = read_holder(path)
         assert holder is not None
-        assert (holder["pid"], holder["epoch"]) == (heir.pid, 7)
+        assert (holder.pid, holder.epoch) == (heir.pid, 7)
         heir.kill()
         heir.wait(timeout=30)
         assert wait_free(path, 30)
@@ -200,7 +201,7 @@ def test_a_child_keeps_the_lock_when_its_parent_is_killed(tmp_path: Path) -> Non
     assert is_held(path)
     holder = read_holder(path)
     assert holder is not None
-    assert holder["pid"] == int(pid)
+    assert holder.pid == int(pid)
     os.close(writing)
     assert wait_free(path, 30)
 
@@ -272,13 +273,17 @@ def test_the_file_tells_people_who_holds_it(tmp_path: Path) -> None:
     own = own_identity()
     holder = read_holder(path)
     assert holder is not None
-    assert holder.pop("at").endswith("Z")
-    assert holder == {"pid": own.pid, "boot_id": own.boot_id, "starttime": own.starttime, "epoch": 3}
+    assert (holder.identity, holder.epoch) == (own, 3)
+    assert holder.at.endswith("Z")
+    names = {"pid": own.pid, "boot_id": own.boot_id, "starttime": own.starttime, "epoch": 3, "at": holder.at}
+    assert json.loads(path.read_text()) == names
     assert path.read_text().count("\n") == 1
     held.close()
     path.write_text("[1]\n")
     assert read_holder(path) is None
     path.write_text("{\n")
+    assert read_holder(path) is None
+    path.write_text('{"pid": "none of ours"}\n')
     assert read_holder(path) is None
 
 

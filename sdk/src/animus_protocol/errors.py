@@ -43,7 +43,11 @@ class Code(IntEnum):
 
 
 class ProtocolError(Exception):
-    """Base of all that this package raises."""
+    """Base of all that this package raises. `why` is the message without the peer's name, where it has one."""
+
+    def __init__(self, message: str = "", *, why: str | None = None) -> None:
+        super().__init__(message)
+        self.why = message if why is None else why
 
 
 class PeerGone(ProtocolError):

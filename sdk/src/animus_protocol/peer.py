@@ -77,7 +77,7 @@ class Peer:
     """One connection. Owns both descriptors and every task that answers a request.
 
     `on_end(reason)` is called once when the connection is over, after every waiting call has failed with PeerGone.
-    `name` is who is at the other end, for errors and logs; `conceal` takes out of a text what no log may show. What
+    `name` is who is at the other end, for errors and logs; `redact` takes out of a text what no log may show. What
     waits to be read by the other side is bounded: 32 MiB of ours (then PeerStuck), 64 answers of together 1 MiB (then
     nothing more is read from it until it takes them).
     """
@@ -90,11 +90,11 @@ class Peer:
         *,
         name: str,
         on_end: Callable[[str], None] | None = None,
-        conceal: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.name = name
-        self._conceal = conceal
+        self._redact = redact
         self._handler = handler
         self._on_end = on_end
         self._connection: Connection[PendingCall] = Connection(max_frame_bytes)
@@ -152,7 +152,8 @@ class Peer:
             return read_value(method.result, raw)
         except ValidationError as error:
             where = first_issue(error)
-            raise BadReply(f"{self.name}: the result of {method.name} does not fit: {where}") from error
+            why = f"the result of {method.name} does not fit: {where}"
+            raise BadReply(f"{self.name}: {why}", why=why) from error
 
     async def call_raw(
         self, method: str, params: bytes, *, timeout_s: float, sent: Callable[[int], None] | None = None
@@ -214,12 +215,12 @@ class Peer:
         self._closing = True
         try:
             if not await self.cancel_requests(self._loop.time() + flush_s):
-                _log.warning("%s: %d requests go on after their cancellation", self.name, len(self._others()))
+                self._warn(f"{len(self._others())} requests go on after their cancellation")
             # The answers that the cancellations have made leave with the rest.
             async with asyncio.timeout(flush_s):
                 await self._pump.flushed()
         except TimeoutError:
-            _log.warning("%s: gave up sending %d bytes at close", self.name, self._pump.kept_bytes)
+            self._warn(f"gave up sending {self._pump.kept_bytes} bytes at close")
         finally:
             self._pump.close()
 
@@ -237,7 +238,8 @@ class Peer:
 
     def _check_unread(self) -> None:
         if self._pump.kept_bytes > _MAX_UNREAD_BYTES:
-            raise PeerStuck(f"{self.name} does not read: {self._pump.kept_bytes} bytes wait for it")
+            why = f"does not read: {self._pump.kept_bytes} bytes wait for it"
+            raise PeerStuck(f"{self.name} {why}", why=why)
 
     def _room(self) -> None:
         self._unread_answers = self._unread_answers_bytes = 0
@@ -263,8 +265,12 @@ class Peer:
         else:
             self._drops += 1
             if self._drops <= _DROPS_LOGGED or self._drops.bit_count() == 1:  # else garbage would fill the log
-                excerpt = self._conceal(repr(incoming.excerpt))
-                _log.warning("%s: dropped input (number %d): %s: %s", self.name, self._drops, incoming.reason, excerpt)
+                excerpt = self._redact(repr(incoming.excerpt))
+                self._warn(f"dropped input (number {self._drops}): {incoming.reason}: {excerpt}")
+
+    def _warn(self, text: str) -> None:
+        # The text alone for whoever shows the log of one peer: the name would stand before each of its lines.
+        _log.warning("%s: %s", self.name, text, extra={"source": self.name, "text": text})
 
     def _deliver(self, what: str, listener: Callable[[Peer, _T], None], message: _T) -> None:
         try:
@@ -360,7 +366,8 @@ class Peer:
             else:
                 self._stop_waiting(call)
                 timeout_s = call.deadline - call.began
-                call.settle(None, CallTimeout(f"{self.name} did not answer {call.method} within {timeout_s:g} s"))
+                why = f"did not answer {call.method} within {timeout_s:g} s"
+                call.settle(None, CallTimeout(f"{self.name} {why}", why=why))
         if left:
             self._watch_deadline(min(self._earliest_deadline, *left))
 

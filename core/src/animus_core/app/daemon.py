@@ -131,9 +131,10 @@ async def _own(scope: Scope) -> HeldLock:
         return found
     if found is not None:
         await found.aclose()
-    holder = read_holder(scope.daemon_lock) or {}
+    holder = read_holder(scope.daemon_lock)
+    pid = "unknown" if holder is None else holder.pid
     raise Conflict(
-        f"a daemon of {scope.project_root} is running already (pid {holder.get('pid', 'unknown')})",
+        f"a daemon of {scope.project_root} is running already (pid {pid})",
         hint="Look at it: animus daemon status",
     )
 

@@ -146,10 +146,10 @@ async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
 
 
 def _silent_holder(scope: Scope) -> Conflict:
-    holder = read_holder(scope.daemon_lock) or {}
+    holder = read_holder(scope.daemon_lock)
+    pid = "unknown" if holder is None else holder.pid
     return Conflict(
-        f"process {holder.get('pid', 'unknown')} holds {scope.daemon_lock} and does not answer at "
-        f"{scope.control_socket}",
+        f"process {pid} holds {scope.daemon_lock} and does not answer at {scope.control_socket}",
         hint=f"Look at its log: {scope.daemon_log}",
     )
 

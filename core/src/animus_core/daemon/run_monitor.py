@@ -20,12 +20,12 @@ from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.ingest import block_run, ingest, note_crash
 from animus_core.daemon.launch import StartRunner, launch_runner
 from animus_core.daemon.live_run import AdoptedRunner, LiveRun, OwnRunner, Runner
-from animus_core.daemon.watch import wait_for_holder
 from animus_core.errors import AnimusError, Internal
 from animus_core.journal.kinds import Kind
 from animus_core.journal.reader import read_from
 from animus_core.journal.runner_exit import RunnerExit
 from animus_core.store.database import Database
+from animus_core.store.lock_holder import wait_for_holder
 from animus_core.store.regular_files import read_tail
 from animus_core.store.statements import Tx
 from animus_protocol.crash_points import declare, reach
@@ -203,7 +203,4 @@ def _exit_reason(run: LiveRun, code: int) -> str:
 
 
 def _log_tail(path: Path) -> str:
-    try:
-        return read_tail(path, _LOG_TAIL_BYTES).strip()
-    except OSError:
-        return "its log cannot be read"
+    return read_tail(path, _LOG_TAIL_BYTES, unreadable="its log cannot be read").strip()

@@ -1,6 +1,6 @@
 """A tiny launcher that ties a program to its parent's life, limits it, and then becomes that program.
 
-Run by `process.py` as `python -I -S launch.py PARENT_PID LIMITS PROGRAM [ARG...]`; it imports nothing of ours. The
+`python -I -S launch.py PARENT_PID LIMITS PROGRAM [ARG...]`; it imports nothing of ours. The
 kernel ends the program with SIGKILL when the parent dies (Linux); elsewhere a plugin notices the end of its input
 instead, and what is left over is found by its cookie at the next start. A launcher is used because Python code between
 fork and exec (`preexec_fn`) is unsafe in a process with threads and slow in a big one. LIMITS is `-`, or
@@ -10,6 +10,8 @@ fork and exec (`preexec_fn`) is unsafe in a process with threads and slow in a b
 import os
 import sys
 
+CANNOT_START = "cannot start "
+"""What stderr begins with when it could not become the program; then it exits with 126 or 127."""
 _CPU_GRACE_S = 5  # between SIGXCPU, which a program may catch to say why, and the SIGKILL of the hard limit
 
 
@@ -29,8 +31,8 @@ def main() -> None:
     try:
         os.execvp(program[0], program)
     except OSError as error:
-        sys.stderr.write(f"cannot start {program[0]}: {error.strerror}\n")
-        # As a shell says it: 127 not found, 126 found and not executable. `manifest.py` reads these codes.
+        sys.stderr.write(f"{CANNOT_START}{program[0]}: {error.strerror}\n")
+        # As a shell says it: 127 not found, 126 found and not executable.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 

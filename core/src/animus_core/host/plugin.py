@@ -46,6 +46,11 @@ class LaunchablePlugin(Protocol):
         """The subject kinds that its manifest claims."""
         ...
 
+    @property
+    def environment_hint(self) -> str:
+        """What the operator does about a variable that it needs and that is not set."""
+        ...
+
 
 AnyPlugin = TypeVar("AnyPlugin", bound=LaunchablePlugin)
 """The type that a supervisor was given, and gives back."""

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animus_core.errors import RetryLater
-from animus_core.host.stderr_tail import StderrTail
+from animus_core.host.launch import CANNOT_START
+from animus_core.host.output_tail import OutputTail
 from animus_core.launch_options import Limits
-from animus_core.store.process_group import signal_group
+from animus_core.store.process_group import end_group, signal_group
 
-__all__ = ["Child", "ChildSpec", "how_it_ended", "launcher_command", "spawn"]
+__all__ = ["Child", "ChildSpec", "NotStarted", "how_it_ended", "launcher_command", "spawn", "why_not_launched"]
 
 _LAUNCHER: Final = str(Path(__file__).with_name("launch.py"))
-_LAST_WORDS_S: Final = 0.5
+_DRAIN_S: Final = 0.5
 """Somebody else may hold the pipe for ever; what the child itself wrote is there when it has exited."""
 _MEGABYTE: Final = 1024 * 1024
 _CAUSES: Final = {
@@ -46,6 +47,17 @@ class ChildSpec(NamedTuple):
     secrets: tuple[str, ...] = ()
 
 
+class NotStarted(RetryLater):
+    """A program that could not be started; `why` says it without the program's name."""
+
+    def __init__(self, spec: ChildSpec, why: str) -> None:
+        super().__init__(
+            f"cannot start {spec.name} ({spec.command[0]}): {why}",
+            hint="Check that the working directory and the program exist and may be used.",
+        )
+        self.why = why
+
+
 class Child:
     """A running child. `write_fd` and `read_fd` are our ends of its stdin and stdout and belong to the caller.
 
@@ -53,7 +65,7 @@ class Child:
     """
 
     def __init__(
-        self, name: str, process: subprocess.Popen[bytes], write_fd: int, read_fd: int, stderr: StderrTail
+        self, name: str, process: subprocess.Popen[bytes], write_fd: int, read_fd: int, stderr: OutputTail
     ) -> None:
         self.name = name
         self.pid = process.pid
@@ -102,21 +114,17 @@ class Child:
         """SIGTERM to its group, SIGKILL after `grace_s`; reaped and its stderr drained when this returns."""
         if not self._exited.done():
             self.was_ended_by_us = True
-            # The group and not the process alone: a shell that is signalled does not pass it on to its children.
-            signal_group(self.pid, signal.SIGTERM)
-            signal_group(self.pid, signal.SIGCONT)  # one that is stopped could not obey
-            if not await self.wait_within(grace_s):
-                signal_group(self.pid, signal.SIGKILL)
+            await end_group(self.pid, self.wait, grace_s)
         code = await self.wait()
-        await self.last_words()
+        await self.drain_stderr()
         self._stderr.close()
         return code
 
-    async def last_words(self) -> None:
+    async def drain_stderr(self) -> None:
         """After its end: wait until all that it wrote to stderr is read, at most 0.5 s if others hold the pipe."""
         self._stderr.read_rest()
         if not self._stderr.ended.done():
-            await asyncio.wait([self._stderr.ended], timeout=_LAST_WORDS_S)
+            await asyncio.wait([self._stderr.ended], timeout=_DRAIN_S)
 
     def _reap(self) -> None:
         if self._pidfd is not None:
@@ -155,8 +163,13 @@ def launcher_command(command: Sequence[str], limits: Limits | None = None) -> li
     return [sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), _limits_text(limits), *command]
 
 
+def why_not_launched(code: int, stderr: str) -> str | None:
+    """Why the launcher could not become its program, by its exit code and stderr; None if it could: `PROGRAM: why`."""
+    return stderr.removeprefix(CANNOT_START) if code in (126, 127) and stderr.startswith(CANNOT_START) else None
+
+
 def spawn(spec: ChildSpec) -> Child:
-    """Start a child with pipes on stdin, stdout and stderr. Raises RetryLater when it cannot be started.
+    """Start a child with pipes on stdin, stdout and stderr. Raises NotStarted.
 
     Must be called on a running loop, which sees the child's stderr and its end.
     """
@@ -178,15 +191,12 @@ def spawn(spec: ChildSpec) -> Child:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the command or the environment
         for fd in (write_fd, read_fd, stderr_fd):
             os.close(fd)
-        why = error.strerror if isinstance(error, OSError) else error
-        raise RetryLater(
-            f"cannot start {spec.name} ({spec.command[0]}): {why}",
-            hint="Check that the working directory and the program exist and may be used.",
-        ) from error
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise NotStarted(spec, why) from error
     finally:
         for fd in (child_in, child_out, child_err):
             os.close(fd)
-    return Child(spec.name, process, write_fd, read_fd, StderrTail(stderr_fd, spec.name, spec.secrets))
+    return Child(spec.name, process, write_fd, read_fd, OutputTail(stderr_fd, spec.name, spec.secrets))
 
 
 def _limits_text(limits: Limits | None) -> str:

@@ -16,14 +16,22 @@ from typing import Any, Final
 from animus_core.errors import InvalidInput, PluginFailed, RetryLater
 from animus_core.host.broadcast import Broadcast, Subscription, broadcast_capacity
 from animus_core.host.environment import INSTANCE, missing_environment, plugin_environment, secrets_in
+from animus_core.host.output_tail import log_fields, redact
 from animus_core.host.plugin import LaunchablePlugin
 from animus_core.host.process import Child, ChildSpec, how_it_ended, spawn
-from animus_core.host.stderr_tail import hide
 from animus_core.host.tap import Tap
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_protocol.connection import Notification, Request
-from animus_protocol.errors import CallTimeout, MethodNotFound, NotSupported, PeerGone, PeerStuck, RpcError
+from animus_protocol.errors import (
+    CallTimeout,
+    MethodNotFound,
+    NotSupported,
+    PeerGone,
+    PeerStuck,
+    ProtocolError,
+    RpcError,
+)
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, Params, Result
 from animus_protocol.models.lifecycle import ProjectBinding
@@ -69,7 +77,7 @@ class PluginSession:
             self,
             name=name,
             on_end=lambda _: self._broadcast.end(),
-            conceal=lambda text: hide(text, hidden),
+            redact=lambda text: redact(text, hidden),
         )
         child.on_exit(self._exited)
 
@@ -134,7 +142,7 @@ class PluginSession:
     async def how_it_ended(self) -> str:
         """How it ended, in words, once it is not alive; what we did to it afterwards does not count."""
         if await self.child.wait_within(self._timings.exit_s):
-            await self.child.last_words()
+            await self.child.drain_stderr()
         code = self.child.returncode
         if code is not None and not self.child.was_ended_by_us:
             return how_it_ended(code)
@@ -188,7 +196,8 @@ class PluginSession:
             # What made a session of its own has left the group: only the mark in its environment still finds it.
             await asyncio.to_thread(end_by_cookie, INSTANCE, self._instance, grace_s=0.0)
         except RetryLater as error:
-            _log.error("plugin %s: %s", self.plugin.name, error)
+            name, text = self.plugin.name, str(error)
+            _log.error("plugin %s: %s", name, text, extra=log_fields(name, text))
 
     def request(self, peer: Peer, request: Request) -> object:
         """Plugins may not ask the host anything: `-32601` (protocol §1)."""
@@ -198,7 +207,7 @@ class PluginSession:
         """`log/entry` goes to the log, everything else to whoever listens."""
         if notification.method == lifecycle.LOG_ENTRY.name:
             params = notification.params if isinstance(notification.params, dict) else {}
-            text = hide(f"{params.get('level')}: {params.get('message')}", self._hidden)
+            text = redact(f"{params.get('level')}: {params.get('message')}", self._hidden)
             _log.info("%s: %s", self.plugin.name, text[:_LOG_ENTRY_CHARACTERS])
             return
         for take in self._on_notification:
@@ -248,14 +257,13 @@ class PluginSession:
     def _hang_up(self) -> None:
         self.peer.hang_up(f"the process {how_it_ended(self.child.returncode or 0)}")
 
-    async def _failure(self, method: str, error: Exception) -> PluginFailed:
+    async def _failure(self, method: str, error: ProtocolError) -> PluginFailed:
         if isinstance(error, PeerGone):
             return self._failed(f"it {await self.how_it_ended()} during {method}")
-        why = str(error).removeprefix(self.peer.name).lstrip(": ")  # who it is, is said already
-        return self._failed(why)
+        return self._failed(error.why)
 
     def _failed(self, why: str) -> PluginFailed:
-        return PluginFailed(self.plugin.name, hide(why, self._hidden), self.child.stderr_tail)
+        return PluginFailed(self.plugin.name, redact(why, self._hidden), self.child.stderr_tail)
 
 
 async def open_session(
@@ -264,24 +272,23 @@ async def open_session(
     *,
     cookie: str,
     pass_fds: tuple[int, ...] = (),
-    environment_must_be_whole: bool = False,
+    require_environment: bool = False,
     tap: Tap | None = None,
 ) -> PluginSession:
     """Start `plugin` for the project of `binding` and greet it.
 
     Raises PluginFailed or RetryLater; then nothing is left running.
 
-    A required variable that is not set is a warning, and with `environment_must_be_whole` InvalidInput before
+    A required variable that is not set is a warning, and with `require_environment` InvalidInput before
     anything is started. A `tap` is shown what goes over the wire.
     """
     options = plugin.options
     missing = missing_environment(os.environ, plugin.manifest, options)
     if missing:
         text = f"plugin {plugin.name} needs {', '.join(missing)} in its environment"
-        hint = f"Set it, or give it a value in plugins.yaml: plugins.{plugin.name}.env."
-        if environment_must_be_whole:
-            raise InvalidInput(text, hint=hint)
-        _log.warning("%s. %s", text, hint)
+        if require_environment:
+            raise InvalidInput(text, hint=plugin.environment_hint)
+        _log.warning("%s. %s", text, plugin.environment_hint)
     instance = secrets.token_hex(8)
     env = plugin_environment(os.environ, plugin.manifest, options, cookie=cookie, instance=instance)
     hidden = secrets_in(env, plugin.manifest)

@@ -24,7 +24,7 @@ from animus_core.runner.prompt import run_variables
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.paths import RunPaths
 from animus_core.store.process_cleanup import end_by_cookie
-from animus_core.store.process_group import signal_group
+from animus_core.store.process_group import end_group, signal_group
 from animus_core.store.regular_files import read_tail
 from animus_core.workflow.definitions import CwdMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
@@ -162,20 +162,12 @@ class CommandEffect:
 async def _end(process: asyncio.subprocess.Process, term_s: float) -> None:
     """End the program's whole group, also what it left behind."""
     if process.returncode is None:
-        signal_group(process.pid, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(term_s):
-                await process.wait()
-        except TimeoutError:
-            pass
+        await end_group(process.pid, process.wait, term_s)
     signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 
 def _tail(path: Path, max_chars: int | None) -> str:
     limit = _EXCERPT_CHARS if max_chars is None else max_chars
-    try:
-        text = read_tail(path, 4 * limit)  # a character has four bytes at most
-    except OSError:
-        return ""
+    text = read_tail(path, 4 * limit, unreadable="")  # a character has four bytes at most
     return text[-limit:].strip() if limit else ""

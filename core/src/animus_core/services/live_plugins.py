@@ -141,7 +141,7 @@ class LivePlugins:
             supervised.plugin,
             binding_of(scope),
             cookie=f"plugin:{scope.root.name}",
-            environment_must_be_whole=True,
+            require_environment=True,
         )
         try:
             yield session

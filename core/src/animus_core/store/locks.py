@@ -19,13 +19,13 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from animus_core.errors import Conflict, RetryLater
 from animus_core.store.clock import utc_now_text
-from animus_core.store.process_identity import own_identity
+from animus_core.store.process_identity import ProcessIdentity, own_identity
 
-__all__ = ["HeldLock", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
+__all__ = ["HeldLock", "Holder", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
 
 _PATIENCE_WITH_PROBES_S: Final = 2.0
 """A probe holds its shared lock for microseconds: whoever meets one for so long meets a program that hangs in it."""
@@ -33,6 +33,27 @@ _FIRST_POLL_S: Final = 0.001
 _LONGEST_POLL_S: Final = 0.05
 """Few enough wake-ups to wait for minutes, and no delay that a person would notice."""
 _HOLDER_BYTES: Final = 4096  # the line has about 150 bytes; whatever else stands there is not ours
+
+
+class Holder(NamedTuple):
+    """What the last holder of a lock wrote about itself, for display: `at` is when, `epoch` the run's where it has one.
+
+    It is not proved: whoever may write the file may have written it.
+    """
+
+    identity: ProcessIdentity
+    at: str
+    epoch: int | None
+
+    @property
+    def pid(self) -> int:
+        """Its number, for people."""
+        return self.identity.pid
+
+    def to_json(self) -> dict[str, Any]:
+        """The line of the file."""
+        epoch = {} if self.epoch is None else {"epoch": self.epoch}
+        return {**asdict(self.identity), **epoch, "at": self.at}
 
 
 class HeldLock:
@@ -64,11 +85,8 @@ class HeldLock:
 
     def describe(self, *, epoch: int | None = None) -> None:
         """Write who holds the lock into the file: `{pid, boot_id, starttime, epoch?, at}`."""
-        holder: dict[str, Any] = asdict(own_identity())
-        if epoch is not None:
-            holder["epoch"] = epoch
-        holder["at"] = utc_now_text()
-        line = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
+        holder = Holder(own_identity(), utc_now_text(), epoch)
+        line = json.dumps(holder.to_json(), separators=(",", ":")).encode() + b"\n"
         try:
             # Written first and cut after: a reader in between sees a whole first line, and reads no further.
             os.pwrite(self.fd, line, 0)
@@ -131,10 +149,11 @@ def acquire_within(path: Path, timeout_s: float, *, epoch: int | None = None) ->
             return held
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not wait_free(path, left_s):
+            holder = read_holder(path)
             raise Conflict(
                 f"{path}: still held by {_holder_text(path)} after {timeout_s:g} s",
                 hint="Wait for that process to finish, or end it.",
-                details=read_holder(path),
+                details=None if holder is None else holder.to_json(),
             )
 
 
@@ -189,19 +208,22 @@ def wait_free(path: Path, timeout_s: float, *, stop: threading.Event | None = No
     return True
 
 
-def read_holder(path: Path) -> dict[str, Any] | None:
+def read_holder(path: Path) -> Holder | None:
     """What the last holder wrote about itself, for display; None where nothing readable stands there."""
     try:
         fd = _open(path, os.O_RDONLY)
     except (FileNotFoundError, RetryLater):
         return None
     try:
-        holder = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
-    except (OSError, ValueError):
+        fields = json.loads(os.pread(fd, _HOLDER_BYTES, 0).partition(b"\n")[0])
+        identity = ProcessIdentity(int(fields["pid"]), str(fields["boot_id"]), str(fields["starttime"]))
+        epoch = fields.get("epoch")
+        return Holder(identity, str(fields.get("at", "")), None if epoch is None else int(epoch))
+    # Whatever else stands there: it has to be a line of ours, or it names nobody.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     finally:
         os.close(fd)
-    return holder if isinstance(holder, dict) else None
 
 
 def _open(path: Path, flags: int) -> int:
@@ -243,4 +265,4 @@ def _is_file_at(fd: int, path: Path) -> bool:
 
 def _holder_text(path: Path) -> str:
     holder = read_holder(path)
-    return f"pid {holder['pid']}" if holder and "pid" in holder else "an unknown process"
+    return "an unknown process" if holder is None else f"pid {holder.pid}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Awaitable, Callable
 
-__all__ = ["signal_group"]
+__all__ = ["end_group", "signal_group"]
 
 
 def signal_group(leader_pid: int, number: signal.Signals) -> None:
@@ -17,3 +19,18 @@ def signal_group(leader_pid: int, number: signal.Signals) -> None:
     # Gone already; PermissionError is what macOS says of a group in which only zombies are left.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader_pid, number)
+
+
+async def end_group(leader_pid: int, wait: Callable[[], Awaitable[object]], grace_s: float) -> None:
+    """SIGTERM to the group of a child, SIGKILL after `grace_s` seconds; `wait()` returns at the leader's end.
+
+    The leader has not been reaped yet. After a SIGKILL the caller still waits for the end.
+    """
+    # The group and not the process alone: a shell that is signalled does not pass it on to its children.
+    signal_group(leader_pid, signal.SIGTERM)
+    signal_group(leader_pid, signal.SIGCONT)  # one that is stopped could not obey
+    try:
+        async with asyncio.timeout(grace_s):
+            await wait()
+    except TimeoutError:
+        signal_group(leader_pid, signal.SIGKILL)

@@ -37,11 +37,14 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     return content
 
 
-def read_tail(path: str | os.PathLike[str], most_bytes: int) -> str:
-    """The last bytes of a regular file as text; what is not UTF-8 (also a character that is cut) is replaced.
+def read_tail(path: str | os.PathLike[str], most_bytes: int, *, unreadable: str) -> str:
+    """The last bytes of a regular file as text, or `unreadable` where there is no such file or it cannot be read.
 
-    Raises OSError.
+    What is not UTF-8 (also a character that is cut) is replaced.
     """
-    with open_regular(path) as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
-        return file.read(most_bytes).decode(errors="replace")
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
+            return file.read(most_bytes).decode(errors="replace")
+    except OSError:
+        return unreadable

@@ -86,8 +86,9 @@ def stop(args: argparse.Namespace, output: Output) -> int:
     drain_s = _DRAIN_S if args.drain_secs is None else args.drain_secs
     # The answer only says that it begins to stop; the kernel frees the lock when it is gone.
     if not wait_free(scope.daemon_lock, drain_s + _CLOSE_S):
-        holder = read_holder(scope.daemon_lock) or {}
-        raise RetryLater(f"the daemon (pid {holder.get('pid')}) has not stopped", hint=f"Read {scope.daemon_log}.")
+        holder = read_holder(scope.daemon_lock)
+        pid = "unknown" if holder is None else holder.pid
+        raise RetryLater(f"the daemon (pid {pid}) has not stopped", hint=f"Read {scope.daemon_log}.")
     output.result({"stopped": True}, "the daemon has stopped")
     return 0
 

@@ -57,8 +57,7 @@ class Workbench:
         # A restart, an end and a farewell are each about the one process: two at once would end a new one for the old.
         self._one = asyncio.Lock()
         self._farewells: set[asyncio.Task[None]] = set()
-        self._name = ""
-        self._stderr = _StderrHandler(lambda: self._name, self._take_record)
+        self._stderr = _StderrHandler(self._take_record)
         logging.getLogger("animus").addHandler(self._stderr)
         # A command's log is silent by default, and these lines are what the author wants to see.
         logging.getLogger(_STDERR).setLevel(logging.INFO)
@@ -180,7 +179,6 @@ class Workbench:
     async def _start(self) -> None:
         bench = self._bench
         target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
-        self._name = target.name
         manifest = await probe(target.name, target.command)
         options = await asyncio.to_thread(_options, bench.config_dir, manifest.name)
         plugin = Plugin(Candidate(manifest.name, target.command, "development", options), manifest)
@@ -193,12 +191,11 @@ class Workbench:
             for frame in lines.feed(direction, chunk):
                 self._show(frame)
 
-        self._name = plugin.name
         session = await open_session(
             plugin,
             bench.project,
             cookie=f"plugin-dev:{bench.project.repo_scope}",
-            environment_must_be_whole=True,
+            require_environment=True,
             tap=Tap(show),
         )
         self._session = session
@@ -265,11 +262,10 @@ class Workbench:
 
 
 class _StderrHandler(logging.Handler):
-    """The host logs every stderr line under the plugin's name, and warns of what it drops: both are to be seen."""
+    """The host logs the lines of stderr under the plugin's name, and warns of what it drops: both are shown."""
 
-    def __init__(self, plugin_name: Callable[[], str], take: Callable[[logging.LogRecord, str], None]) -> None:
+    def __init__(self, take: Callable[[logging.LogRecord, str], None]) -> None:
         super().__init__(logging.INFO)
-        self._plugin_name = plugin_name
         self._take = take
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -278,11 +274,7 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show it without the plugin's name, which is known."""
-        text = record.getMessage()
-        name = self._plugin_name()
-        for prefix in (f"{name}: ", f"plugin {name}: "):
-            text = text.removeprefix(prefix)
-        self._take(record, text)
+        self._take(record, getattr(record, "text", record.getMessage()))
 
 
 def _options(config_dir: Path, name: str) -> LaunchOptions:

@@ -71,6 +71,11 @@ class Plugin(NamedTuple):
         prefix = "subject_kind:"
         return tuple(t.removeprefix(prefix) for t in self.manifest.capabilities if t.startswith(prefix))
 
+    @property
+    def environment_hint(self) -> str:
+        """Where a variable that it needs gets its value."""
+        return f"Set it, or give it a value in plugins.yaml: plugins.{self.name}.env."
+
 
 class Discovery(NamedTuple):
     """What was found, in the order of precedence."""

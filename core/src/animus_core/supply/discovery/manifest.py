@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import INSTANCE, child_environment
-from animus_core.host.process import Child, ChildSpec, spawn
+from animus_core.host.process import Child, ChildSpec, NotStarted, spawn, why_not_launched
 from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.terminal import visible
 from animus_protocol.models.manifest import PluginManifest
@@ -33,7 +33,6 @@ _TIMEOUT_S: Final = 5.0  # protocol §2
 _LAST_WORDS_S: Final = 0.5  # what it wrote is in the pipe at its exit; only a descendant keeps the pipe open
 _MAX_BYTES: Final = 1024 * 1024  # protocol §2
 _MAX_LINE_CHARS: Final = 200
-_NOT_STARTED: Final = "cannot start "
 
 
 class NotAPlugin(Exception):
@@ -121,9 +120,8 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
     """What the program prints. Raises NotAPlugin when it cannot be started, fails or is beyond the limits."""
     try:
         child = spawn(spec)
-    except RetryLater as error:
-        why = error.message.removeprefix(f"{_NOT_STARTED}{spec.name} ")
-        raise NotAPlugin(f"cannot be started: {visible(why)}") from error
+    except NotStarted as error:
+        raise NotAPlugin(f"cannot be started: {visible(spec.command[0])}: {visible(error.why)}") from error
     # End of input at once: a program that is no plugin and reads its input must not wait for us (protocol §2).
     os.close(child.write_fd)
     try:
@@ -134,8 +132,9 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
         # Without a grace: a probe has nothing to lose, and one that hung has had its time.
         await asyncio.shield(asyncio.ensure_future(child.end(0.0)))
     stderr = child.stderr_tail
-    if code in (126, 127) and stderr.startswith(_NOT_STARTED):
-        raise NotAPlugin(f"cannot be started: {visible(stderr.removeprefix(_NOT_STARTED))}")
+    why = why_not_launched(code, stderr)
+    if why is not None:
+        raise NotAPlugin(f"cannot be started: {visible(why)}")
     if code != 0:
         raise NotAPlugin(f"--manifest ended with exit code {code}", stderr)
     return output

@@ -101,7 +101,7 @@ async def _register(
                 manifest = await probes.ask(name, command)
             except PluginFailed as error:
                 remedy = "Nothing was changed. Mend the plugin, then install it again."
-                raise PluginFailed(name, error.why, error.details["stderr"], remedy=remedy) from error
+                raise PluginFailed(name, error.why, error.stderr_tail, remedy=remedy) from error
             made.append((name, command, manifest))
     rows = []
     for name, command, manifest in made:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from animus_core.errors import RetryLater
 from animus_core.host.environment import COOKIE
+from animus_core.host.output_tail import OutputTail
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
 from animus_core.supply.distributions import UNPUBLISHED, how_to_install, unpublished_name
@@ -30,12 +31,9 @@ from animus_core.terminal import visible
 __all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
 
 _OLDEST_PIP: Final = (22, 3)  # the first one with --python
-_KEPT_BYTES: Final = 64 * 1024  # pip says why it failed at the end
 _SHOWN_LINES: Final = 15
 _LINE_CHARS: Final = 500
 _GRACE_S: Final = 3.0  # after SIGTERM pip removes its temporary folders
-_CHUNK_BYTES: Final = 64 * 1024
-_LAST_CHUNKS: Final = 16  # a pipe may be filled by a descendant as fast as it is read
 # Options of pip as variables: each of them puts the files elsewhere, installs something else, or nothing at all.
 _ELSEWHERE: Final = (
     "TARGET",
@@ -174,7 +172,7 @@ class Tool:
         began = loop.time()
         child = spawn(ChildSpec("pip", command, self._env, str(self._folder.parent)))
         os.close(child.write_fd)
-        printed = _Tail(child.read_fd)
+        printed = OutputTail(child.read_fd, child.name, logged=False)
         try:
             async with asyncio.timeout(self._left_s):
                 code = await child.wait()
@@ -183,6 +181,7 @@ class Tool:
             raise RetryLater(_format_failure(why, child.stderr_tail), hint="Nothing was changed. Try again.") from error
         finally:
             await asyncio.shield(asyncio.ensure_future(child.end(_GRACE_S)))
+            printed.read_rest()
             printed.close()
             self._left_s -= loop.time() - began  # the time that a person takes to answer is not among it
         return code, f"{printed.text}\n{child.stderr_tail}".strip()
@@ -197,44 +196,6 @@ def _hint_after_pip(source: Source) -> str:
     if source.kind is SourceKind.INDEX:
         hint += f" A file or folder is written with its path, and a slash in it: ./{source.text}"
     return hint
-
-
-class _Tail:
-    """The last bytes that are written to a pipe, which it owns."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._kept = b""
-        os.set_blocking(fd, False)
-        asyncio.get_running_loop().add_reader(fd, self._read)
-
-    @property
-    def text(self) -> str:
-        """What was kept."""
-        return self._kept.decode(errors="replace")
-
-    def close(self) -> None:
-        """Take what is there, and stop reading; descendants may hold the other end for ever."""
-        for _ in range(_LAST_CHUNKS):
-            if self._fd < 0 or not self._read():
-                break
-        self._close()
-
-    def _read(self) -> bool:
-        try:
-            chunk = os.read(self._fd, _CHUNK_BYTES)
-        except BlockingIOError:
-            return False
-        if not chunk:
-            self._close()
-        self._kept = (self._kept + chunk)[-_KEPT_BYTES:]
-        return bool(chunk)
-
-    def _close(self) -> None:
-        if self._fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
 
 
 def _format_failure(what: str, output: str) -> str:

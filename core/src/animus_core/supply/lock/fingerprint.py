@@ -135,7 +135,7 @@ class _Coverage:
         """Cover the choice of a script's interpreter, not what is in it."""
         real = os.path.realpath(program)
         self.records.append(["shebang", real])
-        self._files[f"{_INTERPRETER} {_printable(real)}"] = ""
+        self._files[f"{_INTERPRETER} {visible(real)}"] = ""
 
     def file(self, path: str) -> None:
         """Cover a file that the command names, unless it lies in an environment that is covered."""
@@ -157,12 +157,12 @@ class _Coverage:
     def _add(self, name: str, item: Item) -> None:
         self.records.append([name, *item])
         words = [item.kind] if item.kind in ("program", "special") else []
-        words += [f"-> {_printable(item.target)}"] if item.kind == "link" else []
-        self._files[_printable(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
+        words += [f"-> {visible(item.target)}"] if item.kind == "link" else []
+        self._files[visible(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
 
     def _own_environment(self) -> None:
         self.records.append(["python", sys.version, os.path.realpath(sys.executable)])
-        self._files[f"{_INTERPRETER} {_printable(sys.prefix)}"] = _printable(sys.version)
+        self._files[f"{_INTERPRETER} {visible(sys.prefix)}"] = visible(sys.version)
         places = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         for place in sorted({place for place in places if os.path.isdir(place)}):
             with os.scandir(place) as entries:
@@ -193,11 +193,7 @@ class _Coverage:
                     ask_s = self._bounds.ask_s
                     version = self.hashes.remember(real, facts, lambda: _version(real, ask_s), "version of ")
         self.records.append(["interpreter", real, sha256, version])
-        self._files[f"{_INTERPRETER} {_printable(real)}"] = f"{sha256[:_SHORT]} {_printable(version)}".rstrip()
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else visible(text)
+        self._files[f"{_INTERPRETER} {visible(real)}"] = f"{sha256[:_SHORT]} {visible(version)}".rstrip()
 
 
 def _program(program: str, cwd: str) -> str:

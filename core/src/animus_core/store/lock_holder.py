@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from animus_core.store.locks import is_held, read_holder
-from animus_core.store.process_identity import ProcessIdentity, open_pidfd
+from animus_core.store.process_identity import open_pidfd
 
 __all__ = ["wait_for_holder"]
 
@@ -23,7 +23,8 @@ _POLL_S: Final = 0.5
 async def wait_for_holder(lock: Path) -> None:
     """Return when nobody holds `lock` any more; at once when nobody does."""
     while is_held(lock):
-        fd = _pidfd_of(read_holder(lock))
+        holder = read_holder(lock)
+        fd = None if holder is None else open_pidfd(holder.identity)
         if fd is None:
             await asyncio.sleep(_POLL_S)  # no handle on the holder: the kernel offers nothing to wait for
             continue
@@ -32,30 +33,18 @@ async def wait_for_holder(lock: Path) -> None:
         finally:
             os.close(fd)
         if is_held(lock):
-            await asyncio.sleep(_POLL_S)  # a child of the holder inherited the lock: look again, but not at once
-
-
-def _pidfd_of(holder: dict[str, Any] | None) -> int | None:
-    if holder is None:
-        return None
-    try:
-        identity = ProcessIdentity(
-            pid=int(holder["pid"]), boot_id=str(holder["boot_id"]), starttime=str(holder["starttime"])
-        )
-    except (KeyError, ValueError):
-        return None
-    return open_pidfd(identity)
+            await asyncio.sleep(_POLL_S)  # a child of the holder inherited the lock: ask again, but not at once
 
 
 async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
 
-    def tell() -> None:
+    def resolve() -> None:
         if not ended.done():
             ended.set_result(None)
 
-    loop.add_reader(fd, tell)
+    loop.add_reader(fd, resolve)
     try:
         await ended
     finally:

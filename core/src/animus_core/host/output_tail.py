@@ -1,7 +1,8 @@
-"""A child's stderr: always read, its last lines kept, everything said once to the log under the child's name.
+"""What a child prints: always read, its last lines kept, and for its stderr logged under the child's name.
 
-Bounded whatever the child does: so many lines kept, so long each, so many a second in the log. Values that are secret
-are replaced before anybody sees them.
+Bounded whatever the child does: at most 200 lines are kept, and 2,000 characters of each. At most 200 lines a second
+are logged; of the others the log says how many were left out. Values that are secret are replaced before anybody sees
+them.
 """
 
 from __future__ import annotations
@@ -13,29 +14,36 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["HIDDEN", "StderrTail", "hide"]
+__all__ = ["REDACTED", "OutputTail", "log_fields", "redact"]
 
 _log = logging.getLogger("animus.stderr")
-HIDDEN: Final = "***"
+REDACTED: Final = "***"
 _TAIL_LINES: Final = 200
 _LINE_CHARACTERS: Final = 2000
 _LOGGED_A_SECOND: Final = 200  # a plugin that logs in a circle must not fill the disk with our log
 _READ_BYTES: Final = 64 * 1024  # what a Linux pipe holds (pipe(7))
+_LAST_READS: Final = 16  # a descendant may fill the pipe as fast as it is read
 
 
-def hide(text: str, secrets: Iterable[str]) -> str:
+def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret replaced."""
     for secret in secrets:
-        text = text.replace(secret, HIDDEN)
+        text = text.replace(secret, REDACTED)
     return text
 
 
-class StderrTail:
-    """Reads `fd` until its end or `close`, and owns it."""
+def log_fields(source: str, text: str) -> dict[str, str]:
+    """For `extra` of a log record: whose line it is, and the line alone for whoever shows one plugin only."""
+    return {"source": source, "text": text}
 
-    def __init__(self, fd: int, name: str, secrets: Iterable[str] = ()) -> None:
+
+class OutputTail:
+    """Reads `fd` until its end or `close`, and owns it. `logged`: each line goes to the log, too."""
+
+    def __init__(self, fd: int, name: str, secrets: Iterable[str] = (), *, logged: bool = True) -> None:
         self._fd = fd
         self._name = name
+        self._logged = logged
         self._secrets = tuple(sorted(secrets, key=len, reverse=True))  # one may be part of another
         # So long that a secret across the place where a line is cut is seen whole before it is cut.
         self._most_bytes = _LINE_CHARACTERS + max((len(secret.encode()) for secret in self._secrets), default=0)
@@ -57,8 +65,9 @@ class StderrTail:
 
     def read_rest(self) -> None:
         """Take what is there now: for a child that has exited while somebody else holds the pipe."""
-        while not self.ended.done() and self._read_once():
-            pass
+        for _ in range(_LAST_READS):
+            if self.ended.done() or not self._read_once():
+                return
 
     def close(self) -> None:
         """Stop reading and close the descriptor. Safe to call again."""
@@ -111,19 +120,22 @@ class StderrTail:
     def _line(self, line: bytes) -> None:
         text = self._readable_text(line)
         self._lines.append(text)
+        if not self._logged:
+            return
         now = self._loop.time()
         if now - self._window_began >= 1.0:
             self._end_window()
             self._window_began = now
         self._window_lines += 1
         if self._window_lines <= _LOGGED_A_SECOND:
-            _log.info("%s: %s", self._name, text)
+            _log.info("%s: %s", self._name, text, extra=log_fields(self._name, text))
 
     def _end_window(self) -> None:
         left_out = self._window_lines - _LOGGED_A_SECOND
-        if left_out > 0:
-            _log.warning("%s: %d lines of its stderr were left out of the log", self._name, left_out)
+        if left_out > 0 and self._logged:
+            text = f"{left_out} lines of its stderr were left out of the log"
+            _log.warning("%s: %s", self._name, text, extra=log_fields(self._name, text))
         self._window_lines = 0
 
     def _readable_text(self, line: bytes) -> str:
-        return hide(line[: self._most_bytes].decode(errors="replace").rstrip(), self._secrets)[:_LINE_CHARACTERS]
+        return redact(line[: self._most_bytes].decode(errors="replace").rstrip(), self._secrets)[:_LINE_CHARACTERS]
