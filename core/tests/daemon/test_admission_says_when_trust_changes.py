@@ -23,10 +23,10 @@ async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
     config_dir, workflows = scope.root.parent, scope.project_root / ".animus/workflows.yaml"
     workflows.parent.mkdir()
     workflows.write_text("workflows: []\n")
-    opened: list[str] = []
+    reread_texts: list[str] = []
 
     async def reread() -> None:
-        opened.append(workflows.read_text())
+        reread_texts.append(workflows.read_text())
 
     async def plan_for(entry: QueueEntry) -> Plan:
         return cast(Plan, entry)
@@ -35,10 +35,10 @@ async def test_each_change_is_logged_and_published_once_and_an_opening_is_told(
         commit_signal = CommitSignal()
         admission = Admission(TrustCheck(config_dir, scope.project_root), database, commit_signal, plan_for, reread)
         assert [await admission.admits(), await admission.admits()] == [False, False]
-        assert (commit_signal.version, opened) == (1, [])
+        assert (commit_signal.version, reread_texts) == (1, [])
         grant(config_dir, scope.project_root)
         assert [await admission.admits(), await admission.admits()] == [True, True]
-        assert (commit_signal.version, opened) == (2, ["workflows: []\n"])
+        assert (commit_signal.version, reread_texts) == (2, ["workflows: []\n"])
         workflows.write_text("workflows: [ ]\n")
         assert not await admission.admits()
         assert await admission.plan_for(cast(QueueEntry, "entry")) == "entry"

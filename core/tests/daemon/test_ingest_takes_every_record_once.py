@@ -124,7 +124,7 @@ async def test_a_crash_and_a_block_are_told_once_an_epoch(database: Database) ->
 
 
 @pytest.mark.parametrize(("until", "status"), [(3, "cancelled"), (4, "cancelled"), (7, "cancelled"), (8, "success")])
-async def test_no_phase_of_a_run_that_was_called_off_is_shown_as_running(
+async def test_no_phase_of_a_run_that_was_cancelled_is_shown_as_running(
     until: int, status: str, tmp_path: Path, database: Database
 ) -> None:
     records = [*RECORDS[:until], ("workflow_cancelled", {"reason": "enough"})]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animus_core.daemon.capacity import DaemonSettings, room
+from animus_core.daemon.capacity import DaemonSettings, free_slots
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import EntryStatus, priority_number
 from animus_core.errors import Conflict, UnknownName
@@ -164,7 +164,7 @@ def test_anything_else_is_no_priority(text: str) -> None:
 def test_room_never_exceeds_what_is_free_and_keeps_the_headroom_for_the_urgent(
     max_workflows: int, headroom: int, active: int, paused: bool
 ) -> None:
-    free = room(DaemonSettings(max_workflows, headroom), active, paused=paused)
+    free = free_slots(DaemonSettings(max_workflows, headroom), active, paused=paused)
     if paused or active >= max_workflows:
         assert free == (0, 0)
         return

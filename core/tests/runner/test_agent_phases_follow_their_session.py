@@ -1,4 +1,4 @@
-"""An agent phase from the runner's side: followed across lost connections, told truly, called off only by an order."""
+"""An agent phase from the runner's side: followed across lost connections, truthful, cancelled only by an order."""
 
 from __future__ import annotations
 
@@ -224,6 +224,6 @@ async def test_a_runner_that_leaves_lets_the_session_go_on_and_only_an_order_cal
     task.cancel()
     await asyncio.wait([task])
     assert agents.cancelled == []
-    await effect.call_off(PHASE, attempt_of())
+    await effect.cancel_effect(PHASE, attempt_of())
     assert [(cancel.session.attempt, cancel.epoch) for cancel in agents.cancelled] == [(2, 3)]
     await agents.close()

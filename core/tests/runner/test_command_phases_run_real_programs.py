@@ -200,7 +200,7 @@ async def test_cancelling_ends_the_program_and_calling_off_also_what_left_its_gr
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not is_gone(escaped)
-    await effect.call_off(phase, ATTEMPT)
+    await effect.cancel_effect(phase, ATTEMPT)
     assert is_gone(escaped)
 
 
@@ -233,5 +233,5 @@ async def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
         runner.wait(10)
     wait_gone(pid)
     phase = phase_of("true")
-    outcome = await effect_of(phase, files).settle(phase, ATTEMPT, no_note)
+    outcome = await effect_of(phase, files).reconcile(phase, ATTEMPT, no_note)
     assert (outcome.result, outcome.written, outcome.resumable) == (OutcomeKind.LOST, True, False)

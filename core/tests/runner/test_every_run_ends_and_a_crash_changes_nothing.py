@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
-from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Settle, next_step
+from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Reconcile, next_step
 from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_stages import Intended, RunStatus, Stage
@@ -125,7 +125,7 @@ def work_off(plan: Plan, journal: Journal, world: Reported, epoch: int) -> RunSt
         match step:
             case AppendRecord(kind, data, _):
                 pass
-            case Perform() | Settle():
+            case Perform() | Reconcile():
                 kind, data = Kind.PHASE_OUTCOME, world.outcome(state)
             case _:
                 return state

@@ -37,13 +37,13 @@ class Scripted:
     ) -> kinds.PhaseOutcome:
         return await self._do("perform", phase, attempt, note)
 
-    async def settle(
+    async def reconcile(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        return await self._do("settle", phase, attempt, note)
+        return await self._do("reconcile", phase, attempt, note)
 
-    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
-        self.log.append(f"call off {phase.id}")
+    async def cancel_effect(self, phase: PlannedPhase, attempt: Intended) -> None:
+        self.log.append(f"cancel effect {phase.id}")
 
     async def _do(
         self, what: str, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
@@ -120,7 +120,7 @@ async def test_everything_but_what_agents_say_is_flushed(files: RunPaths, open_j
     assert [kind for kind, sync in flushed.items() if not sync] == ["agent_record"]
 
 
-async def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
+async def test_a_runner_that_died_after_its_intent_is_reconciled_by_the_next_one(
     files: RunPaths, open_journal: OpenJournal
 ) -> None:
     async def die(*_: object) -> dict[str, Any]:
@@ -132,11 +132,11 @@ async def test_a_runner_that_died_after_its_intent_is_settled_by_the_next_one(
     effect = Scripted(lambda phase, attempt, note: lost_once(attempt))
     status = await execution(plan, open_journal(2), effect).run(fold(files.journal), ME, None)
     assert status is RunStatus.COMPLETED
-    assert effect.log == ["settle a 1", "perform a 2"]
+    assert effect.log == ["reconcile a 1", "perform a 2"]
 
 
 async def lost_once(attempt: Intended) -> dict[str, Any]:
-    return {"exit_code": 0} if attempt.started.lost is not None else {"result": OutcomeKind.LOST}
+    return {"exit_code": 0} if attempt.started.repeated is not None else {"result": OutcomeKind.LOST}
 
 
 async def test_a_run_that_is_over_is_left_alone(files: RunPaths, open_journal: OpenJournal) -> None:
@@ -246,7 +246,7 @@ async def test_a_cancel_right_after_the_intent_calls_the_effect_off_before_it_be
 
     run = execution(plan_of(command("a")), open_journal(1), effect, journal_advanced=cancel_at_the_stage)
     assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
-    assert effect.log == ["call off a"]
+    assert effect.log == ["cancel effect a"]
 
 
 async def test_a_cancel_in_the_middle_of_an_effect_ends_it_first(files: RunPaths, open_journal: OpenJournal) -> None:
@@ -259,7 +259,7 @@ async def test_a_cancel_in_the_middle_of_an_effect_ends_it_first(files: RunPaths
     effect = Scripted(act)
     run = execution(plan_of(command("a")), open_journal(1), effect)
     assert await run.run(RunState(), ME, None) is RunStatus.CANCELLED
-    assert effect.log == ["perform a 1", "call off a"]
+    assert effect.log == ["perform a 1", "cancel effect a"]
     assert kinds_in(files)[-2:] == ["phase_outcome", "workflow_cancelled"]
 
 
@@ -326,7 +326,7 @@ async def test_an_order_to_cancel_ends_a_run_that_its_journal_does_not_know_to_b
     effect = Scripted(forever)
     run = execution(plan, open_journal(2), effect)
     assert await run.run(fold(files.journal), ME, order) is RunStatus.CANCELLED
-    assert effect.log == ["call off b" if phases_done else "call off a"]
+    assert effect.log == ["cancel effect b" if phases_done else "cancel effect a"]
     assert run.state.at.ended.reason == "enough"
 
 

@@ -29,8 +29,8 @@ CAUSES: list[tuple[AnimusError, RunnerExit]] = [
     (AgentRunnerUnavailable("it died five times"), RunnerExit.AGENT_RUNNER_UNAVAILABLE),
     (AttemptStillAlive("it cannot be ended"), RunnerExit.ATTEMPT_STILL_ALIVE),
     (errors.RetryLater("the lock file cannot be opened"), RunnerExit.NOT_AVAILABLE),
-    (errors.Conflict("another lock"), RunnerExit.FAULT),
-    (errors.Internal("a fault of ours"), RunnerExit.FAULT),
+    (errors.Conflict("another lock"), RunnerExit.OTHER_ERROR),
+    (errors.Internal("a fault of ours"), RunnerExit.OTHER_ERROR),
 ]
 
 

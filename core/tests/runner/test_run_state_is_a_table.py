@@ -164,10 +164,10 @@ def test_the_intent_remembers_which_epoch_intended_it() -> None:
 
 
 @pytest.mark.parametrize("cause", ["retry", "recovered", "resumed"])
-def test_doing_an_attempt_again_counts_its_tries_and_keeps_what_was_lost(cause: kinds.Cause) -> None:
+def test_doing_an_attempt_again_counts_its_tries_and_keeps_the_outcome_that_it_repeats(cause: kinds.Cause) -> None:
     concluded = apply(at(Stage.INTENDED), Kind.PHASE_OUTCOME, outcome("lost", session_id="s", resumable=True), 1)
     again = apply(concluded, Kind.PHASE_STARTED, started(attempt=2, cause=cause), 1)
-    assert again.at == Started(started(attempt=2, cause=cause), tries=2, lost=concluded.at.outcome)
+    assert again.at == Started(started(attempt=2, cause=cause), tries=2, repeated=concluded.at.outcome)
     assert (again.attempts, again.order) == ({"build": 2}, None)
 
 
@@ -175,7 +175,7 @@ def test_doing_an_attempt_again_counts_its_tries_and_keeps_what_was_lost(cause: 
 def test_entering_a_phase_anew_begins_its_tries_from_one(cause: kinds.Cause) -> None:
     state = apply(at(Stage.CONCLUDED), Kind.PHASE_DECISION, decision("rework", target="build"), 1)
     state = apply(state, Kind.PHASE_STARTED, started(attempt=2, cause=cause), 1)
-    assert state.at == Started(started(attempt=2, cause=cause), tries=1, lost=None)
+    assert state.at == Started(started(attempt=2, cause=cause), tries=1, repeated=None)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind
-from animus_core.runner.decide import AppendRecord, Perform, Settle, Stop
+from animus_core.runner.decide import AppendRecord, Perform, Reconcile, Stop
 from animus_core.workflow.definitions import DecisionContract, Risk, Transition, Verdict
 from animus_core.workflow.run_stages import Stage
 from animus_core.workflow.run_state import RunState, apply
@@ -41,10 +41,10 @@ def test_a_run_begins_intends_and_performs_its_first_phase() -> None:
     assert (state.at.intent.effect, state.at.intent.mode) == ("agent", "run")
 
 
-def test_what_an_earlier_runner_intended_is_settled_and_never_performed() -> None:
+def test_what_an_earlier_runner_intended_is_reconciled_and_never_performed() -> None:
     plan = plan_of(agent("build"))
     state = until_performing(plan)
-    assert step_of(plan, state, epoch=2) == Settle(plan.phases[0], state.at)
+    assert step_of(plan, state, epoch=2) == Reconcile(plan.phases[0], state.at)
 
 
 def test_an_ended_or_blocked_run_has_nothing_to_do() -> None:

@@ -97,16 +97,16 @@ class AgentRunner:
         key = params.session
         live = self._live.get((key.run, key.phase, key.attempt))
         if live is not None:
-            self._own(self._stream(live, params.after_seq, asker.peer))
+            self._start_task(self._stream(live, params.after_seq, asker.peer))
             return wire.SessionOpened(
                 state=wire.SessionState.LIVE, session_id=live.session_id, written=True, resumable=False
             )
         files = self._files(key)
         opened, written, closed = await asyncio.to_thread(read_spool, files.spool)
         if opened is not None:
-            return await self._old(params, opened, written, closed, asker.peer)
+            return await self._answer_from_spool(params, opened, written, closed, asker.peer)
         session = await self._start(params, files, resume=resume)
-        self._own(self._stream(session, params.after_seq, asker.peer))
+        self._start_task(self._stream(session, params.after_seq, asker.peer))
         return wire.SessionOpened(
             state=wire.SessionState.LIVE, session_id=session.session_id, written=False, resumable=False
         )
@@ -138,10 +138,10 @@ class AgentRunner:
             finally:
                 self._live.pop(name, None)
 
-        self._own(live())
+        self._start_task(live())
         return session
 
-    async def _old(
+    async def _answer_from_spool(
         self,
         params: wire.SessionOpen,
         opened: dict[str, object],
@@ -149,10 +149,10 @@ class AgentRunner:
         closed: wire.SessionClosed | None,
         peer: Peer,
     ) -> wire.SessionOpened:
-        """A session that nobody here runs: the spool has its end, or its process died with an earlier agent-runner."""
+        """The answer about a session that is not live here: its spool has its end, or else its process has died."""
         session_id = str(opened.get("session_id"))
         if closed is not None:
-            self._own(self._replay(params, peer))
+            self._start_task(self._replay(params, peer))
             state = wire.SessionState.CLOSED
             return wire.SessionOpened(state=state, session_id=session_id, written=written, resumable=closed.resumable)
         held = await self._attempt_lock(params.session, params.epoch)
@@ -224,7 +224,9 @@ class AgentRunner:
             raise RpcError(Code.INVALID_REQUEST, message, {"category": "conflict"})
         self._epochs[run] = epoch
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in a task that `close` waits for."""
+
         async def quietly() -> None:
             try:
                 await work

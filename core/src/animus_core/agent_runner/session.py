@@ -16,7 +16,7 @@ from animus_core.errors import AnimusError, InvalidInput, PluginFailed
 from animus_core.host.process import how_it_ended
 from animus_core.host.session import PluginSession
 from animus_core.host.supervisor import Supervisor
-from animus_core.journal.kinds import fitting
+from animus_core.journal.kinds import truncate_to_fit
 from animus_core.journal.reader import read_from
 from animus_core.journal.record import JournalRecord
 from animus_core.journal.writer import JournalWriter
@@ -139,7 +139,7 @@ class LiveSession:
         await self.cancel()
 
     async def cancel(self) -> None:
-        """`agent/cancel`, 5 s, `$/cancelRequest`, then signals; returns when the provider's answer is settled."""
+        """`agent/cancel`, 5 s, `$/cancelRequest`, then signals; returns when the provider has answered or gone."""
         self._cancelled = True
         provider, call = self._provider, self._call
         if provider is None or call is None or call.done():
@@ -172,7 +172,7 @@ class LiveSession:
         return closed
 
     async def _start_and_ask(self, *, resume: bool) -> SessionClosed:
-        if (early := self._called_off_early()) is not None:
+        if (early := self._cancelled_before_start()) is not None:
             return early
         try:
             provider = await self._supervisor.start(
@@ -186,7 +186,7 @@ class LiveSession:
         self._provider = provider
         self._health = asyncio.get_running_loop().create_task(self._supervisor.watch(provider))
         provider.on_notification(self._on_notification)
-        if (early := self._called_off_early()) is not None:
+        if (early := self._cancelled_before_start()) is not None:
             return early
         reach(_BEFORE_WRITE)
         self._append(WRITTEN, {}, sync=True)
@@ -196,11 +196,11 @@ class LiveSession:
         limit = self.opened.request.timeout_secs
         timeout_s = _DEFAULT_TIMEOUT_S if limit is None else limit + self._patience.timeout_grace_s
         self._call = asyncio.ensure_future(provider.peer.call(method, self.opened.request, timeout_s=timeout_s))
-        closed = await self._settled(self._call, provider, resume=resume)
+        closed = await self._wait_for_response(self._call, provider, resume=resume)
         reach(_ANSWERED)
         return closed
 
-    async def _settled(
+    async def _wait_for_response(
         self, call: asyncio.Task[wire.AgentRunResponse], provider: PluginSession, *, resume: bool
     ) -> SessionClosed:
         resumable = "agent/resume" in provider.methods
@@ -210,10 +210,10 @@ class LiveSession:
             if not call.cancelled():
                 call.cancel()
                 raise
-            return self._called_off("in the middle", written=True, resumable=resumable)
+            return self._closed_as_cancelled("in the middle", written=True, resumable=resumable)
         except RpcError as error:
             if isinstance(error, Cancelled) and self._cancelled:
-                return self._called_off(error.message, written=True, resumable=resumable)
+                return self._closed_as_cancelled(error.message, written=True, resumable=resumable)
             if resume and error.category == "not_found":
                 return SessionClosed(end=SessionEnd.UNKNOWN, written=True, message=str(error))
             return SessionClosed(end=SessionEnd.REFUSED, written=True, message=str(error))
@@ -230,14 +230,14 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001 - the boundary: an answer that does not fit ends this session alone
             return SessionClosed(end=SessionEnd.REFUSED, written=True, message=f"{type(error).__name__}: {error}")
         if self._cancelled:
-            closed = self._called_off("its answer came after that", written=True, resumable=resumable)
+            closed = self._closed_as_cancelled("its answer came after that", written=True, resumable=resumable)
             return closed.model_copy(update={"response": response})
         return SessionClosed(end=SessionEnd.ANSWERED, written=True, response=response)
 
-    def _called_off_early(self) -> SessionClosed | None:
-        return self._called_off("before it began", written=False, resumable=False) if self._cancelled else None
+    def _cancelled_before_start(self) -> SessionClosed | None:
+        return self._closed_as_cancelled("before it began", written=False, resumable=False) if self._cancelled else None
 
-    def _called_off(self, how: str, *, written: bool, resumable: bool) -> SessionClosed:
+    def _closed_as_cancelled(self, how: str, *, written: bool, resumable: bool) -> SessionClosed:
         """Cancelled, unless it was this process that could not go on with it."""
         if self._abandoned is not None:
             message = f"{self._abandoned} ({how})"
@@ -291,10 +291,10 @@ def cookie_of(key: SessionKey) -> str:
 def _cut(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """`data` of a record that is too big for the spool; a closing record stays one."""
     if kind != CLOSED:
-        cut: dict[str, Any] = fitting({"data": data})["data"]
+        cut: dict[str, Any] = truncate_to_fit({"data": data})["data"]
         return cut
     response = data.get("response")
-    return {**data, "response": fitting(response)} if response is not None else fitting(data)
+    return {**data, "response": truncate_to_fit(response)} if response is not None else truncate_to_fit(data)
 
 
 def read_spool(path: Path) -> tuple[dict[str, Any] | None, bool, SessionClosed | None]:

@@ -26,7 +26,10 @@ PlanFor = Callable[[QueueEntry], Awaitable[Plan]]
 
 
 class Admission:
-    """Admission of one daemon. The given `plan_for` checks the trust again, before and after it reads the files."""
+    """Admission of one daemon. The given `plan_for` checks the trust again, before and after it reads the files.
+
+    `on_admitted` is called when work may start that could not start before.
+    """
 
     def __init__(
         self,
@@ -34,25 +37,25 @@ class Admission:
         database: Database,
         commit_signal: CommitSignal,
         plan_for: PlanFor,
-        opened: Callable[[], Awaitable[None]],
+        on_admitted: Callable[[], Awaitable[None]],
     ) -> None:
         self._plan_for = plan_for
         self._check = check
         self._database = database
         self._commit_signal = commit_signal
-        self._opened = opened
-        self._was_open = True
+        self._on_admitted = on_admitted
+        self._was_admitting = True
 
     async def admits(self) -> bool:
-        """Whether new work may start now. A change is logged and recorded as an event; `opened` is called."""
+        """Whether new work may start now. A change is logged and recorded as an event."""
         trust = await asyncio.to_thread(self._check.check)
-        if trust.trusted is not self._was_open:
+        if trust.trusted is not self._was_admitting:
             await self._database.write(lambda tx: record_event(tx, trust_event(trust)))
-            self._was_open = trust.trusted
+            self._was_admitting = trust.trusted
             self._commit_signal.publish()
             if trust.trusted:
                 _log.info("work starts again: %s", trust.reason)
-                await self._opened()
+                await self._on_admitted()
             else:
                 _log.warning("no work starts, nothing of this repository is executed: %s\n%s", trust.reason, TRUST_HINT)
         return trust.trusted

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from animus_protocol.models.priority import PriorityName
 
-__all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "DaemonSettings", "Room", "room"]
+__all__ = ["LOWEST_PRIORITY", "URGENT_PRIORITY", "DaemonSettings", "FreeSlots", "free_slots"]
 
 URGENT_PRIORITY: Final = PriorityName.HIGH.number
 """Entries of this priority or smaller (critical, high) may use the headroom."""
@@ -26,17 +26,17 @@ class DaemonSettings(NamedTuple):
     heartbeat_s: float = 5.0
 
 
-class Room(NamedTuple):
+class FreeSlots(NamedTuple):
     """How many entries may start: of any priority, and urgent ones beyond those."""
 
     any_priority: int
     urgent: int
 
 
-def room(settings: DaemonSettings, active: int, *, paused: bool) -> Room:
+def free_slots(settings: DaemonSettings, active: int, *, paused: bool) -> FreeSlots:
     """`max_workflows − active − slot_headroom` for all, the headroom for urgent ones; nothing while paused."""
     if paused:
-        return Room(0, 0)
+        return FreeSlots(0, 0)
     free = max(0, settings.max_workflows - active)
     for_all = max(0, free - settings.slot_headroom)
-    return Room(for_all, free - for_all)
+    return FreeSlots(for_all, free - for_all)

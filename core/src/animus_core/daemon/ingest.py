@@ -114,7 +114,7 @@ def _close_phase(tx: Tx, run_id: str, outcome: kinds.PhaseOutcome, at: str) -> N
 
 
 def _close_open_phases(tx: Tx, run_id: str, at: str) -> None:
-    """A run that is called off between two records of a phase leaves it without a decision."""
+    """A run that is cancelled between two records of a phase leaves it without a decision."""
     for phase in tx.all("phases_of_run", run_id=run_id):
         if phase["status"] == "running":
             where = {"run_id": run_id, "phase_id": phase["phase_id"], "attempt": phase["attempt"]}

@@ -1,4 +1,4 @@
-"""The daemon's loop: look at the queue, see how much room there is, start what fits, wait for something to happen.
+"""The daemon's loop: look at the queue, see how many slots are free, start what fits, wait for something to happen.
 
 It wakes on a nudge (an enqueue, a run's end), on the moment when a deferred entry becomes due, and on a heartbeat as a
 fallback. It knows no policy: what is in the queue is worked off in order, and what cannot start is held with the
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, DaemonSettings, room
+from animus_core.daemon.capacity import LOWEST_PRIORITY, URGENT_PRIORITY, DaemonSettings, free_slots
 from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.queue_entry import QueueEntry
@@ -89,13 +89,13 @@ class Loop:
                 pass
 
     async def tick(self) -> int:
-        """Start as many entries as there is room for; how many were started."""
+        """Start as many entries as there are slots for; how many were started."""
         self._tick_began = datetime.now(UTC)
         self._runs.check_hellos(asyncio.get_running_loop().time())
         if not await self._admission.admits():
             return 0
         # Settings are read at each tick: an operator changes the file while the daemon runs.
-        free = room(self._settings(), self._runs.active, paused=self._state.paused)
+        free = free_slots(self._settings(), self._runs.active, paused=self._state.paused)
         started = 0
         if free.any_priority:
             started += await self._start(await self._queue.next_ready(free.any_priority, LOWEST_PRIORITY))

@@ -22,18 +22,20 @@ from animus_protocol.models.dispatch import SubjectDispatch
 __all__ = ["Enqueued", "Queue", "QueuePage"]
 
 
-class _Verb(NamedTuple):
-    """What an operator may do with an entry: from which statuses, to which, and the event that tells of it."""
+class _Operation(NamedTuple):
+    """What an operator may do with an entry: from which statuses, to which, and the event that reports it."""
 
     allowed: frozenset[EntryStatus]
     to: EntryStatus
     event: EventKind
 
 
-_VERBS: Final = {
-    "hold": _Verb(frozenset({EntryStatus.PENDING}), EntryStatus.HELD, EventKind.QUEUE_HELD),
-    "release": _Verb(frozenset({EntryStatus.HELD}), EntryStatus.PENDING, EventKind.QUEUE_RELEASED),
-    "drop": _Verb(frozenset({EntryStatus.PENDING, EntryStatus.HELD}), EntryStatus.DROPPED, EventKind.QUEUE_DROPPED),
+_OPERATIONS: Final = {
+    "hold": _Operation(frozenset({EntryStatus.PENDING}), EntryStatus.HELD, EventKind.QUEUE_HELD),
+    "release": _Operation(frozenset({EntryStatus.HELD}), EntryStatus.PENDING, EventKind.QUEUE_RELEASED),
+    "drop": _Operation(
+        frozenset({EntryStatus.PENDING, EntryStatus.HELD}), EntryStatus.DROPPED, EventKind.QUEUE_DROPPED
+    ),
 }
 
 
@@ -108,12 +110,12 @@ class Queue:
 
         return await self._database.read(read)
 
-    async def change(self, verb: str, name: str, reason: str | None = None) -> QueueEntry:
+    async def change(self, operation: str, name: str, reason: str | None = None) -> QueueEntry:
         """`hold`, `release` or `drop` the entry `name` (an entry's id, or the id of a subject with an active entry).
 
         Raises UnknownName, or Conflict when the entry's status does not allow it.
         """
-        allowed, to, event = _VERBS[verb]
+        allowed, to, event = _OPERATIONS[operation]
 
         def move(tx: Tx) -> QueueEntry:
             entry = _find(tx, name)
@@ -122,7 +124,7 @@ class Queue:
                 if entry.status is EntryStatus.ASSIGNED:
                     hint = f"It is being worked on; to end that run: animus workflow cancel {entry.run_id}"
                 raise Conflict(
-                    f"entry {entry.entry_id} ({entry.subject_id}) is {entry.status}: cannot {verb} it", hint=hint
+                    f"entry {entry.entry_id} ({entry.subject_id}) is {entry.status}: cannot {operation} it", hint=hint
                 )
             ended_at = utc_now_text() if to is EntryStatus.DROPPED else None
             tx.execute("queue_move", entry_id=entry.entry_id, status=to, hold_reason=reason, ended_at=ended_at)

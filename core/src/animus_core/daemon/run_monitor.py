@@ -64,7 +64,7 @@ AFTER_EXIT: Final[Mapping[int, AfterExit]] = {
     RunnerExit.AGENT_RUNNER_UNAVAILABLE: AfterExit.BLOCK,
     RunnerExit.ATTEMPT_STILL_ALIVE: AfterExit.BLOCK,
     RunnerExit.NOT_AVAILABLE: AfterExit.BLOCK,
-    RunnerExit.FAULT: AfterExit.RECOVER,
+    RunnerExit.OTHER_ERROR: AfterExit.RECOVER,
 }
 """By exit code. Any other code, and an end that nobody saw, is a crash: recover."""
 

@@ -1,7 +1,6 @@
 """What a run's journal says: the kinds of records and the data of each, as typed models.
 
-Written by the runner, folded by `workflow/run_state.py`, projected by the daemon. These are formats: fields are only
-ever added, with defaults.
+These are formats: fields are only ever added, with defaults. Nothing lies below.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ __all__ = [
     "WorkflowBlocked",
     "WorkflowEnded",
     "WorkflowStarted",
-    "fitting",
     "read_data",
+    "truncate_to_fit",
 ]
 
 
@@ -205,10 +204,10 @@ _ITEM_CHARS: Final = 8
 _DEPTH: Final = 50
 
 
-def fitting(data: dict[str, Any]) -> dict[str, Any]:
-    """`data` cut down to what any record has room for: an agent may say more than that, and must not break a run.
+def truncate_to_fit(data: dict[str, Any]) -> dict[str, Any]:
+    """`data` cut down to the size of a record: an agent may say more than that, and must not break a run by it.
 
-    Texts are cut and say so, what is small is kept before what is big, and every value keeps its type.
+    A text that is cut ends with a note. Small values are kept rather than big ones, and every value keeps its type.
     """
     kept = _cut(data, [_CHARS], 0)
     return {name: kept[name] if name in kept else _cut(value, [0], 0) for name, value in data.items()}

@@ -1,7 +1,7 @@
-"""How a runner leaves: the exit codes by which the daemon that started it learns what became of it.
+"""The exit codes of a runner, by which the daemon that started it learns why it has left.
 
-The rest of what a runner knows is in its journal. This is for what the journal cannot say, mostly because it could not
-be written. Codes are a format between versions: they are only ever added. None is 1 (an uncaught exception of Python),
+All else that a runner knows is in its journal; a code says what the journal cannot say, mostly because it could not be
+written. Codes are a format between versions: they are only ever added. None is 1 (an uncaught exception of Python),
 2 (a faulty command line) or above 100 (shells and signals).
 """
 
@@ -15,17 +15,17 @@ __all__ = ["RunnerExit"]
 class RunnerExit(IntEnum):
     """The exit codes of a workflow-runner; any other one is a crash.
 
-    5 has its number from versions that left with it for every want of something, most often of room.
+    5 was the code of earlier versions for anything that was unavailable; most often that was space on the disk.
     """
 
     DONE = 0
-    """The run is over, waits for a person, or was left in the middle because the runner was told to stop."""
+    """The run is over or waits for a person, or the runner was asked to stop in the middle of it."""
     NO_ROOM = 5
-    """The journal took no more records: no room, a quota, a size limit."""
+    """The journal could not grow: the disk is full, or a quota or a size limit is reached."""
     JOURNAL_UNUSABLE = 20
     """The journal could not be opened, read or flushed: what was written last may be lost."""
     JOURNAL_DAMAGED = 21
-    """The journal says what no runner has written."""
+    """The journal has content that no runner can have written."""
     EPOCH_OVER = 22
     """A runner with a higher epoch has written the journal."""
     RUN_FILES_DAMAGED = 23
@@ -36,5 +36,5 @@ class RunnerExit(IntEnum):
     """A process of an earlier attempt cannot be ended, so that nothing may begin beside it."""
     NOT_AVAILABLE = 26
     """Something else that a runner needs is not there, a lock file for example."""
-    FAULT = 27
-    """Any other error that the runner knew: its log says which."""
+    OTHER_ERROR = 27
+    """Any other error that the runner has caught: its log says which."""

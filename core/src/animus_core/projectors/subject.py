@@ -21,7 +21,7 @@ MOVES: Final[dict[str, tuple[frozenset[str], str]]] = {
     "completed": (frozenset({"in-progress"}), "done"),
     "failed": (frozenset({"in-progress"}), "blocked"),
     "blocked": (frozenset({"in-progress"}), "blocked"),
-    # Ready and not cancelled: a run was called off, and that says nothing of whether the work is still wanted.
+    # Ready and not cancelled: a run was cancelled, and that says nothing of whether the work is still wanted.
     "cancelled": (frozenset({"in-progress", "blocked"}), "ready"),
 }
 """Fact kind → the statuses it may move from, and the one it moves to."""

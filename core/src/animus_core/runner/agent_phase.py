@@ -33,8 +33,8 @@ _OPEN_S: Final = 30.0
 """An agent-runner answers once the attempt's lock is free: it may have to end what is left of an earlier attempt."""
 _CANCEL_S: Final = 20.0
 _ROOM: Final = RoomPatience()
-_RECONNECTS: Final = 5
-"""As many agent-runners may die under one session; the sixth would most likely die of the same."""
+_MAX_AGENT_RUNNER_DEATHS: Final = 5
+"""After this many deaths during one session the phase is given up: the next would probably die of the same cause."""
 
 RecordSink = Callable[[wire.SessionRecord], None]
 AgentLink = Callable[[RecordSink], Awaitable[Peer]]
@@ -42,7 +42,7 @@ AgentLink = Callable[[RecordSink], Awaitable[Peer]]
 
 
 class AgentEffect:
-    """Runs agent phases of one run. An agent-runner that dies is asked again, and says what became of the session."""
+    """Runs agent phases of one run. If the agent-runner dies, the next one is asked what became of the session."""
 
     def __init__(
         self, plan: Plan, dispatch: SubjectDispatch, run_id: str, epoch: int, root: Path, link: AgentLink
@@ -60,13 +60,13 @@ class AgentEffect:
         """Open the session and follow it to its end."""
         return await self._follow(phase, attempt, note)
 
-    async def settle(
+    async def reconcile(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        """Attach to what an earlier runner opened: a session that was never opened is simply opened now."""
+        """Follow the session that an earlier runner intended; if it was never opened, it is opened now."""
         return await self._follow(phase, attempt, note)
 
-    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
+    async def cancel_effect(self, phase: PlannedPhase, attempt: Intended) -> None:
         """Have the session ended: `agent/cancel`, `$/cancelRequest`, signals."""
         params = wire.SessionCancel(session=self._key(attempt.intent), epoch=self._epoch)
         try:
@@ -83,7 +83,7 @@ class AgentEffect:
     ) -> kinds.PhaseOutcome:
         seen = attempt.session_seq  # an earlier runner may have journaled part of the session
         died = full = 0
-        while died < _RECONNECTS:
+        while died < _MAX_AGENT_RUNNER_DEATHS:
             following = _Following(phase, attempt, note, seen)
             peer = await self._link(following.take)
             try:
@@ -100,7 +100,7 @@ class AgentEffect:
             finally:
                 seen = following.seen
                 await peer.aclose()
-        raise AgentRunnerUnavailable(f"the agent-runner died {_RECONNECTS} times during {phase.id}")
+        raise AgentRunnerUnavailable(f"the agent-runner died {_MAX_AGENT_RUNNER_DEATHS} times during {phase.id}")
 
     async def _once(
         self, peer: Peer, following: _Following, phase: PlannedPhase, attempt: Intended
@@ -205,18 +205,18 @@ def _outcome(following: _Following, closed: wire.SessionClosed, session_id: str)
     match closed.end:
         case wire.SessionEnd.ANSWERED if response is not None:
             usage = response.tokens_used
-            facts: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 "exit_code": response.exit_code,
                 "verdict": response.decision_verdict,
                 "duration_ms": response.duration_ms,
                 "tokens": usage.model_dump(exclude_none=True) if usage else None,
                 "session_id": response.session_id,
             }
-            return following.outcome(OutcomeKind.FINISHED, response.output).model_copy(update=facts)
+            return following.outcome(OutcomeKind.FINISHED, response.output).model_copy(update=fields)
         case wire.SessionEnd.DIED | wire.SessionEnd.UNKNOWN:
-            facts = {"resumable": closed.resumable, "session_id": session_id}
+            fields = {"resumable": closed.resumable, "session_id": session_id}
             text = closed.message or "the provider died"
-            return following.outcome(OutcomeKind.LOST, text, written=closed.written).model_copy(update=facts)
+            return following.outcome(OutcomeKind.LOST, text, written=closed.written).model_copy(update=fields)
         case wire.SessionEnd.TIMED_OUT:
             return following.outcome(OutcomeKind.TIMED_OUT, closed.message or "timed out")
         case wire.SessionEnd.CANCELLED:

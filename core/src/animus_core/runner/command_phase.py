@@ -38,9 +38,9 @@ __all__ = ["CommandEffect"]
 _DEAD_S: Final = 10.0
 """How long the kernel may take to free the lock of a process group that was killed."""
 _TERM_S: Final = 3.0
-"""Time to clean up after SIGTERM: a program that needs more is one that does not obey."""
+"""Time to clean up after SIGTERM: a program that needs more is taken for one that ignores the signal."""
 _DEFAULT_TIMEOUT_S: Final = 24 * 3600
-"""No wait is without an end; a phase that means to run longer than a day says so."""
+"""Every wait has an end; a phase that has to run longer than a day says so."""
 _EXCERPT_CHARS: Final = 4000
 _SPAWNED: Final = declare("runner.command_spawned", "the command of a phase runs")
 
@@ -100,16 +100,16 @@ class CommandEffect:
         outcome = self._outcome(phase, number, OutcomeKind.FINISHED, excerpt, duration_ms=duration_ms)
         return outcome.model_copy(update={"exit_code": process.returncode})
 
-    async def settle(
+    async def reconcile(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        """The program died with its runner, or is ended now; how far it came is unknown."""
+        """End what is left of the program, which dies with its runner. How far it came is unknown."""
         (await self._proved_dead(phase, attempt.intent.attempt)).close()
         text = "its runner died while the command may have been running"
         return self._outcome(phase, attempt.intent.attempt, OutcomeKind.LOST, text)
 
-    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
-        """The program ended with `perform`; end what left its group, too."""
+    async def cancel_effect(self, phase: PlannedPhase, attempt: Intended) -> None:
+        """`perform` has ended the program; end also what has left its process group."""
         (await self._proved_dead(phase, attempt.intent.attempt)).close()
 
     async def _proved_dead(self, phase: PlannedPhase, attempt: int) -> HeldLock:

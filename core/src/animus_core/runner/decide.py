@@ -17,15 +17,15 @@ from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
 from animus_core.workflow.run_stages import Blocked, Concluded, Ended, Intended, New, Ready, Started
 from animus_core.workflow.run_state import RunState
 
-__all__ = ["AppendRecord", "Perform", "Settle", "Step", "Stop", "next_step"]
+__all__ = ["AppendRecord", "Perform", "Reconcile", "Step", "Stop", "next_step"]
 
 RECOVERY_TRIES: Final = 3
-"""How often a lost effect is tried where that is safe: one crash is an accident, a third one has a cause."""
+"""How often a lost effect is tried where that is safe: one crash may be chance, three have a cause."""
 MAX_ATTEMPTS: Final = 100
-"""Attempts of one phase in one run: far beyond any use, and yet an end for workflows that go round."""
+"""Attempts of one phase in one run: more than any workflow needs, and an end for those that go round in circles."""
 _RISKS: Final = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 _REASON_CHARS: Final = 4000
-"""Reasons go into prompts, tables and events; what is longer is in the phase's outcome."""
+"""Reasons go into prompts, tables and events; the full text is in the phase's outcome."""
 _SHOWN_CHARS: Final = 40
 
 
@@ -47,7 +47,7 @@ class Perform:
 
 
 @dataclass(frozen=True)
-class Settle:
+class Reconcile:
     """Find out what became of the effect that an earlier runner intended, after its processes are proved dead."""
 
     phase: PlannedPhase
@@ -59,7 +59,7 @@ class Stop:
     """Nothing to do: the run is over or waits for a person."""
 
 
-Step = AppendRecord | Perform | Settle | Stop
+Step = AppendRecord | Perform | Reconcile | Stop
 
 
 def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
@@ -71,7 +71,7 @@ def next_step(plan: Plan, state: RunState, epoch: int, run_id: str) -> Step:
             # An order to cancel waits, too: the run must not end while nobody knows what its effect has done. Only the
             # runner that wrote the intent knows that the effect has not begun; for any other one it may be half done.
             phase = plan.phases[attempt.phase.ordinal]
-            return Perform(phase, attempt) if attempt.epoch == epoch else Settle(phase, attempt)
+            return Perform(phase, attempt) if attempt.epoch == epoch else Reconcile(phase, attempt)
         case at if state.order is not None and state.order.order is kinds.Order.CANCEL:
             return AppendRecord(Kind.WORKFLOW_CANCELLED, _cancelled(at, state.order))
         case New():
@@ -122,10 +122,10 @@ def _intent(plan: Plan, started: Started) -> kinds.PhaseIntent:
     phase = plan.phases[started.phase.ordinal]
     effect: Literal["agent", "command"] = "command" if phase.mode is PhaseMode.COMMAND else "agent"
     intent = kinds.PhaseIntent(phase=phase.id, attempt=started.phase.attempt, effect=effect)
-    lost = started.lost
+    repeated = started.repeated
     # A session that the provider never saw has nothing to resume: `agent/resume` of it would be an unknown session.
-    if lost is not None and lost.resumable and lost.written and lost.session_id is not None:
-        return intent.model_copy(update={"mode": "resume", "session_id": lost.session_id})
+    if repeated is not None and repeated.resumable and repeated.written and repeated.session_id is not None:
+        return intent.model_copy(update={"mode": "resume", "session_id": repeated.session_id})
     return intent
 
 
@@ -133,16 +133,16 @@ def _conclude(plan: Plan, state: RunState, concluded: Concluded, run_id: str) ->
     """What follows from an outcome. The order of these questions is the order of who may decide."""
     attempt, outcome = concluded.phase, concluded.outcome
     phase = plan.phases[attempt.ordinal]
-    # A person has decided, and the only order that gets here is "do it again": cancellation was seen to before.
+    # A person has decided. The only order that gets here is "do it again": `next_step` has handled a cancellation.
     if state.order is not None:
         return _again(plan, state, attempt, "resumed")
-    # Nobody but an operator cancels an effect, so it is the run that was called off, and not the phase that failed.
+    # Only an operator cancels an effect, and means the whole run: the run is cancelled, the phase has not failed.
     if outcome.result is OutcomeKind.CANCELLED:
         return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(phase=phase.id, reason=outcome.text))
-    # Before `retry`: a retry is for what is known to have failed, and of this nobody knows whether it has.
+    # Before `retry`: that is for effects that are known to have failed. Whether this one has failed is not known.
     if outcome.result is OutcomeKind.LOST:
         return _recover(plan, state, concluded, run_id)
-    # What finished was not wrong to begin with: a verdict that nobody likes is rework, which has its own bound.
+    # A finished effect is never retried. A bad verdict leads to rework, which has its own limit.
     if outcome.result is not OutcomeKind.FINISHED and concluded.started.tries < phase.retry.max_attempts:
         return _again(plan, state, attempt, "retry", wait_s=_backoff_s(phase, concluded.started.tries))
     return AppendRecord(Kind.PHASE_DECISION, judge(plan, phase, outcome))
@@ -152,9 +152,11 @@ def _recover(plan: Plan, state: RunState, concluded: Concluded, run_id: str) -> 
     """An effect of unknown extent is repeated only where that is safe; otherwise a person decides."""
     outcome, tries = concluded.outcome, concluded.started.tries
     phase = plan.phases[concluded.phase.ordinal]
-    # Safe is: it never reached the provider, or its session goes on where it was, or the author says twice is as once.
+    # It is safe if the effect never reached the provider, if its session can be resumed, or if the author declares that
+    # doing it twice has the same result as doing it once.
     safe = not outcome.written or outcome.resumable or phase.idempotency is Idempotency.IDEMPOTENT
-    # What kills every attempt must not be fed for ever; an author who allows more retries allows more of these, too.
+    # An effect that is lost every time must not be repeated for ever. An author who allows more retries than this
+    # allows more recoveries, too.
     if safe and tries < max(RECOVERY_TRIES, phase.retry.max_attempts):
         return _again(plan, state, concluded.phase, "recovered")
     why = f"it was tried {tries} times" if safe else f"its idempotency is {phase.idempotency}"
@@ -200,56 +202,57 @@ def _command_verdict(phase: PlannedPhase, command: PlannedCommand, outcome: kind
 def _agent_verdict(phase: PlannedPhase, outcome: kinds.PhaseOutcome) -> kinds.PhaseDecision:
     if outcome.result is not OutcomeKind.FINISHED:
         return _decision(phase, outcome, Verdict.FAIL, outcome.text or str(outcome.result), "default")
-    said = _said(outcome.verdict)
+    decision = _read_decision(outcome.verdict)
     contract = phase.decision_contract
-    if said is None:
-        # An exit code is the provider's own word. It counts only in the absence of a verdict, which is the agent's.
+    if decision is None:
+        # The verdict is the agent's, the exit code is the provider's: the exit code counts only without a verdict.
         if outcome.exit_code:
             reason = f"the agent ended with exit code {outcome.exit_code}"
             return _decision(phase, outcome, Verdict.FAIL, reason, "default")
         if contract.allow_missing_decision:
             return _decision(phase, outcome, Verdict.ADVANCE, "no decision was asked for", "default")
         return _decision(phase, outcome, Verdict.REWORK, "the agent gave no decision, and one is required", "contract")
-    decision = _decision(phase, outcome, Verdict(said["verdict"]), str(said.get("reason") or ""), "agent")
-    decision = decision.model_copy(
+    judged = _decision(phase, outcome, Verdict(decision["verdict"]), str(decision.get("reason") or ""), "agent")
+    judged = judged.model_copy(
         update={
-            "confidence": _confidence(said.get("confidence")),
-            "risk": said.get("risk") if isinstance(said.get("risk"), str) else None,
-            "target": str(said.get("target_phase") or ""),
+            "confidence": _confidence(decision.get("confidence")),
+            "risk": decision.get("risk") if isinstance(decision.get("risk"), str) else None,
+            "target": str(decision.get("target_phase") or ""),
         }
     )
-    # Only an advance has something to prove: whoever sends work back, skips or fails asks for no trust.
-    broken = _broken_clauses(phase, decision, said) if Verdict(decision.verdict) is Verdict.ADVANCE else []
+    # The contract applies to advance only: the other verdicts do not claim that the work is good.
+    broken = (
+        _broken_clauses(phase, judged, decision.get("evidence")) if Verdict(judged.verdict) is Verdict.ADVANCE else []
+    )
     if broken:
         reason = "the decision does not meet its contract: " + "; ".join(broken)
-        return decision.model_copy(update={"verdict": "rework", "reason": reason, "source": "contract", "target": ""})
-    return decision
+        return judged.model_copy(update={"verdict": "rework", "reason": reason, "source": "contract", "target": ""})
+    return judged
 
 
-def _said(verdict: Any) -> dict[str, Any] | None:
-    """What the agent decided, as a dict with a known `verdict`; None when it decided nothing readable."""
-    said = {"verdict": verdict} if isinstance(verdict, str) else verdict
-    if isinstance(said, dict) and said.get("verdict") in list(Verdict):
-        return said
+def _read_decision(verdict: Any) -> dict[str, Any] | None:
+    """What the agent decided, as a dict with a known `verdict`; None when that cannot be read."""
+    decision = {"verdict": verdict} if isinstance(verdict, str) else verdict
+    if isinstance(decision, dict) and decision.get("verdict") in list(Verdict):
+        return decision
     return None
 
 
 def _confidence(value: Any) -> float | None:
-    # A model writes this number: what is none counts as not said, what is out of range as the nearest that is in it.
+    # A model writes this number: anything else counts as not stated, and a number out of range as the nearest in it.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(min(1, max(0, value)))
 
 
-def _broken_clauses(phase: PlannedPhase, decision: kinds.PhaseDecision, said: dict[str, Any]) -> list[str]:
+def _broken_clauses(phase: PlannedPhase, decision: kinds.PhaseDecision, evidence: Any) -> list[str]:
     contract = phase.decision_contract
     broken = []
-    # A confidence or a risk that the agent did not state breaks nothing: no model is made to invent a number.
+    # A confidence or a risk that the agent did not state breaks no clause: a model that must state one invents it.
     if decision.confidence is not None and decision.confidence < contract.min_confidence:
         broken.append(f"confidence {decision.confidence:g} is under {contract.min_confidence:g}")
     if decision.risk is not None and decision.risk not in _RISKS[: _RISKS.index(contract.max_risk) + 1]:
         broken.append(f"risk {decision.risk[:_SHOWN_CHARS]} is over {contract.max_risk}")
-    evidence = said.get("evidence")
     given = (
         [row.get("kind") if isinstance(row, dict) else row for row in evidence] if isinstance(evidence, list) else []
     )
@@ -278,7 +281,7 @@ def _target(plan: Plan, phase: PlannedPhase, decision: kinds.PhaseDecision) -> s
     ids = [planned.id for planned in plan.phases]
     if transition is not None:
         asked = decision.target
-        # The target is the agent's wish; only a phase of this plan that the author has allowed is more than that.
+        # The agent's target is only a wish: it must be a phase of this plan, and the author must have allowed it.
         allowed = not transition.allowed_targets or asked in transition.allowed_targets
         if asked in ids and transition.allow_agent_target and allowed:
             return asked
@@ -288,7 +291,7 @@ def _target(plan: Plan, phase: PlannedPhase, decision: kinds.PhaseDecision) -> s
         case Verdict.ADVANCE | Verdict.SKIP:
             return ids[here + 1] if here + 1 < len(ids) else ""
         case Verdict.REWORK:
-            # Whoever judges rarely did the work: the nearest agent before it did, where there is one.
+            # The phase that judges has rarely done the work itself: the nearest agent phase before it has.
             agents = [planned.id for planned in plan.phases[:here] if planned.mode is PhaseMode.AGENT]
             return agents[-1] if agents else phase.id
         case Verdict.FAIL:
@@ -298,7 +301,7 @@ def _target(plan: Plan, phase: PlannedPhase, decision: kinds.PhaseDecision) -> s
 def _follow(plan: Plan, state: RunState, decision: kinds.PhaseDecision) -> AppendRecord:
     verdict = Verdict(decision.verdict)
     phase = next(planned for planned in plan.phases if planned.id == decision.phase)
-    # A failure that leads to a phase goes back as rework does, and is bounded like it.
+    # A failure that leads to another phase sends work back like a rework, and has the same limit.
     sent_back = verdict is Verdict.REWORK or (verdict is Verdict.FAIL and bool(decision.target))
     if sent_back and state.reworks.get(phase.id, 0) > phase.max_rework_attempts:
         reason = f"{phase.id} asked for rework more than {phase.max_rework_attempts} times: {decision.reason}"

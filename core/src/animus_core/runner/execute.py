@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol
 
 from animus_core.errors import InvalidInput
 from animus_core.journal import kinds
-from animus_core.journal.kinds import Kind, RecordData, fitting, read_data
+from animus_core.journal.kinds import Kind, RecordData, read_data, truncate_to_fit
 from animus_core.journal.reader import iterate
 from animus_core.journal.writer import JournalFull, JournalWriter, RoomPatience
-from animus_core.runner.decide import AppendRecord, Perform, Settle, Stop, next_step
+from animus_core.runner.decide import AppendRecord, Perform, Reconcile, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_stages import Blocked, Ended, Intended, RunStatus
 from animus_core.workflow.run_state import RunState, apply
@@ -47,7 +47,7 @@ class Effect(Protocol):
     """One way to do the work of a phase. Every wait in it has a deadline.
 
     Cancelling it means that this runner leaves: what can outlive a runner (an agent's session) goes on, and the next
-    runner settles it; all else is ended.
+    runner reconciles it; all else is ended.
     """
 
     async def perform(
@@ -56,13 +56,13 @@ class Effect(Protocol):
         """Do it; `note` journals what happens meanwhile."""
         ...
 
-    async def settle(
+    async def reconcile(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None]
     ) -> kinds.PhaseOutcome:
-        """Find out what became of it, done by a runner that is dead; the outcome may be `lost`."""
+        """Find out what became of the effect that a runner began which is dead now; the outcome may be `lost`."""
         ...
 
-    async def call_off(self, phase: PlannedPhase, attempt: Intended) -> None:
+    async def cancel_effect(self, phase: PlannedPhase, attempt: Intended) -> None:
         """End whatever of it is still going on, because an operator ends the run."""
         ...
 
@@ -76,7 +76,7 @@ def fold(path: Path) -> RunState:
 
 
 class Execution:
-    """One runner's hold of one run. `cancel_reason` ends the run as cancelled at the next possible moment."""
+    """One runner's work on one run. `cancel(reason)` ends the run as cancelled at the next possible moment."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Execution:
         self._journal_advanced = journal_advanced
         self._patience = patience
         self._cancel_reason: str | None = None
-        self._called_off = asyncio.Event()
+        self._cancelled = asyncio.Event()
         self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
 
     async def run(self, state: RunState, started: RecordData, order: kinds.OperatorOrder | None) -> RunStatus:
@@ -102,9 +102,9 @@ class Execution:
         # A runner that was started for a run that ended meanwhile: not even its own start may stand behind the end.
         if isinstance(state.at, Ended):
             return state.status
-        await self._journalize(Kind.RUNNER_STARTED, started)
+        await self._append_durably(Kind.RUNNER_STARTED, started)
         if order is not None:
-            await self._journalize(Kind.OPERATOR_ORDER, order)
+            await self._append_durably(Kind.OPERATOR_ORDER, order)
         if self.state.order is not None and self.state.order.order is kinds.Order.CANCEL:
             self.cancel(self.state.order.feedback or "cancelled by an operator")
         while True:
@@ -113,23 +113,23 @@ class Execution:
                 case Stop():
                     return self.state.status
                 case AppendRecord(kind, data, wait_s):
-                    if wait_s > 0 and await self._called_off_within(wait_s):
+                    if wait_s > 0 and await self._cancelled_within(wait_s):
                         continue
-                    await self._journalize(kind, data)
+                    await self._append_durably(kind, data)
                 case Perform(phase, attempt):
                     effect = self._effects[phase.mode]
                     outcome = await self._do(effect, phase, attempt, effect.perform(phase, attempt, self._note))
                     reach(_PERFORMED)
-                    await self._journalize(Kind.PHASE_OUTCOME, outcome)
-                case Settle(phase, attempt):
+                    await self._append_durably(Kind.PHASE_OUTCOME, outcome)
+                case Reconcile(phase, attempt):
                     effect = self._effects[phase.mode]
-                    outcome = await self._do(effect, phase, attempt, effect.settle(phase, attempt, self._note))
-                    await self._journalize(Kind.PHASE_OUTCOME, outcome)
+                    outcome = await self._do(effect, phase, attempt, effect.reconcile(phase, attempt, self._note))
+                    await self._append_durably(Kind.PHASE_OUTCOME, outcome)
 
     def cancel(self, reason: str) -> None:
         """End the run as cancelled: the effect that is going on is ended first."""
         self._cancel_reason = reason
-        self._called_off.set()
+        self._cancelled.set()
         if self._effect_task is not None:
             self._effect_task.cancel()
 
@@ -139,19 +139,19 @@ class Execution:
         match self.state.at:
             case Ended():
                 return None
-            case Intended():  # its effect is called off first, and that is an outcome
+            case Intended():  # its effect is cancelled first, and the outcome of that is journaled
                 return None
-            case Blocked():  # what ends a wait is an order, as if the operator had given it a moment later
+            case Blocked():  # only an order ends this stage: journal one, as if the operator had just given it
                 order = kinds.OperatorOrder(order=kinds.Order.CANCEL, feedback=self._cancel_reason)
                 return AppendRecord(Kind.OPERATOR_ORDER, order)
             case _:
                 return AppendRecord(Kind.WORKFLOW_CANCELLED, kinds.WorkflowEnded(reason=self._cancel_reason))
 
-    async def _called_off_within(self, wait_s: float) -> bool:
-        """Sit out the backoff that the workflow asks for; whether an operator ended it."""
+    async def _cancelled_within(self, wait_s: float) -> bool:
+        """Wait for the backoff that the workflow asks for, or until an operator cancels. Whether one did."""
         try:
             async with asyncio.timeout(wait_s):
-                return await self._called_off.wait()
+                return await self._cancelled.wait()
         except TimeoutError:
             return False
 
@@ -160,14 +160,14 @@ class Execution:
     ) -> kinds.PhaseOutcome:
         self._effect_task = asyncio.get_running_loop().create_task(work)
         try:
-            # The order came between the intent and here. Called off unbegun, the outcome still has to say so.
+            # The order came between the intent and here. The effect has not begun, and its outcome must say so too.
             if self._cancel_reason is not None:
                 self._effect_task.cancel()
             return await self._effect_task
         except asyncio.CancelledError:
             if self._cancel_reason is None:
                 raise
-            await effect.call_off(phase, attempt)
+            await effect.cancel_effect(phase, attempt)
             result, number = kinds.OutcomeKind.CANCELLED, attempt.phase.attempt
             return kinds.PhaseOutcome(phase=phase.id, attempt=number, result=result, text=self._cancel_reason)
         finally:
@@ -176,7 +176,7 @@ class Execution:
     def _note(self, record: kinds.AgentRecord) -> None:
         self._append(Kind.AGENT_RECORD, record)
 
-    async def _journalize(self, kind: Kind, data: RecordData) -> None:
+    async def _append_durably(self, kind: Kind, data: RecordData) -> None:
         """Append durably. A full disk is waited for (10 s), because an outcome must not be thrown away for it."""
         for left in reversed(range(self._patience.tries)):
             try:
@@ -200,7 +200,7 @@ class Execution:
             position = self._journal.append(kind, payload, sync=sync)
         except InvalidInput as error:  # what an agent says may be too big for a record, and must not end the run
             _log.warning("%s (it is cut)", error.message)
-            payload = fitting(payload)
+            payload = truncate_to_fit(payload)
             following = apply(self.state, kind, read_data(kind, payload), self._journal.epoch)
             position = self._journal.append(kind, payload, sync=sync)
         self.state = following

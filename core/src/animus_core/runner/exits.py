@@ -42,7 +42,7 @@ _EXITS: Final[tuple[tuple[type[AnimusError], RunnerExit], ...]] = (
     (AgentRunnerUnavailable, RunnerExit.AGENT_RUNNER_UNAVAILABLE),
     (AttemptStillAlive, RunnerExit.ATTEMPT_STILL_ALIVE),
     (RetryLater, RunnerExit.NOT_AVAILABLE),
-    (AnimusError, RunnerExit.FAULT),
+    (AnimusError, RunnerExit.OTHER_ERROR),
 )
 """The first row that fits is the answer, so a class stands above its base."""
 

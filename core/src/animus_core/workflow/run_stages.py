@@ -1,7 +1,7 @@
 """The stages of a run between two records, each with what is known in it and nowhere else.
 
 A runner decides by the stage, so what a stage always has is a field of its class and never has to be looked for.
-Values only; below lie the kinds of records.
+Values only. Below lie the kinds of records.
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ class Ready:
 class Started:
     """An attempt of a phase has begun and nothing is intended yet.
 
-    `tries` counts attempts since the phase was entered, `lost` is the outcome of the attempt that this one makes good.
+    `tries` counts the attempts since the phase was entered. `repeated` is the outcome of the attempt that this one
+    repeats (as a retry, after a recovery or a resume); None for a first try.
     """
 
     stage: ClassVar = Stage.STARTED
     phase: kinds.PhaseStarted
     tries: int = 1
-    lost: kinds.PhaseOutcome | None = None
+    # Kept for the next intent: it may resume the session of the attempt that is repeated.
+    repeated: kinds.PhaseOutcome | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Intended:
     stage: ClassVar = Stage.INTENDED
     started: Started
     intent: kinds.PhaseIntent
+    # Only the runner with this epoch knows that the effect has not begun; any later one must find out.
     epoch: int
     session_seq: int = 0
 
@@ -104,6 +107,7 @@ class Blocked:
     """The run waits for a person, who decides about `concluded`."""
 
     stage: ClassVar = Stage.BLOCKED
+    # Not only the attempt: when the order comes, the runner decides about this outcome again.
     concluded: Concluded
     blocked: kinds.WorkflowBlocked
 

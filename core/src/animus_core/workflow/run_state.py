@@ -68,7 +68,7 @@ _AGAIN: Final = ("retry", "recovered", "resumed")
 
 @dataclass(frozen=True)
 class RunState:
-    """What the records so far amount to: the stage, and what outlives it.
+    """What the records so far amount to: the stage, and what is kept from stage to stage.
 
     `order` is what an operator decided and nobody has carried out yet. `attempts` counts each phase's attempts over the
     whole run, `reworks` how often each phase sent work back.
@@ -113,22 +113,22 @@ def apply(state: RunState, kind: str, data: kinds.RecordData | None, epoch: int)
     match data:
         case kinds.PhaseStarted():
             attempts = MappingProxyType({**state.attempts, data.phase: data.attempt})
-            return replace(state, at=at, order=None, attempts=attempts)  # the new attempt is how an order is obeyed
+            return replace(state, at=at, order=None, attempts=attempts)  # the new attempt carries the order out
         case kinds.PhaseDecision():
             return replace(state, at=at, reworks=_count_rework(state.reworks, data))
         case kinds.OperatorOrder() if isinstance(state.at, Blocked) or data.order is kinds.Order.CANCEL:
             return replace(state, at=at, order=data)
-        case _:  # an order to resume where nothing waits for a person has nothing to say
+        case _:  # an order to resume a run that does not wait for a person has no effect
             return replace(state, at=at)
 
 
 def _move(at: At, kind: Kind, data: kinds.RecordData, epoch: int) -> At:
-    """The stage that a legal record leads to; records that tell only of the process leave it as it is."""
+    """The stage that a legal record leads to; records about the process alone leave it as it is."""
     match at, data:
         case New(), kinds.WorkflowStarted():
             return Ready(None)
         case Concluded(started, outcome), kinds.PhaseStarted() if data.cause in _AGAIN:
-            return Started(data, started.tries + 1, lost=outcome)
+            return Started(data, started.tries + 1, repeated=outcome)
         case Ready() | Concluded(), kinds.PhaseStarted():
             return Started(data)
         case Started(), kinds.PhaseIntent():
