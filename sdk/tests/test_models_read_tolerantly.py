@@ -21,7 +21,7 @@ from animus_protocol.models.provider import (
     AgentOutputParams,
     AgentRunRequest,
     AgentRunResponse,
-    AgentToolCall,
+    AgentToolCallNotification,
     notification_kind,
 )
 from animus_protocol.models.subject import (
@@ -145,7 +145,7 @@ def test_the_end_of_an_output_is_read_by_either_name(name: str) -> None:
 def test_a_notification_with_its_kind_is_one_of_the_union() -> None:
     value = {"session_id": "s", "name": "grep", "arguments": None}
     read = TypeAdapter(AgentNotification).validate_python({**value, "kind": notification_kind("agent/toolCall")})
-    assert read == AgentToolCall(session_id="s", name="grep", arguments=None, kind="toolCall")
+    assert read == AgentToolCallNotification(session_id="s", name="grep", arguments=None, kind="toolCall")
     assert notification_kind("agent/run") is None
 
 

@@ -126,7 +126,7 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
         values=names("custom_fields"),
         rewritten=names("custom_fields status_dispatch_hints"),
     ),
-    "AgentOutput": Difference(TWO_NAMES, more=names("final"), rewritten=names("final")),
+    "AgentOutputNotification": Difference(TWO_NAMES, more=names("final"), rewritten=names("final")),
     "AgentOutputParams": Difference(TWO_NAMES, more=names("final"), rewritten=names("final")),
     "AgentNotification": Difference(TWO_NAMES, rewritten=names("final")),
     "TriggerEventParams": Difference(

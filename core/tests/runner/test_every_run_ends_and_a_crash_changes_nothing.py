@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Reconcile, next_step
-from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition, Verdict
+from animus_core.workflow.definitions import DecisionContract, Idempotency, PhaseMode, Risk, Transition
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_stages import Intended, RunStatus, Stage
 from animus_core.workflow.run_state import RunState, apply
+from animus_protocol.models.verdict import Verdict
 
 IDS = ["p0", "p1", "p2", "p3"]
 MAX_STEPS = 12 * MAX_ATTEMPTS * len(IDS)

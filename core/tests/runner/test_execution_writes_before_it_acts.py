@@ -15,10 +15,11 @@ from animus_core.journal.reader import iterate
 from animus_core.journal.writer import JournalFull, JournalWriter, Position, RoomPatience
 from animus_core.runner.execute import Effect, Execution, fold
 from animus_core.store.paths import RunPaths
-from animus_core.workflow.definitions import Idempotency, PhaseMode, Verdict
+from animus_core.workflow.definitions import Idempotency, PhaseMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, PlannedRetry
 from animus_core.workflow.run_stages import Ended, Intended, RunStatus, Stage
 from animus_core.workflow.run_state import RunState
+from animus_protocol.models.verdict import Verdict
 
 OpenJournal = Callable[[int], JournalWriter]
 Act = Callable[[PlannedPhase, Intended, Callable[[kinds.AgentRecord], None]], Coroutine[Any, Any, dict[str, Any]]]

@@ -9,10 +9,11 @@ import pytest
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind
 from animus_core.runner.decide import MAX_ATTEMPTS, AppendRecord, Perform, Stop
-from animus_core.workflow.definitions import Idempotency, Transition, Verdict
+from animus_core.workflow.definitions import Idempotency, Transition
 from animus_core.workflow.plan import Plan, PlannedRetry
 from animus_core.workflow.run_stages import Stage
 from animus_core.workflow.run_state import RunState, apply
+from animus_protocol.models.verdict import Verdict
 from run_steps import (
     EPOCH,
     after,

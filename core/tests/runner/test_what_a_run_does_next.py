@@ -10,9 +10,10 @@ import pytest
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind
 from animus_core.runner.decide import AppendRecord, Perform, Reconcile, Stop
-from animus_core.workflow.definitions import DecisionContract, Risk, Transition, Verdict
+from animus_core.workflow.definitions import DecisionContract, Risk, Transition
 from animus_core.workflow.run_stages import Stage
 from animus_core.workflow.run_state import RunState, apply
+from animus_protocol.models.verdict import Verdict
 from run_steps import (
     EPOCH,
     after,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from animus_core.workflow.definitions import PhaseMode, Verdict
+from animus_core.workflow.definitions import PhaseMode
 from animus_core.workflow.plan import build_plan, providers_needed
 from animus_core.workflow.scaffold import starter_workflows
+from animus_protocol.models.verdict import Verdict
 
 MINIMAL = """\
 default_workflow_ref: ship

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 __all__ = [
+    "BadReply",
     "CallTimeout",
     "Cancelled",
     "Code",
@@ -56,6 +57,10 @@ class PeerGone(ProtocolError):
 
 class CallTimeout(ProtocolError):
     """No reply within the call's deadline; the peer was asked to cancel."""
+
+
+class BadReply(ProtocolError):
+    """The peer answered with a result that does not fit the method's type."""
 
 
 class FrameTooLarge(ProtocolError):

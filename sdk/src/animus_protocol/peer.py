@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from animus_protocol.connection import Cancel, Connection, Dropped, Notification, Reply, Request
 from animus_protocol.errors import (
+    BadReply,
     CallTimeout,
     Cancelled,
     Code,
@@ -31,7 +32,7 @@ from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
 from animus_protocol.reading import first_issue, read_value
 
-__all__ = ["BadReply", "Peer", "PeerHandler"]
+__all__ = ["Peer", "PeerHandler"]
 
 _log = logging.getLogger("animus.peer")
 _T = TypeVar("_T")
@@ -47,10 +48,6 @@ _MAX_UNREAD_ANSWERS_BYTES: Final = 1024 * 1024
 _FLUSH_S: Final = 2.0
 # Some typed handlers refuse absent or null params with -32602 (protocol §1).
 _EMPTY_PARAMS: Final = b"{}"
-
-
-class BadReply(ProtocolError):
-    """The peer answered with a result that does not fit the method's type."""
 
 
 class PeerHandler(Protocol):

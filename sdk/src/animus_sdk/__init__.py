@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from animus_sdk.lazy_names import lazy_names
 
 if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the same as the table
+    from animus_protocol.errors import BadReply as BadReply
     from animus_protocol.errors import CallTimeout as CallTimeout
     from animus_protocol.errors import Cancelled as Cancelled
     from animus_protocol.errors import InvalidParams as InvalidParams
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_protocol.models.notifier import NotifierLifecycleEvent as NotifierLifecycleEvent
     from animus_protocol.models.notifier import NotifierNotifyResult as NotifierNotifyResult
     from animus_protocol.models.notifier import NotifierSchema as NotifierSchema
+    from animus_protocol.models.priority import PriorityName as PriorityName
     from animus_protocol.models.provider import AgentRunRequest as AgentRunRequest
     from animus_protocol.models.provider import AgentRunResponse as AgentRunResponse
     from animus_protocol.models.provider import TokenUsage as TokenUsage
@@ -69,7 +71,7 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_protocol.models.trigger import TriggerActionHint as TriggerActionHint
     from animus_protocol.models.trigger import TriggerEvent as TriggerEvent
     from animus_protocol.models.trigger import TriggerSchema as TriggerSchema
-    from animus_protocol.peer import BadReply as BadReply
+    from animus_protocol.models.verdict import Verdict as Verdict
     from animus_protocol.reading import first_issue as first_issue
     from animus_sdk.agent_context import AgentContext as AgentContext
     from animus_sdk.context import Context as Context
@@ -102,6 +104,7 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
 
 NAMES: Final = {
     "animus_protocol.errors": (
+        "BadReply",
         "CallTimeout",
         "Cancelled",
         "InvalidParams",
@@ -113,7 +116,6 @@ NAMES: Final = {
         "RpcError",
         "Unavailable",
     ),
-    "animus_protocol.peer": ("BadReply",),
     "animus_protocol.models.base": (
         "Json",
         "Method",
@@ -143,6 +145,7 @@ NAMES: Final = {
         "NotifierNotifyResult",
         "NotifierSchema",
     ),
+    "animus_protocol.models.priority": ("PriorityName",),
     "animus_protocol.models.provider": ("AgentRunRequest", "AgentRunResponse", "TokenUsage"),
     "animus_protocol.models.subject": (
         "ChangeKind",
@@ -161,6 +164,7 @@ NAMES: Final = {
     ),
     "animus_protocol.models.transport": ("TransportSchema",),
     "animus_protocol.models.trigger": ("TriggerActionHint", "TriggerEvent", "TriggerSchema"),
+    "animus_protocol.models.verdict": ("Verdict",),
     "animus_protocol.reading": ("first_issue",),
     "animus_sdk.agent_context": ("AgentContext",),
     "animus_sdk.context": ("Context",),

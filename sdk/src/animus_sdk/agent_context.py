@@ -6,17 +6,15 @@ Below it lies the context of every call.
 from __future__ import annotations
 
 import time
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 from animus_protocol.models import provider as wire
+from animus_protocol.models.verdict import Verdict, VerdictWord
 from animus_sdk.call import Call
 from animus_sdk.context import Context
 from animus_sdk.must_await import must_await
 
-__all__ = ["AgentContext", "Verdict"]
-
-Verdict: TypeAlias = Literal["advance", "rework", "skip", "fail"]
-"""What a phase may decide; a workflow knows no other word."""
+__all__ = ["AgentContext"]
 
 
 class AgentContext(Context):
@@ -84,20 +82,22 @@ class AgentContext(Context):
         params = wire.AgentErrorParams(session_id=self.session_id, message=message, recoverable=recoverable)
         await self.notify(wire.AGENT_ERROR, params)
 
-    def decide(self, verdict: Verdict, reason: str = "", *, confidence: float | None = None, **more: Any) -> None:
+    def decide(
+        self, verdict: Verdict | VerdictWord, reason: str = "", *, confidence: float | None = None, **more: Any
+    ) -> None:
         """The verdict of the phase, with a confidence from 0 to 1; `more` is handed on, as `risk="low"`.
 
         Raises ValueError for any other verdict or confidence: here, where its line is known, and not after the run.
         """
-        if verdict not in get_args(Verdict):
-            expected = ", ".join(map(repr, get_args(Verdict)))
+        if verdict not in tuple(Verdict):
+            expected = ", ".join(repr(word.value) for word in Verdict)
             raise ValueError(f"ctx.decide: the verdict is {verdict!r}, expected one of {expected}")
         if confidence is not None:
             is_number = type(confidence) in (int, float)  # a bool is an int to Python only
             if not is_number or not 0 <= confidence <= 1:
                 raise ValueError(f"ctx.decide: the confidence is {confidence!r}, expected a number from 0 to 1")
             more["confidence"] = confidence
-        self._verdict = {"verdict": verdict, "reason": reason, **more}
+        self._verdict = {"verdict": str(verdict), "reason": reason, **more}
 
     def response(self, backend: str) -> wire.AgentRunResponse:
         """The result of the run so far; `exit_code`, `usage` and `metadata` are this object's own fields."""

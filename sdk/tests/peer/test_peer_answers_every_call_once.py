@@ -14,6 +14,7 @@ import pytest
 
 from animus_protocol.connection import Notification
 from animus_protocol.errors import (
+    BadReply,
     CallTimeout,
     Cancelled,
     InvalidParams,
@@ -24,7 +25,7 @@ from animus_protocol.errors import (
     RpcError,
 )
 from animus_protocol.models.base import Empty, Method, WireModel, encode
-from animus_protocol.peer import BadReply, Peer
+from animus_protocol.peer import Peer
 
 
 class Text(WireModel):

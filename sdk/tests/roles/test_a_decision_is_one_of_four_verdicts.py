@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from animus_protocol.errors import RpcError
-from animus_sdk import AgentContext, AgentRunRequest, Provider
+from animus_protocol.models.verdict import VerdictWord
+from animus_sdk import AgentContext, AgentRunRequest, Provider, Verdict
 from animus_sdk.testing import Harness
 
 DECISION: dict[str, Any] = {}
@@ -25,6 +26,10 @@ class Judge(Provider):
         return "decided"
 
 
+def test_a_verdict_is_written_as_a_word_or_as_a_member_of_the_enumeration() -> None:
+    assert get_args(VerdictWord) == tuple(Verdict)
+
+
 @pytest.mark.parametrize(
     "decision",
     [
@@ -32,8 +37,9 @@ class Judge(Provider):
         {"verdict": "rework", "reason": "", "confidence": 0},
         {"verdict": "skip", "reason": "", "confidence": 1},
         {"verdict": "fail", "reason": ""},
+        {"verdict": Verdict.REWORK, "reason": "as a member"},
     ],
-    ids=lambda decision: decision["verdict"],
+    ids=lambda decision: repr(decision["verdict"]),
 )
 async def test_a_good_decision_stands_in_the_result(decision: dict[str, Any], tmp_path: Path) -> None:
     DECISION.clear()

@@ -24,6 +24,7 @@ from animus_core.store.process_cleanup import end_by_cookie
 from animus_core.version import VERSION
 from animus_protocol.connection import Notification, Request
 from animus_protocol.errors import (
+    BadReply,
     CallTimeout,
     MethodNotFound,
     NotSupported,
@@ -35,7 +36,7 @@ from animus_protocol.errors import (
 from animus_protocol.models import lifecycle
 from animus_protocol.models.base import Empty, Method, Params, Result
 from animus_protocol.models.lifecycle import ProjectBinding
-from animus_protocol.peer import BadReply, Peer
+from animus_protocol.peer import Peer
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 
 __all__ = ["PluginSession", "open_session"]

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from animus_protocol.models.verdict import VerdictWord
+
 __all__ = [
     "DATA",
     "AgentRecord",
@@ -158,7 +160,7 @@ class PhaseDecision(RecordData):
 
     phase: str
     attempt: int
-    verdict: Literal["advance", "rework", "skip", "fail"]
+    verdict: VerdictWord
     target: str = ""
     reason: str = ""
     source: Literal["agent", "command", "default", "contract", "operator"] = "default"

@@ -11,16 +11,16 @@ from typing import Final
 from animus_core.host.plugin_state import PluginStatus
 from animus_core.host.supervisor import Supervision, Supervisor
 from animus_core.supply.discovery.discover import Discovery, Plugin
+from animus_protocol.plugin_names import PROVIDER_PREFIX
 
 __all__ = ["PROVIDER", "Providers", "package_of", "provider_for", "tools_served"]
 
 PROVIDER: Final = "provider"
-_PREFIX: Final = "animus-provider-"
 
 
 def package_of(tool: str) -> str:
     """What a provider of `tool` is called by convention: `animus-provider-<tool>`."""
-    return f"{_PREFIX}{tool}"
+    return f"{PROVIDER_PREFIX}{tool}"
 
 
 def provider_for(discovery: Discovery, tool: str) -> Plugin | None:
@@ -34,7 +34,7 @@ def provider_for(discovery: Discovery, tool: str) -> Plugin | None:
 def tools_served(discovery: Discovery) -> frozenset[str]:
     """The tools that installed providers serve: `mock` for a plugin called `animus-provider-mock`."""
     names = (name for plugin in discovery.of_kind(PROVIDER) for name in (plugin.name, plugin.manifest.name))
-    return frozenset(name.removeprefix(_PREFIX) for name in names)
+    return frozenset(name.removeprefix(PROVIDER_PREFIX) for name in names)
 
 
 class Providers:

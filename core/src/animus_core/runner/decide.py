@@ -12,10 +12,11 @@ from typing import Any, Final, Literal
 
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
-from animus_core.workflow.definitions import Idempotency, PhaseMode, Risk, Verdict
+from animus_core.workflow.definitions import Idempotency, PhaseMode, Risk
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
 from animus_core.workflow.run_stages import Blocked, Concluded, Ended, Intended, New, Ready, Started
 from animus_core.workflow.run_state import RunState
+from animus_protocol.models.verdict import Verdict
 
 __all__ = ["AppendRecord", "Perform", "Reconcile", "Step", "Stop", "next_step"]
 

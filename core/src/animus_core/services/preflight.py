@@ -18,11 +18,11 @@ from animus_core.supply.discovery.discover import Discovery
 from animus_core.supply.distributions import how_to_install
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
+from animus_protocol.plugin_names import SUBJECT_BACKEND_PREFIX
 
 __all__ = ["Shortfall", "check", "require"]
 
 _CUSTOM: Final = "custom"  # served by nobody: any text is such a subject
-_SUBJECT: Final = "animus-subject-"
 _BACKENDS: Final = {"task": "animus-subject-files"}
 
 
@@ -68,7 +68,7 @@ def _roles(discovery: Discovery) -> Iterator[Shortfall]:
         yield _shortfall("provider", message, discovery, [package_of("")], package_of("mock"))
     if not discovery.of_kind("subject_backend"):
         message = "no subject backend is installed"
-        yield _shortfall("subject_backend", message, discovery, [_SUBJECT], _BACKENDS["task"])
+        yield _shortfall("subject_backend", message, discovery, [SUBJECT_BACKEND_PREFIX], _BACKENDS["task"])
 
 
 def _default_kind(kind: str, discovery: Discovery) -> Iterator[Shortfall]:
@@ -81,8 +81,8 @@ def _default_kind(kind: str, discovery: Discovery) -> Iterator[Shortfall]:
     message = (
         f"no subject backend serves {kind!r}, the kind of this project's subjects (served: {', '.join(sorted(claims))})"
     )
-    wanted = _BACKENDS.get(kind, f"{_SUBJECT}{kind.partition('.')[0]}")
-    yield _shortfall("subject_backend", message, discovery, [wanted, _SUBJECT], wanted)
+    wanted = _BACKENDS.get(kind, f"{SUBJECT_BACKEND_PREFIX}{kind.partition('.')[0]}")
+    yield _shortfall("subject_backend", message, discovery, [wanted, SUBJECT_BACKEND_PREFIX], wanted)
 
 
 def _providers(project_root: Path, discovery: Discovery) -> Iterator[Shortfall]:

@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from animus_core.workflow.issues import Issue, SourceLocation
 from animus_core.workflow.located import Located, Source
+from animus_protocol.models.verdict import Verdict
 
 __all__ = [
     "AgentProfile",
@@ -47,22 +48,12 @@ __all__ = [
     "Runtime",
     "Transition",
     "Variable",
-    "Verdict",
     "WorkflowDefinition",
     "WorkflowSet",
 ]
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 MAX_ATTEMPTS: Final = 10
-
-
-class Verdict(StrEnum):
-    """How a phase ended (DESIGN: a decision is one of these four)."""
-
-    ADVANCE = "advance"
-    REWORK = "rework"
-    SKIP = "skip"
-    FAIL = "fail"
 
 
 class PhaseMode(StrEnum):

@@ -28,13 +28,13 @@ from animus_core.workflow.definitions import (
     PhaseDefinition,
     PhaseMode,
     Transition,
-    Verdict,
     WorkflowDefinition,
     WorkflowSet,
 )
 from animus_core.workflow.expand import Step, expand, find_target
 from animus_core.workflow.issues import did_you_mean, shown
 from animus_core.workflow.located import Source
+from animus_protocol.models.verdict import Verdict
 
 __all__ = ["Plan", "PlannedCommand", "PlannedPhase", "PlannedRetry", "build_plan", "providers_needed"]
 

@@ -18,12 +18,12 @@ from animus_core.workflow.definitions import (
     PhaseDefinition,
     PhaseMode,
     Transition,
-    Verdict,
     WorkflowDefinition,
     WorkflowSet,
 )
 from animus_core.workflow.expand import Reach, survey
 from animus_core.workflow.issues import MAX_ISSUES, Issue, Severity, did_you_mean, shown
+from animus_protocol.models.verdict import Verdict
 
 __all__ = ["Broken", "validate"]
 

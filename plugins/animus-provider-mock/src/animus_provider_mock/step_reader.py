@@ -11,10 +11,11 @@ from typing import Final
 
 from animus_provider_mock import model
 from animus_provider_mock.nodes import Field
+from animus_sdk import Verdict
 
 __all__ = ["read_steps"]
 
-_VERDICTS: Final = ("advance", "rework", "skip", "fail")
+_VERDICTS: Final = tuple(verdict.value for verdict in Verdict)
 _RISKS: Final = ("low", "medium", "high")
 _INTERNAL_ERROR: Final = -32603
 # The code of an error has 32 bits on the wire.

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from animus_sdk import InvalidParams, SubjectCreateParams, SubjectPatch, SubjectStatus, utc_text
+from animus_sdk import InvalidParams, PriorityName, SubjectCreateParams, SubjectPatch, SubjectStatus, utc_text
 from animus_subject_files import edit
 from animus_subject_files.comments import append_comment
 from animus_subject_files.front_matter import Document, decode, parse
 from animus_subject_files.rendering import render
-from animus_subject_files.task import KIND, KNOWN_KEYS, PRIORITY_WORDS
+from animus_subject_files.task import KIND, KNOWN_KEYS
 
 __all__ = ["MAX_FILE_BYTES", "Change", "new_file", "patching"]
 
@@ -54,10 +54,9 @@ def new_file(request: SubjectCreateParams, now: datetime) -> bytes:
     _check_text("title", request.title)
     _check_labels(request.labels)
     _check_custom(request.custom)
-    words = {number: word for word, number in PRIORITY_WORDS.items()}
     lines = [f"title: {render(request.title.strip())}", f"status: {request.status or SubjectStatus.READY}"]
     if request.priority is not None:
-        lines.append(f"priority: {words.get(request.priority, request.priority)}")
+        lines.append(f"priority: {PriorityName.of_number(request.priority) or request.priority}")
     if request.assignee:
         _check_text("assignee", request.assignee)
         lines.append(f"assignee: {render(request.assignee)}")

@@ -9,21 +9,19 @@ import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
 
-from animus_sdk import Subject, SubjectStatus
+from animus_sdk import PriorityName, Subject, SubjectStatus
 from animus_subject_files.front_matter import Document, FrontMatterError, decode, parse
 
-__all__ = ["KIND", "KNOWN_KEYS", "PRIORITY_WORDS", "Task", "read_task", "subject_of"]
+__all__ = ["KIND", "KNOWN_KEYS", "Task", "read_task", "subject_of"]
 
 KIND: Final = "task"
 KNOWN_KEYS: Final = frozenset(
     ["id", "title", "status", "priority", "assignee", "labels", "created_at", "updated_at", "parent", "children", "url"]
 )
-PRIORITY_WORDS: Final = MappingProxyType({"critical": 1, "high": 2, "medium": 3, "low": 4})
 _MAX_PRIORITY: Final = 255
 
 
@@ -116,11 +114,11 @@ def _priority(doc: Document) -> int | None:
     if value is None:
         return None
     text = _written(doc.entries["priority"].value) or ""
-    if text in PRIORITY_WORDS:
-        return PRIORITY_WORDS[text]
+    if text in tuple(PriorityName):
+        return PriorityName(text).number
     if text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_PRIORITY)) and int(text) <= _MAX_PRIORITY:
         return int(text)
-    words = ", ".join(PRIORITY_WORDS)
+    words = ", ".join(PriorityName)
     raise _wrong(doc, "priority", f"`priority: {text or '...'}` is not known - write {words}, or 0 to {_MAX_PRIORITY}")
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from animus_protocol.models.base import Empty, Json, Method, WireModel
-from animus_protocol.models.control.plugin import PluginNameParams, PluginStatusResult
+from animus_protocol.models.plugin_status import PluginNameParams, PluginStatusResult
 from animus_protocol.models.provider import AgentRunRequest, AgentRunResponse
 
 __all__ = [

@@ -32,18 +32,18 @@ __all__ = [
     "AGENT_TOOL_RESULT",
     "AgentCancelRequest",
     "AgentCancelResponse",
-    "AgentError",
+    "AgentErrorNotification",
     "AgentErrorParams",
     "AgentNotification",
-    "AgentOutput",
+    "AgentOutputNotification",
     "AgentOutputParams",
     "AgentRunRequest",
     "AgentRunResponse",
-    "AgentThinking",
+    "AgentThinkingNotification",
     "AgentThinkingParams",
-    "AgentToolCall",
+    "AgentToolCallNotification",
     "AgentToolCallParams",
-    "AgentToolResult",
+    "AgentToolResultNotification",
     "AgentToolResultParams",
     "NotificationKind",
     "ProviderCapabilities",
@@ -171,38 +171,43 @@ class AgentErrorParams(WireModel):
     recoverable: bool
 
 
-class AgentOutput(AgentOutputParams):
+class AgentOutputNotification(AgentOutputParams):
     """`agent/output` as a member of the union."""
 
     kind: Literal["output"]
 
 
-class AgentThinking(AgentThinkingParams):
+class AgentThinkingNotification(AgentThinkingParams):
     """`agent/thinking` as a member of the union."""
 
     kind: Literal["thinking"]
 
 
-class AgentToolCall(AgentToolCallParams):
+class AgentToolCallNotification(AgentToolCallParams):
     """`agent/toolCall` as a member of the union."""
 
     kind: Literal["toolCall"]
 
 
-class AgentToolResult(AgentToolResultParams):
+class AgentToolResultNotification(AgentToolResultParams):
     """`agent/toolResult` as a member of the union."""
 
     kind: Literal["toolResult"]
 
 
-class AgentError(AgentErrorParams):
+class AgentErrorNotification(AgentErrorParams):
     """`agent/error` as a member of the union."""
 
     kind: Literal["error"]
 
 
 AgentNotification = Annotated[
-    AgentOutput | AgentThinking | AgentToolCall | AgentToolResult | AgentError, Field(discriminator="kind")
+    AgentOutputNotification
+    | AgentThinkingNotification
+    | AgentToolCallNotification
+    | AgentToolResultNotification
+    | AgentErrorNotification,
+    Field(discriminator="kind"),
 ]
 """Any notification of a running agent, told apart by `kind`."""
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 from animus_protocol.errors import Code, NotSupported, RpcError
 from animus_protocol.models import provider as wire
 from animus_protocol.models.lifecycle import PluginCapabilities
+from animus_protocol.plugin_names import PROVIDER_PREFIX
 from animus_sdk.agent_context import AgentContext
 from animus_sdk.call import Call
 from animus_sdk.handlers import Answer, Stream, adapt, stream_of
@@ -49,7 +50,7 @@ class Provider(KindRole):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if not hasattr(cls, "tool") and isinstance(getattr(cls, "name", None), str):
-            cls.tool = cls.name.removeprefix("animus-provider-")
+            cls.tool = cls.name.removeprefix(PROVIDER_PREFIX)
 
     def run(self, request: wire.AgentRunRequest, ctx: AgentContext) -> Outcome:
         """Work on `request.prompt` in `request.cwd` until done.

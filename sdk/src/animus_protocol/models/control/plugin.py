@@ -1,6 +1,6 @@
 """`plugin/*` on the control socket: installed plugins and calls through to them (protocol §5).
 
-Below lies `base`.
+Below lie `base`, `common` and `plugin_status`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from animus_protocol.models.base import Json, Method, OrDefault, SparseList, WireModel
 from animus_protocol.models.common import Acknowledged, Uint32, Uint64
+from animus_protocol.models.plugin_status import PluginNameParams, PluginStatusInfo, PluginStatusResult
 
 __all__ = [
     "PLUGIN_BROWSE",
@@ -62,12 +63,6 @@ class ControlPluginInfo(WireModel):
     description: str | None = None
     binary_path: str | None = None
     lock: str | None = None
-
-
-class PluginNameParams(WireModel):
-    """Params of the methods about one plugin."""
-
-    name: str
 
 
 class PluginListParams(WireModel):
@@ -128,32 +123,6 @@ class PluginStatusParams(WireModel):
     """Params of `plugin/status`; without a name, every plugin."""
 
     name: str | None = None
-
-
-class PluginStatusInfo(WireModel):
-    """How a supervised plugin is: its `state`, `failures` in a row and `restarts` ever, `in_flight` calls or sessions.
-
-    Times in milliseconds, `memory_bytes` in bytes. `hosted_by` is `daemon` or `agent-runner`.
-    """
-
-    name: str
-    kind: str
-    state: str
-    hosted_by: str
-    pid: int | None = None
-    uptime_ms: Uint64 | None = None
-    in_flight: Uint64 = 0
-    failures: Uint64 = 0
-    restarts: Uint64 = 0
-    retry_in_ms: Uint64 | None = None
-    memory_bytes: Uint64 | None = None
-    last_error: str | None = None
-
-
-class PluginStatusResult(WireModel):
-    """Result of `plugin/status`."""
-
-    plugins: list[PluginStatusInfo]
 
 
 class PluginSearchParams(WireModel):
