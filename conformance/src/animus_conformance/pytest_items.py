@@ -46,8 +46,8 @@ class ConformanceAdvice(UserWarning):
     """Something that a plugin should do, and does not."""
 
 
-class CheckDidNotPass(Exception):
-    """The check behind an item failed or stayed unproven."""
+class _CheckDidNotPass(Exception):
+    """The check behind an item failed or stayed unproven: pytest wants an exception, and `repr_failure` shows it."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.reason)
@@ -202,13 +202,13 @@ class CheckItem(pytest.Item):
         if outcome.verdict is Verdict.PASS:
             return
         if outcome.strength in deciding(strict=False):
-            raise CheckDidNotPass(outcome)
+            raise _CheckDidNotPass(outcome)
         self.warn(ConformanceAdvice(f"{outcome.id} ({outcome.strength}): {printable(outcome.reason)}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What a reader needs, without a traceback of the suite."""
         error = excinfo.value
-        if isinstance(error, CheckDidNotPass):
+        if isinstance(error, _CheckDidNotPass):
             return printable(self._described(error.outcome))
         if isinstance(error, Unproven | ConformanceAdvice):
             return printable(str(error))

@@ -40,7 +40,10 @@ class Verdict(StrEnum):
 
 
 class VerdictReached(Exception):
-    """Base of what a check raises when it does not simply return, which means `pass`."""
+    """Base of what a check raises when it does not simply return, which means `pass`.
+
+    Verdicts are about the plugin, so they stand beside the tree of the suite's own errors, in `errors.py`.
+    """
 
     verdict: Verdict
 

@@ -194,10 +194,11 @@ async def _regular_end(processes: Processes, patience: Patience) -> int:
             else:
                 raise Unproven(str(failed)) from None
         host.tell("exit")
-        if not await host.process.exited(patience.exit_s):
+        await host.process.exited(patience.exit_s)
+        exit_code = host.process.exit_code
+        if exit_code is None:
             raise Failed(f"{patience.exit_s:g} s after exit the process still runs")
-        assert host.process.exit_code is not None  # noqa: S101 - it has just exited
-        return host.process.exit_code
+        return exit_code
 
 
 async def _still_answers(processes: Processes, probe: KindProbe, when: str) -> None:

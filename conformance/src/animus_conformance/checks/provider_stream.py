@@ -130,8 +130,7 @@ def _typed(notifications: Sequence[Notification]) -> list[Notification]:
 
 def _mismatch(notification: Notification) -> str | None:
     types = oracle.method_types(notification.method)
-    assert types is not None  # noqa: S101 - only the protocol's notifications are collected
-    return oracle.mismatch(types.params, notification.params)
+    return "no notification of the protocol" if types is None else oracle.mismatch(types.params, notification.params)
 
 
 def _result_without_call(notifications: Sequence[Notification]) -> str | None:

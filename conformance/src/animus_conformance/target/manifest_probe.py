@@ -55,8 +55,6 @@ async def probe_manifest(
         group = await ProcessGroup.start(Launch([*command, "--manifest"], cwd, environment), stdin=DEVNULL)
     except OSError as error:
         raise Unproven(f"{command[0]} cannot be started: {error.strerror}") from error
-    assert group.stdout is not None  # noqa: S101 - opened as a pipe above, like stderr
-    assert group.stderr is not None  # noqa: S101 - as above
     output, stderr = bytearray(), bytearray()
     draining = asyncio.create_task(_keep_the_end(group.stderr, stderr))
     exit_code = None

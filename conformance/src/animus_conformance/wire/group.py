@@ -14,10 +14,13 @@ import signal
 from asyncio.subprocess import PIPE, SubprocessStreamProtocol
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+
+from animus_conformance.errors import SuiteBroken
 
 __all__ = ["Launch", "ProcessGroup"]
 
+_Stream = TypeVar("_Stream")
 _BUFFER_BYTES: Final = 64 * 1024
 _KILLED_S: Final = 10.0
 """SIGKILL works at once but for a process that waits for a disk: that one is given up."""
@@ -44,15 +47,15 @@ class _Pipes(SubprocessStreamProtocol):
 
 
 class ProcessGroup:
-    """The process that was started, its streams as far as they are pipes, and its group."""
+    """The process that was started, its streams, and its group.
+
+    Only a stream that was opened as a pipe can be asked for: any other one raises SuiteBroken.
+    """
 
     def __init__(self, transport: asyncio.SubprocessTransport, pipes: _Pipes) -> None:
         self._transport = transport
-        self._exited = pipes.exited
+        self._pipes = pipes
         self.pid = transport.get_pid()
-        self.stdin = pipes.stdin
-        self.stdout = pipes.stdout
-        self.stderr = pipes.stderr
 
     @classmethod
     async def start(cls, launch: Launch, *, stdin: Any = PIPE, stdout: Any = PIPE, stderr: Any = PIPE) -> ProcessGroup:
@@ -70,6 +73,21 @@ class ProcessGroup:
         return cls(transport, pipes)
 
     @property
+    def stdin(self) -> asyncio.StreamWriter:
+        """What is written here, the process reads."""
+        return _opened(self._pipes.stdin, "stdin")
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        """What the process prints."""
+        return _opened(self._pipes.stdout, "stdout")
+
+    @property
+    def stderr(self) -> asyncio.StreamReader:
+        """What the process prints as an error."""
+        return _opened(self._pipes.stderr, "stderr")
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; a signal's number, negative, when one ended it."""
         return self._transport.get_returncode()
@@ -83,7 +101,7 @@ class ProcessGroup:
         """Wait for the end of the process itself; whether it ended within `within_s` seconds."""
         try:
             async with asyncio.timeout(within_s):
-                await self._exited.wait()
+                await self._pipes.exited.wait()
         except TimeoutError:
             return False
         return True
@@ -97,3 +115,9 @@ class ProcessGroup:
             await self.exited(_KILLED_S)
         finally:
             self._transport.close()
+
+
+def _opened(stream: _Stream | None, name: str) -> _Stream:
+    if stream is None:
+        raise SuiteBroken(f"{name} of this process was not opened as a pipe")
+    return stream

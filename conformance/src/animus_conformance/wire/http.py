@@ -24,7 +24,7 @@ _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where 
 
 
 class HttpTrouble(Exception):
-    """No HTTP answer came, or no whole one: what happened instead."""
+    """No HTTP answer came, or no whole one: what happened instead. The check that asked makes a verdict of it."""
 
 
 class Address(NamedTuple):

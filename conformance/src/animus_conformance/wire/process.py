@@ -26,9 +26,6 @@ class PluginProcess:
     """One process. `read` gives its output; `stderr_bytes` counts what it wrote to stderr."""
 
     def __init__(self, group: ProcessGroup) -> None:
-        assert group.stdin is not None  # noqa: S101 - opened as a pipe by `start`, like the other two
-        assert group.stdout is not None  # noqa: S101 - as above
-        assert group.stderr is not None  # noqa: S101 - as above
         self._group = group
         self._stdin, self._stdout = group.stdin, group.stdout
         self._stderr = bytearray()

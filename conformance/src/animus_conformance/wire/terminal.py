@@ -33,7 +33,6 @@ async def run_on_terminal(
         raise Unproven(f"{command[0]} cannot be started: {error.strerror}") from error
     finally:
         os.close(terminal)
-    assert group.stderr is not None  # noqa: S101 - opened as a pipe above
     stderr = bytearray()
     try:
         async with asyncio.timeout(within_s):

@@ -90,9 +90,7 @@ class Provider(KindRole):
             session_id = str(request.session_id)
             if session_id in self.__live:
                 raise RpcError(Code.INVALID_REQUEST, f"session {session_id} is running", {"category": "conflict"})
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - a coroutine always runs in a task
-            self.__live[session_id] = task
+            self.__live[session_id] = _current_task()
             try:
                 ctx = AgentContext(call, request)
                 answer = await _outcome(work, request, ctx, call, place)
@@ -106,6 +104,13 @@ class Provider(KindRole):
         task = self.__live.get(request.session_id)
         cancelled = task is not None and task.cancel()
         return wire.AgentCancelResponse(session_id=request.session_id, cancelled=cancelled)
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:  # a coroutine that is awaited runs in a task; asyncio's type says otherwise
+        raise RuntimeError("a session outside of a task")
+    return task
 
 
 async def _outcome(

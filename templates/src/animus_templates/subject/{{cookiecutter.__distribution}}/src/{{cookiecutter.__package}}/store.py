@@ -5,16 +5,18 @@ Nothing of ours lies below. A reader never sees half a file, and what `change` h
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from animus_sdk import Subject, Unavailable, WireModel, encode
+from animus_sdk import FileLock, Subject, Unavailable, WireModel, encode
 from pydantic import Field, ValidationError
 
 __all__ = ["Contents", "Store"]
+
+# A change takes milliseconds: whoever holds the lock for so long hangs, and the host should hear of it.
+_LOCK_WAIT_S: Final = 5.0
 
 
 class Contents(WireModel):
@@ -49,22 +51,18 @@ class Store:
             raise Unavailable(f"{self._path}: {error}; mend the file, or take it away") from error
 
     def change(self, edit: Callable[[Contents], Contents]) -> Contents:
-        """Replace the file by what `edit` makes of it, and return that. What `edit` raises leaves all as it was."""
+        """Replace the file by what `edit` makes of it, and return that. What `edit` raises leaves all as it was.
+
+        Raises Unavailable when another process holds the lock for too long, or the disk fails.
+        """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._locked():
+            with FileLock(self._path.with_suffix(".lock"), wait_s=_LOCK_WAIT_S):
                 after = edit(self.read())
                 self._replace(encode(after))
                 return after
         except OSError as error:
             raise Unavailable(f"{self._path}: {error.strerror}") from error
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold a lock file; the kernel lets go of it when the process ends, however it does."""
-        with self._path.with_suffix(".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
     def _replace(self, content: bytes) -> None:
         """A rename is seen as a whole or not at all; both the file and its name are on the disk at the end."""
