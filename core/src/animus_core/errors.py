@@ -79,16 +79,16 @@ class RetryLater(AnimusError):
 
 
 class PluginFailed(RetryLater):
-    """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: nobody could look).
+    """A plugin died, hung, or answered nonsense: read the tail of its stderr (None: it was not running).
 
     `why` is the message without the plugin's name.
     """
 
     def __init__(self, plugin: str, why: str, stderr_tail: str | None, *, remedy: str = _MEND_PLUGIN) -> None:
         tail = "\n".join(f"  | {line}" for line in (stderr_tail or "").splitlines()[-10:])
-        said = f"It wrote to stderr:\n{tail}\n" if tail else "It wrote nothing to stderr.\n"
+        wrote = f"It wrote to stderr:\n{tail}\n" if tail else "It wrote nothing to stderr.\n"
         details = {"plugin": plugin, "stderr": stderr_tail or ""}
-        hint = (remedy or None) if stderr_tail is None else f"{said}{remedy}"
+        hint = (remedy or None) if stderr_tail is None else f"{wrote}{remedy}"
         super().__init__(f"plugin {plugin}: {why}", hint=hint, details=details)
         self.plugin = plugin
         self.why = why

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core.cli.plugin.dev.view import View
-from animus_core.services.dev import trace
 from animus_core.services.dev.changes import counts
 from animus_core.services.dev.target import Sources
 from animus_core.services.dev.trace import NOISE, Frame, FrameLines, Remark, StderrLine, now
@@ -98,9 +97,8 @@ def test_lines_are_the_same_however_they_are_cut_into_chunks(parts: list[bytes],
     assert found == [line for line in whole.split(b"\n") if line.strip()]
 
 
-def test_a_line_without_an_end_is_given_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "MAX_FRAME_BYTES", 10)
-    lines = FrameLines()
+def test_a_line_without_an_end_is_given_in_pieces() -> None:
+    lines = FrameLines(longest_bytes=10)
     assert list(lines.feed("<", b"1234567890")) == []
     (piece,) = lines.feed("<", b"x")
     assert (piece.line, piece.value) == (b"1234567890x", NOISE)

@@ -92,7 +92,7 @@ async def test_a_refusal_is_the_plugins_own_and_costs_nothing(make_plugin: MakeP
         with pytest.raises(RpcError, match="no"):
             await supervised.call(method("refuse"), Empty(), timeout_s=10)
     status = supervised.status()
-    assert (status.state, status.failures, status.restarts) == (PluginState.READY, 0, 0)
+    assert (status.state, status.failures, status.failures_total) == (PluginState.READY, 0, 0)
     await supervised.close()
     assert supervised.state is PluginState.STOPPED
 
@@ -140,7 +140,7 @@ async def test_a_death_is_followed_by_a_wait_and_then_by_a_new_process_of_itself
     moves.seen.clear()
     await moves.until(PluginState.READY)  # nobody has to ask
     assert await supervised.call(PID, Empty(), timeout_s=10) != first
-    assert (supervised.status().failures, supervised.status().restarts) == (1, 1)
+    assert (supervised.status().failures, supervised.status().failures_total) == (1, 1)
     await supervised.close()
 
 
@@ -155,7 +155,7 @@ async def test_a_life_that_was_long_enough_begins_the_count_anew(
             await supervised.call(method("die"), Empty(), timeout_s=10)
         moves.seen.clear()
         await moves.until(PluginState.READY)
-    assert (supervised.status().failures, supervised.status().restarts) == (1, 4)
+    assert (supervised.status().failures, supervised.status().failures_total) == (1, 4)
     await supervised.close()
 
 
@@ -208,7 +208,7 @@ for request in receive():
     assert degraded.reason == "it says that it is degraded: low on ink"
     moves.seen.clear()
     await moves.until(PluginState.READY)
-    assert supervised.status().restarts == 0
+    assert supervised.status().failures_total == 0
     await supervised.close()
 
 

@@ -225,7 +225,7 @@ async def test_a_hundred_kills_lose_no_question(
     assert (storm.kills, storm.lost, storm.wrong) == (KILLS, 0, [])
     assert storm.answered > KILLS * 10
     assert storm.failed > 0
-    assert guest.supervised.status().restarts == KILLS
+    assert guest.supervised.status().failures_total == KILLS
     assert grown < RSS_MB, f"the host has {grown:.0f} MiB more than before"
 
 

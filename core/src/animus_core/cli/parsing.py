@@ -20,7 +20,10 @@ __all__ = ["Group", "Misused", "Parser", "count", "seconds"]
 
 
 class Misused(Exception):
-    """The command line does not fit; `usage` says what would."""
+    """The command line does not fit; `usage` says what would. `main` makes an InvalidInput of it.
+
+    It is not one itself, because parsers load no more than argparse.
+    """
 
     def __init__(self, message: str, usage: str) -> None:
         super().__init__(message)

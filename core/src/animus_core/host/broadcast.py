@@ -30,7 +30,7 @@ class Lagged(NamedTuple):
 def broadcast_capacity(hint: int | None) -> int:
     """How many notifications a subscriber may be behind: the operator's variable, else the manifest's hint, else 256.
 
-    A variable that is no positive number counts as unset.
+    Never more than 65,536. A variable that is not a positive number counts as unset.
     """
     text = os.environ.get(_CAPACITY_VARIABLE, "")
     wanted = int(text) if text.isdecimal() and int(text) > 0 else hint

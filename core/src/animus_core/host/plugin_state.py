@@ -51,7 +51,10 @@ class Move(NamedTuple):
 
 
 class PluginStatus(NamedTuple):
-    """What an operator sees of one plugin. Times in seconds; `failures` in a row, `restarts` ever."""
+    """What an operator sees of one plugin. Times in seconds.
+
+    `failures` in a row; `failures_total` since its host began, which is `restarts` on the wire.
+    """
 
     name: str
     kind: str
@@ -60,7 +63,7 @@ class PluginStatus(NamedTuple):
     uptime_s: float | None
     in_flight: int
     failures: int
-    restarts: int
+    failures_total: int
     retry_in_s: float | None
     last_error: str | None
 
@@ -75,7 +78,7 @@ class PluginStatus(NamedTuple):
             uptime_ms=None if self.uptime_s is None else int(self.uptime_s * 1000),
             in_flight=self.in_flight,
             failures=self.failures,
-            restarts=self.restarts,
+            restarts=self.failures_total,
             retry_in_ms=None if self.retry_in_s is None else int(self.retry_in_s * 1000),
             memory_bytes=None if self.pid is None else resident_bytes(self.pid),
             last_error=self.last_error,
@@ -111,7 +114,7 @@ class Restarts:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.failures = 0
-        self.total = 0
+        self.failures_total = 0
         self.last_error: str | None = None
         self.retry_at = 0.0
 
@@ -126,7 +129,7 @@ class Restarts:
         if lived_s >= self.budget.healthy_s:
             self.failures = 0
         self.failures += 1
-        self.total += 1
+        self.failures_total += 1
         self.last_error = why
         self.retry_at = now + self.budget.wait_s(self.failures)
 

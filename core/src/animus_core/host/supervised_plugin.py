@@ -79,7 +79,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
         raise self._supervisor.absence()
 
     async def restart(self) -> None:
-        """End it, forget its failures, start it. Raises like `session`."""
+        """End it, reset its count of failures, start it. Raises like `session`."""
         await self.close()
         self._supervisor.reset()
         await self.session()
@@ -103,7 +103,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
         self._starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
 
     async def _keep(self) -> None:
-        """Start, watch, bury, wait, again: until it is cancelled or given up."""
+        """Start it, watch it, end what is left of it, wait, and begin again: until it is cancelled or given up."""
         supervisor = self._supervisor
         try:
             supervisor.begin(_PROCESS)
@@ -116,7 +116,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
             self._leave()
 
     async def _live(self) -> bool:
-        """One life, from start to burial; False if it was not to begin."""
+        """Start one process and watch it until its end; False if it may not be started now, and was not."""
         try:
             session = await self._supervisor.start(_PROCESS, self._binding, cookie=f"plugin:{self._binding.repo_scope}")
         except RetryLater as error:
@@ -138,7 +138,7 @@ class SupervisedPlugin(Generic[AnyPlugin]):
             raise
         self._session = None
         stderr = session.child.stderr_tail
-        # Counted before it is buried: callers are refused from now on, while its end may take seconds.
+        # Counted first: callers are refused from now on, and to end what is left of it may take seconds.
         self._supervisor.crashed(_PROCESS, _with_last_line(why, stderr), stderr)
         await asyncio.shield(asyncio.ensure_future(session.end()))
         return True

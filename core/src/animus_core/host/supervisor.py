@@ -1,8 +1,8 @@
 """Every process of one plugin: when the next may start, which live, and how the plugin is.
 
-A process is known by an id that its starter gives it. A plugin that is kept running has one process
-(`supervised_plugin.py`), a provider one for each session (`kinds/providers.py`); both go through the same table of
-states and share one budget. A death costs the plugin an attempt, and no neighbour its process.
+A process is known by an id that its starter gives it. A plugin that is kept running has one process, a provider one for
+each session; both go through the same table of states, and all processes of a plugin share one budget. A death costs
+the plugin an attempt, and no neighbour its process.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Supervisor(Generic[AnyPlugin]):
             uptime_s=now - min(self._ready_at.values()) if self._ready_at else None,
             in_flight=sum(one.in_flight for one in self._processes.values() if one is not None),
             failures=self._restarts.failures,
-            restarts=self._restarts.total,
+            failures_total=self._restarts.failures_total,
             retry_in_s=max(0.0, self._restarts.retry_at - now) if self.state is _S.BACKOFF else None,
             last_error=self._restarts.last_error,
         )

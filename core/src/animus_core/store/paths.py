@@ -129,11 +129,11 @@ class RunPaths:
         return self.root / "runner.log"
 
     def session(self, phase: str) -> Path:
-        """Which plugin the phase's provider session came from."""
+        """The provider, id and status of the phase's last session, written by the agent-runner alone."""
         return self.root / f"{_file_name(phase)}.session.json"
 
     def spool(self, phase: str, attempt: int) -> Path:
-        """The session's events, written by the agent-runner alone."""
+        """What the session did, as journal records, written by the agent-runner alone."""
         return self.root / f"{_file_name(phase)}.{attempt}.spool.jsonl"
 
     def attempt_lock(self, phase: str, attempt: int) -> Path:
@@ -141,7 +141,7 @@ class RunPaths:
         return self.root / f"{_file_name(phase)}.{attempt}.attempt.lock"
 
     def create(self) -> None:
-        """Make the folder (0700), durably. Errors as of `Scope.create`."""
+        """Make the folder (0700), durably. Raises RetryLater if it cannot be made."""
         _make_folder(self.root)
 
 
@@ -176,7 +176,7 @@ class Scope:
 
     @property
     def core_state(self) -> Path:
-        """The snapshot read at start: paused, schema versions."""
+        """Whether dispatching is paused, and since when."""
         return self.root / "core-state.json"
 
     @property
@@ -216,7 +216,7 @@ class Scope:
 
     @property
     def agent_runner_socket(self) -> Path:
-        """Where the agent-runner answers; as `control_socket`."""
+        """Where the agent-runner answers; pass it through `check_socket_path`, too."""
         return self.root / "agent-runner.sock"
 
     @property
@@ -231,12 +231,12 @@ class Scope:
 
     @property
     def state(self) -> Path:
-        """State files of features, such as `schedule-state.json`."""
+        """A folder that nothing writes to yet."""
         return self.root / "state"
 
     @property
     def logs(self) -> Path:
-        """The folder of the event log."""
+        """A folder that nothing writes to yet; a copy of the events is to lie here."""
         return self.root / "logs"
 
     def run_dir(self, run_id: str) -> RunPaths:

@@ -99,7 +99,10 @@ def connect_reader(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def failure(path: Path, error: sqlite3.Error) -> AnimusError:
-    """What a caller gets for an error that the file or the machine has: RetryLater, with what to do."""
+    """What a caller gets for an error of SQLite: RetryLater with what to do, if the file or the machine is its cause.
+
+    Any other one is Internal.
+    """
     hint = fault_hint(error)
     if hint is None:
         return Internal(f"{path}: {error}", hint="Report this: it is a fault of Animus.")
@@ -107,7 +110,7 @@ def failure(path: Path, error: sqlite3.Error) -> AnimusError:
 
 
 def fault_hint(error: sqlite3.Error) -> str | None:
-    """What to do, if the file or the machine is at fault; None for a fault of the statement or its caller."""
+    """What to do, if the file or the machine is the cause; None for a mistake in the statement or of its caller."""
     # Errors that the module raises by itself carry no code.
     # The low byte is the primary code; extended codes (IOERR_FSYNC, BUSY_SNAPSHOT) keep it there.
     return _FAULTS_OF_THE_FILE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)

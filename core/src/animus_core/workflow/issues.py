@@ -107,7 +107,7 @@ class InvalidWorkflow(InvalidInput):
         super().__init__("\n".join(lines), details=[issue.model_dump(mode="json") for issue in self.issues])
 
 
-class Mistake(Exception):
+class Mistake(InvalidInput):
     """A file cannot be read any further; `issue` says why. Never leaves this package."""
 
     def __init__(self, issue: Issue) -> None:

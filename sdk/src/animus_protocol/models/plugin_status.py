@@ -18,9 +18,10 @@ class PluginNameParams(WireModel):
 
 
 class PluginStatusInfo(WireModel):
-    """How a supervised plugin is: its `state`, `failures` in a row and `restarts` ever, `in_flight` calls or sessions.
+    """How a supervised plugin is: its `state`, its `failures` in a row, its `in_flight` calls or sessions.
 
-    Times in milliseconds, `memory_bytes` in bytes. `hosted_by` is `daemon` or `agent-runner`.
+    `restarts` counts all its failures since the process that hosts it began. Times in milliseconds,
+    `memory_bytes` in bytes. `hosted_by` is `daemon` or `agent-runner`.
     """
 
     name: str

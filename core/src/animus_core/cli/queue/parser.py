@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group, count
+from animus_protocol.models.priority import PriorityName
 
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
@@ -23,7 +24,7 @@ def _register(group: Group) -> None:
     enqueue.add_argument("subject", nargs="+", help="ids of subjects, for example TASK-001")
     enqueue.add_argument("--kind", help="the subjects' kind (the project's default_subject_kind, else task)")
     enqueue.add_argument("--workflow", metavar="REF", help="the workflow (the project's default)")
-    enqueue.add_argument("--priority", metavar="P", help="critical, high, medium or low")
+    enqueue.add_argument("--priority", metavar="P", help=", ".join(PriorityName))
     enqueue.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="a workflow variable")
     listing = group.command("list", _list, "what waits and what is worked on")
     listing.add_argument("--status", choices=["ready", "held", "in-flight", "done", "dropped"])

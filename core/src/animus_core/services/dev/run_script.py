@@ -1,8 +1,7 @@
 """Runs the function behind a console script of a project that is not installed.
 
-`python -P run_script.py FOLDER MODULE:FUNCTION NAME [ARG...]` is the command that `target.py` makes: for any
-interpreter, so it imports nothing of ours. It does what an installed script does, with FOLDER first on the module
-path.
+`python -P run_script.py FOLDER MODULE:FUNCTION NAME [ARG...]`, with any interpreter, so it imports nothing of ours. It
+does what an installed script does, with FOLDER first on the module path.
 """
 
 import importlib

@@ -54,9 +54,10 @@ def now() -> datetime:
 
 
 class FrameLines:
-    """Cuts what one process says and hears into lines. A line of more than 16 MiB is given in pieces."""
+    """Cuts what one process writes and reads into lines. A line of more than `longest_bytes` is given in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._longest_bytes = longest_bytes
         self._begun: dict[Direction, bytearray] = {">": bytearray(), "<": bytearray()}
 
     def feed(self, direction: Direction, chunk: bytes) -> Iterator[Frame]:
@@ -68,7 +69,7 @@ class FrameLines:
             begun.clear()
         begun += rest
         # A plugin that never ends its line must not fill the memory; the host refuses such a frame anyway.
-        if not chunk or len(begun) > MAX_FRAME_BYTES:
+        if not chunk or len(begun) > self._longest_bytes:
             lines.append(bytes(begun))
             begun.clear()
         for line in lines:

@@ -54,7 +54,7 @@ class Workbench:
         self._show = show
         self._session: PluginSession | None = None
         self._starting: asyncio.Task[None] | None = None
-        # A restart, an end and a farewell are each about the one process: two at once would end a new one for the old.
+        # A restart, an end and a clean-up are about one process each: two at once could end the new one for the old.
         self._one = asyncio.Lock()
         self._farewells: set[asyncio.Task[None]] = set()
         self._stderr = _StderrHandler(self._take_record)
@@ -203,7 +203,7 @@ class Workbench:
         session.peer.ended.add_done_callback(lambda _: self._gone(session))
 
     def _give_way(self) -> None:
-        """Give up a start that is under way; asking again does nothing, so that its end is not disturbed."""
+        """Cancel a start that has begun. To ask again does nothing, so that its end is not disturbed."""
         if self._starting is not None and not self._starting.cancelling():
             self._starting.cancel()
 
@@ -225,7 +225,7 @@ class Workbench:
             farewell.add_done_callback(self._farewells.discard)
 
     async def _say_farewell(self, session: PluginSession) -> None:
-        """The plugin ended by itself: tell how, and end what it left behind."""
+        """The plugin ended by itself: show how, and end what it left behind."""
         how = await session.how_it_ended()
         async with self._one:
             if session is not self._session:
@@ -269,7 +269,7 @@ class _StderrHandler(logging.Handler):
         self._take = take
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lines of the plugin, and of ourselves only warnings: the frames tell all else."""
+        """Lines of the plugin, and only warnings of ours: the frames show everything else."""
         return record.name == _STDERR or record.levelno >= logging.WARNING
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -35,8 +35,11 @@ _MAX_BYTES: Final = 1024 * 1024  # protocol §2
 _MAX_LINE_CHARS: Final = 200
 
 
-class NotAPlugin(Exception):
-    """The program is not a plugin that this host can use: the reason, and what it wrote to stderr."""
+class NotAPlugin(RetryLater):
+    """The program is not a plugin that this host can use: the reason, and what it wrote to stderr.
+
+    Callers of `Probes.ask` get a PluginFailed instead, which names the plugin.
+    """
 
     def __init__(self, why: str, stderr: str = "") -> None:
         last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "")
@@ -88,7 +91,7 @@ class Probes:
             return read_manifest(output)
         except NotAPlugin as error:
             see = f"See why: {visible(shlex.join(command))} --manifest"
-            raise PluginFailed(name, str(error), error.stderr, remedy=see) from error
+            raise PluginFailed(name, error.message, error.stderr, remedy=see) from error
 
 
 def read_manifest(output: bytes) -> PluginManifest:

@@ -121,19 +121,19 @@ def revoke(config_dir: Path, root: Path) -> bool:
 
 
 class _Seen(NamedTuple):
-    """What a check saw: as long as `survey` stays equal, no file has moved. `hashes` are those of all contents."""
+    """What a check saw: as long as `survey` stays equal, no file has changed. `hashes` are those of all contents."""
 
     trust: Trust
     survey: Survey
     hashes: frozenset[str]
 
     def holds(self, later: _Seen) -> bool:
-        """Whether nothing has moved between this moment and a later one."""
+        """Whether nothing has changed between this moment and a later one."""
         return later.trust.trusted == self.trust.trusted and later.survey == self.survey and later.hashes == self.hashes
 
 
 class TrustCheck:
-    """A daemon's trust check of its project: cheap while nothing moves. Several threads may call it; it blocks."""
+    """A daemon's trust check of its project: cheap while nothing changes. Several threads may call it; it blocks."""
 
     def __init__(self, config_dir: Path, root: Path, *, bounds: Bounds | None = None) -> None:
         self._root = root.resolve()
@@ -148,10 +148,10 @@ class TrustCheck:
         return self._survey().trust
 
     def load(self, read: Callable[[], _T], hashes: Callable[[_T], Iterable[str]] = lambda _: ()) -> _T:
-        """What `read` makes of the files, all of which were trusted and did not move meanwhile.
+        """What `read` makes of the files, all of which were trusted and did not change meanwhile.
 
-        `hashes` tells the SHA-256 of everything that went into it, which must be that of a trusted file. Raises
-        NotTrusted when the files are not trusted, or do not hold still; and whatever `read` raises.
+        `hashes` gives the SHA-256 of everything that went into it, each of which must be that of a trusted file. Raises
+        NotTrusted when the files are not trusted, or change each time they are read; and whatever `read` raises.
         """
         for _ in range(_TURNS):
             before = self._survey()
@@ -160,12 +160,12 @@ class TrustCheck:
             try:
                 value = read()
             except AnimusError:
-                # What is wrong with files that moved meanwhile says nothing about the trusted ones.
+                # What is wrong with files that changed meanwhile says nothing about the trusted ones.
                 if before.holds(self._survey()):
                     raise
                 continue
             if before.holds(self._survey()):
-                # No file moved, and yet something that trust does not cover may have been read (a prompt in `tasks/`).
+                # No file changed, and yet something outside of trust may have been read (a prompt in `tasks/`).
                 if before.hashes.issuperset(hashes(value)):
                     return value
                 raise NotTrusted("something was read that trust does not cover", hint=TRUST_HINT)
