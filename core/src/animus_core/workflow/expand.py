@@ -6,7 +6,7 @@ Below lie `definitions` and `issues`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -29,25 +29,34 @@ class Reach:
     ids: set[str] = field(default_factory=set)
     complete: bool = True
 
+    def count(self, phase_id: str | None) -> None:
+        """Count one phase of the workflow's own."""
+        self.phases += 1
+        self.ids.add((phase_id or "").lower())
+
+    def give_up(self) -> None:
+        """What the workflow comes to cannot be known, or was reported already."""
+        self.complete = False
+
     def include(self, inner: Reach | None) -> None:
         """Count a sub-workflow in; None = it is not known or leads back here."""
         if inner is None or not inner.complete:
-            self.complete = False
+            self.give_up()
             return
         self.phases += inner.phases
         self.nesting = max(self.nesting, inner.nesting + 1)
         self.ids |= inner.ids
 
 
-@dataclass
+@dataclass(frozen=True)
 class Step:
-    """One phase of an expanded workflow. `scope` is the slice of steps that its transitions may reach."""
+    """One phase of an expanded workflow. `reachable` is the slice of steps that its transitions may reach."""
 
     id: str
     entry_id: str
     entry: PhaseEntry
     workflow: Defined[WorkflowDefinition]
-    scope: range
+    reachable: range
 
 
 def survey(workflows: WorkflowSet) -> tuple[Mapping[str, Reach], list[Issue]]:
@@ -94,13 +103,12 @@ class _Survey:
         here, entries = self.path[key]
         for index, entry in entries:
             if entry.workflow_ref is None:
-                here.phases += 1
-                here.ids.add((entry.id or "").lower())
+                here.count(entry.id)
                 continue
             inner = entry.workflow_ref.lower()
             if inner in self.path:
                 self.issues.append(_circle(self.workflows, list(self.path), inner, index))
-                here.complete = False
+                here.give_up()
             elif inner in self.reach or inner not in self.workflows.workflows:
                 here.include(self.reach.get(inner))
             else:
@@ -124,7 +132,7 @@ def _excess(workflow: Defined[WorkflowDefinition], reach: Reach) -> list[Issue]:
     if too_much is None or not reach.complete:
         return []
     # Once is enough: the workflows that include this one do not repeat it.
-    reach.complete = False
+    reach.give_up()
     return [Issue.at(workflow.place, f"the workflow {shown(workflow.id)} {too_much}", "split it into several runs")]
 
 
@@ -143,7 +151,7 @@ def _append(
     steps: list[Step],
     taken: set[str],
 ) -> None:
-    start, own = len(steps), []
+    start, own = len(steps), []  # the places of this workflow's own phases
     for entry in here.value.phases:
         if entry.workflow_ref is not None:
             _append(workflows, root, workflows.workflows[entry.workflow_ref.lower()], steps, taken)
@@ -151,11 +159,11 @@ def _append(
             phase = workflows.phases.get(entry.id.lower())
             # As the definition spells it: lookup ignores case, and a plan has one spelling.
             name = entry.id if phase is None else phase.id
-            step = Step(_free_id(name, None if here is root else here.id, taken), name, entry, here, range(0))
-            own.append(step)
-            steps.append(step)
-    for step in own:
-        step.scope = range(start, len(steps))
+            own.append(len(steps))
+            steps.append(Step(_free_id(name, None if here is root else here.id, taken), name, entry, here, range(0)))
+    # Only now it is known where the workflow ends: its sub-workflows stand between its own phases.
+    for place in own:
+        steps[place] = replace(steps[place], reachable=range(start, len(steps)))
 
 
 def _free_id(name: str, workflow: str | None, taken: set[str]) -> str:
@@ -173,8 +181,8 @@ def find_target(steps: list[Step], position: int, target: str) -> str:
     """The plan's id of the phase that a transition of the step at `position` means by `target`; empty stays empty."""
     if not target:
         return ""
-    scope = steps[position].scope
+    reachable = steps[position].reachable
     # Backwards first: rework means what was done before, and of two of one name the nearer one.
-    before, after = range(position, scope.start - 1, -1), range(position + 1, scope.stop)
+    before, after = range(position, reachable.start - 1, -1), range(position + 1, reachable.stop)
     named = (index for index in chain(before, after) if steps[index].entry_id.lower() == target.lower())
     return steps[next(named)].id

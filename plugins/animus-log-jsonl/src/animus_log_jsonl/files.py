@@ -1,6 +1,6 @@
 """The files of one log, oldest first, and positions in them.
 
-`write.py` changes them on its thread, readers open them on theirs. The file that is written has the log's name;
+One thread changes them, readers open them on theirs. The file that is written has the log's name;
 rotated, it is called `<name>.<number>`. Numbers grow and are never given again, so a position means the same place for
 ever. Readers see only what is committed. Below lies nothing of ours.
 """

@@ -93,14 +93,13 @@ class JsonlLog:
             self._files = LogFiles(path, index.reached.number)
             self._reader = LogReader(self._files, self.damage)
             self._spans = index.spans
-            self._writer = LogWriter(self._files, index, self.damage, self._settings)
+            self._writer = LogWriter(self._files, index, self.damage, self._settings, self._on_commit)
             self._resources.callback(self._writer.close)
         except (OSError, sqlite3.Error) as error:
             problem = f"{path}: no log can be kept there: {error}"
             if isinstance(error, sqlite3.Error) or error.errno in _MAY_PASS:
                 raise Unavailable(f"{problem} - make room or mend the folder, then retry") from error
             raise InvalidParams(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
-        self._writer.committed = self._on_commit
 
     def _write_waiting(self) -> None:
         """Each `store` asks for one run; the first one serves all that wait, the others find nothing left."""

@@ -40,18 +40,25 @@ class Batch:
 
 
 class LogWriter:
-    """Owns the file that is written. `committed` is called after entries have become visible.
+    """Owns the file that is written. `on_commit` is called after entries have become visible.
 
     Opening it mends the file, brings the index up to date and applies retention. Raises OSError and sqlite3.Error.
     """
 
-    def __init__(self, files: LogFiles, index: LogIndex, damage: Damage, settings: LogSettings) -> None:
+    def __init__(
+        self,
+        files: LogFiles,
+        index: LogIndex,
+        damage: Damage,
+        settings: LogSettings,
+        on_commit: Callable[[], None],
+    ) -> None:
         self._files = files
         self._index = index
         self._damage = damage
         self._settings = settings
         self._opener = Opener(files, index, damage, settings)
-        self.committed: Callable[[], None] = lambda: None
+        self._on_commit = on_commit
         self._written: list[tuple[Batch, int]] = []  # not committed; with the count of their new entries
         self._facts: dict[bytes, Fact] = {}  # of the entries in them, by the digest of the id
         self._needs_sync = False
@@ -145,7 +152,7 @@ class LogWriter:
             self._files.commit(end.offset)
         for batch, new in written:
             batch.outcome.set_result(new)
-        self.committed()
+        self._on_commit()
         return None
 
     def _take_back(self, file: CurrentFile) -> None:

@@ -1,7 +1,6 @@
 """Becomes the program that a `run` step names, after tying its life to the plugin's.
 
-Started by `programs.py` as a script of its own, so it imports nothing of this package. Arguments: the plugin's
-process id, then the command.
+A script of its own, so it imports nothing of this package. Arguments: the plugin's process id, then the command.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class MockProvider(Provider):
         ),
     )
     wire_fd: ClassVar[int | None] = None
-    """A descriptor of the wire for `fail: garbage`; None outside a plugin process."""
+    """A descriptor of the wire for `fail: garbage`; None in tests, which have no wire of their own."""
 
     _runner: Runner | None = None
 
@@ -86,8 +86,11 @@ class MockProvider(Provider):
 
 def main() -> NoReturn:
     """The console script."""
-    MockProvider.wire_fd = os.dup(1)  # before serve() moves the wire away; children do not inherit it
-    serve(MockProvider)
+
+    class OnStandardOutput(MockProvider):
+        wire_fd = os.dup(1)  # before serve() moves the wire away; children do not inherit it
+
+    serve(OnStandardOutput)
 
 
 def _errand(request: AgentRunRequest, ctx: AgentContext, model: str) -> Errand:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,10 +39,27 @@ class SessionRecord:
     verdict: Any = None
     exit_code: int = 0
 
+    def say(self, text: str) -> None:
+        """Add to the answer."""
+        self.output += text
+
+    def count_tokens(self, counts: Mapping[str, int]) -> None:
+        """Add to the tokens that were used, by their kind."""
+        for kind, count in counts.items():
+            self.tokens[kind] = self.tokens.get(kind, 0) + count
+
+    def decide(self, verdict: Any) -> None:
+        """The verdict of the phase; the last one counts."""
+        self.verdict = verdict
+
+    def end_with(self, exit_code: int) -> None:
+        """The run is over, with this exit code."""
+        self.exit_code = exit_code
+
 
 @dataclass
 class Progress:
-    """A session: its first request's facts, how many steps it has completed, which `once` blocks it has begun."""
+    """A session: its first request's facts, how many steps it has completed, which `once` blocks it has started."""
 
     session_id: str
     facts: dict[str, Any]
@@ -49,6 +67,30 @@ class Progress:
     finished: bool = False
     once: list[str] = field(default_factory=list)
     record: SessionRecord = field(default_factory=SessionRecord)
+
+    def complete(self, count: int) -> None:
+        """The first `count` steps are done."""
+        self.completed = count
+
+    def start_once(self, place: str) -> bool:
+        """Note that the `once` block at `place` has started; False where it had before."""
+        if place in self.once:
+            return False
+        self.once.append(place)
+        return True
+
+    def finish(self) -> None:
+        """The last step is done, or the script has ended the run."""
+        self.finished = True
+
+    def resume(self, *, from_the_start: bool) -> None:
+        """Go on behind the completed steps, or take the list from its start; a finished session gets a new record."""
+        if self.finished:
+            self.record = SessionRecord()
+        if self.finished or from_the_start:
+            self.completed = 0
+        self.finished = False
+        self.record.end_with(0)
 
 
 class Store:
@@ -61,7 +103,7 @@ class Store:
         self._dir = state_dir
 
     def load(self, session_id: str) -> Progress | None:
-        """The session, or None when nobody has begun it. Raises InvalidParams for a file that is not ours."""
+        """The session, or None when there is none. Raises InvalidParams for a file that is not ours."""
         path = self._path(session_id)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))

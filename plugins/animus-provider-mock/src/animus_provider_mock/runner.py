@@ -69,12 +69,7 @@ class Runner:
         first = Facts(**progress.facts)
         case = self._case(first)
         part = _first_part(case) if case.resume is None else Part(f"{case.number}.resume", case.resume)
-        if progress.finished:
-            progress.record = SessionRecord()
-        if progress.finished or case.resume is not None:
-            progress.completed = 0
-        progress.finished = False
-        progress.record.exit_code = 0
+        progress.resume(from_the_start=case.resume is not None)  # the list of `resume` is another one
         # a host may name the session alone: what the request leaves out is as it was
         given = {key: value for key, value in asdict(errand.facts).items() if value not in (None, "")}
         errand = replace(errand, facts=replace(first, **given))

@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 
 class Stream(Protocol):
-    """Where a run tells what it does: the SDK's `Context`, or a recorder in tests."""
+    """Where a run reports what it does: the SDK's `Context`, or a recorder in tests."""
 
     async def output(self, text: str, *, final: bool = False) -> None:
         """A piece of the answer."""
@@ -78,11 +78,11 @@ class Performer:
         self._deaf = any(isinstance(step, model.IgnoreCancel) for step in steps[:done])
         for number, step in enumerate(steps[done:], start=done):
             goes_on = await self._take(step, f"{prefix}[{number}]")
-            self._progress.completed = number + 1
+            self._progress.complete(number + 1)
             if not goes_on:
                 break
             self._store.save(self._progress)
-        self._progress.finished = True
+        self._progress.finish()
         self._store.save(self._progress)
 
     async def _take(self, step: model.Step, place: str) -> bool:
@@ -93,7 +93,7 @@ class Performer:
             case model.Once(steps=inner):
                 return await self._once(inner, place)
             case model.Fail(how="exit_code", number=exit_code):
-                self._record.exit_code = exit_code
+                self._record.end_with(exit_code)
                 return False
             case _:
                 work = self._act(step)
@@ -101,10 +101,9 @@ class Performer:
         return True
 
     async def _once(self, steps: Sequence[model.Step], place: str) -> bool:
-        if place in self._progress.once:
-            return True
         # Before its steps: a process that dies in the middle of them must not take them again.
-        self._progress.once.append(place)
+        if not self._progress.start_once(place):
+            return True
         self._store.save(self._progress)
         for step in steps:
             if not await self._take(step, place):
@@ -143,10 +142,9 @@ class Performer:
         """The steps that only change the result."""
         match step:
             case model.Verdict(value=value):
-                self._record.verdict = self._fill(value)
+                self._record.decide(self._fill(value))
             case model.Usage(counts=counts):
-                for key, count in counts.items():
-                    self._record.tokens[key] = self._record.tokens.get(key, 0) + count
+                self._record.count_tokens(counts)
             case model.Metadata(value=value):
                 self._record.metadata.append(self._fill(value))
 
@@ -157,7 +155,7 @@ class Performer:
             if start and step.every_s:
                 await asyncio.sleep(step.every_s)
             await self._stream.output(text[start : start + size])
-        self._record.output += text
+        self._record.say(text)
 
     async def _edit(self, step: model.Edit) -> None:
         path = self._fill(step.path)

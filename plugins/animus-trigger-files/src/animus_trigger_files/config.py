@@ -1,8 +1,7 @@
 """The configuration of one trigger, and how ours are told from those of other plugins.
 
 Below it lies pydantic. A host forwards every trigger of the project to every trigger plugin and does not say which is
-whose (protocol §4): a configuration is ours when it has one of our keys. What the paths mean is decided in
-`patterns.py`.
+whose (protocol §4): a configuration is ours when it has one of our keys.
 """
 
 from __future__ import annotations

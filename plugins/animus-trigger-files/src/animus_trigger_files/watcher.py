@@ -1,8 +1,8 @@
-"""The watch itself, as one loop on a thread of its own: wait, look, compare, record.
+"""The watch itself, as one loop on a thread of its own: wait, survey, compare, record.
 
-Below it lie the modules of each step. The truth is the difference between the files and what
-the store remembers of them. Notifications only say when to look, so that a lost one costs time and no change, and what
-happened while nobody watched is a difference like any other.
+Below it lie the modules of each step. The truth is the difference between the files and what the store remembers of
+them. Notifications only say when to survey, so that a lost one costs time and no change, and what happened while nobody
+watched is a difference like any other.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _log = logging.getLogger("animus_trigger_files")
 
 
 class WatchTimings(NamedTuple):
-    """Seconds between two looks that nothing gave a reason for; where the system gives no notifications, `poll_s`.
+    """Seconds between two surveys without a reason; where the system gives no notifications, `poll_s`.
 
-    Notifications may get lost: a change is told after `idle_s` then. After `try_again_s` the system is asked for
+    Notifications may get lost: a change is noticed after `idle_s` then. After `try_again_s` the system is asked for
     notifications again.
     """
 
@@ -42,7 +42,7 @@ class WatchTimings(NamedTuple):
 
 
 class WatchedTrigger:
-    """One trigger, and what the last look at its files has shown; `debounce_s` in seconds.
+    """One trigger, and what the last survey of its files has shown; `debounce_s` in seconds.
 
     A host that acknowledges nothing must not fill the disk: beyond `max_unacknowledged` events nothing is recorded, and
     what changes meanwhile becomes one event later.
@@ -54,15 +54,39 @@ class WatchedTrigger:
         self.debounce_s: Final = debounce_s
         self.max_unacknowledged: Final = max_unacknowledged
         self.pace = Pace(debounce_s, time.monotonic())
-        self.folders: dict[str, Identity] = {}
-        self.unseen: Mapping[str, str] = {}
-        self.is_full = False
+        self._folders: dict[str, Identity] = {}
+        self._unseen: Mapping[str, str] = {}
+        self._is_full = False
+
+    @property
+    def folders(self) -> Mapping[str, Identity]:
+        """The folders that may hold its files, as far as they are known."""
+        return self._folders
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its changes wait until an event is acknowledged."""
+        return self._is_full
+
+    def set_full(self, is_full: bool) -> None:
+        """Note whether there is room for one more event."""
+        self._is_full = is_full
+
+    def add_folders(self, folders: Mapping[str, Identity]) -> None:
+        """Folders that a notification has named, before the next survey finds them."""
+        self._folders |= folders
+
+    def surveyed(self, found: Scan) -> list[str]:
+        """Remember which folders there are and what cannot be seen; what of that is new, as sentences."""
+        new = sorted(found.unseen.keys() - self._unseen.keys())
+        self._folders, self._unseen = found.folders, found.unseen
+        return [f"trigger {self.id}: {path}: {found.unseen[path]} - its files stay as they are known" for path in new]
 
     def problems(self) -> list[str]:
         """What keeps its changes from being told, as sentences."""
-        unseen = [f"trigger {self.id}: {path or '.'}: {reason}" for path, reason in sorted(self.unseen.items())]
+        unseen = [f"trigger {self.id}: {path or '.'}: {reason}" for path, reason in sorted(self._unseen.items())]
         full = f"trigger {self.id}: {self.max_unacknowledged} events are not acknowledged - no more until some are"
-        return [*unseen, *([full] if self.is_full else [])]
+        return [*unseen, *([full] if self._is_full else [])]
 
 
 class Watcher:
@@ -148,7 +172,7 @@ class Watcher:
         return max(self._timings.poll_s, trigger.debounce_s) if without else self._timings.idle_s
 
     def _moved(self, paths: set[str] | None) -> None:
-        """`paths` changed, or None for any: every trigger that this concerns looks after its debounce."""
+        """`paths` changed, or None for any: every trigger that this concerns is surveyed after its debounce."""
         now = time.monotonic()
         for trigger in self._triggers:
             selection = trigger.selection
@@ -157,13 +181,14 @@ class Watcher:
                 self._cover_new_folders(trigger, paths or set())
 
     def _cover_new_folders(self, trigger: WatchedTrigger, paths: set[str]) -> None:
-        """Before the look itself, so that what still happens in a new folder counts as unrest."""
+        """Before the survey itself, so that what still happens in a new folder starts the debounce again."""
         for path in paths:
             full_path = self._root / path
             is_new = path not in trigger.folders and trigger.selection.enters(path)
             if is_new and full_path.is_dir() and not full_path.is_symlink():
                 found = scan(self._root, trigger.selection, {}, Detail.FOLDERS, self._stopped.is_set, path)
-                trigger.folders |= found.folders if found is not None else {}
+                if found is not None:
+                    trigger.add_folders(found.folders)
 
     def _survey_where_due(self) -> None:
         for trigger in self._triggers:
@@ -174,15 +199,16 @@ class Watcher:
 
     def _survey(self, trigger: WatchedTrigger) -> None:
         if self._is_full(trigger):
-            trigger.is_full = True
+            trigger.set_full(True)
             if self._is_full(trigger):  # once more: an acknowledgement before the line above has woken nobody
                 return  # what changes meanwhile is one difference, and becomes one event when there is room
-        trigger.is_full = False
+        trigger.set_full(False)
         known = self._store.files(trigger.id)
         found = self._scan(trigger, known, Detail.CONTENT)
         if found is None:
             return
-        self._note(trigger, found)
+        for problem in trigger.surveyed(found):
+            _log.warning("%s", problem)
         difference = compare(known, found)
         if difference.kept or difference.gone:
             payload = describe(difference.changes) if difference.changes else None
@@ -198,11 +224,3 @@ class Watcher:
             return scan(self._root, trigger.selection, known, detail, self._stopped.is_set)
         except InvalidParams as error:
             raise InvalidParams(f"trigger {trigger.id}: {error}") from None
-
-    @staticmethod
-    def _note(trigger: WatchedTrigger, found: Scan) -> None:
-        """Remember which folders there are, and say of what cannot be seen when it is first met."""
-        for path in sorted(found.unseen.keys() - trigger.unseen.keys()):
-            _log.warning("trigger %s: %s: %s - its files stay as they are known", trigger.id, path, found.unseen[path])
-        trigger.folders = found.folders
-        trigger.unseen = found.unseen
