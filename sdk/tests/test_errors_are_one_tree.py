@@ -40,6 +40,12 @@ def test_what_is_raised_here_is_received_there(error: RpcError, code: int, categ
     received = RpcError.received(error.code, error.message, error.data)
     assert type(received) is type(error)
     assert (received.code, received.message, received.data) == (error.code, error.message, error.data)
+    assert received.why == error.why == message.removeprefix(type(error).prefix)
+
+
+def test_an_error_that_was_received_knows_what_is_missing_apart_from_the_words_of_its_class() -> None:
+    assert RpcError.received(-32602, "not found: task T-1", {"category": "not_found"}).why == "task T-1"
+    assert RpcError.received(-32602, "gone last week", {"category": "not_found"}).why == "gone last week"
 
 
 @pytest.mark.parametrize("category", ["not_found", "unavailable", "internal", "invalid_request", "not_supported", None])

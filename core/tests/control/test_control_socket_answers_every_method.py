@@ -57,6 +57,18 @@ async def test_every_method_of_the_table_is_answered_by_its_service(scope: Scope
         assert runs.runs == []
 
 
+async def test_the_next_subject_is_of_the_projects_default_kind_where_none_is_named(scope: Scope) -> None:
+    async with serving(scope) as served:
+        peer = (await served.client()).peer
+        with pytest.raises(RpcError, match="subjects of kind 'task'"):
+            await peer.call(subject.SUBJECT_NEXT, subject.SubjectNextParams(), timeout_s=CALL_S)
+        config = scope.project_root / ".animus" / "config.json"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text('{"default_subject_kind": "letters"}')
+        with pytest.raises(RpcError, match="subjects of kind 'letters'"):
+            await peer.call(subject.SUBJECT_NEXT, subject.SubjectNextParams(), timeout_s=CALL_S)
+
+
 @pytest.mark.parametrize(
     ("method", "params", "code", "category"),
     [

@@ -172,8 +172,8 @@ def test_the_states_and_moves_of_entries_runs_and_subjects_are_those_of_the_code
     by_head = {tuple(rows[0]): rows[2:] for rows in tables if rows}
     moves = {row[0].strip("`"): row[1:] for row in by_head[("move", "from", "to")]}
     assert moves == {
-        verb: [", ".join(f"`{status}`" for status in EntryStatus if status in allowed), f"`{to}`"]
-        for verb, (allowed, to, _) in queue._VERBS.items()
+        operation: [", ".join(f"`{status}`" for status in EntryStatus if status in allowed), f"`{to}`"]
+        for operation, (allowed, to, _) in queue.OPERATIONS.items()
     }
     statuses = [
         {row[0].strip("`") for row in _rows(text)[2:]} for text in re.split(r"\n\n", page) if "| status |" in text

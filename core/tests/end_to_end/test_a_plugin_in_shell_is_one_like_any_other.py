@@ -16,11 +16,12 @@ def test_notes_are_made_listed_worked_and_moved_through_a_plugin_without_any_sdk
     project: Project, animus: Animus, stopped_daemon: Daemon, plugins: Plugins, events: Events
 ) -> None:
     plugins.command("animus-subject-shell", [str(SHELL_PLUGIN)])
+    project.write(".animus/config.json", '{"default_subject_kind": "note"}')
     stopped_daemon.start()
 
     made = animus("subject", "create", TITLE, "--kind", "note", "--body", "one\ntwo")
     assert (made.code, made.data["id"], made.data["status"]) == (0, "N-1", "ready"), made.stderr
-    assert animus("subject", "create", "Later", "--kind", "note").data["id"] == "N-2"
+    assert animus("subject", "create", "Later").data["id"] == "N-2"  # of the project's default kind
     moved = animus("subject", "status", "N-2", "blocked")
     assert (moved.code, moved.data["status"]) == (0, "blocked"), moved.stderr
     listed = animus("subject", "list", "--kind", "note").data["subjects"]

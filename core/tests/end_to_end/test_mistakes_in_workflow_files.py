@@ -150,6 +150,7 @@ def test_an_enqueue_that_could_never_start_is_refused_and_what_is_active_stays_a
     assert ".animus/workflows.yaml" in workflow.printed
     assert (subject.code, subject.error["code"]) == (3, "not_found")
     assert "no task 'TASK-404'" in subject.printed
+    assert "task TASK-404" not in subject.printed
     assert "animus subject list" in subject.printed
     assert kind.code == 3
     assert "no plugin serves subjects of kind 'story' (served: task)" in kind.printed

@@ -29,7 +29,8 @@ ROOT: Final = Path(__file__).parents[3]
 FILES: Final = "animus-subject-files"
 _NOT_OURS: Final = "pocket"  # what the demo works on
 _INSTALLS: Final = re.compile(r"(?:pip|pipx|uv|plugin|tool)\s+(?:install|download|wheel)\s+([^\n#`]*)")
-_NAME: Final = re.compile(r"(?:^|[\s\"'=])(animus[-_][a-z][a-z_-]*)(?=$|[\s\"'\[=<>~!,;)])")
+_ADVICE: Final = re.compile(r"\b[Ii]nstall\b([^\n#`{]*)")  # in prose; a `{` fills in the way that works
+_NAME: Final = re.compile(r"(?:^|[\s\"'=])(animus[-_][a-z][a-z_-]*)(?=$|[\s\"'\[=<>~!,;).])")
 
 
 def projects() -> dict[str, dict[str, Any]]:
@@ -68,7 +69,8 @@ def test_of_this_family_ours_depend_on_ours_alone_and_on_the_version_that_is_bui
 
 def installed_from_an_index(text: str) -> list[str]:
     """The names of this family that a text tells its readers to install, and that are not published."""
-    names = [name for command in _INSTALLS.findall(text) for name in _NAME.findall(f" {command}")]
+    commands = [*_INSTALLS.findall(text), *_ADVICE.findall(text)]
+    names = [name for command in commands for name in _NAME.findall(f" {command}")]
     return [name for name in names if name.replace("_", "-") not in PUBLISHED]
 
 
@@ -82,6 +84,7 @@ def test_no_page_template_or_message_says_to_install_a_name_that_is_not_publishe
         "pip install animus-sdk",
         "animus plugin install animus-log-x==0.1",
         "pip install -U 'animus-sdk[http]'",
+        "Install one, for example animus-subject-files.",
     ):
         assert installed_from_an_index(sentence), sentence
     for sentence in ("pip install ./animus-sdk", "pip install W/animus_sdk-*.whl", "pip install -e ./animus-x"):

@@ -8,7 +8,7 @@ refusal (protocol §3).
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "BadReply",
@@ -44,7 +44,7 @@ class Code(IntEnum):
 
 
 class ProtocolError(Exception):
-    """Base of all that this package raises. `why` is the message without the peer's name, where it has one."""
+    """Base of all that this package raises. `why` is the message without what the class or the peer's name adds."""
 
     def __init__(self, message: str = "", *, why: str | None = None) -> None:
         super().__init__(message)
@@ -78,8 +78,11 @@ class RpcError(ProtocolError):
     where no class below says what is meant, with a code of your own.
     """
 
+    prefix: ClassVar[str] = ""
+    """What messages of the class begin with, also when they are received; `why` is without it."""
+
     def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(message)
+        super().__init__(message, why=str(message).removeprefix(self.prefix))
         self.code = code
         self.message = str(message)  # whoever has no type checker hands in the exception that they caught
         self.data = data
@@ -109,15 +112,19 @@ class RpcError(ProtocolError):
 class MethodNotFound(RpcError):
     """The peer does not know the method, or does not claim the subject kind."""
 
+    prefix = "method not found: "
+
     def __init__(self, method: str) -> None:
-        super().__init__(Code.METHOD_NOT_FOUND, f"method not found: {method}")
+        super().__init__(Code.METHOD_NOT_FOUND, f"{self.prefix}{method}")
 
 
 class NotSupported(RpcError):
     """The peer knows the operation and does not offer it, so fall back; say what: `NotSupported("labels")`."""
 
+    prefix = "not supported: "
+
     def __init__(self, what: str) -> None:
-        super().__init__(Code.NOT_SUPPORTED, f"not supported: {what}", {"category": "not_supported"})
+        super().__init__(Code.NOT_SUPPORTED, f"{self.prefix}{what}", {"category": "not_supported"})
 
 
 class InvalidParams(RpcError):
@@ -134,8 +141,10 @@ class InvalidParams(RpcError):
 class NotFound(RpcError):
     """The named thing does not exist here; say what: `NotFound("task TASK-7")`."""
 
+    prefix = "not found: "
+
     def __init__(self, what: str) -> None:
-        super().__init__(Code.INVALID_PARAMS, f"not found: {what}", {"category": "not_found"})
+        super().__init__(Code.INVALID_PARAMS, f"{self.prefix}{what}", {"category": "not_found"})
 
 
 class Unavailable(RpcError):

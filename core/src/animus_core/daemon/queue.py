@@ -19,7 +19,7 @@ from animus_core.store.statements import Tx
 from animus_protocol.models.base import encode, utc_text
 from animus_protocol.models.dispatch import SubjectDispatch
 
-__all__ = ["Enqueued", "Queue", "QueuePage"]
+__all__ = ["OPERATIONS", "Enqueued", "Queue", "QueuePage"]
 
 
 class _Operation(NamedTuple):
@@ -30,7 +30,7 @@ class _Operation(NamedTuple):
     event: EventKind
 
 
-_OPERATIONS: Final = {
+OPERATIONS: Final = {
     "hold": _Operation(frozenset({EntryStatus.PENDING}), EntryStatus.HELD, EventKind.QUEUE_HELD),
     "release": _Operation(frozenset({EntryStatus.HELD}), EntryStatus.PENDING, EventKind.QUEUE_RELEASED),
     "drop": _Operation(
@@ -115,7 +115,7 @@ class Queue:
 
         Raises UnknownName, or Conflict when the entry's status does not allow it.
         """
-        allowed, to, event = _OPERATIONS[operation]
+        allowed, to, event = OPERATIONS[operation]
 
         def move(tx: Tx) -> QueueEntry:
             entry = _find(tx, name)

@@ -1,24 +1,22 @@
 """Builds the one envelope in which all work travels.
 
-Below lies the subject router. The stored dispatches of all doors differ only in `trigger_source` and time.
+Below lies the subject router. The stored dispatches of all ways in differ only in `trigger_source` and time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from animus_core.errors import InvalidInput, PluginFailed, UnknownName
-from animus_core.kinds.subjects.router import SubjectRouter
+from animus_core.kinds.subjects.router import CUSTOM_SUBJECT, SubjectRouter
 from animus_core.workflow.definitions import WorkflowSet
 from animus_protocol.errors import RpcError
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
 from animus_protocol.models.priority import PriorityName
 
 __all__ = ["DispatchRequest", "build_dispatch", "resolve_workflow"]
-
-CUSTOM: Final = "custom"  # served by no plugin: any text is such a subject
 
 
 class DispatchRequest(NamedTuple):
@@ -67,19 +65,20 @@ async def build_dispatch(request: DispatchRequest, workflow_ref: str, router: Su
 
 
 async def _describe(request: DispatchRequest, router: SubjectRouter) -> tuple[SubjectRef, int | None]:
-    """The subject as its backend tells it, and its own priority."""
-    if request.kind == CUSTOM:
-        return SubjectRef(kind=CUSTOM, id=request.subject_id, title=request.subject_id), None
+    """The subject as its backend has it, and its own priority."""
+    if request.kind == CUSTOM_SUBJECT:
+        return SubjectRef(kind=CUSTOM_SUBJECT, id=request.subject_id, title=request.subject_id), None
     try:
         subject = await router.get(request.kind, request.subject_id)
-    # Not the subject's fault, so no InvalidInput: who asks may try again.
+    # Not a mistake in the request, so not InvalidInput: the caller may try again.
     except PluginFailed:
         raise
     except RpcError as error:
         if error.category == "not_found":
             hint = f"Look at what there is: animus subject list --kind {request.kind}"
-            absent, why = f"{request.kind} {request.subject_id!r}", error.message.removeprefix("not found: ")
-            raise UnknownName(f"no {absent}" if why == absent else f"no {absent}: {why}", hint=hint) from error
+            absent = f"no {request.kind} {request.subject_id!r}"
+            repeats = error.why == f"{request.kind} {request.subject_id}"
+            raise UnknownName(absent if repeats else f"{absent}: {error.why}", hint=hint) from error
         raise InvalidInput(f"{request.kind} {request.subject_id!r}: {error.message}") from error
     described = SubjectRef(
         kind=request.kind,

@@ -6,16 +6,13 @@ other plugin (`host/supervisor.py`).
 
 from __future__ import annotations
 
-from typing import Final
-
 from animus_core.host.plugin_state import PluginStatus
 from animus_core.host.supervisor import Supervision, Supervisor
+from animus_core.kinds.plugin_kinds import PluginKind
 from animus_core.supply.discovery.discover import Discovery, Plugin
 from animus_protocol.plugin_names import PROVIDER_PREFIX
 
-__all__ = ["PROVIDER", "Providers", "package_of", "provider_for", "tools_served"]
-
-PROVIDER: Final = "provider"
+__all__ = ["Providers", "package_of", "provider_for", "tools_served"]
 
 
 def package_of(tool: str) -> str:
@@ -26,14 +23,14 @@ def package_of(tool: str) -> str:
 def provider_for(discovery: Discovery, tool: str) -> Plugin | None:
     """The provider plugin of `tool`: the one named `animus-provider-<tool>`, or named `<tool>`."""
     names = {package_of(tool), tool}
-    providers = discovery.of_kind(PROVIDER)
+    providers = discovery.of_kind(PluginKind.PROVIDER)
     # By its manifest too: an operator may have installed it under another name (`--name`).
     return next((plugin for plugin in providers if names & {plugin.name, plugin.manifest.name}), None)
 
 
 def tools_served(discovery: Discovery) -> frozenset[str]:
     """The tools that installed providers serve: `mock` for a plugin called `animus-provider-mock`."""
-    names = (name for plugin in discovery.of_kind(PROVIDER) for name in (plugin.name, plugin.manifest.name))
+    names = (name for plugin in discovery.of_kind(PluginKind.PROVIDER) for name in (plugin.name, plugin.manifest.name))
     return frozenset(name.removeprefix(PROVIDER_PREFIX) for name in names)
 
 

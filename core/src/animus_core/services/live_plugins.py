@@ -15,6 +15,7 @@ from animus_core.errors import AnimusError
 from animus_core.host.plugin import binding_of
 from animus_core.host.plugin_state import PluginState
 from animus_core.host.session import PluginSession, open_session
+from animus_core.kinds.plugin_kinds import PluginKind
 from animus_core.services.project import Project
 from animus_protocol.errors import MethodNotFound, RpcError
 from animus_protocol.models.base import Empty, encode
@@ -28,7 +29,7 @@ _PING_S: Final = 2.0  # as a health check: published hosts wait so long for eith
 _CALL_S: Final = 30  # where nobody says more; as long as a client waits for other methods
 _LONGEST_CALL_S: Final = 3600  # every wait for another process has a bound, whatever a client asks for
 # What the daemon itself keeps running. Providers live in the agent-runner, one process for each session.
-_KEPT: Final = frozenset({"subject_backend"})
+_KEPT: Final = frozenset({PluginKind.SUBJECT_BACKEND})
 _HEALTH: Final = {
     PluginState.READY: daemon_wire.DaemonHealthStatus.HEALTHY,
     PluginState.STARTING: daemon_wire.DaemonHealthStatus.HEALTHY,
@@ -75,7 +76,7 @@ class LivePlugins:
         return wire.PluginStatusResult(plugins=asked)
 
     async def health(self) -> daemon_wire.DaemonHealth:
-        """The daemon's health by that of its plugins: the worst one counts, as degraded (protocol §5)."""
+        """The daemon's health: degraded while any plugin is not healthy, with the error of the first such plugin."""
         found = (await self.status(wire.PluginStatusParams())).plugins
         plugins = [
             daemon_wire.PluginHealth(
@@ -83,15 +84,17 @@ class LivePlugins:
                 kind=plugin.kind,
                 status=_HEALTH[PluginState(plugin.state)],
                 uptime_ms=plugin.uptime_ms,
-                # A plugin that is ready again keeps its last error for `plugin status`; here it would look ill.
+                # A plugin that is ready again keeps its last error for `plugin status`; here it would seem unhealthy.
                 last_error=plugin.last_error if PluginState(plugin.state) is not PluginState.READY else None,
             )
             for plugin in found
         ]
-        ill = [plugin for plugin in plugins if plugin.status is not daemon_wire.DaemonHealthStatus.HEALTHY]
+        unhealthy = [plugin for plugin in plugins if plugin.status is not daemon_wire.DaemonHealthStatus.HEALTHY]
         healthy, degraded = daemon_wire.DaemonHealthStatus.HEALTHY, daemon_wire.DaemonHealthStatus.DEGRADED
-        last_error = f"{ill[0].name}: {ill[0].last_error}" if ill else None
-        return daemon_wire.DaemonHealth(status=degraded if ill else healthy, plugins=plugins, last_error=last_error)
+        last_error = f"{unhealthy[0].name}: {unhealthy[0].last_error}" if unhealthy else None
+        return daemon_wire.DaemonHealth(
+            status=degraded if unhealthy else healthy, plugins=plugins, last_error=last_error
+        )
 
     async def ping(self, params: wire.PluginNameParams) -> wire.PluginPingResult:
         """Whether it answers, and how fast. Raises UnknownName; what is wrong with the plugin is in the result."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from animus_core.errors import InvalidInput, RetryLater, UnknownName
 from animus_core.host.environment import missing_environment
+from animus_core.kinds.plugin_kinds import PluginKind
 from animus_core.services.plugins import PluginLocations, removal_of
 from animus_core.supply.discovery.discover import Discovery, Plugin
 from animus_core.supply.distributions import how_to_install_again
@@ -124,7 +125,7 @@ def _environment(plugin: Plugin, locations: PluginLocations) -> Iterator[Problem
 
 def _duplicates(discovery: Discovery, locations: PluginLocations) -> Iterator[Problem]:
     claimed: dict[str, Plugin] = {}
-    for plugin in discovery.of_kind("subject_backend"):
+    for plugin in discovery.of_kind(PluginKind.SUBJECT_BACKEND):
         for kind in plugin.subject_kinds:
             first = claimed.setdefault(kind, plugin)
             if first is not plugin:

@@ -6,12 +6,9 @@ Below lie the store, the plugins that are supervised, and the workflow files.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
 
 from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.queue import Queue
@@ -23,6 +20,7 @@ from animus_core.kinds.providers import package_of, tools_served
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.store.database import Database
 from animus_core.store.paths import Scope
+from animus_core.store.project_config import default_subject_kind
 from animus_core.supply.discovery.discover import Discovery
 from animus_core.supply.distributions import how_to_install
 from animus_core.supply.trust.trust import TrustCheck
@@ -30,29 +28,12 @@ from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import Plan, build_plan, providers_needed
 
-__all__ = ["Project", "default_subject_kind", "missing_providers"]
-
-_DEFAULT_KIND: Final = "task"
+__all__ = ["Project", "missing_providers"]
 
 
 def missing_providers(plan: Plan, discovery: Discovery) -> list[str]:
     """The tools that a plan needs and nothing installed serves."""
     return sorted(providers_needed(plan) - tools_served(discovery))
-
-
-def default_subject_kind(project_root: Path) -> str:
-    """`default_subject_kind` of `.animus/config.json`, else `task`. Raises InvalidInput for a broken file."""
-    path = project_root / ".animus" / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return _DEFAULT_KIND
-    except (ValueError, OSError) as error:
-        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file, or remove it.") from error
-    kind = config.get("default_subject_kind", _DEFAULT_KIND) if isinstance(config, dict) else None
-    if not isinstance(kind, str) or not kind:
-        raise InvalidInput(f"{path}: default_subject_kind is no text", hint='Write "default_subject_kind": "task".')
-    return kind
 
 
 @dataclass
@@ -89,11 +70,11 @@ class Project:
             self.router.reload()
 
     def default_subject_kind(self) -> str:
-        """The kind of this project's subjects where none is named; see the function of this name."""
+        """The kind of subjects that is meant where none is named. Raises InvalidInput for a broken `config.json`."""
         return default_subject_kind(self.scope.project_root)
 
     async def workflows(self) -> WorkflowSet:
-        """The project's workflows as the files say now, trusted or not: to be looked at. Raises InvalidWorkflow."""
+        """The project's workflows as the files say now, trusted or not: not to be executed. Raises InvalidWorkflow."""
         return await asyncio.to_thread(self._load)
 
     async def trusted_workflows(self) -> WorkflowSet:

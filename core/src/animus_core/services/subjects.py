@@ -6,18 +6,16 @@ Below lies the router. A change of a subject nudges the loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.watch import POLL_S, SubjectWatch
 from animus_core.services.project import Project
+from animus_core.supply.distributions import how_to_install
 from animus_protocol.errors import RpcError
 from animus_protocol.models import subject as plugin_wire
 from animus_protocol.models.control import subject as wire
 
 __all__ = ["SubjectService"]
-
-_DEFAULT_KIND: Final = "task"
 
 
 class SubjectService:
@@ -30,8 +28,8 @@ class SubjectService:
     async def list(self, params: wire.SubjectListParams) -> wire.SubjectListResult:
         """Subjects of the wanted kinds, or of every kind that is served; filtered once more by kind.
 
-        Where no kind is named, a backend that fails hides nobody else's subjects: it is in `warnings`. Raises the
-        failure when there is nothing else to tell.
+        Where no kind is named, the subjects of the other backends are listed although one fails; `warnings` says which.
+        If all fail, raises the first failure.
         """
         asked = params.filter or plugin_wire.SubjectFilter()
         pages: list[tuple[str, plugin_wire.SubjectList]] = []
@@ -58,7 +56,7 @@ class SubjectService:
         )
 
     async def get(self, subject_id: str) -> plugin_wire.Subject:
-        """One subject, of whichever kind has it. Raises UnknownName."""
+        """One subject, of whichever kind has it. Raises UnknownName; PluginFailed, RpcError if a backend cannot say."""
         return (await self._find(subject_id))[1]
 
     async def status(self, params: plugin_wire.SubjectStatusParams) -> plugin_wire.Subject:
@@ -83,9 +81,9 @@ class SubjectService:
         return changed
 
     async def next(self, kind: str | None) -> plugin_wire.Subject | None:
-        """The subject to work on first."""
+        """The subject of `kind`, or of the project's default kind, to work on first; None when none is ready."""
         await self._project.refresh()
-        kind = kind or _DEFAULT_KIND
+        kind = kind or self._project.default_subject_kind()
         return await self._project.router.call(kind, plugin_wire.SUBJECT_NEXT, plugin_wire.SubjectNextParams(kind=kind))
 
     async def watches(self, params: wire.SubjectWatchParams) -> Sequence[SubjectWatch]:
@@ -127,4 +125,7 @@ class SubjectService:
 
 
 def _no_backend() -> UnknownName:
-    return UnknownName("no subject backend is installed", hint="Install one, for example animus-subject-files.")
+    return UnknownName(
+        "no subject backend is installed",
+        hint=f"Install one. For tasks in files: {how_to_install('animus-subject-files')}",
+    )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_core.cli.output import Output, table
 from animus_core.cli.plugin.locations import locations_of
 from animus_core.errors import Conflict, InvalidInput, RetryLater
+from animus_core.kinds.plugin_kinds import PluginKind
 from animus_core.services.plugin_doctor import Problem, Verified, examine, verify
 from animus_core.services.plugin_inspection import Inspection, inspect_plugin
 from animus_core.services.plugins import to_wire
@@ -20,15 +22,14 @@ from animus_core.supply.discovery.discover import ProbeFailure
 
 __all__ = ["doctor", "info", "list_plugins", "lock_verify"]
 
-_TYPED_KINDS: Final = {
-    "subject": "subject_backend",
-    "trigger": "trigger_backend",
-    "transport": "transport_backend",
-    "web-ui": "web_ui",
-    "log-storage": "log_storage_backend",
+_TYPED_KINDS: Final[Mapping[str, str]] = {
+    "subject": PluginKind.SUBJECT_BACKEND,
+    "trigger": PluginKind.TRIGGER_BACKEND,
+    "transport": PluginKind.TRANSPORT_BACKEND,
+    "web-ui": PluginKind.WEB_UI,
+    "log-storage": PluginKind.LOG_STORAGE_BACKEND,
 }
 """Kinds as people type them, where the protocol has another name for them."""
-_OWN_KINDS: Final = frozenset({*_TYPED_KINDS.values(), "provider", "notifier", "queue", "custom"})
 
 
 def list_plugins(args: argparse.Namespace, output: Output) -> int:
@@ -38,7 +39,7 @@ def list_plugins(args: argparse.Namespace, output: Output) -> int:
     plugins = [to_wire(plugin) for plugin in found.plugins if kind is None or kind in plugin.kinds]
     there = sorted({kind for plugin in found.plugins for kind in plugin.kinds})
     # Plugins may have kinds that nobody has heard of, so only a kind that no plugin has can be a slip of the pen.
-    if kind is not None and kind not in there and kind not in _OWN_KINDS:
+    if kind is not None and kind not in there and kind not in set(PluginKind):
         raise InvalidInput(f"--kind {args.kind}: no plugin is of this kind", hint=f"There are: {', '.join(there)}.")
     data = {
         "plugins": [plugin.model_dump(mode="json", exclude_none=True) for plugin in plugins],

@@ -14,12 +14,13 @@ from animus_core.cli.output import Output
 from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.services.trust import trust_what_was_written
+from animus_core.store.project_config import DEFAULT_SUBJECT_KIND
 from animus_core.supply.trust.trust import inspect
 from animus_core.workflow.scaffold import starter_workflows
 
 __all__ = ["init"]
 
-_CONFIG: Final = {"default_subject_kind": "task"}
+_CONFIG: Final = {"default_subject_kind": DEFAULT_SUBJECT_KIND}
 
 
 def init(args: argparse.Namespace, output: Output) -> int:

@@ -12,6 +12,7 @@ from animus_core.cli.follow import follow
 from animus_core.cli.output import Output, table
 from animus_core.cli.session import scope_of, with_control
 from animus_core.errors import InvalidInput
+from animus_core.store.project_config import default_subject_kind
 from animus_protocol.models import subject as wire
 from animus_protocol.models.control import subject as control_wire
 from animus_protocol.models.priority import PriorityName
@@ -61,10 +62,12 @@ def status(args: argparse.Namespace, output: Output) -> int:
 
 
 def create(args: argparse.Namespace, output: Output) -> int:
-    """Make a subject."""
+    """Make a subject, of the project's default kind where none is named."""
     priority = PriorityName(args.priority).number if args.priority else None
-    params = wire.SubjectCreateParams(kind=args.kind, title=args.title, body=args.body, priority=priority)
-    found = with_control(scope_of(args), lambda control: control.call(control_wire.SUBJECT_CREATE, params))
+    scope = scope_of(args)
+    kind = args.kind or default_subject_kind(scope.project_root)
+    params = wire.SubjectCreateParams(kind=kind, title=args.title, body=args.body, priority=priority)
+    found = with_control(scope, lambda control: control.call(control_wire.SUBJECT_CREATE, params))
     output.result(_to_json(found), f"{found.id}: {found.title}")
     return 0
 

@@ -31,7 +31,7 @@ def _register(group: Group) -> None:
     status.add_argument("status", choices=["ready", "in-progress", "blocked", "done", "cancelled"])
     create = group.command("create", _create, "a new subject")
     create.add_argument("title")
-    create.add_argument("--kind", default="task")
+    create.add_argument("--kind", help="its kind (the project's default_subject_kind, else task)")
     create.add_argument("--body")
     create.add_argument("--priority", choices=[name.value for name in PriorityName])
 

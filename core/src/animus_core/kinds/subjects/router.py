@@ -14,6 +14,7 @@ from animus_core.errors import AnimusError, Conflict, UnclaimedKind, UnknownName
 from animus_core.host.session import PluginSession
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.kinds.fleet import Fleet
+from animus_core.kinds.plugin_kinds import PluginKind
 from animus_core.supply.discovery.discover import Discovery, Plugin
 from animus_core.supply.distributions import how_to_install
 from animus_protocol.errors import MethodNotFound, NotFound
@@ -21,10 +22,11 @@ from animus_protocol.models import subject as wire
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.models.lifecycle import ProjectBinding
 
-__all__ = ["SubjectRouter", "match_kind"]
+__all__ = ["CUSTOM_SUBJECT", "SubjectRouter", "match_kind"]
 
 _CALL_S: Final = 15.0  # below the 30 s that a client waits for us: it then learns which plugin is silent
-_ROLE: Final = "subject_backend"
+CUSTOM_SUBJECT: Final = "custom"
+"""The subject kind that no plugin serves: any text is such a subject."""
 
 
 def match_kind(kind: str, claims: Iterable[str]) -> str | None:
@@ -70,7 +72,7 @@ class SubjectRouter:
         claims: dict[str, SupervisedPlugin[Plugin]] = {}
         silent = []
         # All is made anew before anything is replaced: a conflict leaves the old claims in use.
-        for supervised in self.fleet.of_kind(_ROLE):
+        for supervised in self.fleet.of_kind(PluginKind.SUBJECT_BACKEND):
             kinds = supervised.plugin.subject_kinds
             _claim(claims, supervised, kinds)
             if not kinds:
