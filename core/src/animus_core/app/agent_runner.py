@@ -22,7 +22,7 @@ from animus_core.host.plugin import binding_of
 from animus_core.host.plugin_state import Move
 from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope, config_dir
-from animus_core.supply.discovery.discovering import Discovering
+from animus_core.supply.discovery.cached_discovery import CachedDiscovery
 from animus_protocol.crash_points import set_role
 from animus_protocol.dispatcher import Dispatcher
 from animus_protocol.models.agent_session import PLUGIN_MOVED, PluginMoved
@@ -53,11 +53,11 @@ async def _serve(root: Path, lock_fd: int) -> None:
     # The lock first: without it another agent-runner owns the socket's path, and `listen` would remove its file.
     held = from_inherited(lock_fd, scope.agent_runner_lock)
     held.describe()
-    plugins = Discovering(config_dir(os.environ), root)
-    for failure in (await plugins.now()).warnings:
+    plugins = CachedDiscovery(config_dir(os.environ), root)
+    for failure in (await plugins.current()).warnings:
         _log.warning("%s: %s", failure.name, failure.message)
     moves = _MoveReports(scope)
-    runner = AgentRunner(scope, binding_of(scope), plugins.now, moves.report)
+    runner = AgentRunner(scope, binding_of(scope), plugins.current, moves.report)
     listener = listen(scope.agent_runner_socket, runner.dispatcher(), "runner")
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, runner.leave.set)

@@ -43,7 +43,7 @@ from animus_core.services.project import Project
 from animus_core.store.locks import HeldLock, read_holder
 from animus_core.store.paths import Scope, check_socket_path, config_dir
 from animus_core.store.process_cleanup import end_by_cookie
-from animus_core.supply.discovery.discovering import Discovering
+from animus_core.supply.discovery.cached_discovery import CachedDiscovery
 from animus_core.workflow.definitions import DaemonBlock
 from animus_protocol.crash_points import set_role
 from animus_protocol.models.agent_session import PluginMoved
@@ -109,8 +109,8 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
     check_socket_path(scope.agent_runner_socket)
     scope.create()
     with await _own(scope):
-        plugins = Discovering(config_dir(os.environ), root)
-        discovery = await plugins.now()
+        plugins = CachedDiscovery(config_dir(os.environ), root)
+        discovery = await plugins.current()
         if not skip_preflight:
             # Before any status changes: what is missing must not become work that is held or failed.
             await asyncio.to_thread(preflight.require, root, discovery)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from animus_core.errors import AnimusError
-from animus_core.terminal import harmless
+from animus_core.terminal import escape_controls
 
 __all__ = ["SCHEMA", "Output", "table"]
 
@@ -35,7 +35,7 @@ class Output:
             text = human if isinstance(human, str) else human()
             if text:
                 # Only for people: programs get the text as it is.
-                sys.stdout.write(harmless(text) + "\n")
+                sys.stdout.write(escape_controls(text) + "\n")
         sys.stdout.flush()
 
     def failure(self, error: AnimusError) -> int:
@@ -48,9 +48,9 @@ class Output:
                 failure["details"] = error.details
             self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": failure})
         else:
-            sys.stderr.write(harmless(f"animus: {error.message}\n"))
+            sys.stderr.write(escape_controls(f"animus: {error.message}\n"))
             if error.hint:
-                sys.stderr.write(harmless(f"{error.hint}\n"))
+                sys.stderr.write(escape_controls(f"{error.hint}\n"))
         sys.stderr.flush()
         return error.exit_code
 

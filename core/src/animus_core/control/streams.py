@@ -124,14 +124,14 @@ class Streams:
 
 
 async def _tell_changes(watches: Sequence[SubjectWatch], asker: Asker, opened: asyncio.Future[None]) -> None:
-    async def tell(event: SubjectChangedEvent) -> None:
+    async def on_change(event: SubjectChangedEvent) -> None:
         asker.peer.notify(subject.SUBJECT_CHANGED, StreamItem[SubjectChangedEvent](id=asker.request_id, data=event))
         await asker.peer.drained()
 
     try:
         async with asyncio.TaskGroup() as group:
             for watch in watches:
-                group.create_task(watch.run(tell))
+                group.create_task(watch.run(on_change))
             for watch in watches:
                 await watch.opened.wait()
             if not opened.done():  # else the request was cancelled

@@ -51,7 +51,7 @@ class Subscription:
         self._missed = 0
         self._leave = leave
         self._flow = flow
-        self._held = False
+        self._paused = False
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -79,8 +79,8 @@ class Subscription:
             return Lagged(missed)
         item = self._items.popleft()
         # At half and not at one below full: else the plugin would be stopped and let go for each single item.
-        if self._held and len(self._items) <= self._capacity // 2:
-            self._hold(False)
+        if self._paused and len(self._items) <= self._capacity // 2:
+            self._pause(False)
         return item
 
     def close(self) -> None:
@@ -95,22 +95,22 @@ class Subscription:
             self._items.popleft()
             self._missed += 1
         self._items.append(notification)
-        if self._flow is not None and not self._held and len(self._items) >= self._capacity:
-            self._hold(True)
+        if self._flow is not None and not self._paused and len(self._items) >= self._capacity:
+            self._pause(True)
         self._wake()
 
     def end(self) -> None:
         """Nothing more can come; what is queued is still given. For the broadcast."""
         self._ended = True
         # A listener that ends must not leave the plugin's output stopped for the others.
-        if self._held:
-            self._hold(False)
+        if self._paused:
+            self._pause(False)
         self._wake()
 
-    def _hold(self, held: bool) -> None:
-        self._held = held
+    def _pause(self, paused: bool) -> None:
+        self._paused = paused
         if self._flow is not None:
-            self._flow(held)
+            self._flow(paused)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -118,7 +118,7 @@ class Subscription:
 
 
 class Broadcast:
-    """Gives every notification to every subscriber. `flow(who, held)` stops the plugin's output and lets it go on."""
+    """Gives every notification to every subscriber. `flow(who, paused)` stops the plugin's output and lets it go on."""
 
     def __init__(self, capacity: int, flow: Callable[[object, bool], None]) -> None:
         self._capacity = capacity
@@ -133,8 +133,8 @@ class Broadcast:
         its items must not wait for a call to the same plugin before it has taken them.
         """
 
-        def flow(held: bool) -> None:
-            self._flow(subscription, held)
+        def flow(paused: bool) -> None:
+            self._flow(subscription, paused)
 
         subscription = Subscription(capacity or self._capacity, self._left, flow if lossless else None)
         self._subscriptions[subscription] = None

@@ -1,4 +1,4 @@
-"""One live plugin: started, greeted, asked, listened to, and ended in the order of protocol §2.
+"""One live plugin: started, initialized, asked, listened to, and ended in the order of protocol §2.
 
 Every error about a plugin names it and shows the tail of its stderr. Below lie `process.py`, `broadcast.py` and the
 peer.
@@ -54,7 +54,12 @@ class PluginSession:
     """
 
     def __init__(
-        self, plugin: LaunchablePlugin, child: Child, instance: str, hidden: tuple[str, ...], tap: Tap | None = None
+        self,
+        plugin: LaunchablePlugin,
+        child: Child,
+        instance: str,
+        secret_values: tuple[str, ...],
+        tap: Tap | None = None,
     ) -> None:
         self.plugin = plugin
         self.child = child
@@ -63,11 +68,11 @@ class PluginSession:
         self.capabilities = lifecycle.PluginCapabilities()
         self._on_notification: list[Callable[[Notification], None]] = []
         self._instance = instance
-        self._hidden = hidden
+        self._secret_values = secret_values
         self._tap = tap
         self._closing = False
         capacity = broadcast_capacity(plugin.manifest.notification_buffer_size)
-        self._broadcast = Broadcast(capacity, self._hold)
+        self._broadcast = Broadcast(capacity, self._pause_output)
         read_fd, write_fd = child.read_fd, child.write_fd
         if tap is not None:
             read_fd, write_fd = tap.between(read_fd, write_fd)
@@ -78,7 +83,7 @@ class PluginSession:
             self,
             name=name,
             on_end=lambda _: self._broadcast.end(),
-            redact=lambda text: redact(text, hidden),
+            redact=lambda text: redact(text, secret_values),
         )
         child.on_exit(self._exited)
 
@@ -208,7 +213,7 @@ class PluginSession:
         """`log/entry` goes to the log, everything else to whoever listens."""
         if notification.method == lifecycle.LOG_ENTRY.name:
             params = notification.params if isinstance(notification.params, dict) else {}
-            text = redact(f"{params.get('level')}: {params.get('message')}", self._hidden)
+            text = redact(f"{params.get('level')}: {params.get('message')}", self._secret_values)
             _log.info("%s: %s", self.plugin.name, text[:_LOG_ENTRY_CHARACTERS])
             return
         for take in self._on_notification:
@@ -218,7 +223,7 @@ class PluginSession:
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
         """A host opens no streams towards a plugin: nothing to cancel."""
 
-    async def greet(self, binding: ProjectBinding) -> None:
+    async def handshake(self, binding: ProjectBinding) -> None:
         """`initialize` and `initialized`. Raises PluginFailed."""
         params = lifecycle.InitializeParams(
             protocol_version=PROTOCOL_VERSION,
@@ -243,8 +248,8 @@ class PluginSession:
         self.capabilities = result.capabilities
         self.peer.notify(lifecycle.INITIALIZED, Empty())
 
-    def _hold(self, who: object, held: bool) -> None:
-        if held:
+    def _pause_output(self, who: object, paused: bool) -> None:
+        if paused:
             self.peer.pause(who)
         else:
             self.peer.resume(who)
@@ -264,7 +269,7 @@ class PluginSession:
         return self._failed(error.why)
 
     def _failed(self, why: str) -> PluginFailed:
-        return PluginFailed(self.plugin.name, redact(why, self._hidden), self.child.stderr_tail)
+        return PluginFailed(self.plugin.name, redact(why, self._secret_values), self.child.stderr_tail)
 
 
 async def open_session(
@@ -276,7 +281,7 @@ async def open_session(
     require_environment: bool = False,
     tap: Tap | None = None,
 ) -> PluginSession:
-    """Start `plugin` for the project of `binding` and greet it.
+    """Start `plugin` for the project of `binding` and do the handshake.
 
     Raises PluginFailed or RetryLater; then nothing is left running.
 
@@ -292,15 +297,15 @@ async def open_session(
         _log.warning("%s. %s", text, plugin.environment_hint)
     instance = secrets.token_hex(8)
     env = plugin_environment(os.environ, plugin.manifest, options, cookie=cookie, instance=instance)
-    hidden = secrets_in(env, plugin.manifest)
-    spec = ChildSpec(plugin.name, plugin.command, env, binding.project_root, pass_fds, options.limits, hidden)
-    session = PluginSession(plugin, spawn(spec), instance, hidden, tap)
+    secret_values = secrets_in(env, plugin.manifest)
+    spec = ChildSpec(plugin.name, plugin.command, env, binding.project_root, pass_fds, options.limits, secret_values)
+    session = PluginSession(plugin, spawn(spec), instance, secret_values, tap)
     try:
-        await session.greet(binding)
+        await session.handshake(binding)
     except PluginFailed as error:
         await _ended(session)
         raise PluginFailed(plugin.name, error.why, session.child.stderr_tail) from error  # all of it is read by now
-    # Cancelled while it was greeted: no process stays behind that nobody knows of.
+    # Cancelled during the handshake: no process stays behind that nobody knows of.
     except BaseException:
         await _ended(session)
         raise

@@ -76,7 +76,7 @@ class Supervisor(Generic[AnyPlugin]):
     async def start(
         self, process_id: str, binding: ProjectBinding, *, cookie: str, pass_fds: tuple[int, ...] = ()
     ) -> PluginSession:
-        """Start a process that was counted, and greet it. Raises what `refresh` and `open_session` raise."""
+        """Start a process that was counted, and do the handshake. Raises what `refresh` and `open_session` raise."""
         # Before each start, not once: files change under a running daemon, and trust may have been taken back.
         self.plugin = await self._supervision.refresh(self.plugin)
         session = await open_session(self.plugin, binding, cookie=cookie, pass_fds=pass_fds)

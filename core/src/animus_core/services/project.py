@@ -62,7 +62,7 @@ class Project:
         if self.rediscover is None:
             return
         found = await self.rediscover()
-        # The same object while nothing changed (`Discovering`), so a refresh before each operation costs a few stats.
+        # The same object while nothing changed (`CachedDiscovery`): a refresh before each operation costs a few stats.
         if found is not self.discovery:
             self.discovery = found
             await self.fleet.replace(found)

@@ -19,7 +19,7 @@ from animus_core.store.regular_files import read_regular
 
 __all__ = ["cache_folder", "read_cached", "write_cached"]
 
-_log: Final = logging.getLogger("animus.host")
+_log: Final = logging.getLogger("animus.store")
 _MOST_FILES: Final = 256  # far more plugins than a machine has; each version of one leaves a file
 
 
@@ -40,12 +40,12 @@ def cache_folder(config_dir: Path, part: str, env: Mapping[str, str]) -> Path | 
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        facts = folder.stat()
+        stat_result = folder.stat()
     except OSError as error:
         _log.debug("%s: no cache: %s", folder, error)
         return None
     # A cached manifest says which of the operator's variables a plugin gets: only its owner may write here.
-    if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if stat_result.st_uid != os.geteuid() or stat_result.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         _log.warning("%s: others may write here: nothing is cached", folder)
         return None
     return folder

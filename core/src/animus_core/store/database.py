@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from animus_core.errors import Internal, RetryLater
-from animus_core.store.schema import connect_reader, connect_writer, failure, fault_hint
+from animus_core.store.schema import connect_reader, connect_writer, failure, storage_hint
 from animus_core.store.statements import Tx, statements
 from animus_protocol.crash_points import declare, reach
 
@@ -257,7 +257,7 @@ class Database:
 
     def _explained(self, error: BaseException) -> BaseException:
         """The error to raise where the caller waits: what the disk or the file did is said so."""
-        if isinstance(error, sqlite3.Error) and fault_hint(error) is not None:
+        if isinstance(error, sqlite3.Error) and storage_hint(error) is not None:
             explained = failure(self.path, error)
             explained.__cause__ = error
             return explained
@@ -287,7 +287,7 @@ class ReadOnlyDatabase:
         try:
             return _read(self._connection, self._tx, fn)
         except sqlite3.Error as error:
-            if fault_hint(error) is None:
+            if storage_hint(error) is None:
                 raise
             raise failure(self.path, error) from error
 

@@ -27,7 +27,7 @@ from animus_core.store.process_identity import ProcessIdentity, own_identity
 
 __all__ = ["HeldLock", "Holder", "acquire", "acquire_within", "from_inherited", "is_held", "read_holder", "wait_free"]
 
-_PATIENCE_WITH_PROBES_S: Final = 2.0
+_PROBES_DEADLINE_S: Final = 2.0
 """A probe holds its shared lock for microseconds: whoever meets one for so long meets a program that hangs in it."""
 _FIRST_POLL_S: Final = 0.001
 _LONGEST_POLL_S: Final = 0.05
@@ -114,7 +114,7 @@ def acquire(path: Path, *, epoch: int | None = None) -> HeldLock | None:
     Makes the file (0600) where it is missing, in a directory that exists. Raises RetryLater if the file cannot be
     opened or locked, or if probes keep it busy for 2 s without pause.
     """
-    deadline = time.monotonic() + _PATIENCE_WITH_PROBES_S
+    deadline = time.monotonic() + _PROBES_DEADLINE_S
     while True:
         fd = _open(path, os.O_RDWR | os.O_CREAT)
         try:

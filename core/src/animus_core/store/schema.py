@@ -26,9 +26,9 @@ __all__ = [
     "connect_reader",
     "connect_writer",
     "failure",
-    "fault_hint",
     "packaged_migrations",
     "parse_migrations",
+    "storage_hint",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -40,7 +40,7 @@ APPLICATION_ID: Final = 0x414E494D
 _MIGRATION: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _STATEMENTS_KEPT: Final = 256  # more statements than there are, so that each is compiled once
 
-_FAULTS_OF_THE_FILE: Final = {
+_STORAGE_ERRORS: Final = {
     sqlite3.SQLITE_BUSY: "Another process writes to it, and only the daemon may: find it (lsof, fuser) and end it.",
     sqlite3.SQLITE_CANTOPEN: "Check that its directory exists, is yours and has room.",
     sqlite3.SQLITE_CORRUPT: "Keep a copy for a report, then move the file away or restore a backup.",
@@ -103,17 +103,17 @@ def failure(path: Path, error: sqlite3.Error) -> AnimusError:
 
     Any other one is Internal.
     """
-    hint = fault_hint(error)
+    hint = storage_hint(error)
     if hint is None:
         return Internal(f"{path}: {error}", hint="Report this: it is a fault of Animus.")
     return RetryLater(f"{path}: {error}", hint=hint, details={"path": str(path), "sqlite": error.sqlite_errorname})
 
 
-def fault_hint(error: sqlite3.Error) -> str | None:
+def storage_hint(error: sqlite3.Error) -> str | None:
     """What to do, if the file or the machine is the cause; None for a mistake in the statement or of its caller."""
     # Errors that the module raises by itself carry no code.
     # The low byte is the primary code; extended codes (IOERR_FSYNC, BUSY_SNAPSHOT) keep it there.
-    return _FAULTS_OF_THE_FILE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return _STORAGE_ERRORS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 def parse_migrations(files: Mapping[str, str]) -> dict[int, str]:

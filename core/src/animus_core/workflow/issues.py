@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from animus_core.errors import InvalidInput
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = [
     "MAX_ISSUES",
@@ -119,7 +119,7 @@ def printable(text: str, limit: int = 200) -> str:
     """`text` as a terminal may show it: one line, no control characters, at most `limit` characters."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return visible(text)
+    return escape_unprintable(text)
 
 
 def shown(value: object) -> str:

@@ -15,9 +15,9 @@ import sys
 import time
 from typing import Any, Final
 
+from animus_core.cli.connection import scope_of, with_control, with_daemon
 from animus_core.cli.follow import follow
 from animus_core.cli.output import Output
-from animus_core.cli.session import scope_of, with_control, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, Conflict, Internal, InvalidInput, RetryLater, UnknownName
 from animus_core.host.own_process import core_command, core_python_environment

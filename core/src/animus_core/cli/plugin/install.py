@@ -10,9 +10,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output
 from animus_core.cli.plugin.locations import locations_of
-from animus_core.cli.session import scope_of
 from animus_core.services.plugins import install as install_plugin
 from animus_core.services.plugins import installed_to_wire
 from animus_core.services.plugins import uninstall as uninstall_plugin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from animus_core.cli.session import scope_of
+from animus_core.cli.connection import scope_of
 from animus_core.services.plugins import PluginLocations
 from animus_core.store.paths import config_dir
 

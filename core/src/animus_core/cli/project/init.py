@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output
-from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.services.trust import trust_what_was_written
 from animus_core.store.project_config import DEFAULT_SUBJECT_KIND

@@ -11,8 +11,8 @@ import os
 import sys
 from typing import Any, Final
 
+from animus_core.cli.connection import scope_of, with_daemon
 from animus_core.cli.output import Output
-from animus_core.cli.session import scope_of, with_daemon
 from animus_core.control.client import daemon_is_running
 from animus_core.errors import AnimusError, InvalidInput, NotTrusted
 from animus_core.host.environment import COOKIE

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from animus_core.cli.connection import scope_of, with_control
 from animus_core.cli.output import Output, table
-from animus_core.cli.session import scope_of, with_control
 from animus_core.control.client import Control
 from animus_core.errors import InvalidInput
 from animus_protocol.models.base import Empty, Method

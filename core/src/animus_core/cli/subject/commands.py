@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from animus_core.cli.connection import scope_of, with_control
 from animus_core.cli.follow import follow
 from animus_core.cli.output import Output, table
-from animus_core.cli.session import scope_of, with_control
 from animus_core.errors import InvalidInput
 from animus_core.store.project_config import default_subject_kind
 from animus_protocol.models import subject as wire

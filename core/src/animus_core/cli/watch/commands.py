@@ -13,8 +13,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.live import Live
 
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output
-from animus_core.cli.session import scope_of
 from animus_core.cli.watch.live_view import RunRow, RunsView, describe, render
 from animus_core.control.client import Control, connect_control
 from animus_core.store.paths import Scope

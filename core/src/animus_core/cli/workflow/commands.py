@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from animus_core.cli.connection import scope_of, with_control
 from animus_core.cli.output import Output, table
-from animus_core.cli.session import scope_of, with_control
 from animus_protocol.models.control import workflow as wire
 
 __all__ = ["cancel", "get", "list_runs", "resume", "validate"]

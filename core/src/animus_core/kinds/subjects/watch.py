@@ -28,9 +28,9 @@ from animus_protocol.models import subject as wire
 from animus_protocol.models.base import Method, encode
 from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams
 
-__all__ = ["POLL_S", "SubjectWatch", "Tell"]
+__all__ = ["POLL_S", "OnChange", "SubjectWatch"]
 
-_log = logging.getLogger("animus.host")
+_log = logging.getLogger("animus.kinds")
 
 POLL_S: Final = 5.0  # as the daemon's heartbeat, which looks for new work as often
 _CALL_S: Final = 15.0  # as the router's
@@ -40,7 +40,7 @@ _MOST_PAGES: Final = 10_000  # cursors without an end, whose empty pages no boun
 _FIND: Final = Method(wire.SUBJECT_GET.name, wire.SubjectGetParams, wire.SUBJECT_NEXT.result, wire.SUBJECT_GET.doc)
 """`get` of backends that answer null for what does not exist."""
 
-Tell = Callable[[wire.SubjectChangedEvent], Awaitable[None]]
+OnChange = Callable[[wire.SubjectChangedEvent], Awaitable[None]]
 
 
 class SubjectWatch:
@@ -70,23 +70,23 @@ class SubjectWatch:
         self._snapshot = Snapshot()
         self._complaint = ""
 
-    async def run(self, tell: Tell) -> None:
-        """Tell every change, one after the other, until it is cancelled; then the backend's watch is ended, too.
+    async def run(self, on_change: OnChange) -> None:
+        """Report every change, one after the other, until it is cancelled; then the backend's watch is ended, too.
 
         Until `opened` is set it raises whatever keeps it from beginning: UnclaimedKind, PluginFailed, RpcError and
         what else a start raises. After that only UnclaimedKind (the backend was uninstalled), InvalidInput (the
-        subjects have become too many) and what `tell` raises.
+        subjects have become too many) and what `on_change` raises.
         """
         while True:
             wait_s = self._wait_s() if self.opened.is_set() else 0.0
             # A session is only asked for when none is being ended or waited for: asking starts the plugin.
             if not wait_s:
-                wait_s = await self._one_life(tell)
+                wait_s = await self._one_life(on_change)
             await asyncio.sleep(
                 wait_s
             )  # the supervisor's backoff, the interval of listings, or an end that has no event
 
-    async def _one_life(self, tell: Tell) -> float:
+    async def _one_life(self, on_change: OnChange) -> float:
         """Watch one process until its end; how many seconds to wait before the next one."""
         try:
             session = await self._router.session(self.kind)
@@ -96,25 +96,25 @@ class SubjectWatch:
             self._complain(error, error.message)
             return self._poll_s
         try:
-            await self._follow(session, tell)
+            await self._follow(session, on_change)
         except (PluginFailed, RpcError) as error:
             self._complain(error, error.message)
         return self._poll_s if session.alive else self._turn_s
 
-    async def _follow(self, session: PluginSession, tell: Tell) -> None:
+    async def _follow(self, session: PluginSession, on_change: OnChange) -> None:
         with session.subscribe() as notifications:  # before the call: an event may precede its reply
             watch_id = await self._ask_to_watch(session)
             if watch_id is not None:
                 try:
                     # After the watch has begun: what changes from then on comes as an event, so nothing falls between.
-                    await self._poll(session, tell)
+                    await self._poll(session, on_change)
                     async for item in notifications:
-                        await self._on_notification(session, watch_id, item, tell)
+                        await self._on_notification(session, watch_id, item, on_change)
                 finally:
                     await self._unwatch(session, watch_id)
                 return
         while session.alive:
-            await self._poll(session, tell)
+            await self._poll(session, on_change)
             await asyncio.wait([session.peer.ended], timeout=self._poll_s)
 
     async def _ask_to_watch(self, session: PluginSession) -> int | None:
@@ -147,18 +147,18 @@ class SubjectWatch:
                 session.peer.notify(CANCEL_REQUEST, CancelParams(id=watch_id))
 
     async def _on_notification(
-        self, session: PluginSession, watch_id: int, item: Notification | Lagged, tell: Tell
+        self, session: PluginSession, watch_id: int, item: Notification | Lagged, on_change: OnChange
     ) -> None:
         # What was lost is unknown, so the state is read: the watcher learns what the changes came to.
         if isinstance(item, Lagged):
-            await self._poll(session, tell)
+            await self._poll(session, on_change)
             return
         if item.method != wire.SUBJECT_CHANGED.name:
             return
         try:
             changed = wire.SubjectChangedParams.model_validate(item.params)
         except ValidationError:  # something has changed, and it cannot be read what
-            await self._poll(session, tell)
+            await self._poll(session, on_change)
             return
         # Protocol §4: `id` is the request's. Where the event's own id was sent instead, its watch is unknown.
         sure = str(changed.id) == str(watch_id)
@@ -166,9 +166,9 @@ class SubjectWatch:
             return  # of another kind, or for another watch
         event = self._snapshot.take(changed.event(), passing=passes(changed.subject, self._wanted), sure=sure)
         if event is not None:
-            await tell(event)
+            await on_change(event)
 
-    async def _poll(self, session: PluginSession, tell: Tell) -> None:
+    async def _poll(self, session: PluginSession, on_change: OnChange) -> None:
         listed, whole = await self._list(session)
         left: dict[str, bytes] = {}
         for subject_id in self._snapshot.missing(listed):
@@ -181,7 +181,7 @@ class SubjectWatch:
         self.opened.set()
         self._complaint = ""
         for event in events:
-            await tell(event)
+            await on_change(event)
 
     async def _list(self, session: PluginSession) -> tuple[dict[str, bytes], bool]:
         """Every subject that passes, by id, and whether all came in one page, so that none could slip between two."""

@@ -30,14 +30,14 @@ from animus_protocol.errors import PeerStuck, RpcError
 from animus_protocol.models.base import encode
 from animus_protocol.models.lifecycle import CANCEL_REQUEST, CancelParams, ProjectBinding
 
-__all__ = ["Bench", "Workbench"]
+__all__ = ["DevTarget", "Workbench"]
 
 _CALL_S: Final = 3600.0  # a breakpoint may hold an answer for long; the author can cancel or restart
 _FILES_NAMED: Final = 3
 _STDERR: Final = "animus.stderr"
 
 
-class Bench(NamedTuple):
+class DevTarget(NamedTuple):
     """What is worked on and where: `path` with `arguments`, for `project`, with the operator's `config_dir`."""
 
     path: Path
@@ -49,14 +49,14 @@ class Bench(NamedTuple):
 class Workbench:
     """Runs one plugin at a time and shows all that is to be seen of it. `close` ends it; safe to call again."""
 
-    def __init__(self, bench: Bench, show: Callable[[TraceEvent], None]) -> None:
-        self._bench = bench
+    def __init__(self, dev_target: DevTarget, show: Callable[[TraceEvent], None]) -> None:
+        self._dev_target = dev_target
         self._show = show
         self._session: PluginSession | None = None
         self._starting: asyncio.Task[None] | None = None
         # A restart, an end and a clean-up are about one process each: two at once could end the new one for the old.
         self._one = asyncio.Lock()
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._cleanups: set[asyncio.Task[None]] = set()
         self._stderr = _StderrHandler(self._take_record)
         logging.getLogger("animus").addHandler(self._stderr)
         # A command's log is silent by default, and these lines are what the author wants to see.
@@ -70,14 +70,14 @@ class Workbench:
     async def restart(self) -> None:
         """End it if it runs or is being started, and start it. What goes wrong is shown."""
         # Before the lock: a start that hangs holds it until it is given up.
-        self._give_way()
+        self._cancel_start()
         async with self._one:
             await self._end()
             starting = self._starting = asyncio.create_task(self._start())
             try:
                 await asyncio.wait([starting])
             except asyncio.CancelledError:
-                self._give_way()
+                self._cancel_start()
                 await asyncio.wait([starting])  # whoever leaves waits for its end as well, which is bounded
                 raise
             finally:
@@ -87,7 +87,7 @@ class Workbench:
             try:
                 starting.result()
             except AnimusError as error:
-                self._tell_failure(error)
+                self._show_failure(error)
 
     async def follow_edits(self) -> None:
         """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is no plugin.
@@ -95,14 +95,14 @@ class Workbench:
         An edit does not wait for a start that may hang because of what it mends.
         """
         # Outside of the loop: a path that is no plugin at the beginning is the operator's mistake.
-        sources = read_target(self._bench.path).sources
+        sources = read_target(self._dev_target.path).sources
         edited: set[Path] = set()
         noticed = asyncio.Event()
 
         def take(files: list[Path]) -> None:
             edited.update(files)
             noticed.set()
-            self._give_way()
+            self._cancel_start()
 
         watching = self._watch(sources, take)
         try:
@@ -142,7 +142,7 @@ class Workbench:
         self._answer(method, numbers, loop.time() - began, {"result": result})
         return True
 
-    def tell(self, method: str, params: Mapping[str, Any]) -> None:
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification, if it runs."""
         if self._session is None or not self._session.alive:
             self._remark("refused", f"{method}: the plugin does not run", failed=True)
@@ -154,33 +154,33 @@ class Workbench:
 
     def cancel(self, request_id: int | str) -> None:
         """Tell the plugin to cancel one of the requests that it works on."""
-        self.tell(CANCEL_REQUEST.name, CancelParams(id=request_id).model_dump())
+        self.notify(CANCEL_REQUEST.name, CancelParams(id=request_id).model_dump())
 
     async def close(self) -> None:
         """End the plugin and show nothing more."""
         async with self._one:
             await self._end()
-        if self._farewells:
-            await asyncio.wait(self._farewells)
+        if self._cleanups:
+            await asyncio.wait(self._cleanups)
         logging.getLogger("animus").removeHandler(self._stderr)
 
     def _watch(self, sources: Sequence[Sources], take: Callable[[list[Path]], None]) -> asyncio.Task[None]:
         watching = asyncio.create_task(watch_sources(sources, take))
-        watching.add_done_callback(self._tell_unwatched)
+        watching.add_done_callback(self._show_unwatched)
         return watching
 
     def _sources_now(self, known: tuple[Sources, ...]) -> tuple[Sources, ...]:
         """What it is made of after an edit, which may have added a folder; `known` while the edit is a broken one."""
         try:
-            return read_target(self._bench.path).sources
+            return read_target(self._dev_target.path).sources
         except InvalidInput:
             return known
 
     async def _start(self) -> None:
-        bench = self._bench
-        target = await asyncio.to_thread(read_target, bench.path, bench.arguments)
+        dev_target = self._dev_target
+        target = await asyncio.to_thread(read_target, dev_target.path, dev_target.arguments)
         manifest = await probe(target.name, target.command)
-        options = await asyncio.to_thread(_options, bench.config_dir, manifest.name)
+        options = await asyncio.to_thread(_options, dev_target.config_dir, manifest.name)
         plugin = Plugin(Candidate(manifest.name, target.command, "development", options), manifest)
         self._remark(
             "manifest", _format_manifest(plugin), {"manifest": manifest.model_dump(mode="json", exclude_none=True)}
@@ -193,8 +193,8 @@ class Workbench:
 
         session = await open_session(
             plugin,
-            bench.project,
-            cookie=f"plugin-dev:{bench.project.repo_scope}",
+            dev_target.project,
+            cookie=f"plugin-dev:{dev_target.project.repo_scope}",
             require_environment=True,
             tap=Tap(show),
         )
@@ -202,7 +202,7 @@ class Workbench:
         self._remark("ready", f"ready (pid {session.child.pid})", {"pid": session.child.pid})
         session.peer.ended.add_done_callback(lambda _: self._gone(session))
 
-    def _give_way(self) -> None:
+    def _cancel_start(self) -> None:
         """Cancel a start that has begun. To ask again does nothing, so that its end is not disturbed."""
         if self._starting is not None and not self._starting.cancelling():
             self._starting.cancel()
@@ -220,11 +220,11 @@ class Workbench:
 
     def _gone(self, session: PluginSession) -> None:
         if session is self._session:
-            farewell = asyncio.get_running_loop().create_task(self._say_farewell(session))
-            self._farewells.add(farewell)
-            farewell.add_done_callback(self._farewells.discard)
+            cleanup = asyncio.get_running_loop().create_task(self._clean_up_after_exit(session))
+            self._cleanups.add(cleanup)
+            cleanup.add_done_callback(self._cleanups.discard)
 
-    async def _say_farewell(self, session: PluginSession) -> None:
+    async def _clean_up_after_exit(self, session: PluginSession) -> None:
         """The plugin ended by itself: show how, and end what it left behind."""
         how = await session.how_it_ended()
         async with self._one:
@@ -239,12 +239,12 @@ class Workbench:
         data = {"method": method, "id": numbers[0], "took_ms": round(took_s * 1000, 1), **answer}
         self._remark("answer", f"{method} took {took_s * 1000:.1f} ms", data, failed="error" in answer)
 
-    def _tell_failure(self, error: AnimusError) -> None:
+    def _show_failure(self, error: AnimusError) -> None:
         hint = None if isinstance(error, PluginFailed) else error.hint  # that one repeats the stderr that was shown
         text = "\n".join(filter(None, [error.message, hint, "Mend it: the next edit, or restart, starts it again."]))
         self._remark("failed", text, {"code": error.code}, failed=True)
 
-    def _tell_unwatched(self, watching: asyncio.Task[None]) -> None:
+    def _show_unwatched(self, watching: asyncio.Task[None]) -> None:
         error = None if watching.cancelled() else watching.exception()
         if isinstance(error, BaseExceptionGroup) and error.subgroup(RetryLater) is not None:
             error = error.exceptions[0]

@@ -23,7 +23,7 @@ from animus_core.supply.discovery.registry import Registry, read_registry
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 from animus_core.supply.names import is_name
 from animus_core.supply.trust.trust import is_trusted
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = [
     "NOT_TRUSTED",
@@ -275,7 +275,7 @@ def hiding(failure: ProbeFailure, hidden: tuple[Candidate, ...]) -> ProbeFailure
     """`failure`, saying which other plugin is not used because of it."""
     if not hidden:
         return failure
-    other = f"{visible(shlex.join(hidden[0].command))} ({hidden[0].source})"
+    other = f"{escape_unprintable(shlex.join(hidden[0].command))} ({hidden[0].source})"
     return failure._replace(why=f"{failure.why}; it hides {other} of the same name")
 
 

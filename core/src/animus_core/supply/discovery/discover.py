@@ -34,7 +34,7 @@ from animus_protocol.models.manifest import PluginManifest
 
 __all__ = ["Candidate", "Discovery", "Plugin", "ProbeFailure", "discover", "refreshed"]
 
-_log: Final = logging.getLogger("animus.host")
+_log: Final = logging.getLogger("animus.supply")
 _PARALLEL_PROBES: Final = 4  # each is the start of a process; published hosts take 1 to 8 at once
 
 

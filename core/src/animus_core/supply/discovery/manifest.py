@@ -22,13 +22,13 @@ from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import INSTANCE, child_environment
 from animus_core.host.process import Child, ChildSpec, NotStarted, spawn, why_not_launched
 from animus_core.store.process_cleanup import end_by_cookie
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 from animus_protocol.models.manifest import PluginManifest
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 
 __all__ = ["NotAPlugin", "Probes", "probe", "probing", "read_manifest"]
 
-_log: Final = logging.getLogger("animus.host")
+_log: Final = logging.getLogger("animus.supply")
 _TIMEOUT_S: Final = 5.0  # protocol §2
 _LAST_WORDS_S: Final = 0.5  # what it wrote is in the pipe at its exit; only a descendant keeps the pipe open
 _MAX_BYTES: Final = 1024 * 1024  # protocol §2
@@ -43,7 +43,7 @@ class NotAPlugin(RetryLater):
 
     def __init__(self, why: str, stderr: str = "") -> None:
         last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "")
-        super().__init__(f"{why} ({visible(last[:_MAX_LINE_CHARS])})" if last else why)
+        super().__init__(f"{why} ({escape_unprintable(last[:_MAX_LINE_CHARS])})" if last else why)
         self.stderr = stderr
 
 
@@ -90,7 +90,7 @@ class Probes:
             output = await _run(ChildSpec(name, [*command, "--manifest"], env, cwd or "/"), self._timeout_s)
             return read_manifest(output)
         except NotAPlugin as error:
-            see = f"See why: {visible(shlex.join(command))} --manifest"
+            see = f"See why: {escape_unprintable(shlex.join(command))} --manifest"
             raise PluginFailed(name, error.message, error.stderr, remedy=see) from error
 
 
@@ -103,7 +103,7 @@ def read_manifest(output: bytes) -> PluginManifest:
         where = ".".join(map(str, first["loc"])) or "output"
         raise NotAPlugin(f"its manifest is no manifest: {where}: {first['msg']}") from error
     if not is_compatible(manifest.protocol_version):
-        version = visible(manifest.protocol_version[:_MAX_LINE_CHARS])
+        version = escape_unprintable(manifest.protocol_version[:_MAX_LINE_CHARS])
         raise NotAPlugin(f"it speaks protocol {version}, this host speaks {PROTOCOL_VERSION}")
     return manifest
 
@@ -124,7 +124,9 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
     try:
         child = spawn(spec)
     except NotStarted as error:
-        raise NotAPlugin(f"cannot be started: {visible(spec.command[0])}: {visible(error.why)}") from error
+        raise NotAPlugin(
+            f"cannot be started: {escape_unprintable(spec.command[0])}: {escape_unprintable(error.why)}"
+        ) from error
     # End of input at once: a program that is no plugin and reads its input must not wait for us (protocol §2).
     os.close(child.write_fd)
     try:
@@ -137,7 +139,7 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
     stderr = child.stderr_tail
     why = why_not_launched(code, stderr)
     if why is not None:
-        raise NotAPlugin(f"cannot be started: {visible(why)}")
+        raise NotAPlugin(f"cannot be started: {escape_unprintable(why)}")
     if code != 0:
         raise NotAPlugin(f"--manifest ended with exit code {code}", stderr)
     return output

@@ -20,7 +20,7 @@ from animus_core.errors import InvalidInput
 from animus_core.launch_options import LaunchOptions, Limits
 from animus_core.store.regular_files import read_regular
 from animus_core.supply.names import MAX_NAME_CHARS, is_name
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["Registry", "Row", "read_registry"]
 
@@ -94,7 +94,7 @@ class _Source(NamedTuple):
         """Raise InvalidInput with the line of `node`."""
         place = f"{self.path}:{node.start_mark.line + 1}"
         mistake = f"{where[:_MAX_SHOWN_CHARS]}: {what[:_MAX_SHOWN_CHARS]}"
-        raise InvalidInput(f"{place}: {visible(mistake)}", hint=hint)
+        raise InvalidInput(f"{place}: {escape_unprintable(mistake)}", hint=hint)
 
     def mapping(self, node: yaml.Node, where: str, hint: str) -> dict[str, _Field]:
         """The fields of a mapping with text for keys, each once."""
@@ -263,4 +263,4 @@ def _compose(path: Path, text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = f"the character U+{ord(text[error.position]):04X} is not allowed"
-    raise InvalidInput(f"{path}:{line}: not valid YAML: {visible(what[:_MAX_SHOWN_CHARS])}", hint=_MEND)
+    raise InvalidInput(f"{path}:{line}: not valid YAML: {escape_unprintable(what[:_MAX_SHOWN_CHARS])}", hint=_MEND)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from animus_core.errors import InvalidInput, RetryLater
-from animus_core.supply.install.pip import Tool, pip_environment, plugin_scripts
+from animus_core.supply.install.pip import EnvironmentBuilder, pip_environment, plugin_scripts
 from animus_core.supply.install.plugin_folders import (
     cookie_of,
     leftovers,
@@ -31,14 +31,14 @@ from animus_core.supply.install.request import Dialogue, InstallRequest
 from animus_core.supply.install.resolution import agree
 from animus_core.supply.lock.lockfile import Lockfile
 
-__all__ = ["built", "leftover_folders", "sweep_unused", "to_the_end"]
+__all__ = ["build_environment", "leftover_folders", "run_to_completion", "sweep_unused"]
 
-_log: Final = logging.getLogger("animus.host")
+_log: Final = logging.getLogger("animus.supply")
 _T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def built(
+async def build_environment(
     config_dir: Path, request: InstallRequest, timeout_s: float, dialogue: Dialogue
 ) -> AsyncIterator[tuple[Path, dict[str, Path]]]:
     """A new environment with the source in it, and its plugins' programs; removed unless it gets into the lock file.
@@ -48,33 +48,35 @@ async def built(
     with new_folder(config_dir, request.source.stem) as folder:
         try:
             temporary = temporary_of(folder)
-            tool = Tool(folder, temporary, pip_environment(os.environ, cookie_of(folder), temporary), timeout_s)
+            builder = EnvironmentBuilder(
+                folder, temporary, pip_environment(os.environ, cookie_of(folder), temporary), timeout_s
+            )
             dialogue.report(f"creating an environment: {folder}")
-            await tool.make_environment()
-            await _fill(tool, request, dialogue)
+            await builder.make_environment()
+            await _fill(builder, request, dialogue)
             # From here on it counts as finished: one with `tmp` in it a sweep may take, whatever runs from it.
-            await to_the_end(functools.partial(remove_tree, temporary))
+            await run_to_completion(functools.partial(remove_tree, temporary))
             scripts = await asyncio.to_thread(plugin_scripts, folder)
             yield folder, _programs(request, {script.name: script.program for script in scripts})
         finally:
-            await to_the_end(functools.partial(_remove_unused, config_dir, folder))
+            await run_to_completion(functools.partial(_remove_unused, config_dir, folder))
 
 
-async def _fill(tool: Tool, request: InstallRequest, dialogue: Dialogue) -> None:
+async def _fill(builder: EnvironmentBuilder, request: InstallRequest, dialogue: Dialogue) -> None:
     source = request.source
     if source.kind is SourceKind.INDEX:
         dialogue.report(f"resolving {source.text}")
-        resolved = await tool.resolve(source)
+        resolved = await builder.resolve(source)
         # Between resolving and installing: after a no there is nothing in the environment.
         await agree(source, resolved, dialogue)
         dialogue.report(f"installing {source.text}")
-        await tool.install_exactly(source, resolved)
+        await builder.install_exactly(source, resolved)
     else:
         # The operator has named this file or folder. Its dependencies are asked about once they are there: to resolve
         # first would build a folder twice. Names of ours come as wheels only (pip.py): no code of theirs has run then,
         # and a no removes the environment.
         dialogue.report(f"installing {source.text}")
-        await agree(source, await tool.install(source, development=request.development), dialogue)
+        await agree(source, await builder.install(source, development=request.development), dialogue)
 
 
 def _programs(request: InstallRequest, found: dict[str, Path]) -> dict[str, Path]:
@@ -120,7 +122,7 @@ def _remove_unused(config_dir: Path, folder: Path) -> None:
         try_to_remove(folder)
 
 
-async def to_the_end(function: Callable[[], _T]) -> _T:
+async def run_to_completion(function: Callable[[], _T]) -> _T:
     """Run `function` in a thread and wait for its end also when cancelled: what it changes is then known."""
     task = asyncio.ensure_future(asyncio.to_thread(function))
     try:

@@ -18,7 +18,7 @@ from animus_core.errors import PluginFailed, RetryLater, UnknownName
 from animus_core.store.caches import cache_folder
 from animus_core.store.clock import utc_now_text
 from animus_core.supply.discovery.manifest import probing
-from animus_core.supply.install.environments import built, sweep_unused, to_the_end
+from animus_core.supply.install.environments import build_environment, run_to_completion, sweep_unused
 from animus_core.supply.install.names_taken import check_names
 from animus_core.supply.install.plugin_folders import prepare
 from animus_core.supply.install.plugin_source import SourceKind
@@ -66,7 +66,7 @@ async def install(
         programs = {request.name or program.name: program}
         done = await _register(config_dir, request, programs, None, dialogue)
     else:
-        async with built(config_dir, request, timeout_s, dialogue) as (folder, programs):
+        async with build_environment(config_dir, request, timeout_s, dialogue) as (folder, programs):
             done = await _register(config_dir, request, programs, folder, dialogue)
     await asyncio.to_thread(sweep_unused, config_dir)
     return done
@@ -79,7 +79,7 @@ async def uninstall(config_dir: Path, name: str) -> LockEntry:
     """
     # The entry first, the folder after it: a crash in between leaves rubbish, and never an entry without its files.
     lock = await asyncio.to_thread(Lockfile.read, config_dir)
-    removed = await to_the_end(functools.partial(lock.remove, name))
+    removed = await run_to_completion(functools.partial(lock.remove, name))
     if removed is None:
         raise UnknownName(f"no plugin called {name!r} was installed", hint="See what there is: animus plugin list")
     await asyncio.to_thread(sweep_unused, config_dir)
@@ -120,7 +120,7 @@ async def _register(
             folder=None if folder is None else str(folder),
         )
         rows.append((entry, seen.files))
-    previous = await to_the_end(functools.partial(_enter, config_dir, rows))
+    previous = await run_to_completion(functools.partial(_enter, config_dir, rows))
     manifests = {name: manifest for name, _, manifest in made}
     return [Installed(entry, manifests[entry.name], previous.get(entry.name)) for entry, _ in rows]
 

@@ -26,9 +26,9 @@ from animus_core.supply.discovery.entry_points import GROUP
 from animus_core.supply.distributions import UNPUBLISHED, how_to_install, unpublished_name
 from animus_core.supply.install.plugin_source import Source, SourceKind
 from animus_core.supply.install.resolution import ResolvedDistribution, read_report
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
-__all__ = ["PluginScript", "Tool", "pip_environment", "pip_is_here", "plugin_scripts"]
+__all__ = ["EnvironmentBuilder", "PluginScript", "pip_environment", "pip_is_here", "plugin_scripts"]
 
 _OLDEST_PIP: Final = (22, 3)  # the first one with --python
 _SHOWN_LINES: Final = 15
@@ -100,7 +100,7 @@ def pip_is_here(places: Sequence[str]) -> bool:
     return False
 
 
-class Tool:
+class EnvironmentBuilder:
     """Runs Python's own tools for one environment; all of them together work for at most `timeout_s`.
 
     `temporary` is a folder for what they leave to be read.
@@ -199,5 +199,7 @@ def _hint_after_pip(source: Source) -> str:
 
 
 def _format_failure(what: str, output: str) -> str:
-    lines = [visible(line.rstrip()[:_LINE_CHARS]) for line in output.splitlines() if line.strip()][-_SHOWN_LINES:]
+    lines = [escape_unprintable(line.rstrip()[:_LINE_CHARS]) for line in output.splitlines() if line.strip()][
+        -_SHOWN_LINES:
+    ]
     return "\n".join([what, *(f"  | {line}" for line in lines)])

@@ -42,7 +42,7 @@ __all__ = [
     "try_to_remove",
 ]
 
-_log: Final = logging.getLogger("animus.host")
+_log: Final = logging.getLogger("animus.supply")
 _LOCK: Final = re.compile(r"\.([a-z0-9-]+-[0-9a-f]{6})\.lock")
 _END_S: Final = 2.0  # pip and compilers of a killed installation: nobody needs what they make
 _NAMES: Final = 20  # of 16 million: only a folder that is full of them fails so often
@@ -72,11 +72,11 @@ def prepare(config_dir: Path) -> None:
     for folder in (config_dir, plugins_dir(config_dir)):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            facts = folder.stat()
+            stat_result = folder.stat()
         except OSError as error:
             hint = "Check the folder above it, or set ANIMUS_CONFIG_DIR to another place."
             raise RetryLater(f"{folder}: the folder cannot be made: {error.strerror}", hint=hint) from error
-        if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if stat_result.st_uid != os.geteuid() or stat_result.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise RetryLater(
                 f"{folder}: others may write here, and nothing is installed there",
                 hint=f"It must be yours alone: chmod go-w {folder}",

@@ -18,7 +18,7 @@ from animus_core.store.regular_files import read_regular
 from animus_core.supply.distributions import UNPUBLISHED
 from animus_core.supply.install.plugin_source import Source, SourceKind, is_requirement
 from animus_core.supply.install.request import Dialogue
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["ResolvedDistribution", "agree", "read_report"]
 
@@ -89,7 +89,7 @@ class ResolvedDistribution(NamedTuple):
         # Name and version are a stranger's words: as a line of their own they could be an option of pip.
         if self.direct or self.sha256 is None or not is_requirement(requirement):
             raise InvalidInput(
-                f"{visible(requirement)} would come from {self.url}, which is no file of an index",
+                f"{escape_unprintable(requirement)} would come from {self.url}, which is no file of an index",
                 hint="Nothing was changed. Download the plugin, look at it, and install its file or folder.",
             )
         return f"{requirement} --hash=sha256:{self.sha256}"
@@ -125,7 +125,7 @@ async def agree(source: Source, found: Sequence[ResolvedDistribution], dialogue:
 
 def _resolved(item: _Item) -> ResolvedDistribution:
     about, archive = item.metadata, item.download_info.archive_info
-    author = visible(about.author or about.author_email or about.maintainer or about.maintainer_email)
+    author = escape_unprintable(about.author or about.author_email or about.maintainer or about.maintainer_email)
     # A stranger's text: it must not push the place and the hash out of sight.
     if len(author) > _AUTHOR_CHARS:
         author = f"{author[: _AUTHOR_CHARS - 1]}…"
@@ -146,12 +146,12 @@ def _resolved(item: _Item) -> ResolvedDistribution:
 def _without_credentials(url: str) -> str:
     """`url` without user, password, query and fragment: any of them may be a secret."""
     parts = urlsplit(url)
-    return visible(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
+    return escape_unprintable(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
 
 
 def _format(found: ResolvedDistribution) -> str:
     lines = [
-        f"  {visible(found.name)} {visible(found.version)} by {found.author}",
+        f"  {escape_unprintable(found.name)} {escape_unprintable(found.version)} by {found.author}",
         f"    from {found.url}",
         f"    sha256 {found.sha256 or 'unknown'}",
     ]

@@ -26,7 +26,7 @@ from animus_core.errors import RetryLater
 from animus_core.store.process_group import signal_group
 from animus_core.store.regular_files import open_regular, read_regular
 from animus_core.supply.lock.fingerprint_files import FingerprintBounds, Item, KnownHashes, walk
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["Fingerprint", "changes", "fingerprint"]
 
@@ -135,16 +135,16 @@ class _Coverage:
         """Cover the choice of a script's interpreter, not what is in it."""
         real = os.path.realpath(program)
         self.records.append(["shebang", real])
-        self._files[f"{_INTERPRETER} {visible(real)}"] = ""
+        self._files[f"{_INTERPRETER} {escape_unprintable(real)}"] = ""
 
     def file(self, path: str) -> None:
         """Cover a file that the command names, unless it lies in an environment that is covered."""
         if any(path.startswith(root + os.sep) for root, own in self._environments.items() if not own):
             return
         real = os.path.realpath(path)
-        facts = os.stat(real)
-        kind = "program" if facts.st_mode & 0o111 else "file"
-        self._add(real, Item(path, kind, real, self.hashes.sha256(real, facts)))
+        stat_result = os.stat(real)
+        kind = "program" if stat_result.st_mode & 0o111 else "file"
+        self._add(real, Item(path, kind, real, self.hashes.sha256(real, stat_result)))
 
     def result(self, command: Sequence[str]) -> Fingerprint:
         """The fingerprint of all that."""
@@ -157,12 +157,12 @@ class _Coverage:
     def _add(self, name: str, item: Item) -> None:
         self.records.append([name, *item])
         words = [item.kind] if item.kind in ("program", "special") else []
-        words += [f"-> {visible(item.target)}"] if item.kind == "link" else []
-        self._files[visible(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
+        words += [f"-> {escape_unprintable(item.target)}"] if item.kind == "link" else []
+        self._files[escape_unprintable(name)] = " ".join([*words, item.sha256[:_SHORT]]).rstrip()
 
     def _own_environment(self) -> None:
         self.records.append(["python", sys.version, os.path.realpath(sys.executable)])
-        self._files[f"{_INTERPRETER} {visible(sys.prefix)}"] = visible(sys.version)
+        self._files[f"{_INTERPRETER} {escape_unprintable(sys.prefix)}"] = escape_unprintable(sys.version)
         places = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         for place in sorted({place for place in places if os.path.isdir(place)}):
             with os.scandir(place) as entries:
@@ -184,16 +184,18 @@ class _Coverage:
         self._interpreter = self._interpreter or real
         sha256 = version = ""
         with contextlib.suppress(FileNotFoundError):
-            facts = os.stat(real)
-            if stat.S_ISREG(facts.st_mode):
-                sha256 = self.hashes.sha256(real, facts)
+            stat_result = os.stat(real)
+            if stat.S_ISREG(stat_result.st_mode):
+                sha256 = self.hashes.sha256(real, stat_result)
                 # One that lies in the environment is covered with all that makes up its version.
                 # To ask it would be to execute it: another one in its place is told as a change instead.
                 if self._expected in (None, real) and not real.startswith(os.path.realpath(root) + os.sep):
                     ask_s = self._bounds.ask_s
-                    version = self.hashes.remember(real, facts, lambda: _version(real, ask_s), "version of ")
+                    version = self.hashes.remember(real, stat_result, lambda: _version(real, ask_s), "version of ")
         self.records.append(["interpreter", real, sha256, version])
-        self._files[f"{_INTERPRETER} {visible(real)}"] = f"{sha256[:_SHORT]} {visible(version)}".rstrip()
+        self._files[f"{_INTERPRETER} {escape_unprintable(real)}"] = (
+            f"{sha256[:_SHORT]} {escape_unprintable(version)}".rstrip()
+        )
 
 
 def _program(program: str, cwd: str) -> str:
@@ -212,7 +214,9 @@ def _program(program: str, cwd: str) -> str:
         except ValueError:
             why = "a path cannot have a NUL byte in it"
     if path is None or why:
-        raise RetryLater(f"cannot be started: {visible(program)}: {why}", hint="Mend its path, or install it again.")
+        raise RetryLater(
+            f"cannot be started: {escape_unprintable(program)}: {why}", hint="Mend its path, or install it again."
+        )
     return os.path.abspath(path)
 
 
@@ -278,8 +282,8 @@ def _sources_of(path: str) -> str | None:
         for name in sorted(files):
             if name.endswith((".py", ".so")):
                 with contextlib.suppress(FileNotFoundError):  # its author works on it
-                    facts = os.stat(os.path.join(folder, name))
-                    found.append([folder, name, facts.st_size, facts.st_mtime_ns, facts.st_ino])
+                    stat_result = os.stat(os.path.join(folder, name))
+                    found.append([folder, name, stat_result.st_size, stat_result.st_mtime_ns, stat_result.st_ino])
         # Too much to look at for each start: then it is asked for its manifest each time.
         if len(found) > _MOST_SOURCES:
             return None

@@ -56,17 +56,17 @@ class KnownHashes:
         self._known: dict[str, str] = known if isinstance(known, dict) else {}
         self._used: dict[str, str] = {}
 
-    def sha256(self, path: str, facts: os.stat_result) -> str:
-        """The hash of the regular file at `path` (its last part no link), which `facts` describe.
+    def sha256(self, path: str, stat_result: os.stat_result) -> str:
+        """The hash of the regular file at `path` (its last part no link), which `stat_result` describes.
 
         Raises OSError.
         """
-        return self.remember(path, facts, lambda: _hash(path))
+        return self.remember(path, stat_result, lambda: _hash(path))
 
-    def remember(self, path: str, facts: os.stat_result, work: Callable[[], str], what: str = "") -> str:
+    def remember(self, path: str, stat_result: os.stat_result, work: Callable[[], str], what: str = "") -> str:
         """What `work` says of the file, or said when it was as it is now. Nothing is kept of an empty answer."""
         key = _key(what + path)
-        signature = _signature(facts)
+        signature = _signature(stat_result)
         # Two paths may share a key: device, inode, size and both times say whether it is this file.
         known = self._used.get(key) or self._known.get(key)
         if isinstance(known, str) and known.startswith(signature):
@@ -74,7 +74,7 @@ class KnownHashes:
             return known[len(signature) :]
         at_ns = time.time_ns()
         answer = work()
-        if answer and at_ns - facts.st_ctime_ns > self._settled_ns:
+        if answer and at_ns - stat_result.st_ctime_ns > self._settled_ns:
             self._used[key] = signature + answer
         return answer
 
@@ -132,17 +132,17 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _link(path: str, at: str, real: str, hashes: KnownHashes) -> Item:
     target = os.readlink(at)
     try:
-        facts = os.stat(real)
+        stat_result = os.stat(real)
     except OSError:
         return Item(path, "link", target, "")
-    return Item(path, "link", target, hashes.sha256(real, facts) if stat.S_ISREG(facts.st_mode) else "")
+    return Item(path, "link", target, hashes.sha256(real, stat_result) if stat.S_ISREG(stat_result.st_mode) else "")
 
 
-def _file(path: str, at: str, facts: os.stat_result, hashes: KnownHashes) -> Item:
-    if not stat.S_ISREG(facts.st_mode):
+def _file(path: str, at: str, stat_result: os.stat_result, hashes: KnownHashes) -> Item:
+    if not stat.S_ISREG(stat_result.st_mode):
         # A pipe would hang and a device might act: it is noted by its name, so that its coming is a change.
         return Item(path, "special", "", "")
-    return Item(path, "program" if facts.st_mode & 0o111 else "file", "", hashes.sha256(at, facts))
+    return Item(path, "program" if stat_result.st_mode & 0o111 else "file", "", hashes.sha256(at, stat_result))
 
 
 def _hash(path: str) -> str:
@@ -150,8 +150,8 @@ def _hash(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _signature(facts: os.stat_result) -> str:
-    return f"{facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} "
+def _signature(found: os.stat_result) -> str:
+    return f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} "
 
 
 def _key(path: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["DATA_FOLDERS", "FOLDER", "Bounds", "CoveredPath", "Entry", "Reader", "Survey", "digest_of", "survey"]
 
@@ -105,7 +105,7 @@ class _Place(NamedTuple):
 
     def below(self, name: str) -> _Place:
         # Backslashes first: a name that holds a text like `\x1b` must not look like one that was escaped.
-        shown = visible(name.replace("\\", "\\\\"))
+        shown = escape_unprintable(name.replace("\\", "\\\\"))
         data = self.data or (not self.name and name in DATA_FOLDERS)
         return _Place(os.path.join(self.path, name), os.path.join(self.name, shown), data, self.ancestors)
 
@@ -149,19 +149,19 @@ class _Walk:
         """Note one path, or the folder that is there, for later."""
         target: str | None = None
         try:
-            facts = link = os.lstat(place.path)
+            stat_result = link = os.lstat(place.path)
             if stat.S_ISLNK(link.st_mode):
-                target = visible(os.readlink(place.path).replace("\\", "\\\\"))
-                facts = os.stat(place.path)
+                target = escape_unprintable(os.readlink(place.path).replace("\\", "\\\\"))
+                stat_result = os.stat(place.path)
         except OSError as error:
             if target is not None and error.errno in _LEADS_NOWHERE:
                 self._note(place, "link", target, (link, link))
             elif error.errno != errno.ENOENT:  # whatever has gone meanwhile is not there to be executed
                 self._unreadable(place, error)
             return
-        kind = _kind(facts.st_mode)
+        kind = _kind(stat_result.st_mode)
         if kind == "folder":
-            identity = (facts.st_dev, facts.st_ino)
+            identity = (stat_result.st_dev, stat_result.st_ino)
             # Only a circle is cut: a folder that is reached in two ways is executed under both names.
             if target is not None and place.ancestors is not None and place.ancestors.hold(identity):
                 kind = "loop"
@@ -169,19 +169,26 @@ class _Walk:
                 self.folders.append(place._replace(ancestors=_Ancestors(identity, place.ancestors)))
                 if target is None:
                     return
-        self._note(place, kind, target, (link, facts))
+        self._note(place, kind, target, (link, stat_result))
 
     def _note(self, place: _Place, kind: str, target: str | None, stats: tuple[os.stat_result, os.stat_result]) -> None:
-        link, facts = stats
-        executable = kind == "file" and bool(facts.st_mode & 0o111)
+        link, stat_result = stats
+        executable = kind == "file" and bool(stat_result.st_mode & 0o111)
         # Whoever works on tasks writes here all the time; a text that nobody can execute decides nothing.
         if place.data and not executable:
             return
-        size_bytes = facts.st_size if kind == "file" else 0
-        changed_ns = max(link.st_ctime_ns, facts.st_ctime_ns)
+        size_bytes = stat_result.st_size if kind == "file" else 0
+        changed_ns = max(link.st_ctime_ns, stat_result.st_ctime_ns)
         name = place.name or "."
         found = CoveredPath(
-            name, place.path, kind, executable, target, _signature(link) + _signature(facts), size_bytes, changed_ns
+            name,
+            place.path,
+            kind,
+            executable,
+            target,
+            _signature(link) + _signature(stat_result),
+            size_bytes,
+            changed_ns,
         )
         self.found.append(found)
         self._size_bytes += size_bytes
@@ -278,15 +285,15 @@ def _content(found: CoveredPath, text_bytes: int) -> tuple[str, str | None]:
 _SIGNED: Final = 7
 
 
-def _signature(facts: os.stat_result) -> tuple[int, ...]:
+def _signature(found: os.stat_result) -> tuple[int, ...]:
     return (
-        facts.st_dev,
-        facts.st_ino,
-        facts.st_mode,
-        facts.st_size,
-        facts.st_mtime_ns,
-        facts.st_ctime_ns,
-        facts.st_uid,
+        found.st_dev,
+        found.st_ino,
+        found.st_mode,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_uid,
     )
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from animus_core.supply.trust.coverage import FOLDER, Entry
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["Change", "changes_between", "unified_diff"]
 
@@ -123,6 +123,6 @@ def _split(text: str) -> list[str]:
 
 
 def _shown(line: str) -> str:
-    shown = visible(line[:_MAX_LINE_CHARS], keep="\t")
+    shown = escape_unprintable(line[:_MAX_LINE_CHARS], keep="\t")
     left = len(line) - _MAX_LINE_CHARS
     return f"{shown} … ({left} more characters)" if left > 0 else shown

@@ -20,7 +20,7 @@ from animus_core.store.json_files import write_json_pretty
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_core.store.paths import repo_scope
 from animus_core.supply.trust.coverage import Entry, digest_of
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 
 __all__ = ["Mode", "Stored", "TrustRecord", "TrustStore"]
 
@@ -112,7 +112,7 @@ class TrustStore:
             return Stored(None, f"{self.path}: broken: its digest is not that of its files")
         # The scope's name holds 48 bits of a hash: two folders that share it must not share trust.
         if record.root != _text(self._root):
-            return Stored(None, f"{self.path}: is about another folder, {visible(record.root)}")
+            return Stored(None, f"{self.path}: is about another folder, {escape_unprintable(record.root)}")
         return Stored(record)
 
     def locked(self) -> HeldLock:

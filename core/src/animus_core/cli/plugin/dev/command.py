@@ -12,16 +12,16 @@ import signal
 import sys
 from typing import Final
 
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output
 from animus_core.cli.plugin.dev.prompt import Prompt
 from animus_core.cli.plugin.dev.terminal import Plain, Terminal
 from animus_core.cli.plugin.dev.view import View
-from animus_core.cli.session import scope_of
 from animus_core.errors import RetryLater
 from animus_core.host.plugin import binding_of
 from animus_core.services.dev.target import read_target
 from animus_core.services.dev.trace import TraceEvent
-from animus_core.services.dev.workbench import Bench, Workbench
+from animus_core.services.dev.workbench import DevTarget, Workbench
 
 __all__ = ["dev"]
 
@@ -33,18 +33,18 @@ def dev(args: argparse.Namespace, output: Output) -> int:
     """Run the plugin until `quit`, the end of input, or a signal; exit code 5 if a script ends and it does not run."""
     scope = scope_of(args)
     project = binding_of(scope)
-    bench = Bench(args.path, tuple(args.arguments), project, scope.root.parent)
-    target = read_target(bench.path, bench.arguments)
+    dev_target = DevTarget(args.path, tuple(args.arguments), project, scope.root.parent)
+    target = read_target(dev_target.path, dev_target.arguments)
     streams = (sys.stdin, sys.stdout)  # None where whoever started this has closed one
     interactive = not output.json_mode and all(stream is not None and stream.isatty() for stream in streams)
     screen = Terminal(f"{target.name}> ") if interactive else Plain()
     try:
-        return asyncio.run(_develop(bench, screen, View(screen, json_mode=output.json_mode, full=args.full)))
+        return asyncio.run(_develop(dev_target, screen, View(screen, json_mode=output.json_mode, full=args.full)))
     finally:
         screen.close()
 
 
-async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
+async def _develop(dev_target: DevTarget, screen: Terminal | Plain, view: View) -> int:
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def leave() -> None:
@@ -63,7 +63,7 @@ async def _develop(bench: Bench, screen: Terminal | Plain, view: View) -> int:
 
     for number in _ENDING_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, leave)
-    workbench = Workbench(bench, show)
+    workbench = Workbench(dev_target, show)
     prompt = Prompt(workbench, screen, show)
 
     async def work() -> None:

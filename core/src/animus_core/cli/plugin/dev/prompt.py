@@ -193,7 +193,7 @@ class Prompt:
         params = params_from(row, command.pairs, command.base)
         known = METHODS.get(row)
         if known is not None and known.result is None:
-            self._workbench.tell(command.method, params)
+            self._workbench.notify(command.method, params)
         else:
             await self._workbench.call(command.method, params)
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from rich.cells import cell_len, set_cell_size
 
 from animus_core.services.dev.trace import NOISE, Frame, Remark, StderrLine, TraceEvent
-from animus_core.terminal import visible
+from animus_core.terminal import escape_unprintable
 from animus_protocol.models.base import utc_text
 
 __all__ = ["Screen", "View"]
@@ -98,7 +98,7 @@ class View:
 
     def _line(self, mark: str, text: str, color: str, *, whole: bool = False) -> None:
         # First of all: a plugin's text must not be obeyed by the terminal, and is measured as it is shown.
-        text = visible(text)
+        text = escape_unprintable(text)
         width = self._screen.width
         if width is not None and not self._full and not whole and cell_len(mark + text) > width:
             text = _ENVELOPE.sub("{…", text)

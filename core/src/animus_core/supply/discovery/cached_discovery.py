@@ -1,4 +1,4 @@
-"""Discovery for a process that lives long: looks again when what it looked at has changed.
+"""Discovery for a process that lives long: searches again when a place where it searched has changed.
 
 Below it lies `discover.py`. What decides is when the operator's registry, the lock and the plugin folders last changed,
 so that asking often costs a few file status calls.
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from animus_core.supply.discovery.discover import Discovery, Plugin, discover, refreshed
 
-__all__ = ["Discovering"]
+__all__ = ["CachedDiscovery"]
 
 _Signature = tuple[tuple[int, int] | None, ...]
 
 
-class Discovering:
+class CachedDiscovery:
     """The plugins of a project as they are now."""
 
     def __init__(self, config_dir: Path, project_root: Path) -> None:
@@ -27,11 +27,11 @@ class Discovering:
         self._signature: _Signature = ()
         self._lock = asyncio.Lock()
 
-    async def now(self) -> Discovery:
+    async def current(self) -> Discovery:
         """What there is. Raises InvalidInput for a registry of the operator's that cannot be read."""
         async with self._lock:
             # Before the search: a change during it leaves an older signature, so the next question searches again.
-            signature = self._signature_now()
+            signature = self._current_signature()
             if self._found is None or signature != self._signature:
                 self._found = await discover(self._config_dir, self._project_root)
                 self._signature = signature
@@ -41,7 +41,7 @@ class Discovering:
         """The plugin as its files are now, before it is started. Raises PluginFailed when it may not be."""
         return await refreshed(plugin, self._config_dir)
 
-    def _signature_now(self) -> _Signature:
+    def _current_signature(self) -> _Signature:
         project = self._project_root / ".animus"
         watched = [self._config_dir / "plugins.yaml", self._config_dir / "plugins.lock", self._config_dir / "plugins"]
         # The trust store too: with a new record the project's own plugins may be used, or no longer.
