@@ -15,7 +15,7 @@ import pytest
 import animus_log_jsonl
 from animus_log_jsonl.log import JsonlLog
 from animus_log_jsonl.settings import LogSettings
-from animus_protocol.models.log_storage import LogEntry, LogQuery, LogQueryResult
+from animus_sdk import LogEntry, LogQuery, LogQueryResult
 from raw_host import RawHost
 
 DEADLINE_S = 20

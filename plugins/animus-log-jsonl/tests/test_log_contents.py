@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from animus_log_jsonl.lines import MAX_LINE_BYTES, encode_entry
 from animus_log_jsonl.query import MAX_PAGE_BYTES
 from animus_log_jsonl.settings import Fsync
-from animus_protocol.models.log_storage import LogEntry, LogLevel, LogQuery, LogSource
-from animus_sdk import InvalidParams, Unavailable
+from animus_sdk import InvalidParams, LogEntry, LogLevel, LogQuery, LogSource, Unavailable
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 json_values = st.recursive(

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from animus_log_jsonl.settings import Fsync, Retention, read_settings
-from animus_protocol.models.lifecycle import ProjectBinding
-from animus_sdk import InvalidParams
+from animus_sdk import InvalidParams, ProjectBinding
 
 PROJECT = ProjectBinding(project_root="/srv/shop", repo_scope="shop-1a2b")
 

@@ -20,9 +20,8 @@ from animus_log_jsonl.current_file import CurrentFile
 from animus_log_jsonl.index import LogIndex
 from animus_log_jsonl.settings import Fsync, Retention
 from animus_log_jsonl.write import Batch
-from animus_protocol.crash_points import CRASH_POINTS, VARIABLE
-from animus_protocol.models.log_storage import LogEntry
-from animus_sdk import Unavailable
+from animus_sdk import LogEntry, Unavailable
+from animus_sdk.crash_points import CRASH_POINTS, VARIABLE
 
 POINTS = [
     "log-jsonl.committed",

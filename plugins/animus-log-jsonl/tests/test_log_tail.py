@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from animus_log_jsonl.settings import Fsync, Retention
-from animus_protocol.models.log_storage import LogEntry, LogQuery
-from animus_sdk import InvalidParams, Unavailable
+from animus_sdk import InvalidParams, LogEntry, LogQuery, Unavailable
 
 
 def tail(log: Any, **query: Any) -> AsyncGenerator[LogEntry, None]:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.errors import RpcError
 from animus_provider_mock.record import Progress, SessionRecord, Store, default_state_dir
-from animus_sdk import InvalidParams, NotFound, Unavailable
+from animus_sdk import InvalidParams, NotFound, RpcError, Unavailable
 
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
 

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.errors import RpcError
 from animus_provider_mock.edits import EditRefused, apply_edit
 from animus_provider_mock.model import Edit
 from animus_provider_mock.programs import run_program
-from animus_sdk import InvalidParams, NotSupported, Unavailable
+from animus_sdk import InvalidParams, NotSupported, RpcError, Unavailable
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)

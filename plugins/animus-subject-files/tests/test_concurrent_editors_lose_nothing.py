@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_protocol.models.subject import SubjectPatch, SubjectStatus
-from animus_sdk import InvalidParams, Unavailable
+from animus_sdk import InvalidParams, SubjectPatch, SubjectStatus, Unavailable
 from animus_subject_files import exchange, write
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.lock import FolderLock
@@ -219,10 +218,11 @@ def opening_just_before_the_swap(
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Looks again and again, for ten seconds at most."""
+    """Asks every millisecond, for ten seconds at most: of a lease that breaks the kernel notifies only its holder."""
     deadline = time.monotonic() + 10
     while not happened():
         assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def test_a_writer_who_began_to_open_the_file_before_the_swap_is_waited_for(

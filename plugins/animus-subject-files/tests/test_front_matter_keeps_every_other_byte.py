@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.models.subject import SubjectPatch, SubjectStatus
+from animus_sdk import SubjectPatch, SubjectStatus
 from animus_subject_files.front_matter import parse
 from animus_subject_files.patch import patching
 from animus_subject_files.task import read_task

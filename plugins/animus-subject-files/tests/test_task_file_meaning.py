@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.models.subject import Subject, SubjectStatus
-from animus_sdk import InvalidParams, NotFound
+from animus_sdk import InvalidParams, NotFound, Subject, SubjectStatus
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.front_matter import FrontMatterError
 from animus_subject_files.task import read_task

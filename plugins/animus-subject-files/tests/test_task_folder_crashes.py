@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
-from animus_sdk import Unavailable
+from animus_sdk import SubjectCreateParams, SubjectPatch, SubjectStatus, Unavailable
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.leftovers import being_written, deleted_name, swap_name
 from animus_subject_files.lock import FolderLock
@@ -23,7 +22,7 @@ _BODY = "\n".join(f"line {number} of a body that takes some time to write" for n
 _WRITER = """
 import sys
 from pathlib import Path
-from animus_protocol.models.subject import SubjectCreateParams, SubjectPatch, SubjectStatus
+from animus_sdk import SubjectCreateParams, SubjectPatch, SubjectStatus
 from animus_subject_files.folder import TaskFolder
 folder = TaskFolder(Path(sys.argv[1]))
 folder.open()

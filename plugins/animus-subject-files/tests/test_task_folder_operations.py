@@ -13,8 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_protocol.models.subject import Subject, SubjectCreateParams, SubjectFilter, SubjectPatch, SubjectStatus
-from animus_sdk import InvalidParams, NotFound, Unavailable
+from animus_sdk import (
+    InvalidParams,
+    NotFound,
+    Subject,
+    SubjectCreateParams,
+    SubjectFilter,
+    SubjectPatch,
+    SubjectStatus,
+    Unavailable,
+)
 from animus_sdk.subject_pages import first_ready, page_of
 from animus_subject_files.folder import TaskFolder
 from animus_subject_files.front_matter import parse

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+from addresses import listens
 
 ENTRY = {"ts": "2026-01-01T00:00:00Z", "level": "info", "source": "daemon", "target": "t", "message": "m"}
 START = {"control_socket_path": "/run/control.sock", "project_root": "/project"}
@@ -16,12 +16,6 @@ START = {"control_socket_path": "/run/control.sock", "project_root": "/project"}
 
 def project(root: Path) -> dict[str, Any]:
     return {"init_extensions": {"project_binding": {"project_root": str(root)}}}
-
-
-def listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    with socket.socket() as client:
-        return client.connect_ex((host, int(port))) == 0
 
 
 def test_a_trigger_tells_again_what_was_not_acknowledged(spawn: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from addresses import listens
 from pydantic import BaseModel
 
 from animus_protocol.errors import Cancelled, InvalidParams, RpcError
@@ -51,12 +52,6 @@ class Door(TransportBackend[DoorConfig]):
 
 def start(**fields: Any) -> dict[str, Any]:
     return {"control_socket_path": "/run/control.sock", "project_root": "/project", **fields}
-
-
-def listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    with socket.socket() as client:
-        return client.connect_ex((host, int(port))) == 0
 
 
 async def test_a_start_binds_and_a_shutdown_lets_go_as_often_as_it_comes(tmp_path: Path) -> None:
