@@ -33,7 +33,7 @@ class SessionTimings(NamedTuple):
 
 
 class LaunchOptions(NamedTuple):
-    """The variables that a plugin gets, names that it gets from our environment, its limits, our patience."""
+    """The variables that a plugin gets, names that it gets from our environment, its limits, its deadlines."""
 
     env: Mapping[str, str] = MappingProxyType({})
     pass_env: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from animus_core.agent_runner.server import AgentRunner
-from animus_core.agent_runner.session import Patience
+from animus_core.agent_runner.session import CancelTimings
 from animus_core.control.sockets import listen
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
@@ -63,12 +63,12 @@ def serving(scope: Scope, mock_plugin: Plugin, socket: Path) -> Serving:
     """An agent-runner that answers at `socket`; leaving the context ends it as the process would."""
 
     @asynccontextmanager
-    async def serve(patience: Patience = Patience()) -> AsyncIterator[AgentRunner]:  # noqa: B008 - constants
+    async def serve(timings: CancelTimings = CancelTimings()) -> AsyncIterator[AgentRunner]:  # noqa: B008 - constants
         async def found() -> Discovery:
             return Discovery((mock_plugin,), ())
 
         runner = AgentRunner(
-            scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), found, patience=patience
+            scope, ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"), found, timings=timings
         )
         listener = listen(socket, runner.dispatcher(), "runner")
         try:

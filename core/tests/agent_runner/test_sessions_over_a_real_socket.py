@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from animus_core.agent_runner.session import OPENED, WRITTEN, Patience
+from animus_core.agent_runner.session import OPENED, WRITTEN, CancelTimings
 from animus_core.store.locks import is_held
 from animus_core.store.paths import Scope
 from animus_protocol.errors import RpcError
@@ -154,7 +154,7 @@ async def test_a_session_that_takes_too_long_is_timed_out(
 ) -> None:
     script("wait_for: { file: gate, timeout_s: 60 }")
 
-    async with serving(Patience(timeout_grace_s=0.2)):
+    async with serving(CancelTimings(timeout_grace_s=0.2)):
         runner = await Runner().dial(socket)
         await runner.open(scope, timeout_secs=0)
         closed = await runner.closed()
@@ -180,7 +180,7 @@ async def test_a_cancelled_session_closes_as_cancelled_whether_its_provider_obey
 ) -> None:
     script(f"{first}say: one\nwait_for: {{ file: barrier, timeout_s: 60 }}")
 
-    async with serving(Patience(cancel_s=0.3)) as agents:
+    async with serving(CancelTimings(cancel_s=0.3)) as agents:
         runner = await Runner().dial(socket)
         await runner.open(scope)
         await runner.until("output")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from animus_core.errors import Internal, InvalidInput, PluginFailed
-from animus_core.host.plugin_state import Budget, Move, PluginState, check_move
+from animus_core.host.plugin_state import Budget, PluginState, StateChange, check_state_change
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.host.supervisor import Supervision
 from animus_core.launch_options import SessionTimings
@@ -55,10 +55,10 @@ class Moves:
     """Collects moves, and waits for a state."""
 
     def __init__(self) -> None:
-        self.seen: list[Move] = []
+        self.seen: list[StateChange] = []
         self._moved = asyncio.Event()
 
-    def __call__(self, move: Move) -> None:
+    def __call__(self, move: StateChange) -> None:
         self.seen.append(move)
         self._moved.set()
 
@@ -66,7 +66,7 @@ class Moves:
     def states(self) -> list[str]:
         return [move.state.value for move in self.seen]
 
-    async def until(self, state: PluginState) -> Move:
+    async def until(self, state: PluginState) -> StateChange:
         while not (found := [move for move in self.seen if move.state is state]):
             self._moved.clear()
             await self._moved.wait()
@@ -81,9 +81,9 @@ def test_the_wait_before_a_restart_doubles_up_to_a_minute(failures: int, wait_s:
 
 
 def test_a_move_that_is_not_in_the_table_is_refused() -> None:
-    check_move("p", PluginState.BACKOFF, PluginState.STARTING)
+    check_state_change("p", PluginState.BACKOFF, PluginState.STARTING)
     with pytest.raises(Internal, match="disabled cannot become ready"):
-        check_move("p", PluginState.DISABLED, PluginState.READY)
+        check_state_change("p", PluginState.DISABLED, PluginState.READY)
 
 
 async def test_a_refusal_is_the_plugins_own_and_costs_nothing(make_plugin: MakePlugin, project: ProjectBinding) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from animus_core.errors import PluginFailed
-from animus_core.host.plugin_state import Budget, Move, PluginState
+from animus_core.host.plugin_state import Budget, PluginState, StateChange
 from animus_core.host.supervised_plugin import SupervisedPlugin
 from animus_core.host.supervisor import Supervision
 from animus_core.launch_options import LaunchOptions, Limits, SessionTimings
@@ -52,9 +52,9 @@ class Guest:
 
     def __init__(self, plugin: Plugin, project: ProjectBinding, supervision: Supervision) -> None:
         self.name = plugin.name
-        self.moves: list[Move] = []
+        self.moves: list[StateChange] = []
         self._moved = asyncio.Event()
-        self.supervised = SupervisedPlugin(plugin, project, supervision._replace(on_move=self._move))
+        self.supervised = SupervisedPlugin(plugin, project, supervision._replace(on_state_change=self._move))
 
     @property
     def states(self) -> list[str]:
@@ -69,7 +69,7 @@ class Guest:
         """Ask for a number and get that one."""
         assert await self.ask("echo", n=number, timeout_s=timeout_s) == {"n": number}, "somebody else's answer"
 
-    async def until(self, state: PluginState, count: int = 1) -> Move:
+    async def until(self, state: PluginState, count: int = 1) -> StateChange:
         """The `count`-th move to `state`, made already or to come."""
         while len(found := [move for move in self.moves if move.state is state]) < count:
             self._moved.clear()
@@ -107,7 +107,7 @@ class Guest:
         if tail is not None:
             assert tail in error.hint, error.hint
 
-    def _move(self, move: Move) -> None:
+    def _move(self, move: StateChange) -> None:
         self.moves.append(move)
         self._moved.set()
 

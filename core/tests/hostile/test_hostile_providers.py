@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from animus_core.agent_runner.server import AgentRunner
-from animus_core.agent_runner.session import Patience
+from animus_core.agent_runner.session import CancelTimings
 from animus_core.control.sockets import connect, listen
 from animus_core.store.paths import Scope
 from animus_core.supply.discovery.discover import Candidate, Discovery, Plugin
@@ -95,7 +95,7 @@ async def agent_runner(scope: Scope, socket: Path) -> AsyncIterator[Runner]:
         scope,
         ProjectBinding(project_root=str(scope.project_root), repo_scope="scope"),
         discover,
-        patience=Patience(cancel_s=1.0),
+        timings=CancelTimings(cancel_s=1.0),
     )
     listener = listen(socket, agents.dispatcher(), "runner")
     runner, table = Runner(scope.project_root), Dispatcher()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from animus_core.errors import PluginFailed
-from animus_core.host.plugin_state import Budget, Move
+from animus_core.host.plugin_state import Budget, StateChange
 from animus_core.host.supervisor import Supervision, Supervisor
 from animus_core.kinds.providers import Providers
 from animus_core.supply.discovery.discover import Candidate, Plugin
@@ -21,7 +21,7 @@ QUICK = Budget(attempts=3, first_s=0.01, most_s=0.02)
 def provider() -> tuple[Supervisor[Plugin], list[str]]:
     moves: list[str] = []
 
-    def moved(move: Move) -> None:
+    def moved(move: StateChange) -> None:
         moves.append(move.state.value)
 
     return Providers(Supervision(QUICK, moved)).of(PLUGIN), moves

@@ -15,7 +15,7 @@ from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.errors import PluginFailed, UnknownName
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.projectors import hooks
-from animus_core.projectors.drive import Backoff, ProjectorTask, RoutedSubjects
+from animus_core.projectors.drive import PluginWaits, ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import FactView, Projector, Subjects, load_projectors
 from animus_core.projectors.subject import MOVES, SubjectProjector
 from animus_core.store.database import Database
@@ -78,7 +78,11 @@ class World:
         self.database, self.tracker, self.commit_signal = database, tracker, CommitSignal()
         subjects = cast(RoutedSubjects, tracker)
         self.task = ProjectorTask(
-            projector or SubjectProjector(), database, subjects, self.commit_signal.wait_newer_than, Backoff(0.01, 0.01)
+            projector or SubjectProjector(),
+            database,
+            subjects,
+            self.commit_signal.wait_newer_than,
+            PluginWaits(0.01, 0.01),
         )
 
     async def state(self, kind: str, subject: str) -> None:

@@ -12,7 +12,7 @@ from animus_core.errors import RetryLater
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, OutcomeKind
 from animus_core.journal.reader import iterate
-from animus_core.journal.writer import JournalFull, JournalWriter, Position, RoomPatience
+from animus_core.journal.writer import AppendRetries, JournalFull, JournalWriter, Position
 from animus_core.runner.execute import Effect, Execution, fold
 from animus_core.store.paths import RunPaths
 from animus_core.workflow.definitions import Idempotency, PhaseMode
@@ -166,7 +166,7 @@ class FullAt:
         return self.append_really(kind, data, sync=sync)
 
 
-QUICK = RoomPatience(wait_s=0.001)
+QUICK = AppendRetries(wait_s=0.001)
 
 
 @pytest.mark.parametrize("kind", [Kind.PHASE_INTENT, Kind.PHASE_OUTCOME, Kind.PHASE_DECISION])
@@ -176,7 +176,7 @@ async def test_room_for_a_record_is_waited_for_and_nothing_is_done_twice(
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, kind, 5).append  # type: ignore[method-assign]  # the rest stays real
     assert (
-        await execution(plan_of(command("a")), journal, effect, patience=QUICK).run(RunState(), ME, None)
+        await execution(plan_of(command("a")), journal, effect, append_retries=QUICK).run(RunState(), ME, None)
         is RunStatus.COMPLETED
     )
     assert effect.log == ["perform a 1"]
@@ -186,7 +186,7 @@ async def test_without_room_for_the_intent_the_effect_never_happens(files: RunPa
     journal, effect = open_journal(1), Scripted(fine)
     journal.append = FullAt(journal, files, Kind.PHASE_INTENT, 99).append  # type: ignore[method-assign]  # as above
     with pytest.raises(JournalFull):
-        await execution(plan_of(command("a")), journal, effect, patience=QUICK).run(RunState(), ME, None)
+        await execution(plan_of(command("a")), journal, effect, append_retries=QUICK).run(RunState(), ME, None)
     assert effect.log == []
     assert fold(files.journal).stage is Stage.STARTED
 

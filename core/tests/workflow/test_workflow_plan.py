@@ -19,7 +19,7 @@ from animus_core.workflow.definitions import (
     Transition,
     Verdict,
 )
-from animus_core.workflow.located import Source
+from animus_core.workflow.located import SourceFile
 from animus_core.workflow.plan import (
     Plan,
     PlannedCommand,
@@ -373,7 +373,7 @@ PLANS = st.builds(
     name=TEXT,
     phases=st.lists(PHASES, min_size=1, max_size=3).map(tuple),
     variables=st.dictionaries(TEXT, TEXT, max_size=3),
-    sources=st.lists(st.builds(Source, path=TEXT, sha256=TEXT), max_size=2).map(tuple),
+    sources=st.lists(st.builds(SourceFile, path=TEXT, sha256=TEXT), max_size=2).map(tuple),
 )
 
 

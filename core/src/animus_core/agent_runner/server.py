@@ -11,10 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from animus_core.agent_runner.session import LiveSession, Patience, SessionFiles, cookie_of, read_spool
+from animus_core.agent_runner.session import CancelTimings, LiveSession, SessionFiles, cookie_of, read_spool
 from animus_core.errors import AnimusError
 from animus_core.host.environment import COOKIE
-from animus_core.host.plugin_state import Move
+from animus_core.host.plugin_state import StateChange
 from animus_core.host.supervisor import Supervision
 from animus_core.journal.reader import read_from
 from animus_core.kinds.providers import Providers, provider_for
@@ -47,15 +47,15 @@ class AgentRunner:
         scope: Scope,
         binding: ProjectBinding,
         discover: Callable[[], Awaitable[Discovery]],
-        on_move: Callable[[Move], None] = lambda _: None,
-        patience: Patience = Patience(),  # noqa: B008 - a tuple of constants
+        on_state_change: Callable[[StateChange], None] = lambda _: None,
+        timings: CancelTimings = CancelTimings(),  # noqa: B008 - a tuple of constants
     ) -> None:
         """`discover` says which plugins there are now; it is asked before each new session."""
         self._scope = scope
         self._binding = binding
-        self._patience = patience
+        self._timings = timings
         self._discover = discover
-        self._providers = Providers(Supervision(on_move=on_move))
+        self._providers = Providers(Supervision(on_state_change=on_state_change))
         self._live: dict[_Key, LiveSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._epochs: dict[str, int] = {}
@@ -125,7 +125,7 @@ class AgentRunner:
         files.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = await self._attempt_lock(key, params.epoch)
         try:
-            session = LiveSession(params, self._providers.of(plugin), self._binding, files, held, self._patience)
+            session = LiveSession(params, self._providers.of(plugin), self._binding, files, held, self._timings)
         except AnimusError:
             held.close()
             raise

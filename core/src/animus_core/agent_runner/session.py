@@ -30,7 +30,7 @@ from animus_protocol.models import provider as wire
 from animus_protocol.models.agent_session import CLOSED, SessionClosed, SessionEnd, SessionKey, SessionOpen
 from animus_protocol.models.lifecycle import ProjectBinding
 
-__all__ = ["OPENED", "WRITTEN", "LiveSession", "Patience", "SessionFiles", "cookie_of", "read_spool"]
+__all__ = ["OPENED", "WRITTEN", "CancelTimings", "LiveSession", "SessionFiles", "cookie_of", "read_spool"]
 
 _log = logging.getLogger("animus.agent_runner")
 OPENED: Final = "opened"
@@ -51,7 +51,7 @@ class SessionFiles(NamedTuple):
     summary: Path
 
 
-class Patience(NamedTuple):
+class CancelTimings(NamedTuple):
     """How long a provider has, in seconds: after its time is over, and for each step of being cancelled."""
 
     timeout_grace_s: float = 5.0
@@ -68,10 +68,10 @@ class LiveSession:
         binding: ProjectBinding,
         files: SessionFiles,
         held: HeldLock,
-        patience: Patience = Patience(),  # noqa: B008 - a tuple of constants
+        timings: CancelTimings = CancelTimings(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self.opened = opened
-        self._patience = patience
+        self._timings = timings
         self.session_id = str(opened.request.session_id)
         self.done = False
         self._supervisor = supervisor
@@ -147,10 +147,10 @@ class LiveSession:
         if "agent/cancel" in provider.methods:
             try:
                 request = wire.AgentCancelRequest(session_id=self.session_id)
-                await provider.call(wire.AGENT_CANCEL, request, timeout_s=self._patience.cancel_s)
+                await provider.call(wire.AGENT_CANCEL, request, timeout_s=self._timings.cancel_s)
             except (RpcError, PluginFailed) as error:
                 _log.info("session %s: agent/cancel: %s", self.session_id, error)
-            await asyncio.wait([call], timeout=self._patience.cancel_s)
+            await asyncio.wait([call], timeout=self._timings.cancel_s)
         if not call.done():
             call.cancel()  # sends $/cancelRequest; what does not stop by itself is ended with its process
 
@@ -194,7 +194,7 @@ class LiveSession:
         reach(_AFTER_WRITE)
         method = wire.AGENT_RESUME if resume else wire.AGENT_RUN
         limit = self.opened.request.timeout_secs
-        timeout_s = _DEFAULT_TIMEOUT_S if limit is None else limit + self._patience.timeout_grace_s
+        timeout_s = _DEFAULT_TIMEOUT_S if limit is None else limit + self._timings.timeout_grace_s
         self._call = asyncio.ensure_future(provider.peer.call(method, self.opened.request, timeout_s=timeout_s))
         closed = await self._wait_for_response(self._call, provider, resume=resume)
         reach(_ANSWERED)
@@ -220,7 +220,7 @@ class LiveSession:
         except CallTimeout as error:
             return SessionClosed(end=SessionEnd.TIMED_OUT, written=True, resumable=resumable, message=str(error))
         except PeerGone:
-            await provider.child.wait_within(self._patience.cancel_s)
+            await provider.child.wait_within(self._timings.cancel_s)
             code = provider.child.returncode
             how = "closed its output" if code is None else how_it_ended(code)
             why = f"provider {self._supervisor.plugin.name} {how}"

@@ -19,7 +19,7 @@ from animus_core.app.logs import log_to_stderr
 from animus_core.control.sockets import connect, listen
 from animus_core.errors import AnimusError
 from animus_core.host.plugin import binding_of
-from animus_core.host.plugin_state import Move
+from animus_core.host.plugin_state import StateChange
 from animus_core.store.locks import from_inherited
 from animus_core.store.paths import Scope, config_dir
 from animus_core.supply.discovery.cached_discovery import CachedDiscovery
@@ -82,10 +82,10 @@ class _MoveReports:
         self._scope = scope
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def report(self, move: Move) -> None:
+    def report(self, change: StateChange) -> None:
         """Report it, without waiting. What comes while too many reports are on their way is left out."""
         if len(self._tasks) < _MOST_REPORTS:
-            task = asyncio.get_running_loop().create_task(self._send(move))
+            task = asyncio.get_running_loop().create_task(self._send(change))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -94,19 +94,19 @@ class _MoveReports:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_SEND_S)
 
-    async def _send(self, move: Move) -> None:
+    async def _send(self, change: StateChange) -> None:
         try:
             peer = await connect(self._scope.control_socket, Dispatcher(), name="daemon")
         # No daemon: there is nobody to tell, and the next one asks for the states itself.
         except AnimusError:
             return
         moved = PluginMoved(
-            plugin=move.plugin,
-            plugin_kind=move.kind,
-            was=move.was,
-            state=move.state,
-            reason=move.reason,
-            pid=move.pid,
+            plugin=change.plugin,
+            plugin_kind=change.kind,
+            was=change.was,
+            state=change.state,
+            reason=change.reason,
+            pid=change.pid,
         )
         peer.notify(PLUGIN_MOVED, moved)
         await peer.aclose()

@@ -33,7 +33,7 @@ from animus_core.daemon.plugin_events import PluginEvents
 from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.state import read_settings
 from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
-from animus_core.host.plugin_state import Move, PluginState
+from animus_core.host.plugin_state import PluginState, StateChange
 from animus_core.host.supervisor import Supervision
 from animus_core.projectors.drive import ProjectorTask, RoutedSubjects
 from animus_core.projectors.hooks import load_projectors
@@ -117,7 +117,7 @@ async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
         # Plugins whose daemon was killed: the lock is ours, so none of them has a host any more.
         await asyncio.to_thread(end_by_cookie, "ANIMUS_COOKIE", f"plugin:{scope.root.name}", grace_s=1.0)
         events = PluginEvents()
-        supervision = Supervision(on_move=events.moved, refresh=plugins.refreshed)
+        supervision = Supervision(on_state_change=events.moved, refresh=plugins.refreshed)
         async with open_project(scope, plugins, supervision) as project:
             await _Daemon(project, events).run(ready)
         scope.daemon_pid.unlink(missing_ok=True)
@@ -230,7 +230,7 @@ class _Daemon:
         # A state of a newer agent-runner: this daemon has no word for it.
         except ValueError:
             return
-        self._plugin_events.moved(Move(move.plugin, move.plugin_kind, was, state, move.reason, move.pid))
+        self._plugin_events.moved(StateChange(move.plugin, move.plugin_kind, was, state, move.reason, move.pid))
 
     def _settings(self) -> DaemonSettings:
         return read_settings(self._scope, self._block)

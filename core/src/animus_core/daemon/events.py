@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from animus_core.daemon.queue_entry import QueueEntry
-from animus_core.host.plugin_state import Move
+from animus_core.host.plugin_state import StateChange
 from animus_core.journal.kinds import Kind
 from animus_core.journal.record import JournalRecord
 from animus_core.store.clock import utc_now_text
@@ -99,15 +99,15 @@ def queue_event(kind: EventKind, entry: QueueEntry) -> Event:
     return Event(kind, utc_now_text(), payload)
 
 
-def plugin_event(move: Move) -> Event:
+def plugin_event(change: StateChange) -> Event:
     """A supervised plugin went from one state to another."""
     payload: dict[str, Any] = {
-        "plugin": move.plugin,
-        "plugin_kind": move.kind,
-        "was": move.was,
-        "state": move.state,
-        "reason": move.reason,
-        "pid": move.pid,
+        "plugin": change.plugin,
+        "plugin_kind": change.kind,
+        "was": change.was,
+        "state": change.state,
+        "reason": change.reason,
+        "pid": change.pid,
     }
     present = {name: value for name, value in payload.items() if value is not None}
     return Event(EventKind.PLUGIN_STATE, utc_now_text(), present)

@@ -14,7 +14,7 @@ from typing import Final
 from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.events import plugin_event, record_event
 from animus_core.errors import AnimusError
-from animus_core.host.plugin_state import Move
+from animus_core.host.plugin_state import StateChange
 from animus_core.store.database import Database
 
 __all__ = ["PluginEvents"]
@@ -28,24 +28,28 @@ class PluginEvents:
     """A bounded queue of changes on their way into the database; when it is full, a change is only logged."""
 
     def __init__(self) -> None:
-        self._moves: asyncio.Queue[Move] = asyncio.Queue(_WAITING)
+        self._changes: asyncio.Queue[StateChange] = asyncio.Queue(_WAITING)
 
-    def moved(self, move: Move) -> None:
-        """Take a move; never waits."""
+    def moved(self, change: StateChange) -> None:
+        """Take a change; never waits."""
         try:
-            self._moves.put_nowait(move)
+            self._changes.put_nowait(change)
         except asyncio.QueueFull:
             _log.warning(
-                "plugin %s became %s, but no event was recorded: too many events are waiting", move.plugin, move.state
+                "plugin %s became %s, but no event was recorded: too many events are waiting",
+                change.plugin,
+                change.state,
             )
 
     async def run(self, database: Database, commit_signal: CommitSignal) -> None:
         """Write them down and publish them, until cancelled."""
         while True:
-            move = await self._moves.get()
+            change = await self._changes.get()
             try:
-                await database.write(partial(record_event, event=plugin_event(move)))
+                await database.write(partial(record_event, event=plugin_event(change)))
             except AnimusError as error:  # no room on the disk: the plugin's state is no reason to stop
-                _log.error("plugin %s became %s, but no event was recorded: %s", move.plugin, move.state, error.message)
+                _log.error(
+                    "plugin %s became %s, but no event was recorded: %s", change.plugin, change.state, error.message
+                )
             else:
                 commit_signal.publish()

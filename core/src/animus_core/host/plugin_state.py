@@ -12,7 +12,7 @@ from animus_core.errors import Internal
 from animus_core.store.process_identity import resident_bytes
 from animus_protocol.models.control.plugin import PluginStatusInfo
 
-__all__ = ["Budget", "Move", "PluginState", "PluginStatus", "Restarts", "check_move"]
+__all__ = ["Budget", "PluginState", "PluginStatus", "Restarts", "StateChange", "check_state_change"]
 
 
 class PluginState(StrEnum):
@@ -39,7 +39,7 @@ _MOVES: Final[dict[PluginState, frozenset[PluginState]]] = {
 }
 
 
-class Move(NamedTuple):
+class StateChange(NamedTuple):
     """A plugin went from one state to another. `pid` is that of its process, where there is one."""
 
     plugin: str
@@ -85,7 +85,7 @@ class PluginStatus(NamedTuple):
         )
 
 
-def check_move(plugin: str, was: PluginState, state: PluginState) -> None:
+def check_state_change(plugin: str, was: PluginState, state: PluginState) -> None:
     """Raise Internal for a move that is not in the table."""
     if state not in _MOVES[was]:
         raise Internal(f"plugin {plugin}: {was} cannot become {state}")

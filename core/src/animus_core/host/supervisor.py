@@ -15,7 +15,7 @@ from typing import Final, Generic, NamedTuple
 from animus_core.errors import PluginFailed
 from animus_core.host.health import health_interval_s, watch_health
 from animus_core.host.plugin import AnyPlugin
-from animus_core.host.plugin_state import Budget, Move, PluginState, PluginStatus, Restarts, check_move
+from animus_core.host.plugin_state import Budget, PluginState, PluginStatus, Restarts, StateChange, check_state_change
 from animus_core.host.session import PluginSession, open_session
 from animus_protocol.models.lifecycle import ProjectBinding
 
@@ -33,7 +33,7 @@ class Supervision(NamedTuple, Generic[AnyPlugin]):
     """How plugins are supervised. `refresh` reads a plugin's files before each start, and may refuse it."""
 
     budget: Budget = Budget()
-    on_move: Callable[[Move], None] = lambda _: None
+    on_state_change: Callable[[StateChange], None] = lambda _: None
     refresh: Callable[[AnyPlugin], Awaitable[AnyPlugin]] = _unchanged
     health_interval_s: float | None = None
 
@@ -172,12 +172,14 @@ class Supervisor(Generic[AnyPlugin]):
 
     def _move(self, state: PluginState, reason: str | None = None) -> None:
         was = self.state
-        check_move(self.plugin.name, was, state)
+        check_state_change(self.plugin.name, was, state)
         self.state = state
         level = logging.WARNING if reason is not None else logging.INFO
         _log.log(level, "plugin %s: %s%s", self.plugin.name, state, f": {reason}" if reason else "")
         pid = self._pid() if state in (_S.READY, _S.DEGRADED) else None
-        self._supervision.on_move(Move(self.plugin.name, self.plugin.manifest.plugin_kind, was, state, reason, pid))
+        self._supervision.on_state_change(
+            StateChange(self.plugin.name, self.plugin.manifest.plugin_kind, was, state, reason, pid)
+        )
 
 
 def _now() -> float:

@@ -21,12 +21,12 @@ from animus_core.store.locks import HeldLock
 from animus_protocol.crash_points import declare, reach
 
 __all__ = [
+    "AppendRetries",
     "JournalBroken",
     "JournalFull",
     "JournalUnopened",
     "JournalWriter",
     "Position",
-    "RoomPatience",
     "StaleEpoch",
 ]
 
@@ -34,7 +34,7 @@ APPENDED: Final = declare("journal.appended", "a line was written to the journal
 SYNCED: Final = declare("journal.synced", "the journal was flushed and the caller does not know yet")
 
 
-class RoomPatience(NamedTuple):
+class AppendRetries(NamedTuple):
     """How often a runner tries to append where there is no room before its run is blocked, and seconds between two."""
 
     tries: int = 10

@@ -24,7 +24,7 @@ from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import RpcError
 from animus_protocol.models.subject import SubjectStatus
 
-__all__ = ["Backoff", "ProjectorTask", "RoutedSubjects"]
+__all__ = ["PluginWaits", "ProjectorTask", "RoutedSubjects"]
 
 _log = logging.getLogger("animus.projector")
 _BATCH: Final = 100  # facts in memory at once; each is applied and its cursor moved before the next one
@@ -59,7 +59,7 @@ class RoutedSubjects:
         await self._router.set_status(kind, subject_id, SubjectStatus(status))
 
 
-class Backoff(NamedTuple):
+class PluginWaits(NamedTuple):
     """How long a projector waits for a plugin that is away: at first, and at most; twice as long each time."""
 
     first_s: float = 0.2
@@ -75,7 +75,7 @@ class ProjectorTask:
         database: Database,
         subjects: RoutedSubjects,
         wait: Callable[[int], Awaitable[int]],
-        backoff: Backoff = Backoff(),  # noqa: B008 - a tuple of constants
+        backoff: PluginWaits = PluginWaits(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self._projector = projector
         self._database = database

@@ -15,7 +15,7 @@ from typing import Any, Final
 from animus_core.errors import AnimusError
 from animus_core.journal import kinds
 from animus_core.journal.kinds import OutcomeKind
-from animus_core.journal.writer import JournalFull, RoomPatience
+from animus_core.journal.writer import AppendRetries, JournalFull
 from animus_core.runner.exits import AgentRunnerUnavailable
 from animus_core.runner.prompt import build_prompt, run_variables
 from animus_core.workflow.plan import Plan, PlannedPhase
@@ -32,7 +32,7 @@ _log = logging.getLogger("animus.runner")
 _OPEN_S: Final = 30.0
 """An agent-runner answers once the attempt's lock is free: it may have to end what is left of an earlier attempt."""
 _CANCEL_S: Final = 20.0
-_ROOM: Final = RoomPatience()
+_ROOM: Final = AppendRetries()
 _MAX_AGENT_RUNNER_DEATHS: Final = 5
 """After this many deaths during one session the phase is given up: the next would probably die of the same cause."""
 

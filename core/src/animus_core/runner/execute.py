@@ -16,7 +16,7 @@ from animus_core.errors import InvalidInput
 from animus_core.journal import kinds
 from animus_core.journal.kinds import Kind, RecordData, read_data, truncate_to_fit
 from animus_core.journal.reader import iterate
-from animus_core.journal.writer import JournalFull, JournalWriter, RoomPatience
+from animus_core.journal.writer import AppendRetries, JournalFull, JournalWriter
 from animus_core.runner.decide import AppendRecord, Perform, Reconcile, Stop, next_step
 from animus_core.workflow.plan import Plan, PlannedPhase
 from animus_core.workflow.run_stages import Blocked, Ended, Intended, RunStatus
@@ -84,14 +84,14 @@ class Execution:
         journal: JournalWriter,
         effects: dict[str, Effect],
         journal_advanced: Callable[[int], None],
-        patience: RoomPatience = RoomPatience(),  # noqa: B008 - a tuple of constants
+        append_retries: AppendRetries = AppendRetries(),  # noqa: B008 - a tuple of constants
     ) -> None:
         self.state = RunState()
         self._plan = plan
         self._journal = journal
         self._effects = effects
         self._journal_advanced = journal_advanced
-        self._patience = patience
+        self._append_retries = append_retries
         self._cancel_reason: str | None = None
         self._cancelled = asyncio.Event()
         self._effect_task: asyncio.Task[kinds.PhaseOutcome] | None = None
@@ -178,7 +178,7 @@ class Execution:
 
     async def _append_durably(self, kind: Kind, data: RecordData) -> None:
         """Append durably. A full disk is waited for (10 s), because an outcome must not be thrown away for it."""
-        for left in reversed(range(self._patience.tries)):
+        for left in reversed(range(self._append_retries.tries)):
             try:
                 self._append(kind, data)
                 break
@@ -186,7 +186,7 @@ class Execution:
                 if not left:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(self._patience.wait_s)  # no file system tells when it has room again
+                await asyncio.sleep(self._append_retries.wait_s)  # no file system tells when it has room again
         point = _POINTS.get(kind)
         if point is not None:
             reach(point)

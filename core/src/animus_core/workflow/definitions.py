@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from animus_core.workflow.issues import Issue, SourceLocation
-from animus_core.workflow.located import Located, Source
+from animus_core.workflow.located import Located, SourceFile
 from animus_protocol.models.verdict import Verdict
 
 __all__ = [
@@ -363,7 +363,7 @@ class WorkflowSet:
     models: Mapping[str, Defined[ModelProfile]] = field(default_factory=dict)
     daemon: DaemonBlock = field(default_factory=DaemonBlock)
     prompts: Mapping[str, str] = field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
     warnings: tuple[Issue, ...] = ()
 
     def workflow(self, ref: str) -> Defined[WorkflowDefinition] | None:

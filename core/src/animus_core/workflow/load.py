@@ -38,7 +38,7 @@ from animus_core.workflow.issues import (
     printable,
     shown,
 )
-from animus_core.workflow.located import Located, Source
+from animus_core.workflow.located import Located, SourceFile
 from animus_core.workflow.validate import validate
 from animus_core.workflow.yaml_source import parse, read_text
 
@@ -90,7 +90,7 @@ class _Reader:
         self.issues: list[Issue] = []
         self.errors = 0
         self.chars = 0
-        self.sources: list[Source] = []
+        self.sources: list[SourceFile] = []
         self.broken: set[tuple[str, str]] = set()
         self.places: dict[tuple[str, str], SourceLocation] = {}
         self.defined: dict[str, dict[str, Defined[Any]]] = {name: {} for name in ("workflows", *SECTIONS)}
@@ -136,7 +136,7 @@ class _Reader:
         try:
             text, digest = read_text(path, file)
             # The hash of the very bytes that are parsed: trust is compared with it, and not with what lies there later.
-            self.sources.append(Source(path=file, sha256=digest))
+            self.sources.append(SourceFile(path=file, sha256=digest))
             self.chars += len(text)
             if self.chars > MAX_TOTAL_CHARS:
                 issue = Issue.at(SourceLocation(file, 1, 1), "the workflow files are too large together", "remove some")
@@ -259,5 +259,5 @@ class _Reader:
         except Mistake as mistake:
             self.refuse(place, f"the prompt file {shown(written)} {mistake.issue.message}", hint)
             return None
-        self.sources.append(Source(path=self.name(path), sha256=digest))
+        self.sources.append(SourceFile(path=self.name(path), sha256=digest))
         return text

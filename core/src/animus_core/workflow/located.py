@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict
 
 from animus_core.workflow.issues import SourceLocation
 
-__all__ = ["Located", "Plain", "Scalar", "Source"]
+__all__ = ["Located", "Plain", "Scalar", "SourceFile"]
 
 Scalar = str | int | float | bool | None
 Plain = Scalar | dict[str, "Plain"] | list["Plain"]
 
 
-class Source(BaseModel):
+class SourceFile(BaseModel):
     """A file that was read: `path` relative to the project root, `sha256` in hex of its bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

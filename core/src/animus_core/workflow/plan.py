@@ -33,7 +33,7 @@ from animus_core.workflow.definitions import (
 )
 from animus_core.workflow.expand import Step, expand, find_target
 from animus_core.workflow.issues import did_you_mean, shown
-from animus_core.workflow.located import Source
+from animus_core.workflow.located import SourceFile
 from animus_protocol.models.verdict import Verdict
 
 __all__ = ["Plan", "PlannedCommand", "PlannedPhase", "PlannedRetry", "build_plan", "providers_needed"]
@@ -102,7 +102,7 @@ class Plan(Planned):
     name: str
     phases: tuple[PlannedPhase, ...] = Field(min_length=1)
     variables: dict[str, str] = Field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
 
 
 def build_plan(workflows: WorkflowSet, ref: str, variables: Mapping[str, str]) -> Plan:

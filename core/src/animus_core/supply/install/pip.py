@@ -24,7 +24,7 @@ from animus_core.host.output_tail import OutputTail
 from animus_core.host.process import ChildSpec, spawn
 from animus_core.supply.discovery.entry_points import GROUP
 from animus_core.supply.distributions import UNPUBLISHED, how_to_install, unpublished_name
-from animus_core.supply.install.plugin_source import Source, SourceKind
+from animus_core.supply.install.plugin_source import InstallSource, SourceKind
 from animus_core.supply.install.resolution import ResolvedDistribution, read_report
 from animus_core.terminal import escape_unprintable
 
@@ -130,16 +130,16 @@ class EnvironmentBuilder:
             what = f"{self._folder}: the virtual environment could not be made"
             raise RetryLater(_format_failure(what, output), hint=hint)
 
-    async def resolve(self, source: Source) -> list[ResolvedDistribution]:
+    async def resolve(self, source: InstallSource) -> list[ResolvedDistribution]:
         """What pip would install for `source`; nothing is installed. Raises RetryLater."""
         return await self._pip_install(source, ["--dry-run", source.pip_argument])
 
-    async def install(self, source: Source, *, development: bool) -> list[ResolvedDistribution]:
+    async def install(self, source: InstallSource, *, development: bool) -> list[ResolvedDistribution]:
         """Let pip install `source`; what it installed. Raises RetryLater with the end of what it said."""
         editable = ["--editable"] if development else []
         return await self._pip_install(source, [*editable, source.pip_argument])
 
-    async def install_exactly(self, source: Source, resolved: Sequence[ResolvedDistribution]) -> None:
+    async def install_exactly(self, source: InstallSource, resolved: Sequence[ResolvedDistribution]) -> None:
         """Let pip install these files and no others: an index that has changed its mind meanwhile is refused.
 
         Raises RetryLater, and InvalidInput for what cannot be pinned.
@@ -150,7 +150,7 @@ class EnvironmentBuilder:
         # --no-deps: pip must not add what nobody was asked about; the list is whole.
         await self._pip_install(source, ["--no-deps", "--require-hashes", "--requirement", str(requirements)])
 
-    async def _pip_install(self, source: Source, arguments: Sequence[str]) -> list[ResolvedDistribution]:
+    async def _pip_install(self, source: InstallSource, arguments: Sequence[str]) -> list[ResolvedDistribution]:
         python = str(self._folder / "bin" / "python")
         pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
         report = self._temporary / "report.json"
@@ -187,7 +187,7 @@ class EnvironmentBuilder:
         return code, f"{printed.text}\n{child.stderr_tail}".strip()
 
 
-def _hint_after_pip(source: Source) -> str:
+def _hint_after_pip(source: InstallSource) -> str:
     """What to do when pip could not install something."""
     name = unpublished_name(source.text) if source.kind is SourceKind.INDEX else None
     if name is not None:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from animus_core.errors import InvalidInput
 
-__all__ = ["Source", "SourceKind", "is_requirement", "parse_source"]
+__all__ = ["InstallSource", "SourceKind", "is_requirement", "parse_source"]
 
 _ARCHIVES: Final = (".whl", ".tar.gz", ".zip")
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -37,7 +37,7 @@ class SourceKind(StrEnum):
     INDEX = "index"
 
 
-class Source(NamedTuple):
+class InstallSource(NamedTuple):
     """A source that was understood. `text` is what is recorded; `path` is absolute, None for an index.
 
     `stem` is the distribution's normalised name as far as it is known before the installation.
@@ -60,7 +60,7 @@ def is_requirement(text: str) -> bool:
     return _REQUIREMENT.fullmatch(text) is not None
 
 
-def parse_source(text: str, cwd: Path) -> Source:
+def parse_source(text: str, cwd: Path) -> InstallSource:
     """What `text` means to somebody who stands in `cwd`. Raises InvalidInput that says what it could have been."""
     if not text or len(text) > _LONGEST_SOURCE or not text.isprintable():
         raise InvalidInput(f"the source {text[:80]!r} is empty, too long or not printable", hint=_WAYS)
@@ -72,10 +72,10 @@ def parse_source(text: str, cwd: Path) -> Source:
     found = _REQUIREMENT.fullmatch(text)
     if found is None:
         raise InvalidInput(f"the source {text!r} is neither a path nor a name with versions", hint=_WAYS)
-    return Source(SourceKind.INDEX, text, None, _stem(found[1]))
+    return InstallSource(SourceKind.INDEX, text, None, _stem(found[1]))
 
 
-def _local(text: str, path: Path) -> Source:
+def _local(text: str, path: Path) -> InstallSource:
     # An address may give another file each time; a file that was downloaded can be looked at first.
     if "://" in text:
         raise InvalidInput(f"{text}: addresses are not installed from", hint="Download it, then install the file.")
@@ -84,15 +84,15 @@ def _local(text: str, path: Path) -> Source:
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}", hint=_WAYS) from error
     if stat.S_ISDIR(mode):
-        return Source(SourceKind.FOLDER, str(path), path, _stem(_project_name(path)))
+        return InstallSource(SourceKind.FOLDER, str(path), path, _stem(_project_name(path)))
     if not stat.S_ISREG(mode):
         raise InvalidInput(f"{path} is neither a file nor a folder", hint=_WAYS)
     if path.name.endswith(_ARCHIVES):
         name = path.name.split("-")[0] if path.name.endswith(".whl") else re.split(r"-\d", path.name)[0]
-        return Source(SourceKind.ARCHIVE, str(path), path, _stem(name))
+        return InstallSource(SourceKind.ARCHIVE, str(path), path, _stem(name))
     if not os.access(path, os.X_OK):
         raise InvalidInput(f"{path} is a file that cannot be executed", hint=f"If it is a plugin: chmod +x {path}")
-    return Source(SourceKind.EXECUTABLE, str(path), path, _stem(path.name))
+    return InstallSource(SourceKind.EXECUTABLE, str(path), path, _stem(path.name))
 
 
 def _project_name(folder: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from animus_core.errors import InvalidInput
-from animus_core.supply.install.plugin_source import Source, SourceKind, parse_source
+from animus_core.supply.install.plugin_source import InstallSource, SourceKind, parse_source
 from animus_core.supply.names import is_name
 
 __all__ = ["Dialogue", "InstallRequest", "check_name"]
@@ -16,7 +16,7 @@ __all__ = ["Dialogue", "InstallRequest", "check_name"]
 class InstallRequest(NamedTuple):
     """What to install. `name` overrides the name that the source gives; `development` leaves a folder in place."""
 
-    source: Source
+    source: InstallSource
     name: str | None = None
     development: bool = False
 

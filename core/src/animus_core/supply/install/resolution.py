@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.store.regular_files import read_regular
 from animus_core.supply.distributions import UNPUBLISHED
-from animus_core.supply.install.plugin_source import Source, SourceKind, is_requirement
+from animus_core.supply.install.plugin_source import InstallSource, SourceKind, is_requirement
 from animus_core.supply.install.request import Dialogue
 from animus_core.terminal import escape_unprintable
 
@@ -104,7 +104,7 @@ def read_report(path: Path) -> list[ResolvedDistribution]:
     return sorted(found, key=lambda distribution: (not distribution.requested, distribution.name.lower()))
 
 
-async def agree(source: Source, found: Sequence[ResolvedDistribution], dialogue: Dialogue) -> None:
+async def agree(source: InstallSource, found: Sequence[ResolvedDistribution], dialogue: Dialogue) -> None:
     """Ask before anything is installed that the operator has not named by its file or folder.
 
     That is all that a name in an index leads to; of a file or folder, dependencies that have a name of ours and are a
