@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from animus_core.cli.main import main
+from process_ends import wait_gone
 
 if TYPE_CHECKING:
     from conftest import Dev
@@ -26,19 +27,6 @@ DEADLINE_S = 30.0
 HANDSHAKE_S = 25.0  # a host would wait 30 s
 StartDev = Callable[..., "Dev"]
 Tiny = Callable[..., Path]
-
-
-def wait_gone(*pids: int) -> None:
-    """Return once none of these processes runs; they may be nobody's children any more."""
-    for pid in pids:
-        try:
-            handle = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            assert select.select([handle], [], [], DEADLINE_S)[0], f"process {pid} is still there"
-        finally:
-            os.close(handle)
 
 
 def test_every_line_on_the_wire_is_shown_and_a_script_ends_after_its_last_answer(dev: StartDev, tiny: Tiny) -> None:

@@ -17,14 +17,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from watchfiles import watch
 
 from animus_command import BIN, Animus, Result
 from animus_core.store.locks import is_held, read_holder
@@ -68,14 +67,6 @@ class Project:
     def processes(self) -> dict[int, str]:
         """All that works for it now, the core's processes and plugins: pids with their command lines."""
         return processes_of(self.config_dir)
-
-    def until(self, check: Callable[[], bool], folder: Path, timeout_s: float = EVENT_S) -> None:
-        """Return when `check` holds: looked at after each change in `folder`, where no event tells of it."""
-        deadline = time.monotonic() + timeout_s
-        changes = watch(folder, step=20, debounce=40, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False)
-        while not check():
-            assert time.monotonic() < deadline, f"it did not come to be within {timeout_s:g} s"
-            next(changes)
 
     def write(self, name: str, text: str) -> Path:
         """A file, its path relative to the project."""

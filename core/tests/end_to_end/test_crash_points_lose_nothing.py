@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from file_changes import wait_until
 
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
@@ -176,12 +177,14 @@ def enqueue_all(animus: Animus, daemon: Daemon) -> None:
 
 def work_off(project: Project, daemon: Daemon, animus: Animus) -> None:
     """Wait until every task is done in its file, starting the daemon again whenever it is gone."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not all(is_done(project, task) for task in TASKS):
-        assert time.monotonic() < deadline, state_of(project, animus)
+
+    def are_done() -> bool:
         if not daemon.running:
             start_armed(daemon, animus)
-        threading.Event().wait(0.05)  # files that other processes write: there is no event to wait for in this test
+        return all(is_done(project, task) for task in TASKS)
+
+    tasks = project.root / ".animus" / "tasks"
+    wait_until(are_done, tasks, DEADLINE_S, explain=lambda: state_of(project, animus))
 
 
 def is_done(project: Project, task: str) -> bool:

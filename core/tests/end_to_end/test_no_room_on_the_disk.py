@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from file_changes import wait_until
+
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
 
@@ -58,7 +60,7 @@ def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by
         fill_disk(runners[task]["pid"])
     (project.root / "gate").touch()
     effects = [project.root / f"effects-{task}" for task in runners]
-    project.until(lambda: all(path.exists() and path.read_text() == "done\n" for path in effects), project.root)
+    wait_until(lambda: all(path.exists() and path.read_text() == "done\n" for path in effects), project.root)
 
     make_room(runners["TASK-001"]["pid"])
     events.wait("workflow_completed", subject_id="TASK-001")
@@ -105,13 +107,13 @@ def test_a_status_that_the_task_file_has_no_room_for_is_written_once_there_is(
     barrier = project.gated("gate")
     assert animus("queue", "enqueue", "TASK-001").code == 0
     task = project.root / ".animus/tasks/TASK-001.md"
-    project.until(lambda: "in-progress" in task.read_text(), task.parent)
+    wait_until(lambda: "in-progress" in task.read_text(), task.parent)
     plugin = next(pid for pid, line in project.processes.items() if "animus-subject-files" in line)
     fill_disk(plugin)
     barrier.touch()
     events.wait("workflow_completed", subject_id="TASK-001")
-    project.until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
+    wait_until(lambda: "it cannot be written: File too large" in project.log, project.scope.daemon_dir)
     assert "in-progress" in task.read_text()
 
     make_room(plugin)
-    project.until(lambda: "status: done" in task.read_text(), task.parent)
+    wait_until(lambda: "status: done" in task.read_text(), task.parent)

@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from file_changes import wait_until
+
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
 
@@ -29,9 +31,9 @@ def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
     events.wait("phase_intent", subject_id="TASK-001")
 
     os.kill(daemon.pid, signal.SIGTERM)
-    project.until(lambda: "stopping" in project.log, project.scope.daemon_dir)
+    wait_until(lambda: "stopping" in project.log, project.scope.daemon_dir)
     barrier.touch()
-    project.until(lambda: not daemon.running, project.scope.daemon_dir)
+    wait_until(lambda: not daemon.running, project.scope.daemon_dir)
     assert statuses(animus) == {"TASK-001": "completed"}
     entries = animus("queue", "list").data["entries"]
     assert [(entry["subject_id"], entry["status"]) for entry in entries] == [("TASK-002", "ready")]

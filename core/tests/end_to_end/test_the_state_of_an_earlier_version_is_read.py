@@ -15,6 +15,7 @@ from animus_core.store.paths import RunPaths
 from animus_core.supply.lock.lockfile import Lockfile
 from animus_core.workflow.run_stages import Blocked, RunStatus
 from animus_protocol.models.agent_session import SessionEnd
+from file_changes import wait_until
 
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Project
@@ -72,8 +73,8 @@ def test_a_daemon_goes_on_where_the_earlier_one_has_stopped(
     assert [event["id"] for event in events.seen[:EVENTS]] == [str(number) for number in range(1, EVENTS + 1)]
     earlier = [event["kind"] for event in events.seen[:EVENTS]]
     assert [earlier.count(kind) for kind in ("queue_enqueued", "runner_crashed", "workflow_blocked")] == [3, 1, 1]
-    left_behind.until(lambda: "status: done" in _task(left_behind, 2), left_behind.root / ".animus/tasks")
-    left_behind.until(lambda: "status: done" in _task(left_behind, 3), left_behind.root / ".animus/tasks")
+    wait_until(lambda: "status: done" in _task(left_behind, 2), left_behind.root / ".animus/tasks")
+    wait_until(lambda: "status: done" in _task(left_behind, 3), left_behind.root / ".animus/tasks")
 
 
 def _task(project: Project, number: int) -> str:

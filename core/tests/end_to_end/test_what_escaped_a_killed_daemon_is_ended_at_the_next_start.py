@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from file_changes import wait_until
+
 if TYPE_CHECKING:
     from conftest import Animus, Daemon, Events, Plugins, Project
 
@@ -34,7 +36,7 @@ def test_direct_children_die_with_the_daemon_and_escaped_ones_are_ended_by_the_n
     assert animus("subject", "list", "--kind", "runaway").code == 0
     assert animus("subject", "list", "--kind", "task").code == 0
     escaped = project.root / "escaped.pid"
-    project.until(escaped.exists, project.root)
+    wait_until(escaped.exists, project.root)
     direct = os.pidfd_open(int((project.root / "plugin.pid").read_text()))
     runaway = int(escaped.read_text())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from animus_core.supply.discovery.discover import Plugin
 from animus_protocol.models.base import Empty, Method
 from animus_protocol.models.common import Acknowledged
 from animus_protocol.models.lifecycle import ProjectBinding
+from process_ends import wait_gone
 
 MakePlugin = Callable[..., Plugin]
 ASK = Method("ask", Empty, Acknowledged, "these tests")
@@ -43,20 +42,6 @@ def project(tmp_path: Path) -> ProjectBinding:
 
 def method(name: str) -> Method[Empty, Acknowledged]:
     return ASK.named(name)
-
-
-def wait_gone(pid: int) -> None:
-    """Return once process `pid` has ended; it may be nobody's child any more."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        assert poll.poll(10_000), f"process {pid} is still there"
-    finally:
-        os.close(fd)
 
 
 async def opened(plugin: Plugin, project: ProjectBinding) -> PluginSession:

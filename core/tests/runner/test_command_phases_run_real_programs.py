@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +23,8 @@ from animus_core.workflow.definitions import CwdMode, PhaseMode
 from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase
 from animus_core.workflow.run_stages import Intended, Started
 from animus_protocol.models.dispatch import SubjectDispatch, SubjectRef
+from file_changes import wait_until
+from process_ends import wait_gone
 
 Perform = Callable[..., Coroutine[Any, Any, kinds.PhaseOutcome]]
 ATTEMPT = Intended(
@@ -84,30 +84,14 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def wait_gone(pid: int) -> None:
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        assert poll.poll(10_000), f"process {pid} is still there"
-    finally:
-        os.close(fd)
-
-
 def numbers_in(path: Path) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
 async def numbers(path: Path, count: int) -> list[int]:
-    """The numbers in `path` once there are `count`: a file that other programs write tells nobody when it grows."""
-    deadline = time.monotonic() + 10
-    while len(found := numbers_in(path)) < count:
-        assert time.monotonic() < deadline, f"{path} did not get {count} lines"
-        await asyncio.sleep(0.01)
-    return found
+    """The numbers in `path` once there are `count`."""
+    await asyncio.to_thread(wait_until, lambda: len(numbers_in(path)) >= count, path.parent, 10.0)
+    return numbers_in(path)
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])
@@ -223,7 +207,8 @@ async def test_a_program_dies_with_its_runner_and_the_next_runner_calls_it_lost(
     (tmp_path / "family.py").write_text(FAMILY)
     pid_file = tmp_path / "pids"
     runner = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, __file__, str(files.root), str(tmp_path / "family.py"), str(pid_file)]
+        [sys.executable, "-c", RUNNER, __file__, str(files.root), str(tmp_path / "family.py"), str(pid_file)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # it imports this file
     )
     try:
         (pid,) = await numbers(pid_file, 1)

@@ -29,7 +29,13 @@ def end_process(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-    assert leaves(pid, STOP_S), f"process {pid} did not end within {STOP_S:g} s"
+    wait_gone(pid)
+
+
+def wait_gone(*pids: int) -> None:
+    """Return when all these processes have ended; they may be nobody's children, and need not be reaped yet."""
+    for pid in pids:
+        assert leaves(pid, STOP_S), f"process {pid} did not end within {STOP_S:g} s"
 
 
 def leaves(pid: int, timeout_s: float = 5.0) -> bool:

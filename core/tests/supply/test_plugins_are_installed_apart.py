@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from animus_core.supply.install.install import Installed, install, uninstall
 from animus_core.supply.install.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
 from animus_core.supply.install.request import InstallRequest
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
+from process_ends import wait_gone
 
 if TYPE_CHECKING:
     from conftest import Wheels
@@ -220,7 +220,7 @@ async def test_an_installation_that_is_cancelled_leaves_no_process_and_no_file(
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
-    _assert_ended(pid)
+    wait_gone(pid)
     assert home.folders == []
     assert home.entries == {}
 
@@ -313,15 +313,3 @@ async def test_a_folder_that_others_may_write_to_is_not_installed_into(
     home.config_dir.chmod(0o777)
     with pytest.raises(RetryLater, match="others may write here"):
         await home.install(executable("tool"))
-
-
-def _assert_ended(pid: int) -> None:
-    """Whoever has to reap it may be slow: what counts is that it does nothing any more."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([fd], [], [], WAIT_S)[0], f"process {pid} is still there"
-    finally:
-        os.close(fd)
