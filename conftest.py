@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -24,6 +25,17 @@ CLEAN_UP_S = 10.0
 """How long before pytest-timeout the loop's own deadline is, so that what the test opened can still be closed."""
 
 Test = Callable[..., Coroutine[Any, Any, None]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Do not look for garbage while thousands of tests are collected, which all stay: it takes a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
