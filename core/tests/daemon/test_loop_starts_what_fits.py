@@ -135,7 +135,7 @@ async def test_an_entry_that_is_due_and_cannot_start_does_not_keep_the_loop_spin
         await world.queue.enqueue(dispatch("B"), run_at=warm.entry.enqueued_at)
         world.open = False
         assert await world.loop.tick() == 0
-        assert await world.loop._wait_s() == 3600
+        assert await world.loop.next_tick_in_s() == 3600
 
 
 def test_pausing_survives_a_restart(scope: Scope) -> None:

@@ -247,7 +247,7 @@ class Peer:
         for incoming in self._connection.receive(chunk):
             if isinstance(incoming, Reply):
                 # No task runs here, the loop has called us: so the caller may go on at once (see `pending_call.py`).
-                incoming.waiter.settle(incoming.result, incoming.error)
+                incoming.waiter.resolve(incoming.result, incoming.error)
             else:
                 self._take(incoming)
 
@@ -364,7 +364,7 @@ class Peer:
                 self._stop_waiting(call)
                 timeout_s = call.deadline - call.began
                 why = f"did not answer {call.method} within {timeout_s:g} s"
-                call.settle(None, CallTimeout(f"{self.name} {why}", why=why))
+                call.resolve(None, CallTimeout(f"{self.name} {why}", why=why))
         if left:
             self._watch_deadline(min(self._earliest_deadline, *left))
 
@@ -377,7 +377,7 @@ class Peer:
     def _ended(self, reason: str) -> None:
         for incoming in self._connection.end():
             if isinstance(incoming, Reply):  # its caller goes on later: whoever closes this peer is a task itself
-                incoming.waiter.settle_soon(incoming.result, incoming.error)
+                incoming.waiter.resolve_soon(incoming.result, incoming.error)
             else:
                 self._take(incoming)
         # Before the callers go on: whoever asks again then is told that the peer is gone.
@@ -387,6 +387,6 @@ class Peer:
             self._timer.cancel()
             self._timer = None
         for call in self._connection.abandon():
-            call.settle_soon(None, PeerGone(f"{self.name} is gone: {reason}"))
+            call.resolve_soon(None, PeerGone(f"{self.name} is gone: {reason}"))
         if self._on_end is not None:
             self._on_end(reason)

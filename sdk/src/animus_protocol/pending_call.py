@@ -2,7 +2,7 @@
 
 Below it lies the protocol between asyncio's tasks and the futures they await (`_asyncio_future_blocking`). A plain
 future resumes its task one turn of the loop later, which for one small call after another is a third of the time. So
-that this is sound, `settle` is called by the loop and never from inside a task (there `settle_soon`), and one task
+that this is sound, `resolve` is called by the loop and never from inside a task (there `resolve_soon`), and one task
 alone awaits the call.
 """
 
@@ -36,7 +36,7 @@ class PendingCall:
         "deadline",
         "method",
         "number",
-        "settled",
+        "resolved",
     )
 
     def __init__(
@@ -49,17 +49,17 @@ class PendingCall:
         self._result: Any = None
         self._error: BaseException | None = None
         self._on_given_up = on_given_up
-        self.settled = False
+        self.resolved = False
         self.number = 0
         self.method = method
         self.began = loop.time()
         self.deadline = self.began + timeout_s
 
-    def settle(self, result: Any, error: BaseException | None = None) -> None:
+    def resolve(self, result: Any, error: BaseException | None = None) -> None:
         """The call ends with `result` or `error`, and whoever waits goes on before this returns."""
-        if self.settled:
+        if self.resolved:
             return
-        self.settled = True
+        self.resolved = True
         self._result, self._error = result, error
         callback = self._callback
         if callback is not None:
@@ -69,18 +69,18 @@ class PendingCall:
             else:
                 self._context.run(callback, self)
 
-    def settle_soon(self, result: Any, error: BaseException | None = None) -> None:
-        """The call ends as with `settle`, and whoever waits goes on in the loop's next turn."""
-        if self.settled:
+    def resolve_soon(self, result: Any, error: BaseException | None = None) -> None:
+        """The call ends as with `resolve`, and whoever waits goes on in the loop's next turn."""
+        if self.resolved:
             return
-        self.settled = True
+        self.resolved = True
         self._result, self._error = result, error
         callback, self._callback = self._callback, None
         if callback is not None:
             self._loop.call_soon(callback, self, context=self._context)
 
     def __await__(self) -> Generator[PendingCall, None, Any]:
-        if not self.settled:
+        if not self.resolved:
             # asyncio's task waits for what is yielded only with this mark, and takes the mark off again.
             self._asyncio_future_blocking = True
             yield self
@@ -103,9 +103,9 @@ class PendingCall:
 
     def cancel(self, msg: object = None) -> bool:
         """asyncio calls it for the task that is cancelled."""
-        if self.settled:
+        if self.resolved:
             return False
-        self.settle_soon(None, asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
+        self.resolve_soon(None, asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg))
         self._on_given_up(self)
         return True
 

@@ -1,7 +1,7 @@
-"""The daemon's side of the agent-runner: asked how its providers are and to start them again, dismissed at the end.
+"""What the daemon asks of the agent-runner: the status of its providers, to start one again, and to leave at the end.
 
-Each question is a connection of its own: the agent-runner comes and goes with the work. Below lie the sockets and the
-agent-runner's lock.
+Each request has a connection of its own, because the agent-runner is not there all the time. Below lie the sockets
+and the agent-runner's lock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from animus_protocol.models.control.plugin import PluginNameParams, PluginStatus
 __all__ = ["AgentRunnerLink"]
 
 _log = logging.getLogger("animus.daemon")
-_ANSWER_S: Final = 5.0  # it answers from memory; whoever lists plugins waits no longer for it
+_ANSWER_S: Final = 5.0  # it answers from memory, and somebody who lists plugins waits for it
 _DISMISS_S: Final = 15.0
 """More than `agent/cancel`, `$/cancelRequest` and the signals take together; sessions are ended side by side."""
 
@@ -45,7 +45,7 @@ class AgentRunnerLink:
         return await self._ask(PROVIDER_RESTART, PluginNameParams(name=name))
 
     async def dismiss(self) -> None:
-        """Ask it to leave, if there is one; one that is just starting is waited for."""
+        """Ask it to leave, if there is one; if it is just starting, wait until it can be asked."""
         deadline = time.monotonic() + _DISMISS_S
         why: Exception | str = "it does not answer"
         while await self._is_there():
@@ -54,7 +54,7 @@ class AgentRunnerLink:
                 _log.warning("the agent-runner does not leave: %s", why)
                 return
             socket = self._scope.agent_runner_socket
-            # Its lock is held before its socket is there: one that is just starting would outlive us otherwise.
+            # Its lock is held before its socket is there: an agent-runner that is just starting must not be missed.
             peer = await connect_while(socket, Dispatcher(), self._is_there, name="agent-runner", timeout_s=left_s)
             if peer is None:
                 continue
@@ -66,7 +66,7 @@ class AgentRunnerLink:
             finally:
                 await peer.aclose()
             left_s = max(0.0, deadline - time.monotonic())
-            # The kernel frees the lock at its death: that is the proof that it has left, and not its answer.
+            # The kernel frees the lock when it dies: that proves that it has left, its answer does not.
             await asyncio.to_thread(wait_free, self._scope.agent_runner_lock, left_s)
 
     async def _is_there(self) -> bool:
@@ -82,7 +82,7 @@ class AgentRunnerLink:
         try:
             return (await peer.call(method, params, timeout_s=_ANSWER_S)).plugins
         except ProtocolError as error:
-            _log.warning("the agent-runner does not say how its providers are: %s", error)
+            _log.warning("the agent-runner does not answer how its providers are: %s", error)
             return []
         finally:
             await peer.aclose()

@@ -62,7 +62,7 @@ class _Local:
     async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
         try:
             answer: Any = await self._table.call(method, params)
-        # Ours already, with its hint: through the wire's form it would lose its class.
+        # It is an error of the core already, with its class and its hint: `from_protocol` would lose both.
         except AnimusError:
             raise
         except ProtocolError as error:

@@ -131,17 +131,17 @@ async def connect(path: Path, handler: PeerHandler, *, name: str, timeout_s: flo
 
 
 async def connect_while(
-    path: Path, handler: PeerHandler, coming: Callable[[], Awaitable[bool]], *, name: str, timeout_s: float
+    path: Path, handler: PeerHandler, is_expected: Callable[[], Awaitable[bool]], *, name: str, timeout_s: float
 ) -> Peer | None:
-    """Connect to `path` as soon as somebody listens there; None once `coming` says that nobody will, or too late.
+    """Connect to `path` as soon as somebody listens there; None if nobody is expected to, or not within `timeout_s`.
 
-    `coming` is asked after each attempt that found nobody; what it raises is raised.
+    `is_expected` is asked after each attempt that found nobody; what it raises is raised.
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:
         try:
             return await connect(path, handler, name=name)
         except RetryLater:
-            if not await coming() or asyncio.get_running_loop().time() > deadline:
+            if not await is_expected() or asyncio.get_running_loop().time() > deadline:
                 return None
-        await asyncio.sleep(_POLL_S)  # a socket's file has no event to wait for, and neither has the end of a lock
+        await asyncio.sleep(_POLL_S)  # no event says that somebody listens there, or that a lock is free

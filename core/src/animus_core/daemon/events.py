@@ -1,7 +1,7 @@
-"""Events: what the daemon tells everybody who listens. The only module that writes rows of the table `event`.
+"""Events: what subscribers are sent. The only module that writes rows of the table `event`.
 
-A change and the event that tells of it are one transaction, so callers hand in theirs. What each kind carries is
-described in `docs/reference/events.md`. Below lie the named statements.
+A change and its event are one transaction, so that neither can be on the disk without the other: callers hand in their
+transaction. What each kind carries is described in `docs/reference/events.md`. Below lie the named statements.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ __all__ = [
 ]
 
 _SHOWN_CHANGES: Final = 20
-"""How many changed files an event names: a changed repository may have thousands, and `animus trust` shows them all."""
+"""How many changed files an event names. A repository may have thousands; `animus trust` shows all of them."""
 
 
 class EventKind(StrEnum):
-    """The kinds that the daemon itself states; an event from a run's journal has the kind of its record."""
+    """The kinds of events that the daemon makes itself; an event from a run's journal has the kind of its record."""
 
     QUEUE_ENQUEUED = "queue_enqueued"
     QUEUE_HELD = "queue_held"
     QUEUE_RELEASED = "queue_released"
     QUEUE_DROPPED = "queue_dropped"
     RUNNER_CRASHED = "runner_crashed"
+    # The same word as the runner's record: for a subscriber a run is blocked, whoever has blocked it.
     WORKFLOW_BLOCKED = Kind.WORKFLOW_BLOCKED.value
     PLUGIN_STATE = "plugin_state"
     TRUST_NEEDED = "trust_needed"
@@ -65,6 +66,7 @@ class Event(NamedTuple):
     kind: str
     at: str
     payload: dict[str, Any]
+    # For events of a journal only. Events that the daemon makes have no record and are unique by themselves.
     run_id: str | None = None
     seq: int | None = None
 
@@ -82,12 +84,12 @@ def journal_event(run: RunIdentity, record: JournalRecord) -> Event:
 
 
 def run_event(kind: EventKind, run: RunIdentity, at: str, details: dict[str, Any]) -> Event:
-    """An event about a run that its journal does not state, because its runner could not write it."""
+    """An event about a run that is not in its journal, because its runner could not write it."""
     return Event(kind, at, {**_of_run(run), **details})
 
 
 def queue_event(kind: EventKind, entry: QueueEntry) -> Event:
-    """An entry moved: `entry` as it is afterwards."""
+    """An operation on an entry; `entry` is as it is afterwards."""
     payload: dict[str, Any] = {
         "entry_id": entry.entry_id,
         "subject_kind": entry.subject_kind,

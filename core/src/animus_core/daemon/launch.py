@@ -21,7 +21,7 @@ from animus_protocol.crash_points import declare, reach
 __all__ = ["Launch", "StartRunner", "launch_runner"]
 
 _LOCK_S: Final = 10.0
-"""Longer than any runner needs to leave once it was told to, so that the next one rarely finds the lock held."""
+"""Longer than a runner needs to leave when it is asked to: then the next runner rarely finds the lock still held."""
 
 _LOCKED: Final = declare("daemon.locked", "the daemon holds the run's lock, no child does")
 _SPAWNED: Final = declare("daemon.spawned", "the runner was started and the daemon has not noted it")
@@ -41,7 +41,10 @@ StartRunner = Callable[[Launch, HeldLock], Awaitable[asyncio.subprocess.Process]
 
 
 async def launch_runner(run: LiveRun, start: StartRunner) -> OwnRunner:
-    """Start the runner of the run's present epoch. Raises Conflict while the lock is held, RetryLater: no process."""
+    """Start the runner of the run's present epoch.
+
+    Raises Conflict if another runner still holds the lock, RetryLater if no process can be started.
+    """
     held = await asyncio.to_thread(acquire_within, run.paths.lock, _LOCK_S, epoch=run.epoch)
     try:
         reach(_LOCKED)
@@ -50,7 +53,9 @@ async def launch_runner(run: LiveRun, start: StartRunner) -> OwnRunner:
         reach(_SPAWNED)
     except OSError as error:
         reason = f"run {run.run_id}: its runner cannot be started: {error}"
-        raise RetryLater(reason, hint="Make room for another process and its log.") from error
+        raise RetryLater(
+            reason, hint="Look at the limits on processes and open files, and at the space on the disk."
+        ) from error
     finally:
         held.close()
     return OwnRunner(process)

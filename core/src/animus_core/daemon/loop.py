@@ -78,7 +78,7 @@ class Loop:
             self._nudged.clear()
             try:
                 await self.tick()
-                wait_s = await self._wait_s()
+                wait_s = await self.next_tick_in_s()
             except AnimusError as error:
                 _log.error("tick: %s", error)
                 wait_s = self._heartbeat_s()
@@ -103,6 +103,16 @@ class Loop:
         if free.urgent:
             started += await self._start(await self._queue.next_ready(free.urgent, URGENT_PRIORITY))
         return started
+
+    async def next_tick_in_s(self) -> float:
+        """Seconds until the next tick, if no nudge comes earlier: the heartbeat, or what is due before it."""
+        heartbeat_s = self._heartbeat_s()
+        due = await self._queue.next_due_at()
+        # What was due already could not start: only a nudge or the next tick changes that.
+        if due is None or datetime.fromisoformat(due) <= self._tick_began:
+            return heartbeat_s
+        until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
+        return max(0.0, min(heartbeat_s, until_due_s))
 
     async def _start(self, entries: list[QueueEntry]) -> int:
         started = 0
@@ -133,12 +143,3 @@ class Loop:
             return self._settings().heartbeat_s
         except AnimusError:
             return DaemonSettings().heartbeat_s
-
-    async def _wait_s(self) -> float:
-        heartbeat_s = self._heartbeat_s()
-        due = await self._queue.next_due_at()
-        # What was due already could not start: only a nudge or the next tick changes that.
-        if due is None or datetime.fromisoformat(due) <= self._tick_began:
-            return heartbeat_s
-        until_due_s = (datetime.fromisoformat(due) - datetime.now(UTC)).total_seconds()
-        return max(0.0, min(heartbeat_s, until_due_s))

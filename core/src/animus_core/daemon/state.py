@@ -1,4 +1,4 @@
-"""What an operator has switched, and the settings: read at start, written at once.
+"""Whether dispatching is paused, and how many runs may work at once: what operators set, kept in files.
 
 Below lie the JSON files `core-state.json` and `pm-config.json`.
 """
@@ -21,11 +21,11 @@ __all__ = ["CoreState", "read_settings"]
 _LOCK_S: Final = 5.0
 _CONCURRENCY_VARIABLE: Final = "ANIMUS_WORKFLOW_CONCURRENCY_MAX"
 _DEFAULT_MAX: Final = 10
-"""Runs at once where nobody says how many; each is a process, and an agent beside it."""
+"""How many runs work at once if nobody sets it. Each is a process, often with an agent beside it."""
 
 
 class CoreState:
-    """`core-state.json`: whether dispatching is paused, and which schema wrote it."""
+    """`core-state.json`: whether dispatching is paused, and since when."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -38,7 +38,7 @@ class CoreState:
         return self._values.get("paused") is True
 
     def set_paused(self, paused: bool) -> None:
-        """Switch, durably."""
+        """Pause or resume dispatching. On the disk when this returns; raises Conflict or RetryLater if it cannot be."""
         with acquire_within(self._scope.core_state_lock, _LOCK_S):
             self._values = {**self._values, "v": 1, "paused": paused, "paused_at": utc_now_text() if paused else None}
             write_json_atomic(self._scope.core_state, self._values)

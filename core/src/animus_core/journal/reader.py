@@ -55,8 +55,10 @@ def read_from(
     if offset < 0 or max_bytes < 1:
         raise InvalidInput(f"{path}: cannot read {max_bytes} bytes from offset {offset}")
     try:
+        # O_NOFOLLOW: a journal is a plain file, and what a link leads to is not this run's.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
+        # The run is committed before its runner makes the journal; but what was read once cannot be missing.
         if offset:
             raise _shrank(path, offset, 0) from None
         return Batch([], 0)
@@ -75,7 +77,7 @@ def read_from(
 
 
 def iterate(path: Path) -> Iterator[JournalRecord]:
-    """Every complete record of the journal, verified, in memory one batch at a time; errors as of `read_from`."""
+    """Every complete record of the journal, verified, in memory one batch at a time; raises what `read_from` raises."""
     offset, seq = 0, 1
     while (batch := read_from(path, offset, expected_seq=seq)).records:
         yield from batch.records
@@ -84,12 +86,16 @@ def iterate(path: Path) -> Iterator[JournalRecord]:
 
 def _complete_lines(fd: int, path: Path, offset: int, max_bytes: int) -> bytes:
     content = os.pread(fd, max_bytes, offset)
+    # What follows the last line end is still being written, or was cut off by `max_bytes`: it is read next time.
     end = content.rfind(b"\n") + 1
+    # A record that is longer than `max_bytes`: otherwise a reader would get nothing and never go on.
     if not end and len(content) == max_bytes < MAX_RECORD_BYTES:
         content = os.pread(fd, MAX_RECORD_BYTES, offset)
         end = content.find(b"\n") + 1
+    # No writer appends so long a line: its end is not just missing yet.
     if not end and len(content) >= MAX_RECORD_BYTES:
         raise CorruptRecord(path, _line_number(fd, offset), f"no line end within {MAX_RECORD_BYTES} bytes")
+    # Only a read that found nothing has to know the size: it is either at the end, or the end was lost.
     if not content and offset > (size_bytes := os.fstat(fd).st_size):
         raise _shrank(path, offset, size_bytes)
     return content[:end]
@@ -102,6 +108,7 @@ def _parse_all(path: Path, offset: int, content: bytes, expected_seq: int | None
             record = parse(line + b"\n")
             _check_follows(record, records[-1] if records else None, expected_seq)
         except ValueError as error:
+            # Counted only now: nobody needs the number of a line that is right, and the file may be large.
             with path.open("rb") as file:
                 number = _line_number(file.fileno(), offset) + len(records)
             raise CorruptRecord(path, number, str(error)) from error
@@ -110,10 +117,12 @@ def _parse_all(path: Path, offset: int, content: bytes, expected_seq: int | None
 
 
 def _check_follows(record: JournalRecord, previous: JournalRecord | None, expected_seq: int | None) -> None:
+    # A first record is checked by its number alone: of what stands before it nothing was read.
     if previous is not None:
         expected_seq = previous.seq + 1
         if record.run != previous.run:
             raise ValueError(f"record of run {record.run!r} in the journal of run {previous.run!r}")
+        # A runner whose epoch is over must not write any more, and if it did, its records must not count.
         if record.epoch < previous.epoch:
             raise ValueError(f"epoch {record.epoch} after epoch {previous.epoch}")
     if expected_seq is not None and record.seq != expected_seq:

@@ -1,6 +1,6 @@
-"""How the daemon of a project is: what the project knows, and what a living daemon adds.
+"""The status of a project's daemon: what is known of the project, and what a living daemon adds.
 
-Below lie the queue, the trust and the switched state, which can be read without a daemon as well.
+Below lie the queue, the trust and the paused state, which can be read without a daemon as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["DaemonVitals", "daemon_status"]
 
 
 class DaemonVitals(NamedTuple):
-    """What only the daemon's own process can say of it; `methods` are the control methods that it answers."""
+    """What only the daemon's own process knows; `methods` are the control methods that it answers."""
 
     pid: int | None = None
     uptime_s: int | None = None
@@ -30,7 +30,7 @@ async def daemon_status(project: Project, vitals: DaemonVitals | None) -> Daemon
     """The result of `daemon/status` (protocol §5); without `vitals` no daemon runs."""
     living = vitals or DaemonVitals()
     counts = await project.queue.counts()
-    # In a thread: it looks at every file under `.animus/`, and the loop goes on meanwhile.
+    # In a thread: it reads every file under `.animus/`, and the loop must go on meanwhile.
     trust = await asyncio.to_thread(project.trust.check)
     return DaemonStatus(
         running=vitals is not None,

@@ -1,7 +1,6 @@
 """Where plugins are looked for, and how they get there and away: install, uninstall.
 
-Below lie `supply/install/install.py` and discovery. `plugin_inspection.py` tells all of one plugin, `plugin_doctor.py`
-what is wrong with any of them.
+Below lie `supply/install/install.py` and discovery.
 """
 
 from __future__ import annotations

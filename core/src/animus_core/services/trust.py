@@ -1,7 +1,7 @@
-"""Looking at a repository and trusting it: what `animus trust` and `animus init` do.
+"""Reviewing a repository and trusting it, for `animus trust` and `animus init`.
 
-There is no control method for it on purpose: whoever reaches the daemon, an agent for example, must not be able to
-trust what it has written. Below lie the trust store and its diff.
+There is no control method for it on purpose: a client of the daemon, an agent for example, must not be able to trust
+what it has written itself. Below lie the trust store and its diff.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class TrustReview(NamedTuple):
 
 
 def review(scope: Scope) -> TrustReview:
-    """How the repository is now; nothing is written. The diff is empty where nothing was trusted before.
+    """The repository as it is now; nothing is written. The diff is empty if nothing was trusted before.
 
-    Raises Conflict if the repository changes while it is looked at.
+    Raises Conflict if the repository changes meanwhile.
     """
     found = trust.inspect(_config_dir(scope), scope.project_root)
     if not found.known or not found.changes:
@@ -51,20 +51,21 @@ def revoke(scope: Scope) -> bool:
 def trust_what_was_written(scope: Scope, before: Trust, written: Mapping[str, str]) -> Trust:
     """Trust the files that `animus init` has just written, if all else under `.animus/` was trusted `before`.
 
-    `written`: paths below `.animus/` and their texts. The trust as it is then; nothing raises, trusting is offered.
+    `written`: paths below `.animus/` and their texts. Returns the trust as it is afterwards. It does not raise: if the
+    trust cannot be given here, `animus trust` gives it.
     """
     root, config_dir = scope.project_root, _config_dir(scope)
     now = trust.inspect(config_dir, root)
-    # Whatever somebody else wrote into these files in between is not ours to trust.
+    # If somebody else has written into these files since, a person has to review them.
     as_written = all(_text(root / trust.FOLDER / name) == text for name, text in written.items())
     if now.trusted or not before.trusted or not as_written:
         return now
-    # Something beside our files changed too: a person has to look at it.
+    # Something beside our files has changed too: a person has to review it.
     if {change.path for change in now.changes} - written.keys():
         return now
     try:
         return trust.grant(config_dir, root, expected_digest=now.digest)
-    # The files are written and right: that the trust is missing is told, and `animus trust` gives it.
+    # The files are written and right. The caller reports that the trust is missing, and `animus trust` gives it.
     except AnimusError:
         return trust.inspect(config_dir, root)
 

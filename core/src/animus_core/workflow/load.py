@@ -72,7 +72,7 @@ def load_workflows(project_root: Path, env: Mapping[str, str]) -> WorkflowSet:
     for path in reader.files():
         reader.read(path)
     workflows, issues = reader.finish()
-    # Beyond the bound nothing more is looked for: whoever has so many mistakes mends the first ones first.
+    # With so many mistakes already, more are not searched for: people fix the first ones first.
     if reader.errors < MAX_ISSUES:
         issues += validate(workflows, frozenset(reader.broken))
     errors = [issue for issue in issues if issue.severity is Severity.ERROR]
