@@ -156,7 +156,7 @@ async def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope
 @pytest.fixture
 def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
-    monkeypatch.setattr("animus_core.supply.discovery.candidates.installed_scripts", list)
+    monkeypatch.setattr("animus_core.supply.discovery.entry_points.entry_points", lambda group: [])
 
 
 @pytest.mark.usefixtures("no_plugins")

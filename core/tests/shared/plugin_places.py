@@ -8,6 +8,7 @@ from typing import Any
 
 from animus_core.launch_options import LaunchOptions
 from animus_core.supply.discovery.candidates import Candidates, find_candidates
+from animus_core.supply.discovery.discover import Discovery, discover
 from animus_core.supply.lock.fingerprint import fingerprint
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 from animus_core.supply.trust import trust
@@ -67,7 +68,11 @@ class Places:
 
     def find(self, **options: Any) -> Candidates:
         """Every candidate."""
-        return find_candidates(self.config, self.project, **options)
+        return find_candidates(self.config, self.project, scripts=lambda: self.scripts, **options)
+
+    async def discover(self, project: Path | None = None) -> Discovery:
+        """Every plugin."""
+        return await discover(self.config, project, scripts=lambda: self.scripts)
 
     @property
     def executed(self) -> list[str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from animus_core.supply.discovery import candidates as candidates_module
 from plugin_places import Places
 from trust_repository import Place
 
@@ -14,7 +13,6 @@ from trust_repository import Place
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     made = Places(tmp_path)
-    monkeypatch.setattr(candidates_module, "installed_scripts", lambda: made.scripts)
     for name in ("ANIMUS_PLUGIN_DIR", "ANIMUS_PLUGIN_PATH", "ANIMUS_CACHE_DIR", "ANIMUS_DISABLE_MANIFEST_CACHE"):
         monkeypatch.delenv(name, raising=False)
     return made

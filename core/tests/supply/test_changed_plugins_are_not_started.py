@@ -8,7 +8,7 @@ import pytest
 
 from animus_core.errors import PluginFailed
 from animus_core.supply.discovery import candidates as candidates_module
-from animus_core.supply.discovery.discover import discover, refreshed
+from animus_core.supply.discovery.discover import refreshed
 from animus_core.supply.lock.lockfile import Lockfile
 from plugin_places import Places, X, messages
 
@@ -19,10 +19,10 @@ async def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its
     program = places.plugin("locked/program")
     places.lock(program)
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    assert [one.candidate.source for one in (await discover(places.config)).plugins] == ["installed"]
+    assert [one.candidate.source for one in (await places.discover()).plugins] == ["installed"]
     places.plugin("locked/program", version="2")
     places.ran.unlink()
-    found = await discover(places.config)
+    found = await places.discover()
     assert found.plugins == ()
     assert messages(found)[X].startswith(f"it changed since it was installed: {program}; it hides ")
     assert found.warnings[0].fix == "animus plugin install ./x.whl  (or: animus plugin doctor)"
@@ -32,7 +32,7 @@ async def test_what_changed_since_it_was_installed_is_not_executed_and_keeps_its
 async def test_a_development_install_may_change_and_is_called_so(places: Places) -> None:
     places.lock(places.plugin("locked/program"), development=True)
     places.plugin("locked/program", version="2")
-    (plugin,) = (await discover(places.config)).plugins
+    (plugin,) = (await places.discover()).plugins
     assert (plugin.candidate.source, plugin.manifest.version, plugin.candidate.options.env) == ("development", "2", {})
 
 
@@ -40,7 +40,7 @@ async def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(plac
     places.lock(places.plugin("locked/program"))
     places.write("config/plugins.lock", "{")
     places.plugin("config/plugins/animus-plugin-y")
-    found = await discover(places.config)
+    found = await places.discover()
     assert [one.name for one in found.plugins] == ["animus-plugin-y"]
     assert [one.name for one in found.warnings] == ["plugins.lock"]
     assert "cannot be read" in found.warnings[0].message
@@ -51,7 +51,7 @@ async def test_an_unreadable_lock_means_no_installed_plugin_and_one_warning(plac
 
 async def test_a_plugin_that_did_not_change_is_the_same_without_a_process(places: Places) -> None:
     places.plugin(f"config/plugins/{X}")
-    (plugin,) = (await discover(places.config)).plugins
+    (plugin,) = (await places.discover()).plugins
     places.ran.unlink()
     assert await refreshed(plugin, places.config) is plugin
     assert (await refreshed(plugin._replace(digest=""), places.config)).digest == ""
@@ -60,7 +60,7 @@ async def test_a_plugin_that_did_not_change_is_the_same_without_a_process(places
 
 async def test_a_plugin_that_changed_is_asked_again(places: Places) -> None:
     program = places.plugin(f"config/plugins/{X}")
-    (plugin,) = (await discover(places.config)).plugins
+    (plugin,) = (await places.discover()).plugins
     places.plugin(f"config/plugins/{X}", version="2")
     again = await refreshed(plugin, places.config)
     assert (again.manifest.version, again.candidate) == ("2", plugin.candidate)
@@ -73,7 +73,7 @@ async def test_a_plugin_that_changed_is_asked_again(places: Places) -> None:
 async def test_an_installed_plugin_that_changed_is_not_started_again(places: Places) -> None:
     program = places.plugin("locked/program")
     places.lock(program)
-    (plugin,) = (await discover(places.config)).plugins
+    (plugin,) = (await places.discover()).plugins
     places.plugin("locked/program", version="2")
     places.ran.unlink()
     with pytest.raises(PluginFailed) as raised:
@@ -85,7 +85,7 @@ async def test_an_installed_plugin_that_changed_is_not_started_again(places: Pla
 
 async def test_a_plugin_that_was_installed_anew_is_taken_as_it_is_now(places: Places) -> None:
     places.lock(places.plugin("locked/one"))
-    (plugin,) = (await discover(places.config)).plugins
+    (plugin,) = (await places.discover()).plugins
     entry = places.lock(places.plugin("locked/two", version="2"))
     again = await refreshed(plugin, places.config)
     assert (again.candidate.locked, again.candidate.command, again.manifest.version) == (entry, entry.command, "2")
@@ -100,7 +100,7 @@ async def test_a_plugin_that_was_installed_anew_is_taken_as_it_is_now(places: Pl
 async def test_a_projects_plugin_is_not_started_again_when_trust_is_gone(places: Places) -> None:
     places.plugin(f"project/.animus/plugins/{X}")
     places.trust()
-    (plugin,) = (await discover(places.config, places.project)).plugins
+    (plugin,) = (await places.discover(places.project)).plugins
     places.write("project/.animus/workflows.yaml", "changed: by an agent")
     places.ran.unlink()
     with pytest.raises(PluginFailed, match="comes with this repository and is not trusted"):

@@ -10,7 +10,6 @@ import pytest
 from animus_core.errors import InvalidInput
 from animus_core.launch_options import LaunchOptions, Limits
 from animus_core.supply.discovery.candidates import Candidate
-from animus_core.supply.discovery.discover import discover
 from animus_core.supply.lock.fingerprint import fingerprint
 from animus_core.supply.lock.lockfile import Lockfile
 from animus_core.supply.trust import trust
@@ -87,7 +86,7 @@ def test_a_folder_offers_programs_by_their_names_and_says_which_are_broken(place
 async def test_a_broken_file_reserves_its_name_and_says_what_it_hides(places: Places) -> None:
     places.write(f"config/plugins/{X}", "no program")
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    found = await discover(places.config)
+    found = await places.discover()
     assert found.plugins == ()
     why = f"{places.config}/plugins/{X}: may not be executed; it hides {places.root}/bin/script (environment)"
     assert messages(found) == {X: f"{why} of the same name"}
@@ -97,7 +96,7 @@ async def test_a_broken_file_reserves_its_name_and_says_what_it_hides(places: Pl
 async def test_a_plugin_that_fails_reserves_its_name_and_says_what_it_hides(places: Places) -> None:
     places.plugin(f"config/plugins/{X}", code="exit 3")
     places.scripts = [(X, str(places.plugin("bin/script")))]
-    found = await discover(places.config)
+    found = await places.discover()
     assert messages(found)[X].startswith("--manifest ended with exit code 3; it hides ")
     assert found.warnings[0].fix == f"See why: {places.config}/plugins/{X} --manifest"
     assert places.executed == [f"config/plugins/{X}"]
@@ -151,7 +150,7 @@ def test_settings_of_a_row_with_a_program_are_for_that_program_alone(places: Pla
 async def test_an_operators_registry_that_cannot_be_read_stops_everything(places: Places) -> None:
     places.write("config/plugins.yaml", "plugins: [")
     with pytest.raises(InvalidInput, match=r"plugins\.yaml:1: not valid YAML"):
-        await discover(places.config)
+        await places.discover()
 
 
 # == the project ==
@@ -162,7 +161,7 @@ async def test_nothing_of_an_untrusted_project_is_executed_reserved_or_followed(
     places.plugin("project/tool")
     places.write("project/.animus/plugins.yaml", "plugins: {y: {binary: ./tool}}")
     mine = places.plugin(f"config/plugins/{X}", version="2")
-    found = await discover(places.config, places.project)
+    found = await places.discover(places.project)
     assert [(one.name, one.candidate.command) for one in found.plugins] == [(X, (str(mine),))]
     assert [(warning.message, warning.fix) for warning in found.warnings] == [
         (f"plugin {name}: comes with this repository and is not trusted", "animus trust") for name in ("y", X)
@@ -174,10 +173,10 @@ async def test_a_trusted_projects_plugins_are_run_where_the_project_is(places: P
     places.plugin("project/tool", code="test -d .animus || exit 9; test $1 = extra || exit 8")
     places.write("project/.animus/plugins.yaml", "plugins: {y: {binary: [./tool, extra]}}")
     places.trust()
-    found = await discover(places.config, places.project)
+    found = await places.discover(places.project)
     assert [one.name for one in found.plugins] == ["y"]
     assert found.plugins[0].candidate.source == "project"
-    assert (await discover(places.config)).plugins == (), "another project knows nothing of it"
+    assert (await places.discover()).plugins == (), "another project knows nothing of it"
 
 
 async def test_trust_is_asked_for_again_just_before_something_is_executed(
@@ -191,7 +190,7 @@ async def test_trust_is_asked_for_again_just_before_something_is_executed(
         return fingerprint(*arguments, **options)
 
     monkeypatch.setattr("animus_core.supply.discovery.discover.fingerprint", take_away)
-    found = await discover(places.config, places.project)
+    found = await places.discover(places.project)
     assert (found.plugins, messages(found)) == ((), {X: "comes with this repository and is not trusted"})
     assert found.warnings[0].fix == "animus trust"
     assert places.executed == []
@@ -212,7 +211,7 @@ async def test_a_projects_broken_registry_is_one_warning(trusted: bool, text: st
     places.write("project/.animus/plugins.yaml", text)
     if trusted:
         places.trust()
-    found = await discover(places.config, places.project)
+    found = await places.discover(places.project)
     assert [one.name for one in found.warnings] == [".animus/plugins.yaml"]
     assert why in found.warnings[0].message
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from animus_core.supply.discovery import candidates as candidates_module
 from animus_core.supply.discovery.discover import Discovery, discover
 
 MANIFEST = {
@@ -38,7 +37,7 @@ class Config:
 
     async def discover(self, **options: Any) -> Discovery:
         """Look for plugins."""
-        return await discover(self.folder, **options)
+        return await discover(self.folder, scripts=list, **options)
 
     @property
     def times(self) -> int:
@@ -53,7 +52,6 @@ class Config:
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setattr(candidates_module, "installed_scripts", list)
     for name in ("ANIMUS_PLUGIN_DIR", "ANIMUS_PLUGIN_PATH", "ANIMUS_CACHE_DIR", "ANIMUS_DISABLE_MANIFEST_CACHE"):
         monkeypatch.delenv(name, raising=False)
     return Config(tmp_path)

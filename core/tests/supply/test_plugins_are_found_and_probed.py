@@ -16,7 +16,6 @@ import yaml
 
 from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import COOKIE, child_environment
-from animus_core.supply.discovery import candidates as candidates_module
 from animus_core.supply.discovery.discover import discover
 from animus_core.supply.discovery.manifest import probe
 
@@ -133,10 +132,8 @@ async def test_what_cannot_be_started_is_named(command: str) -> None:
 
 
 @pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
-    """Write `plugins.yaml`; the environment offers `installed` and `both`. The configuration directory."""
-    scripts = [("both", "/bin/false"), ("installed", "/bin/false")]
-    monkeypatch.setattr(candidates_module, "installed_scripts", lambda: scripts)
+def registry(tmp_path: Path) -> Callable[[Any], Path]:
+    """Write `plugins.yaml`. The configuration directory."""
 
     def write(content: Any) -> Path:
         (tmp_path / "plugins.yaml").write_text(yaml.safe_dump(content))
@@ -150,7 +147,7 @@ async def test_a_broken_plugin_reserves_its_name_and_stops_no_other(
 ) -> None:
     good, bad = program(printing(), "good"), program("sys.exit(1)", "bad")
     folder = registry({"plugins": {"good": {"binary": str(good)}, "both": {"binary": str(bad)}}})
-    found = await discover(folder)
+    found = await discover(folder, scripts=lambda: [("both", "/bin/false"), ("installed", "/bin/false")])
     assert [one.name for one in found.plugins] == ["good"]
     assert sorted(one.name for one in found.warnings) == ["both", "installed"]
     assert found.named("good") is not None
@@ -166,7 +163,7 @@ async def test_many_slow_plugins_are_probed_side_by_side(registry: Callable[[Any
     wait = f"other = {str(fifo)!r} + ('2' if sys.argv[0][-1] == '1' else '1')\n"
     wait += "while not os.path.exists(other): os.sched_yield()\n"
     rows = {name: {"binary": str(program(mark + wait + printing(), name))} for name in ("slow1", "slow2")}
-    found = await discover(registry({"plugins": rows}))
+    found = await discover(registry({"plugins": rows}), scripts=list)
     assert [one.name for one in found.plugins] == ["slow1", "slow2"]
 
 

@@ -145,7 +145,7 @@ class Supervisor(Generic[AnyPlugin]):
             state=self.state,
             pid=self._pid(),
             uptime_s=now - min(self._ready_at.values()) if self._ready_at else None,
-            in_flight=sum(one.in_flight for one in self._processes.values() if one is not None),
+            in_flight=sum(session.in_flight for session in self._processes.values() if session is not None),
             failures=self._restarts.failures,
             failures_total=self._restarts.failures_total,
             retry_in_s=max(0.0, self._restarts.retry_at - now) if self.state is _S.BACKOFF else None,
@@ -168,7 +168,7 @@ class Supervisor(Generic[AnyPlugin]):
         return PluginFailed(self.plugin.name, why, self._last_stderr, remedy=remedy)
 
     def _pid(self) -> int | None:
-        return next((one.child.pid for one in self._processes.values() if one is not None), None)
+        return next((session.child.pid for session in self._processes.values() if session is not None), None)
 
     def _move(self, state: PluginState, reason: str | None = None) -> None:
         was = self.state

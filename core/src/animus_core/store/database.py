@@ -133,7 +133,7 @@ class Database:
         self._jobs.put(job)
         return await job.future
 
-    def _settle(self, jobs: Sequence[_Job]) -> None:
+    def _resolve(self, jobs: Sequence[_Job]) -> None:
         """On the event loop: tell the callers, in the order in which their calls took effect."""
         for job in jobs:
             # The room is given back here and not by the caller, who may have been cancelled while its job waited.
@@ -170,7 +170,7 @@ class Database:
             if job is not None:
                 job.error = Internal(f"{self.path}: the database's thread has ended")
                 left.append(job)
-        self._settle(left)
+        self._resolve(left)
         _resolve(self._stopped, None)
 
     def _serve(self, connection: sqlite3.Connection) -> None:
@@ -196,15 +196,15 @@ class Database:
         try:
             if reads:
                 self._run_reads(connection, tx, reads)
-                self._on_loop(self._settle, reads)
+                self._on_loop(self._resolve, reads)
                 waiting = [*writes]
             if writes:
                 self._run_writes(connection, tx, writes)
-                self._on_loop(self._settle, writes)
+                self._on_loop(self._resolve, writes)
         except BaseException:
             for job in waiting:
                 job.error = Internal(f"{self.path}: the database's thread has failed")
-            self._on_loop(self._settle, waiting)
+            self._on_loop(self._resolve, waiting)
             raise
 
     def _run_reads(self, connection: sqlite3.Connection, tx: Tx, jobs: Sequence[_Job]) -> None:
@@ -261,7 +261,7 @@ class Database:
             explained = failure(self.path, error)
             explained.__cause__ = error
             return explained
-        # A future refuses StopIteration, so it would never be settled and its caller would wait for ever.
+        # A future refuses StopIteration, so it would never be resolved and its caller would wait for ever.
         if isinstance(error, StopIteration):
             return RuntimeError(f"the function raised {error!r}, which no awaiting caller can be given")
         return error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -30,6 +30,7 @@ __all__ = [
     "TRUST",
     "Candidate",
     "Candidates",
+    "FindScripts",
     "ProbeFailure",
     "find_candidates",
     "hiding",
@@ -88,13 +89,24 @@ class _Broken(NamedTuple):
 
 
 _Entry = Candidate | _Broken
+FindScripts = Callable[[], Sequence[tuple[str, str]]]
+"""Finds name and program of each console script of an environment that says to be a plugin."""
 _PYTHON: Final = re.compile(r"python(\d+(\.\d+)?)?")
 
 
-def find_candidates(config_dir: Path, project_root: Path | None = None, *, search_path: bool = False) -> Candidates:
-    """Look everywhere. Raises InvalidInput for an operator's registry that cannot be read. Blocking."""
+def find_candidates(
+    config_dir: Path,
+    project_root: Path | None = None,
+    *,
+    search_path: bool = False,
+    scripts: FindScripts = installed_scripts,
+) -> Candidates:
+    """Search everywhere; `scripts` finds those of this Python environment. Blocking.
+
+    Raises InvalidInput for an operator's registry that cannot be read.
+    """
     registry = read_registry(config_dir / "plugins.yaml")
-    search = _Search(config_dir, registry)
+    search = _Search(config_dir, registry, scripts)
     if project_root is not None:
         search.project(project_root)
     # What a person wrote goes before what was installed, and that before what merely lies somewhere.
@@ -112,8 +124,9 @@ def find_candidates(config_dir: Path, project_root: Path | None = None, *, searc
 class _Search:
     """The places in the order of precedence: the first entry of a name is kept, the others are noted as hidden."""
 
-    def __init__(self, config_dir: Path, registry: Registry) -> None:
+    def __init__(self, config_dir: Path, registry: Registry, scripts: FindScripts) -> None:
         self._config_dir = config_dir
+        self._scripts = scripts
         self._registry = registry
         self._first: dict[str, _Entry] = {}
         self._hidden: dict[str, tuple[Candidate, ...]] = {}
@@ -176,7 +189,7 @@ class _Search:
 
     def environment(self) -> None:
         """The entry points of this Python environment."""
-        for name, program in installed_scripts():
+        for name, program in self._scripts():
             if is_name(name):
                 self._take(name, Candidate(name, (program,), "environment"))
 

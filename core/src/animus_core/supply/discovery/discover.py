@@ -19,11 +19,13 @@ from animus_core.supply.discovery.candidates import (
     NOT_TRUSTED,
     TRUST,
     Candidate,
+    FindScripts,
     ProbeFailure,
     find_candidates,
     hiding,
     locked_candidate,
 )
+from animus_core.supply.discovery.entry_points import installed_scripts
 from animus_core.supply.discovery.manifest import Probes, probing
 from animus_core.supply.discovery.manifest_cache import ManifestCache
 from animus_core.supply.distributions import how_to_install_again
@@ -93,14 +95,19 @@ class Discovery(NamedTuple):
 
 
 async def discover(
-    config_dir: Path, project_root: Path | None = None, *, search_path: bool = False, refresh: bool = False
+    config_dir: Path,
+    project_root: Path | None = None,
+    *,
+    search_path: bool = False,
+    refresh: bool = False,
+    scripts: FindScripts = installed_scripts,
 ) -> Discovery:
     """Everything that can be used, four identified at a time; what cannot is a warning with its reason and its fix.
 
-    `search_path` looks in PATH too; `refresh` asks every plugin anew. Raises InvalidInput for an operator's registry
-    that cannot be read. When it is cancelled no process is left.
+    `search_path` searches PATH too; `refresh` asks every plugin anew; `scripts` finds those of this Python environment.
+    Raises InvalidInput for an operator's registry that cannot be read. When it is cancelled no process is left.
     """
-    found = await asyncio.to_thread(find_candidates, config_dir, project_root, search_path=search_path)
+    found = await asyncio.to_thread(find_candidates, config_dir, project_root, search_path=search_path, scripts=scripts)
     limit = asyncio.Semaphore(_PARALLEL_PROBES)
     # Around all of them: what left its process group is looked for once, which reads all of /proc.
     async with probing() as probes:

@@ -111,7 +111,11 @@ async def agree(source: InstallSource, found: Sequence[ResolvedDistribution], di
     stranger's. Raises Conflict unless the answer is yes.
     """
     # A name in an index leads to whatever its owner put there; a file or folder the operator has named himself.
-    shown = list(found) if source.kind is SourceKind.INDEX else [one for one in found if one.is_a_strangers]
+    shown = (
+        list(found)
+        if source.kind is SourceKind.INDEX
+        else [distribution for distribution in found if distribution.is_a_strangers]
+    )
     if not shown:
         return
     what = "\n".join([f"{source.text} means:", *(_format(distribution) for distribution in shown)])

@@ -166,7 +166,7 @@ class _Coverage:
         places = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         for place in sorted({place for place in places if os.path.isdir(place)}):
             with os.scandir(place) as entries:
-                found = sorted((one.name, one) for one in entries if one.name.endswith(".dist-info"))
+                found = sorted((entry.name, entry) for entry in entries if entry.name.endswith(".dist-info"))
             for name, entry in found:
                 # Names and times, no contents: whoever installs into our own environment is trusted as we are.
                 self.records.append(["installed", name, str(entry.stat().st_mtime_ns)])

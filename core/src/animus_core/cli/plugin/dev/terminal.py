@@ -53,12 +53,12 @@ class _Lines:
             except OSError:
                 line = None
             try:
-                request.get_loop().call_soon_threadsafe(_settle, request, line)
+                request.get_loop().call_soon_threadsafe(_resolve, request, line)
             except RuntimeError:  # the loop is closed: nobody wants lines any more
                 return
 
 
-def _settle(request: asyncio.Future[str | None], line: str | None) -> None:
+def _resolve(request: asyncio.Future[str | None], line: str | None) -> None:
     if not request.done():
         request.set_result(line)
 
