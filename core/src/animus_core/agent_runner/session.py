@@ -1,4 +1,4 @@
-"""One provider session: a plugin process of its own, and a spool that says everything it did.
+"""One provider session: a plugin process of its own, and a spool in which everything is written that it does.
 
 The provider's process inherits the attempt's lock: once the kernel has it free, that process is dead. Below lie the
 host's plugin session and the journal format, in which the spool is written.
@@ -36,12 +36,12 @@ _log = logging.getLogger("animus.agent_runner")
 OPENED: Final = "opened"
 WRITTEN: Final = "written"
 _DEFAULT_TIMEOUT_S: Final = 24 * 3600.0
-"""No wait is without an end; a phase that means to run longer than a day says so."""
+"""Every wait has an end; a phase that has to run longer than a day says so."""
 
 _BEFORE_WRITE: Final = declare("agent_runner.before_write", "the request is about to be written to the provider")
 _AFTER_WRITE: Final = declare("agent_runner.written", "the intent is on disk and the provider is being asked")
 _ANSWERED: Final = declare("agent_runner.answered", "the provider has answered and the spool does not say so yet")
-_CLOSED: Final = declare("agent_runner.closed", "the end of the session is in the spool and nobody was told")
+_CLOSED: Final = declare("agent_runner.closed", "the end of the session is in the spool and nobody has read it")
 
 
 class SessionFiles(NamedTuple):
@@ -52,7 +52,7 @@ class SessionFiles(NamedTuple):
 
 
 class CancelTimings(NamedTuple):
-    """How long a provider has, in seconds: after its time is over, and for each step of being cancelled."""
+    """How long a provider has, in seconds: after its timeout, and for each step of its cancellation."""
 
     timeout_grace_s: float = 5.0
     cancel_s: float = 5.0
@@ -89,7 +89,7 @@ class LiveSession:
         self._wakeup: asyncio.Task[None] | None = None
 
     async def run(self, *, resume: bool) -> None:
-        """Open the spool, start the provider, ask it, spool what it does, close. Never raises but on cancellation."""
+        """Open the spool, start the provider, ask it, spool what it does, close. Raises only if it is cancelled."""
         first = {"tool": self.opened.tool, "plugin": self._supervisor.plugin.name, "session_id": self.session_id}
         try:
             self._append(OPENED, {**first, "resume": resume}, sync=True)
@@ -98,7 +98,7 @@ class LiveSession:
             self._append(CLOSED, closed.model_dump(mode="json", exclude_none=True), sync=True)
             reach(_CLOSED)
             self._summarize(str(closed.end))
-        except AnimusError as error:  # the spool has no room or is broken: whoever follows sees an interrupted session
+        except AnimusError as error:  # the spool is full or broken: its readers see an interrupted session
             _log.error("session %s: %s", self.session_id, error)
         finally:
             if self._health is not None:
@@ -289,7 +289,7 @@ def cookie_of(key: SessionKey) -> str:
 
 
 def _cut(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    """`data` of a record that is too big for the spool; a closing record stays one."""
+    """`data` cut down for a record that is too big for the spool; a closing record can still be read as one."""
     if kind != CLOSED:
         cut: dict[str, Any] = truncate_to_fit({"data": data})["data"]
         return cut

@@ -38,7 +38,7 @@ _MOST_REPORTS: Final = 64
 
 
 def main() -> None:
-    """Parse the arguments, take over the lock, serve until told to leave."""
+    """Parse the arguments, take over the lock, serve until asked to leave."""
     parser = argparse.ArgumentParser(prog="animus agent-runner")
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--lock-fd", type=int, required=True)
@@ -97,7 +97,7 @@ class _MoveReports:
     async def _send(self, change: StateChange) -> None:
         try:
             peer = await connect(self._scope.control_socket, Dispatcher(), name="daemon")
-        # No daemon: there is nobody to tell, and the next one asks for the states itself.
+        # No daemon is running: the next one asks for the states itself.
         except AnimusError:
             return
         moved = PluginMoved(

@@ -162,7 +162,7 @@ class _Daemon:
         self._block = DaemonBlock()
 
     async def run(self, ready: _Ready) -> None:
-        """Serve until told to stop; then drain and close in order."""
+        """Serve until `stop` is called; then drain and close in order."""
         await self._reread()
         self._settings()
         trust = await asyncio.to_thread(self._project.trust.check)

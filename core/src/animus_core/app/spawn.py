@@ -73,7 +73,7 @@ async def link_agent_runner(scope: Scope, handler: PeerHandler | None = None) ->
                 arguments = ["--project-root", str(scope.project_root)]
                 module, env = "animus_core.app.agent_runner", dict(os.environ)
                 started.append(await start_core_process(module, arguments, log=log, env=env, held=held))
-        # One that we started and that has ended will not answer; one that somebody else started we can only wait for.
+        # If ours has ended, it will not answer. If somebody else is starting one, we can only wait for it.
         return not started or started[-1].returncode is None
 
     peer = await connect_while(path, handler or Dispatcher(), is_coming, name="agent-runner", timeout_s=_ANSWER_S)

@@ -134,7 +134,7 @@ async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
     taken: list[HeldLock] = []
 
     async def is_owned() -> bool:
-        # Only the lock says whether a daemon lives; a socket's file may be left from one that was killed.
+        # Only the lock says whether a daemon lives; the socket's file may be left from a daemon that was killed.
         held = acquire(scope.daemon_lock)
         if held is not None:
             taken.append(held)

@@ -42,7 +42,7 @@ class Listener:
         self._listen()
 
     def on_left(self, call: Callable[[Peer], None]) -> None:
-        """`call` is told of every peer whose connection ended."""
+        """`call` is called with every peer whose connection has ended."""
         self._on_left.append(call)
 
     async def close(self) -> None:
@@ -92,7 +92,7 @@ async def _close(peer: Peer) -> None:
 
 
 def listen(path: Path, handler: PeerHandler, name: str) -> Listener:
-    """Bind `path` with mode 0600, whoever was there before: the caller holds the lock that makes it the only one.
+    """Bind `path` with mode 0600. What is at that path is removed: the caller holds the lock that allows it.
 
     Raises InvalidInput when the path is too long for a socket, RetryLater when it cannot be bound.
     """

@@ -1,8 +1,8 @@
 """Streams on the control socket: events, which each subscriber reads from a cursor of its own, and subjects' changes.
 
 Below lie the database, the commit signal, and the watches of subjects. Nothing is buffered: a slow subscriber reads
-events later, and whoever comes back with the last id it saw gets each once; a slow watcher of subjects is told the
-state that changes have led to.
+events later, and a subscriber that comes back with the last id it saw gets each event once. A slow watcher of subjects
+gets the state that several changes have led to.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["Streams"]
 
 _log = logging.getLogger("animus.control")
 _BATCH: Final = 200  # rows in memory for one slow subscriber
-_ID_DIGITS: Final = 19  # 2^63 has so many: every shorter number fits an id of SQLite
+_ID_DIGITS: Final = 19  # as many as 2^63 has: every shorter number fits an id of SQLite
 _Send = Callable[[sqlite3.Row, Asker], None]
 
 
@@ -67,13 +67,13 @@ class Streams:
         return Watching()
 
     async def subject_changes(self, watches: Sequence[SubjectWatch], asker: Asker) -> Watching:
-        """What the watches tell, from the reply on: it comes when every one of them has begun.
+        """Stream the changes that the watches report. The reply comes when every watch has begun.
 
         Raises what keeps one of them from beginning. What ends one later ends the stream: `subscription/closed`.
         """
         peer = asker.peer
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._keep(peer, asker.request_id, _tell_changes(watches, asker, opened))
+        task = self._keep(peer, asker.request_id, _send_changes(watches, asker, opened))
         try:
             await opened
         except asyncio.CancelledError:
@@ -123,7 +123,7 @@ class Streams:
             return  # the subscriber left, or the daemon is closing its database
 
 
-async def _tell_changes(watches: Sequence[SubjectWatch], asker: Asker, opened: asyncio.Future[None]) -> None:
+async def _send_changes(watches: Sequence[SubjectWatch], asker: Asker, opened: asyncio.Future[None]) -> None:
     async def on_change(event: SubjectChangedEvent) -> None:
         asker.peer.notify(subject.SUBJECT_CHANGED, StreamItem[SubjectChangedEvent](id=asker.request_id, data=event))
         await asker.peer.drained()

@@ -1,6 +1,6 @@
-"""Wakes whoever waits for a commit, and wakes the loop.
+"""Wakes everybody who waits for a commit, and wakes the loop.
 
-It carries no messages. What was committed is in the database: whoever waits here then reads from its own cursor. So
+It carries no messages: what was committed is in the database, and a reader that is woken reads from its own cursor. So
 nothing is buffered for anybody, and a slow reader loses no event.
 """
 

@@ -72,7 +72,7 @@ class Event(NamedTuple):
 
 
 def record_event(tx: Tx, event: Event) -> None:
-    """Write `event` in the caller's transaction; whoever commits it publishes it afterwards."""
+    """Write `event` in the caller's transaction; the caller publishes it after the commit."""
     data = encode(event.payload).decode()
     tx.execute("event_insert", run_id=event.run_id, seq=event.seq, kind=event.kind, at=event.at, data=data)
 

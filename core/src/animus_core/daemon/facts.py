@@ -1,4 +1,4 @@
-"""What the daemon tells the world about runs: facts, append-only, each with an id that a replay repeats.
+"""What projectors are shown of runs: facts, append-only, each with an id that a replay repeats.
 
 A fact is written in the transaction of the state change that it states. Values only; below lie the kinds of records.
 """

@@ -35,7 +35,7 @@ def ingest(tx: Tx, run: RunIdentity, batch: Batch) -> None:
         data = read_data(record.kind, record.data)
         if data is not None:
             _project(tx, run, record, data)
-        # In the journal's transaction: a fact exists exactly if the state that it tells of does.
+        # In the transaction of the state that it is about: neither is ever on the disk without the other.
         kind = fact_kind(record.kind)
         if kind is not None:
             _fact(tx, run, kind, fact_id(run.run_id, record.seq), record.at, record.data)

@@ -1,7 +1,7 @@
 """Starts the runner of a run: takes the run's lock, hands it to the child, keeps no copy.
 
-The order makes a daemon's death harmless at every step: the run and its epoch are committed before, so whoever comes
-next finds a run whose lock is held (somebody executes it) or free (nobody does). Below lie the lock and the program
+The order makes a daemon's death harmless at every step: the run and its epoch are committed before, so the next daemon
+finds a run whose lock is held (somebody executes it) or free (nobody does). Below lie the lock and the program
 that `app` starts.
 """
 

@@ -1,7 +1,7 @@
 """The daemon's loop: look at the queue, see how many slots are free, start what fits, wait for something to happen.
 
 It wakes on a nudge (an enqueue, a run's end), on the moment when a deferred entry becomes due, and on a heartbeat as a
-fallback. It knows no policy: what is in the queue is worked off in order, and what cannot start is held with the
+fallback. It has no policy: it starts entries in their order, and an entry that can never start is held with the
 reason. Below lie the queue, capacity and the runs.
 """
 
@@ -46,7 +46,7 @@ def new_run_id() -> str:
 
 
 class Loop:
-    """Runs until `stop` is called. Every tick is complete in itself; an error in one is logged, and the next comes."""
+    """Runs until `stop` is called. Every tick is complete in itself: an error in one is logged."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Loop:
                 break
             except Conflict as error:
                 _log.info("%s: %s", entry.entry_id, error.message)
-            except RetryLater as error:  # no room, no process: the entry keeps its place
+            except RetryLater as error:  # no process or no space on the disk: the entry keeps its place
                 _log.error("%s: %s", entry.subject_id, error)
                 break
             except AnimusError as error:

@@ -47,7 +47,7 @@ class PluginEvents:
             change = await self._changes.get()
             try:
                 await database.write(partial(record_event, event=plugin_event(change)))
-            except AnimusError as error:  # no room on the disk: the plugin's state is no reason to stop
+            except AnimusError as error:  # the disk is full, for example: no reason to stop the daemon
                 _log.error(
                     "plugin %s became %s, but no event was recorded: %s", change.plugin, change.state, error.message
                 )

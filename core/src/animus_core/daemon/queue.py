@@ -101,7 +101,7 @@ class Queue:
         return await self._database.write(insert)
 
     async def page(self, status: EntryStatus | None, page: Page) -> QueuePage:
-        """Entries in the order of dispatch: active ones unless `status` asks for others."""
+        """Entries in the order of dispatch; only active entries, unless `status` names another status."""
 
         def read(tx: Tx) -> QueuePage:
             rows = tx.all("queue_list", status=status, limit=page.rows_to_read, offset=page.offset)
@@ -139,7 +139,7 @@ class Queue:
         return {status: found.get(status, 0) for status in EntryStatus}
 
     async def next_ready(self, limit: int, lowest_priority: int) -> list[QueueEntry]:
-        """The entries to start first; deferred ones whose time has come count as ready."""
+        """The entries to start first; a deferred entry whose time has come counts as ready."""
         now = utc_now_text()
         # A read first: most ticks have nothing to promote, and a write costs a flush of the disk.
         due = await self._database.read(lambda tx: tx.scalar("queue_next_due_at"))
@@ -154,7 +154,7 @@ class Queue:
         return None if due is None else str(due)
 
     async def hold_broken(self, entry: QueueEntry, reason: str) -> None:
-        """Hold an entry that cannot start, with the reason for people; one that was moved meanwhile is left alone."""
+        """Hold an entry that cannot start, with the reason. An entry that has moved meanwhile stays as it is."""
 
         def hold(tx: Tx) -> None:
             if _find(tx, entry.entry_id).status is not EntryStatus.PENDING:

@@ -92,7 +92,7 @@ def _complete_lines(fd: int, path: Path, offset: int, max_bytes: int) -> bytes:
     if not end and len(content) == max_bytes < MAX_RECORD_BYTES:
         content = os.pread(fd, MAX_RECORD_BYTES, offset)
         end = content.find(b"\n") + 1
-    # No writer appends so long a line: its end is not just missing yet.
+    # No writer appends a line of this length, so waiting for its end would be in vain.
     if not end and len(content) >= MAX_RECORD_BYTES:
         raise CorruptRecord(path, _line_number(fd, offset), f"no line end within {MAX_RECORD_BYTES} bytes")
     # Only a read that found nothing has to know the size: it is either at the end, or the end was lost.

@@ -135,7 +135,7 @@ class JournalWriter:
         return self.append_many([(kind, data)], sync=sync)[0]
 
     def append_many(self, records: Sequence[tuple[str, Mapping[str, Any]]], *, sync: bool) -> list[Position]:
-        """Append `(kind, data)` records in one write; with `sync`, one flush for all. Errors as of `append`.
+        """Append `(kind, data)` records in one write; with `sync`, one flush for all. Raises what `append` raises.
 
         If only the first of them fit, those are kept, since a reader may have seen them: `JournalFull.appended`.
         """
@@ -155,7 +155,7 @@ class JournalWriter:
             self._sync()
 
     def close(self) -> None:
-        """Close the file without flushing; the lock stays with whoever holds it. Closing twice is fine."""
+        """Close the file without flushing; the lock stays held. Closing twice is fine."""
         with self._turn:
             fd, self._fd = self._fd, -1
             if fd >= 0:
@@ -216,7 +216,7 @@ class JournalWriter:
         try:
             sync_data(self._fd)
         except OSError as error:
-            # The kernel may drop the pages and report success the next time, so there is no second try.
+            # The kernel may drop the pages and report success the next time, so flushing is not tried again.
             self._broken = error.strerror or str(error)
             raise JournalBroken(self._path, self._broken) from error
         reach(SYNCED)

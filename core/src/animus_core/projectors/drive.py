@@ -46,7 +46,7 @@ class RoutedSubjects:
         """The status; None when nobody serves the kind (`custom`) or the subject is gone."""
         try:
             return (await self._router.get(kind, subject_id)).status
-        # Nobody serves the kind: there is no status to move, which is no failure.
+        # Nobody serves the kind, so there is no status to move: this is not a failure.
         except UnknownName:
             return None
         except RpcError as error:

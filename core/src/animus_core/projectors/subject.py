@@ -21,19 +21,19 @@ MOVES: Final[dict[str, tuple[frozenset[str], str]]] = {
     "completed": (frozenset({"in-progress"}), "done"),
     "failed": (frozenset({"in-progress"}), "blocked"),
     "blocked": (frozenset({"in-progress"}), "blocked"),
-    # Ready and not cancelled: a run was cancelled, and that says nothing of whether the work is still wanted.
+    # Ready and not cancelled: that a run was cancelled does not mean that the work is not wanted any more.
     "cancelled": (frozenset({"in-progress", "blocked"}), "ready"),
 }
 """Fact kind → the statuses it may move from, and the one it moves to."""
 
 
 class SubjectProjector:
-    """Facts onto subjects' statuses."""
+    """Carries facts over to the statuses of subjects."""
 
     name = "subject"
 
     async def project(self, fact: FactView, subjects: Subjects) -> None:
-        """Move the subject of `fact`, if it stands where it should."""
+        """Move the subject of `fact`, if its status is one that this fact may move it from."""
         move = MOVES.get(fact.kind)
         if move is None:
             return

@@ -91,12 +91,12 @@ class AgentEffect:
             except (PeerGone, CallTimeout, Cancelled) as error:
                 _log.warning("the agent-runner is gone (%s); asking the next one", error)
                 died += 1
-            except JournalFull as error:  # the spool keeps what the journal has no room for
+            except JournalFull as error:  # the spool keeps what does not fit into the journal
                 full = 1 if following.seen > seen else full + 1
                 if full >= _ROOM.tries:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(_ROOM.wait_s)  # no file system tells when it has room again
+                await asyncio.sleep(_ROOM.wait_s)  # no file system reports that it has space again
             finally:
                 seen = following.seen
                 await peer.aclose()
@@ -161,7 +161,7 @@ class AgentEffect:
 
 
 class _Following:
-    """What one connection has brought of a session so far."""
+    """What has been received of a session on one connection."""
 
     def __init__(
         self, phase: PlannedPhase, attempt: Intended, note: Callable[[kinds.AgentRecord], None], seen: int
@@ -173,7 +173,7 @@ class _Following:
         self.closed: asyncio.Future[wire.SessionClosed] = asyncio.get_running_loop().create_future()
 
     def take(self, record: wire.SessionRecord) -> None:
-        """Journal one record; the closing one ends the wait instead. Repeated ones are passed over."""
+        """Journal one record, unless it was received before; the closing record ends the wait instead."""
         if record.seq <= self.seen or self.closed.done():
             return
         try:
@@ -190,7 +190,7 @@ class _Following:
                 )
             )
             self.seen = record.seq
-        except Exception as error:  # noqa: BLE001 - a journal without room ends the phase, not the connection's reader
+        except Exception as error:  # noqa: BLE001 - a journal that is full ends the phase, not the connection's reader
             self.closed.set_exception(error)
 
     def outcome(self, result: OutcomeKind, text: str, *, written: bool = True) -> kinds.PhaseOutcome:

@@ -1,7 +1,7 @@
 """The loop of a run: ask what comes next, do it, journal it, fold it; until the run is over or waits.
 
-The loop has no state of its own: whoever holds the run's lock can begin it anew from the journal at any moment. Below
-lie `decide.py` (what comes next), the two kinds of effect, and the journal.
+The loop has no state of its own: the runner that holds the run's lock can begin it anew from the journal at any time.
+Below lie `decide.py` (what comes next), the two kinds of effect, and the journal.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class Execution:
                 if not left:
                     raise
                 _log.warning("%s (trying again)", error.message)
-                await asyncio.sleep(self._append_retries.wait_s)  # no file system tells when it has room again
+                await asyncio.sleep(self._append_retries.wait_s)  # no file system reports that it has space again
         point = _POINTS.get(kind)
         if point is not None:
             reach(point)

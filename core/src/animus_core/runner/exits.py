@@ -1,4 +1,4 @@
-"""Which exit code an error is: the table by which a runner tells the daemon why it cannot go on.
+"""Which exit code an error has: by it the daemon learns why a runner cannot go on.
 
 Below lie the errors of the journal and of a runner's effects.
 """

@@ -25,7 +25,7 @@ from animus_protocol.models.lifecycle import PING
 
 __all__ = ["LivePlugins", "ProviderHost"]
 
-_PING_S: Final = 2.0  # as a health check: published hosts wait so long for either
+_PING_S: Final = 2.0  # the same as for a health check, as in published hosts
 _CALL_S: Final = 30  # where nobody says more; as long as a client waits for other methods
 _LONGEST_CALL_S: Final = 3600  # every wait for another process has a bound, whatever a client asks for
 # What the daemon itself keeps running. Providers live in the agent-runner, one process for each session.

@@ -1,4 +1,4 @@
-"""What is wrong with the plugins of this machine and project, each fault with the command that mends it.
+"""What is wrong with the plugins of this machine and project, each problem with the command that repairs it.
 
 Below lie discovery, the lock file and the folders of installed plugins. Everything is looked at anew, and nothing that
 is not trusted is executed.
@@ -27,7 +27,7 @@ __all__ = ["Problem", "Verified", "examine", "verify"]
 
 
 class Problem(NamedTuple):
-    """One fault. `plugin` is None for what concerns no single one, and `message` does not repeat it.
+    """One problem. `plugin` is None if it concerns no single plugin; `message` does not repeat the name.
 
     `fix` is a command or an edit.
     """
@@ -57,9 +57,9 @@ async def verify(locations: PluginLocations, name: str | None = None) -> list[Ve
 
 
 async def examine(locations: PluginLocations) -> list[Problem]:
-    """Every fault that can be found. Raises nothing that is one of them."""
+    """Every problem that can be found. What is a problem is returned and not raised."""
     problems = await asyncio.to_thread(lambda: list(_installed(locations.config_dir)))
-    # One fault is told once, with the more exact fix: discovery meets it again as "cannot be used".
+    # Discovery finds the same problems once more, as "cannot be used": each is reported once, with the more exact fix.
     known = {problem.plugin for problem in problems}
     try:
         discovery = await locations.discover(refresh=True)
@@ -113,7 +113,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
 
 
 def _command(fix: str) -> str:
-    """The first way to mend it: the second is to ask the doctor, which is being done."""
+    """The first of the two fixes: the second is to ask the doctor, which this is."""
     return fix.partition("  (or: ")[0]
 
 

@@ -95,7 +95,7 @@ def _lock_state(config_dir: Path, name: str, candidate: Candidate | None, *, usa
         return "unreadable"
     entry = lock.get(name)
     if entry is None or (candidate is not None and candidate.locked is None):
-        # Whoever may install into our own environment may change this core as well: a lock would protect nothing.
+        # Somebody who can install into our own environment can change this core as well: a lock would protect nothing.
         installed_beside_us = candidate is not None and candidate.source == "environment"
         return "trusted by installation" if installed_beside_us else "not locked"
     if entry.development:

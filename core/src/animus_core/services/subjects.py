@@ -87,13 +87,13 @@ class SubjectService:
         return await self._project.router.call(kind, plugin_wire.SUBJECT_NEXT, plugin_wire.SubjectNextParams(kind=kind))
 
     async def watches(self, params: wire.SubjectWatchParams) -> Sequence[SubjectWatch]:
-        """One watch a kind: of the one that is named, of those of the filter, or of all that are served now.
+        """One watch for each kind: the kind that is named, those of the filter, or all that are served now.
 
         Raises UnknownName when nothing is served, UnclaimedKind for a kind that nobody serves.
         """
         router, asked = self._project.router, params.filter or plugin_wire.SubjectFilter()
         await self._project.refresh()
-        # A backend may say its kinds only in its handshake: without this it would be missing in a watch of everything.
+        # A backend may say its kinds only in its handshake. Without this, a watch of everything would miss it.
         await router.learn()
         kinds = [params.kind] if params.kind else asked.kind or router.kinds
         if not kinds:

@@ -24,7 +24,7 @@ __all__ = ["build", "key_issue"]
 T = TypeVar("T", bound=Definition)
 Path = tuple[str | int, ...]
 
-MAX_DETAILS: Final = 100  # pydantic tells every item of a long list; people mend the first ones
+MAX_DETAILS: Final = 100  # pydantic reports every item of a long list; people fix the first ones first
 EXPECTED: Final = {
     "string_type": "text",
     "int_type": "a whole number",

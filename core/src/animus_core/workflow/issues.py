@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 MAX_SHOWN_ISSUES: Final = 100
-"""How many mistakes a message lists; `InvalidWorkflow.issues` holds all that were found."""
+"""A message lists no more mistakes than this; `InvalidWorkflow.issues` has all that were found."""
 
 MAX_ISSUES: Final = 1000
-"""The search ends after that many mistakes: a hostile file must not cost minutes."""
+"""The search ends after this many mistakes: a hostile file must not cost minutes."""
 
 # difflib compares letter by letter: names are a file's own, and both their number and their length are bounded.
 MAX_CANDIDATES: Final = 200

@@ -136,7 +136,7 @@ def providers_needed(plan: Plan) -> frozenset[str]:
 
 def _values(root: Defined[WorkflowDefinition], steps: list[Step], given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
-        # Half a surrogate pair is what a byte of the command line becomes that is no UTF-8; no file can hold it.
+        # A byte of the command line that is not UTF-8 becomes half a surrogate pair, which no file can hold.
         if not (name + value).isascii() and not _encodable(name + value):
             raise InvalidInput(f"the variable {shown(name)} is not valid Unicode text", hint="give it as UTF-8")
     # The outermost first, whose default wins: it is the one that knows what the sub-workflow is used for.

@@ -28,7 +28,7 @@ from animus_protocol.models.verdict import Verdict
 __all__ = ["Broken", "validate"]
 
 Broken = frozenset[tuple[str, str]]
-"""(section, lower-case id) of what is defined but could not be read: naming it is no further mistake."""
+"""(section, lower-case id) of what is defined but could not be read: naming it is not a mistake of its own."""
 
 
 def validate(workflows: WorkflowSet, broken: Broken = frozenset()) -> list[Issue]:
@@ -85,7 +85,7 @@ def _workflow(
             yield Issue.at(workflow.place_of("phases", index), f"unknown phase {shown(entry_id)}", hint)
         for verdict, transition in entry.on_verdict.items():
             yield from _transition(workflow, index, verdict, transition, reach[workflow.id.lower()])
-            # A warning and no error: the loop may well end by another verdict, which only a run tells.
+            # A warning and not an error: the loop may end by another verdict, which only a run can show.
             if verdict in (Verdict.ADVANCE, Verdict.SKIP) and transition.target.lower() in seen:
                 message = f"`on_verdict.{verdict}` leads back to {shown(transition.target)} without a bound"
                 hint = "go back with `rework`, which `max_rework_attempts` bounds"

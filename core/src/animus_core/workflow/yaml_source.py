@@ -183,7 +183,7 @@ class _Converter:
         for key_node, value_node in node.value:
             key = self.key(key_node)
             place = self.place(key_node)
-            # Also under a refused key: its own mistakes are told in the same go.
+            # Also under a refused key: the mistakes there are reported together with it.
             value = self.convert(value_node, place, depth + 1)
             if key is None:
                 continue
