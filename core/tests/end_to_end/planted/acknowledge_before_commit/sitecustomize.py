@@ -14,12 +14,12 @@ def _run_writes(self: Any, connection: sqlite3.Connection, tx: Tx, jobs: Sequenc
     connection.execute("BEGIN IMMEDIATE")
     for job in jobs:
         self._run_write(connection, tx, job)
-    self._on_loop(self._settle, list(jobs))
+    self._on_loop(self._resolve, list(jobs))
     threading.Event().wait(0.5)  # long enough for the acknowledgement to arrive before the crash does
     reach(database.BEFORE_COMMIT)
     connection.execute("COMMIT")
     for _ in jobs:
-        self._on_loop(_take_back, self._room)  # the real code settles once more, and gives the room back again
+        self._on_loop(_take_back, self._room)  # the real code resolves them once more, and gives the room back again
 
 
 def _take_back(room: Any) -> None:
