@@ -26,7 +26,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from animus_core.cli.watch.commands import follow
+from animus_core.cli.watch.commands import follow, wait_for_news
 from animus_core.cli.watch.live_view import RunRow, RunsView
 from animus_core.control.client import Control
 from animus_core.errors import AnimusError
@@ -188,18 +188,22 @@ class Demo:
     def _scope(self) -> Scope:
         return Scope.of(self.root.resolve(), os.environ)
 
-    async def _until_done(self, control: Control) -> None:
+    async def _until_done(self, control: Control, news: asyncio.Event) -> None:
         await asyncio.to_thread(self._call, ["animus", "queue", "enqueue", *self.tasks])
         while True:
+            news.clear()
             stats = await control.call(queue_wire.QUEUE_STATS, Empty())
             if stats.done_recent >= len(self.tasks) or not stats.ready + stats.in_flight:
                 break
-            await asyncio.sleep(POLL_S)
+            await wait_for_news(news, POLL_S)
         ended = {"completed", "failed", "blocked", "cancelled"}
-        for _ in range(int(CATCH_UP_S / POLL_S)):  # the last events may still be on their way to the view
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CATCH_UP_S  # the last events may still be on their way to the view
+        while loop.time() < deadline:
+            news.clear()
             if all(self.view.rows.get(task, RunRow(task)).status in ended for task in self.tasks):
                 return
-            await asyncio.sleep(POLL_S)
+            await wait_for_news(news, deadline - loop.time())
 
     def _call(self, command: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=120, check=False)

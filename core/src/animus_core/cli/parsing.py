@@ -32,7 +32,7 @@ class Misused(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises what is wrong, so that it is told like every other error.
+    """A parser that raises what is wrong, so that it is reported like every other error.
 
     Options are written out: what is short for one today may be short for two tomorrow.
     """

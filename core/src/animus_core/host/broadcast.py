@@ -73,7 +73,7 @@ class Subscription:
                 await self._waiter
             finally:
                 self._waiter = None
-        # Before the next item: the loss is told at the place where it happened.
+        # Before the next item: the loss is reported where it happened.
         if self._missed:
             missed, self._missed = self._missed, 0
             return Lagged(missed)

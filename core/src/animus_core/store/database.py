@@ -25,7 +25,7 @@ from animus_protocol.crash_points import declare, reach
 
 __all__ = ["Database", "ReadOnlyDatabase", "open_readonly"]
 
-# On either side of the commit: a kill at the first loses what nobody was told of, at the second loses nothing.
+# On either side of the commit: a kill at the first loses what nobody was promised, at the second loses nothing.
 BEFORE_COMMIT: Final = declare("store.before_commit", "a batch of writes was carried out and is not committed yet")
 COMMITTED: Final = declare("store.committed", "a batch of writes is on the disk and no caller knows yet")
 

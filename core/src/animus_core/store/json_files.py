@@ -39,7 +39,7 @@ def write_json_pretty(path: Path, value: object) -> None:
 
 def write_json_if_missing(path: Path, value: object) -> bool:
     """Write `value`, indented, unless `path` exists; whether it was written. Of several writers the first one wins."""
-    # Before the look at the disk: a value that is no JSON is a fault whether the file exists or not.
+    # Before the disk is asked: a value that is not JSON is a mistake whether the file exists or not.
     content = _text(path, value, indent=2)
     if path.exists():
         return False
@@ -56,8 +56,8 @@ def write_json_if_missing(path: Path, value: object) -> bool:
 def read_json_or_default(path: Path, default: _T, *, report: Callable[[str], None] | None = None) -> _T:
     """The value in `path`, or `default` if there is no such file.
 
-    What is not JSON, or not of the type of `default` (None accepts any), is moved to `<name>.broken-<n>`; `report` is
-    told so in one sentence (default: logged as an error), and `default` is returned. Raises RetryLater if the file
+    What is not JSON, or not of the type of `default` (None accepts any), is moved to `<name>.broken-<n>`; `report`
+    gets a sentence about it (default: logged as an error), and `default` is returned. Raises RetryLater if the file
     cannot be read or moved.
     """
     with _failing(path):

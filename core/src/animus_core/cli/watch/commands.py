@@ -24,10 +24,12 @@ from animus_protocol.models.control import daemon as wire
 from animus_protocol.models.control import queue as queue_wire
 from animus_protocol.models.control import workflow as workflow_wire
 
-__all__ = ["follow", "watch"]
+__all__ = ["follow", "wait_for_news", "watch"]
 
-_POLL_S: Final = 0.2  # a person notices no such delay
-_LAST_POLLS: Final = 10  # 2 s for the last events; a row whose end is never told must not hold the command
+_POLL_S: Final = 0.2
+"""A person notices no such delay. Only while no run is seen at work: that a runner has left is not an event."""
+_HEARTBEAT_S: Final = 5.0  # as the daemon's own, should an event be missing
+_LAST_EVENTS_S: Final = 2.0  # a row whose end no event reports must not hold the command
 
 
 def watch(args: argparse.Namespace, output: Output) -> int:
@@ -35,8 +37,8 @@ def watch(args: argparse.Namespace, output: Output) -> int:
     scope = scope_of(args)
     view = RunsView()
 
-    async def idle(control: Control) -> None:
-        await _idle(control, view)
+    async def idle(control: Control, news: asyncio.Event) -> None:
+        await _idle(control, view, news)
 
     until = idle if args.until_idle else None
     try:
@@ -49,10 +51,18 @@ def watch(args: argparse.Namespace, output: Output) -> int:
 
 
 async def follow(
-    scope: Scope, view: RunsView, until: Callable[[Control], Any] | None, console: Console, *, since: str | None = None
+    scope: Scope,
+    view: RunsView,
+    until: Callable[[Control, asyncio.Event], Any] | None,
+    console: Console,
+    *,
+    since: str | None = None,
 ) -> None:
-    """Feed `view` with events and show it. `until(control)` is awaited and ends it; None: the daemon's end does."""
-    changed = asyncio.Event()
+    """Feed `view` with events and show it. `until(control, news)` is awaited and ends it; None: the daemon's end does.
+
+    `news` is set after each event.
+    """
+    changed, news = asyncio.Event(), asyncio.Event()
 
     def take(notification: Notification) -> None:
         if notification.method != wire.DAEMON_EVENT.name:
@@ -63,13 +73,14 @@ async def follow(
         if row is not None:
             _say(console, row, event.kind)
             changed.set()
+        news.set()
 
     async with connect_control(scope, take) as control:
         # Subscribed before the tables are read: what changes in between comes as an event.
         await control.call(wire.DAEMON_EVENTS, wire.DaemonEventsParams(since=since))
         if since is None:
             await _seed(control, view)
-        end = asyncio.ensure_future(until(control) if until is not None else control.ended())
+        end = asyncio.ensure_future(until(control, news) if until is not None else control.ended())
         # Watched beside `until`, which asks a daemon that may have left.
         gone = asyncio.ensure_future(control.ended())
         try:
@@ -110,14 +121,27 @@ async def _seed(control: Control, view: RunsView) -> None:
             view.take("phase_started", "", {**began, "phase": run.current_phase, "attempt": run.attempt or 1})
 
 
-async def _idle(control: Control, view: RunsView) -> None:
+async def _idle(control: Control, view: RunsView, news: asyncio.Event) -> None:
     """Return when nothing is queued or running and the view has seen the end of all that it shows."""
     while True:
+        # Before the question: what happens from here on asks again.
+        news.clear()
         status = await control.call(wire.DAEMON_STATUS, Empty())
         if not status.queued and not status.active_runs:
             break
-        await asyncio.sleep(_POLL_S)  # the counts have no event of their own
-    for _ in range(_LAST_POLLS):
-        if all(row.status not in ("queued", "running") for row in view.rows.values()):
-            return
-        await asyncio.sleep(_POLL_S)
+        at_work = any(row.status == "running" for row in view.rows.values())
+        await wait_for_news(news, _HEARTBEAT_S if at_work else _POLL_S)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LAST_EVENTS_S
+    while any(row.status in ("queued", "running") for row in view.rows.values()) and loop.time() < deadline:
+        news.clear()
+        await wait_for_news(news, deadline - loop.time())
+
+
+async def wait_for_news(news: asyncio.Event, timeout_s: float) -> None:
+    """Return after the next event, or after `timeout_s` seconds without one."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await news.wait()
+    except TimeoutError:
+        return

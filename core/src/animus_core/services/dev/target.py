@@ -35,7 +35,7 @@ class Sources(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What to run, under which name until it has told its own, and what it is made of."""
+    """What to run, under which name until its manifest is read, and what it is made of."""
 
     name: str
     command: tuple[str, ...]

@@ -50,7 +50,7 @@ class InstallSource(NamedTuple):
 
     @property
     def pip_argument(self) -> str:
-        """What pip is told; it never begins with a dash."""
+        """The argument that pip gets; it never begins with a dash."""
         # As an address: a path may begin with a dash, or hold what pip reads as extras (`[x]`).
         return self.text if self.path is None else self.path.as_uri()
 

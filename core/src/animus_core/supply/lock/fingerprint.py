@@ -188,7 +188,7 @@ class _Coverage:
             if stat.S_ISREG(stat_result.st_mode):
                 sha256 = self.hashes.sha256(real, stat_result)
                 # One that lies in the environment is covered with all that makes up its version.
-                # To ask it would be to execute it: another one in its place is told as a change instead.
+                # To ask it would be to execute it: another one in its place is reported as a change instead.
                 if self._expected in (None, real) and not real.startswith(os.path.realpath(root) + os.sep):
                     ask_s = self._bounds.ask_s
                     version = self.hashes.remember(real, stat_result, lambda: _version(real, ask_s), "version of ")

@@ -28,7 +28,7 @@ class FingerprintBounds(NamedTuple):
     """How much an environment may hold, and what is believed of it.
 
     A hash is kept of a file that has rested for `settled_ns`: it may change twice within one tick of the clock that
-    its time of change is taken from. An interpreter that has not told its version after `ask_s` has none.
+    its time of change is taken from. An interpreter that has not printed its version after `ask_s` has none.
     """
 
     files: int = 200_000  # beyond that it is no environment, but a folder that somebody named by mistake
@@ -114,7 +114,7 @@ def walk(root: str, hashes: KnownHashes, most_files: int) -> Iterator[Item]:
                 else:
                     yield _file(path, entry.path, entry.stat(follow_symlinks=False), hashes)
             except FileNotFoundError:
-                continue  # it has gone since the folder was listed, and whatever is there is told another time
+                continue  # it has gone since the folder was listed, and what is there now is found the next time
             except OSError as error:
                 raise _unreadable(entry.path, error) from error
 

@@ -1,8 +1,8 @@
 """`plugins.lock`: what was installed, and the fingerprint that it had then.
 
-Below lie `fingerprint.py` and the store. The file fails closed: whoever cannot read it has no installed plugin, and is
-told so. Beside it, `plugins.lock.d/` keeps a short hash of each file, so that a change can be named; the digest in the
-lock alone decides.
+Below lie `fingerprint.py` and the store. The file fails closed: who cannot read it has no installed plugin, and gets
+an error. Beside it, `plugins.lock.d/` keeps a short hash of each file, so that a change can be named; the digest in
+the lock alone decides.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Lockfile:
         try:
             content = json.loads(text)
             version = content.get("v") if isinstance(content, dict) else None
-            # Before the models: a newer file is told as newer, and not as one with strange fields.
+            # Before the models: of a newer file the error says that, and not that it has strange fields.
             if version != _VERSION:
                 raise _unreadable(path, f"its format is version {version!r}, this animus knows version {_VERSION}")
             entries = _Content.model_validate(content).plugins

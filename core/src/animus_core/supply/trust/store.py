@@ -25,7 +25,7 @@ from animus_core.terminal import escape_unprintable
 __all__ = ["Mode", "Stored", "TrustRecord", "TrustStore"]
 
 Mode = Literal["ask", "auto"]
-_LOCK_S: Final = 10.0  # it is held for one look through the folder and one write
+_LOCK_S: Final = 10.0  # it is held while the folder is read once and one file is written
 _MOST_BYTES: Final = 64 << 20  # 8 MiB of texts as JSON, and a row for each of 10,000 files
 
 

@@ -172,7 +172,7 @@ class TrustCheck:
         raise NotTrusted(f"{FOLDER}/ changes without pause while it is read", hint=TRUST_HINT)
 
     def _survey(self) -> _Seen:
-        # Several threads ask; the reader's memory of contents belongs to one look at a time.
+        # Several threads ask; the reader's memory of contents serves one survey at a time.
         with self._lock:
             found = survey(self._root, self._bounds)
             now, problems = self._reader.read(found.found)

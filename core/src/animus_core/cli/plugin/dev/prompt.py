@@ -219,7 +219,7 @@ def _call(method: str, rest: str) -> Command:
         try:
             _, end = json.JSONDecoder().raw_decode(rest)
         except (ValueError, RecursionError):
-            end = len(rest)  # what is wrong with it is told below
+            end = len(rest)  # what is wrong with it is found below
         base, rest = json_object(rest[:end], "the JSON before the pairs"), rest[end:]
     return Command("call", method, tuple(_split(rest)), base)
 
