@@ -14,6 +14,7 @@ import pytest
 from animus_core.cli.main import main
 from animus_core.host.environment import COOKIE
 from animus_core.supply.trust.trust import grant, is_trusted
+from trust_repository import write_below
 
 
 class Home:
@@ -32,11 +33,7 @@ class Home:
         return code, reply_data["data"] if reply_data["ok"] else reply_data["error"]
 
     def write(self, name: str, text: str = "text\n", mode: int = 0o644) -> Path:
-        path = self.root / ".animus" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(mode)
-        return path
+        return write_below(self.root, name, text, mode)
 
     @property
     def trusted(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -91,24 +92,27 @@ def writer(tmp_path: Path) -> Iterator[JournalWriter]:
         opened.close()
 
 
-def test_a_device_without_room_is_reported_and_nothing_is_appended_until_the_torn_line_is_gone(
-    tmp_path: Path, writer: JournalWriter
-) -> None:
-    writer.append("first", {}, sync=True)
-    file = os.dup(writer._fd)
-    full = os.open("/dev/full", os.O_RDWR)
-    try:
-        # A device cannot be shortened, so this is a disk on which even the clearing up fails.
-        os.dup2(full, writer._fd)
-        for _ in range(2):
-            with pytest.raises(JournalFull, match=r"j: the journal cannot be written: an incomplete line could not"):
-                writer.append("lost", {}, sync=True)
-        os.dup2(file, writer._fd)
-    finally:
-        os.close(file)
-        os.close(full)
-    assert writer.append("second", {}, sync=True).seq == 2
-    assert [record.kind for record in iterate(tmp_path / "j")] == ["first", "second"]
+def test_a_device_without_room_is_reported_and_nothing_is_appended_until_the_torn_line_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal, file, full = (
+        os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT),
+        os.open(path, os.O_RDWR | os.O_APPEND),
+        os.open("/dev/full", os.O_RDWR),
+    )
+    with contextlib.closing(JournalWriter(journal, path, "r1", 1, Position(0, 0))) as writer:
+        try:
+            writer.append("first", {}, sync=True)
+            # A device cannot be shortened, so this is a disk on which even the clearing up fails.
+            os.dup2(full, journal)
+            for _ in range(2):
+                with pytest.raises(JournalFull, match=r"j: the journal cannot be written: an incomplete line could"):
+                    writer.append("lost", {}, sync=True)
+            os.dup2(file, journal)
+        finally:
+            os.close(file)
+            os.close(full)
+        assert writer.append("second", {}, sync=True).seq == 2
+    assert [record.kind for record in iterate(path)] == ["first", "second"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])

@@ -9,6 +9,15 @@ from animus_core.supply.trust.store import TrustStore
 from animus_core.supply.trust.trust import Trust, grant, inspect, is_trusted
 
 
+def write_below(root: Path, name: str, text: str = "text\n", mode: int = 0o644) -> Path:
+    """A file in the folder `.animus` of a repository."""
+    path = root / ".animus" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
 class Place:
     """A repository, a configuration directory beside it, and something outside of both."""
 
@@ -18,11 +27,7 @@ class Place:
             path.mkdir(parents=True)
 
     def write(self, name: str, text: str = "text\n", mode: int = 0o644) -> Path:
-        path = self.root / ".animus" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(mode)
-        return path
+        return write_below(self.root, name, text, mode)
 
     def link(self, name: str, target: str | Path) -> Path:
         path = self.root / ".animus" / name
