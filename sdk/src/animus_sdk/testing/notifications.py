@@ -44,8 +44,8 @@ class Notifications:
     def take_all(self, method: str) -> list[Any]:
         """The params of all that came under `method`, and out with them."""
         self._check_whole()
-        taken = [one.params for one in self._kept if one.method == method]
-        self._kept = deque(one for one in self._kept if one.method != method)
+        taken = [kept.params for kept in self._kept if kept.method == method]
+        self._kept = deque(kept for kept in self._kept if kept.method != method)
         return taken
 
     async def take(self, method: str, *, timeout_s: float) -> Any:
@@ -53,10 +53,10 @@ class Notifications:
         async with asyncio.timeout(timeout_s):
             while True:
                 self._check_whole()
-                for place, one in enumerate(self._kept):
-                    if one.method == method:
+                for place, kept in enumerate(self._kept):
+                    if kept.method == method:
                         del self._kept[place]
-                        return one.params
+                        return kept.params
                 self._came.clear()
                 await self._came.wait()
 

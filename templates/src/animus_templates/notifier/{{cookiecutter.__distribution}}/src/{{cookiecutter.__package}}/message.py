@@ -20,5 +20,5 @@ def file_name(event: DaemonEventRecord) -> str:
 
 def message(event: DaemonEventRecord) -> str:
     """A subject line and what else the event says."""
-    told = json.dumps(event.data, ensure_ascii=False, indent=2)
-    return f"{event.event_type}\n\n{event.timestamp}\n{event.project_root or 'no project'}\n{told}\n"
+    payload = json.dumps(event.data, ensure_ascii=False, indent=2)
+    return f"{event.event_type}\n\n{event.timestamp}\n{event.project_root or 'no project'}\n{payload}\n"
