@@ -44,7 +44,10 @@ class Code(IntEnum):
 
 
 class ProtocolError(Exception):
-    """Base of all that this package raises. `why` is the message without what the class or the peer's name adds."""
+    """Base of all that this package raises.
+
+    `why` is the message without the peer's name and without the `prefix` of its class.
+    """
 
     def __init__(self, message: str = "", *, why: str | None = None) -> None:
         super().__init__(message)
