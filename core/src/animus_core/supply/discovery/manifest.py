@@ -30,7 +30,7 @@ __all__ = ["NotAPlugin", "Probes", "probe", "probing", "read_manifest"]
 
 _log: Final = logging.getLogger("animus.supply")
 _TIMEOUT_S: Final = 5.0  # protocol §2
-_LAST_WORDS_S: Final = 0.5  # what it wrote is in the pipe at its exit; only a descendant keeps the pipe open
+_DRAIN_S: Final = 0.5  # what it wrote is in the pipe at its exit; only a descendant keeps the pipe open
 _MAX_BYTES: Final = 1024 * 1024  # protocol §2
 _MAX_LINE_CHARS: Final = 200
 
@@ -158,7 +158,7 @@ async def _printed(child: Child, timeout_s: float) -> tuple[bytes, int]:
         async with asyncio.timeout(timeout_s):
             await asyncio.wait([reading, exiting], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():  # a descendant may keep the pipe; what the program itself wrote is there by now
-                await asyncio.wait([reading], timeout=_LAST_WORDS_S)
+                await asyncio.wait([reading], timeout=_DRAIN_S)
             if reading.done():
                 reading.result()
             return bytes(output), await exiting
