@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import signal
 import sys
 import textwrap
@@ -143,9 +144,13 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheels:
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What was asked of the installed plugins stays known from test to test, as it does for a person."""
-    folder = tmp_path_factory.mktemp("cache")
-    folder.chmod(0o700)
+    """What was asked of the installed plugins stays known from test to test, as it does for a person.
+
+    Also from one of pytest's workers to the other: to ask all of them takes seconds.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -22,12 +23,24 @@ filterwarnings = error
 LOG_STORAGE: Final = Path(__file__).parents[2] / "zoo" / "good" / "log_storage.py"
 
 
-def judged(workplace: Any, *arguments: str) -> tuple[int, str]:
+END_OF_ONE: Final = " ends the output of one pytest\n"
+# In one process, as most of a start is spent on imports.
+SEVERAL: Final = f"""
+import json, sys
+import pytest
+
+for arguments in json.loads(sys.argv[1]):
+    code = pytest.main(arguments)
+    print(f"\\n{{int(code)}}", end={END_OF_ONE!r}, flush=True)
+"""
+
+
+def judged(workplace: Any, *arguments: str, program: Sequence[str] = ("-m", "pytest")) -> tuple[int, str]:
     """pytest in the workplace: its exit code, and what it printed."""
     (workplace.folder / "pytest.ini").write_text(INI)
     environment = {**workplace.environment, "PYTHONWARNINGS": ""}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=workplace.folder,
         env={name: value for name, value in environment.items() if not name.startswith("PYTEST_")},
         stdin=subprocess.DEVNULL,
@@ -135,24 +148,24 @@ def test_what_is_unproven_fails(workplace: Any) -> None:
     assert "unproven: it does not start" in out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
+def test_a_mistake_is_a_usage_error(workplace: Any) -> None:
+    workplace.program("mine", "#!/bin/sh\nexit 3\n")
+    (workplace.folder / "several.py").write_text(SEVERAL)
+    custom = ("--animus-plugin", "./mine", "--animus-kind", "custom")
+    mistakes = [
         (["--animus-plugin", "./mine"], "write --animus-kind subject|provider|trigger|transport|web-ui|log-storage|"),
         (["--animus-plugin", "./mine", "--animus-kind", "tracker"], "--animus-kind: 'tracker' is none of subject"),
         (["--animus-plugin", "no-such-program"], "there is no program 'no-such-program' on the PATH"),
         (["--animus-plugin", "./mine '"], "No closing quotation"),
-        (["--animus-plugin", "./mine", "--animus-kind", "custom", "--animus-patience", "0"], "a number above 0"),
-        (["--animus-plugin", "./mine", "--animus-kind", "custom", "--animus-patience", "nan"], "a number above 0"),
-        (["--animus-plugin", "./mine", "--animus-kind", "custom", "animus::lifecycle.pin"], "lifecycle.pin"),
-    ],
-    ids=lambda value: " ".join(value[1:]) or "nothing" if isinstance(value, list) else "",
-)
-def test_a_mistake_is_a_usage_error(workplace: Any, arguments: list[str], said: str) -> None:
-    workplace.program("mine", "#!/bin/sh\nexit 3\n")
-    code, out = judged(workplace, *arguments)
-    assert code == pytest.ExitCode.USAGE_ERROR
-    assert said in out
+        ([*custom, "--animus-patience", "0"], "a number above 0"),
+        ([*custom, "--animus-patience", "nan"], "a number above 0"),
+        ([*custom, "animus::lifecycle.pin"], "lifecycle.pin"),
+    ]
+    _, out = judged(workplace, json.dumps([arguments for arguments, _ in mistakes]), program=["several.py"])
+    answers = out.split(END_OF_ONE)[:-1]
+    for (arguments, said), answer in zip(mistakes, answers, strict=True):
+        assert said in answer, arguments
+        assert answer.endswith(f"\n{int(pytest.ExitCode.USAGE_ERROR)}"), answer
 
 
 def test_a_pytest_that_judges_no_plugin_pays_nothing() -> None:

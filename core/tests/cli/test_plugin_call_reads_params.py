@@ -18,7 +18,11 @@ Call = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def call(
-    tmp_path: Path, tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    cache_dir: Path,
+    tiny: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Call]:
     """Call a method of the small plugin, which leaves a mark when it is greeted."""
     mark = f'case "initialize": open({str(tmp_path / "mark")!r}, "w"); reply('
@@ -27,6 +31,7 @@ def call(
     (config / "plugins.yaml").write_text(f"plugins: {{ tiny: {{ binary: {path} }} }}\n")
     (tmp_path / "project/.animus").mkdir(parents=True)
     monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(config))
+    monkeypatch.setenv("ANIMUS_CACHE_DIR", str(cache_dir))
 
     def run(*words: str) -> tuple[int, Any]:
         code = main(["plugin", "call", "tiny", *words, "--json", "--project-root", str(tmp_path / "project")])

@@ -205,7 +205,7 @@ def test_any_soup_of_keywords_loads_or_is_refused(text):
     )
 )
 def test_any_values_under_the_known_keys_load_and_plan_or_are_refused(document):
-    outcome = load_bytes(yaml.safe_dump(document).encode())
+    outcome = load_bytes(yaml.dump(document, Dumper=yaml.CSafeDumper).encode())
     if isinstance(outcome, WorkflowSet):
         for ref in outcome.workflows:
             build_plan(outcome, ref, {"id": "x", "name": "y", "a": "z", "b": "z"} | dict.fromkeys(KEYWORDS, "v"))
