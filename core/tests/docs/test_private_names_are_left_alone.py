@@ -20,7 +20,6 @@ ALLOWED = {
     "core/tests/cli/test_tree_of_commands.py: _actions": COMMANDS,
     "core/tests/control/test_control_streams_have_no_gap_and_no_repeat.py: _peers": "the memory of the whole process",
     "core/tests/control/test_control_streams_have_no_gap_and_no_repeat.py: _pump": "says less than what is kept here",
-    "core/tests/daemon/test_loop_starts_what_fits.py: _wait_s": "to see an hour of rest, a test would have to rest",
     "core/tests/docs/test_documentation_is_true.py: _SubParsersAction": COMMANDS,
     "core/tests/docs/test_documentation_is_true.py: _actions": COMMANDS,
     "core/tests/supply/test_fingerprints_cover_what_is_executed.py: _sources_of": "only our own environment has one",
