@@ -338,7 +338,14 @@ def test_what_is_too_large_is_refused_before_anything_is_remembered() -> None:
         (RpcError(-32603, "half a pair: \ud83d"), {"code": -32603, "message": "half a pair: ?"}),
         (RpcError(-32603, "why", {"a": None}), {"code": -32603, "message": "why", "data": {"a": None}}),
     ],
-    ids=["large data", "data that is no JSON", "data that is no text", "large message", "half a surrogate", "null"],
+    ids=[
+        "large data",
+        "data that is not valid JSON",
+        "data that is not a text",
+        "large message",
+        "half a surrogate",
+        "null",
+    ],
 )
 def test_an_error_is_always_answered_with_as_much_of_it_as_can_be_sent(error: RpcError, kept: dict[str, Any]) -> None:
     connection: Connection[str] = Connection(2000)

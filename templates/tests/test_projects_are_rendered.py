@@ -136,7 +136,7 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(ProjectExists, match="no folder"):
+    with pytest.raises(ProjectExists, match="is not a folder"):
         render("subject", "x", tmp_path / "taken")
 
 

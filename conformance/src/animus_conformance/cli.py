@@ -165,7 +165,7 @@ def _require_a_kind(options: RunOptions, probe: ManifestProbe) -> None:
     code = probe.exit_code
     ended = f"did not end within {options.patience.manifest_s:g} s" if code is None else f"ended with {code}"
     raise UsageMistake(
-        f"{asked} printed no single JSON object and {ended}; mend that first, or {name_it}"
+        f"{asked} printed no single JSON object and {ended}; fix that first, or {name_it}"
         + (f"\nOn standard output it printed:\n{printed}" if printed else "")
         + (f"\nOn standard error it said:\n{said}" if said else "")
     )

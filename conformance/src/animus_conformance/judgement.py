@@ -58,7 +58,7 @@ def levels_of(outcomes: Iterable[Outcome], *, strict: bool = False) -> dict[Leve
     levels: dict[Level, Verdict] = {}
     for outcome in outcomes:
         levels.setdefault(outcome.level, Verdict.PASS)
-        # Whoever reads "fail" knows what to mend; "unproven" beside it would only hide that.
+        # Whoever reads "fail" knows what to fix; "unproven" beside it would only hide that.
         if outcome.strength not in deciding(strict) or levels[outcome.level] is Verdict.FAIL:
             continue
         if outcome.verdict in (Verdict.FAIL, Verdict.UNPROVEN):

@@ -94,7 +94,7 @@ def read_settings(path: Path) -> SuiteSettings:
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadSettings(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from error
+        raise BadSettings(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is no TOML: {error}") from error
     return _Reader(path, text).settings(document)
@@ -141,7 +141,7 @@ class _Reader:
             return None
         folder = self._path.parent.absolute() / self._text(value, "project")
         if not folder.is_dir():
-            raise self._wrong(("project",), f"{folder} is no folder")
+            raise self._wrong(("project",), f"{folder} is not a folder")
         return folder
 
     def _stimuli(self, tables: Mapping[str, Any]) -> Mapping[Stimulus, Sequence[str]]:

@@ -221,22 +221,22 @@ def test_a_manifest_that_cannot_be_had_is_judged_when_the_kind_is_named(workplac
 def test_an_expected_failure_is_told_as_one_and_does_not_hold_the_level_back(
     workplace: Any, called: Call, mutant: Callable[[str, str], Sequence[str]]
 ) -> None:
-    expected = '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being mended"\nexpires = {}\n'
+    expected = '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being fixed"\nexpires = {}\n'
     command = ("run", "--only", "lifecycle.ping", "--", *mutant("lifecycle.ping", "lifecycle"))
     (workplace.folder / "conformance.toml").write_text(expected.format("2999-12-31"))
     done = called(*command)
     assert done.code == 0
     assert "expected lifecycle.ping" in done.out
-    assert "being mended (until 2999-12-31)" in done.out
+    assert "being fixed (until 2999-12-31)" in done.out
     (workplace.folder / "conformance.toml").write_text(expected.format("2001-01-31"))
     done = called(*command)
     assert done.code == 1
-    assert "(was expected until 2001-01-31: being mended)" in done.out
+    assert "(was expected until 2001-01-31: being fixed)" in done.out
 
 
 def test_an_expected_failure_that_passes_is_stale(workplace: Any, called: Call, good: Sequence[str]) -> None:
     (workplace.folder / "conformance.toml").write_text(
-        '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being mended"\nexpires = 2999-12-31\n'
+        '[[expected_failures]]\nid = "lifecycle.ping"\nreason = "being fixed"\nexpires = 2999-12-31\n'
     )
     done = called("run", "--only", "lifecycle.ping", "--", *good)
     assert done.code == 1

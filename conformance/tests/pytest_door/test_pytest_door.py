@@ -111,12 +111,12 @@ def test_a_failure_shows_what_happened_and_nothing_of_the_suite(
 
 def test_an_expected_failure_is_an_xfail(workplace: Any, mutant: Callable[[str, str], Sequence[str]]) -> None:
     (workplace.folder / "conformance.toml").write_text(
-        'kind = "custom"\n[[expected_failures]]\nid = "lifecycle.ping"\nreason = "mended soon"\nexpires = 2999-12-31\n'
+        'kind = "custom"\n[[expected_failures]]\nid = "lifecycle.ping"\nreason = "fixed soon"\nexpires = 2999-12-31\n'
     )
     command = shlex.join(mutant("lifecycle.ping", "lifecycle"))
     code, out = judged(workplace, "--animus-plugin", command, "-rx", "animus::lifecycle.ping")
     assert code == 0
-    assert "XFAIL animus::lifecycle.ping - mended soon (until 2999-12-31)" in out
+    assert "XFAIL animus::lifecycle.ping - fixed soon (until 2999-12-31)" in out
 
 
 def test_what_is_not_advertised_is_skipped_with_its_proof(workplace: Any) -> None:

@@ -49,7 +49,7 @@ def ending(error: Exception | None) -> Function:
 async def outcome_of(
     function: Function, *, expires: date | None = None, today: date = DAY, patience: Patience | None = None
 ) -> Outcome:
-    expected = {} if expires is None else {ID: ExpectedFailure(ID, "being mended", expires)}
+    expected = {} if expires is None else {ID: ExpectedFailure(ID, "being fixed", expires)}
     settings = SuiteSettings(expected_failures=expected)
     options = RunOptions([sys.executable], settings=settings, patience=patience or Patience())
     async with Parts.opened(options) as parts:

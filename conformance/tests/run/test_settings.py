@@ -28,7 +28,7 @@ command = ["touch", "file-{n}"]
 prompt = "Count."
 [[expected_failures]]
 id = "lifecycle.ping"
-reason = "being mended"
+reason = "being fixed"
 expires = 2027-01-31
 """
 
@@ -44,7 +44,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert settings.stimulus == {"event": ("touch", "file-{n}")}
     assert settings.params == {"agent/run.long": {"prompt": "Count."}}
     expected = settings.expected_failures["lifecycle.ping"]
-    assert (expected.reason, expected.expires) == ("being mended", date(2027, 1, 31))
+    assert (expected.reason, expected.expires) == ("being fixed", date(2027, 1, 31))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         ('kinds = "subject"', "kinds: unknown; known are environment, expected_failures, kind"),
         ('kind = "tracker"', "kind: 'tracker' is none of subject, provider"),
         ("level = 2", "level: 2 is none of L0, L1"),
-        ('project = "nowhere"', "nowhere is no folder"),
+        ('project = "nowhere"', "nowhere is not a folder"),
         ("project = 1", "project: expected a text, not 1"),
         ("environment = 1", "environment: expected a table"),
         ("[environment]\nPORT = 80", "environment.PORT: expected a text, not 80"),
@@ -135,7 +135,7 @@ def test_every_table_that_a_requirement_tells_of_may_be_written(tmp_path: Path) 
 
 def test_a_file_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b'kind = "\xff"')
-    with pytest.raises(BadSettings, match="is no UTF-8: invalid start byte at byte 8"):
+    with pytest.raises(BadSettings, match="is not UTF-8: invalid start byte at byte 8"):
         read_settings(tmp_path / FILE_NAME)
     with pytest.raises(BadSettings, match="cannot be read: Is a directory"):
         read_settings(tmp_path)

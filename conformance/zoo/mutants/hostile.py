@@ -33,7 +33,7 @@ class DiesOfANumber(_DiesOfALine):
 
 @mutant("hostile.malformed-frames", base="custom")
 class AnswersGarbage(Mutation):
-    """Stops answering after a line that is no JSON."""
+    """Stops answering after a line that is not valid JSON."""
 
     deaf = False
 

@@ -137,7 +137,7 @@ class KnowsItsEvents(RefusedEvents):
 
 @mutant("notifier.notify.any-data", base="notifier")
 class NeedsAnObject(RefusedEvents):
-    """Fails at data that is no object."""
+    """Fails at data that is not an object."""
 
     def is_refused_event(self, event: Message) -> bool:
         return not isinstance(event.get("data"), dict)

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-_MEND_PLUGIN: Final = "Mend the plugin, or take it out (animus plugin info NAME says where it is from), then try again."
+_FIX_PLUGIN: Final = "Fix the plugin, or take it out (animus plugin info NAME says where it is from), then try again."
 
 
 class AnimusError(Exception):
@@ -72,7 +72,7 @@ class NotTrusted(Conflict):
 
 
 class RetryLater(AnimusError):
-    """Something that is needed does not answer or has no room: mend it, then retry."""
+    """Something that is needed does not answer or has no room: fix it, then retry."""
 
     code = "unavailable"
     exit_code = 5
@@ -84,7 +84,7 @@ class PluginFailed(RetryLater):
     `why` is the message without the plugin's name.
     """
 
-    def __init__(self, plugin: str, why: str, stderr_tail: str | None, *, remedy: str = _MEND_PLUGIN) -> None:
+    def __init__(self, plugin: str, why: str, stderr_tail: str | None, *, remedy: str = _FIX_PLUGIN) -> None:
         tail = "\n".join(f"  | {line}" for line in (stderr_tail or "").splitlines()[-10:])
         wrote = f"It wrote to stderr:\n{tail}\n" if tail else "It wrote nothing to stderr.\n"
         details = {"plugin": plugin, "stderr": stderr_tail or ""}

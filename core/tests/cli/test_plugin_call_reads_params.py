@@ -53,7 +53,7 @@ def test_params_of_a_kind_that_it_claims_have_the_types_of_the_subject_methods(c
 def test_what_does_not_fit_is_told_before_anything_is_started(call: Call, tmp_path: Path, method: str) -> None:
     assert call(method, "limit=many") == (2, "limit is 'many', expected a whole number from 0 to 4294967295")
     assert call(method, "limt=1") == (2, "the method has no param 'limt'")
-    assert call(method, "--params", "[]") == (2, "--params is no JSON object")
+    assert call(method, "--params", "[]") == (2, "--params is not a JSON object")
     assert not (tmp_path / "mark").exists()
 
 

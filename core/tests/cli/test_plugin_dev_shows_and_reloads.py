@@ -80,7 +80,7 @@ def test_a_mistake_at_the_prompt_is_told_and_sends_nothing(dev: StartDev, tiny: 
         "'ristart' is neither",
         "cancel is given 0",
         "No closing",
-        "no JSON",
+        "not valid JSON",
     ]
     assert [part for part, text in zip(wanted, message, strict=True) if part not in text] == []
     assert [one["frame"]["method"] for one in seen if one.get("direction") == ">"] == [

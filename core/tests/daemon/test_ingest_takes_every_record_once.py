@@ -115,7 +115,7 @@ async def test_a_transaction_that_fails_takes_nothing(tmp_path: Path, database: 
 async def test_a_crash_and_a_block_are_told_once_an_epoch(database: Database) -> None:
     for _ in range(3):
         await database.write(lambda tx: note_crash(tx, ROW, 1, "killed"))
-        await database.write(lambda tx: block_run(tx, ROW, 2, "gone", "mend it"))
+        await database.write(lambda tx: block_run(tx, ROW, 2, "gone", "fix it"))
     facts = await database.read(lambda tx: rows(tx, "fact_after", fact_seq=0, limit=99))
     assert [(fact["fact_id"], fact["kind"]) for fact in facts] == [
         ("run-1:1:exit", "runner-crashed"),

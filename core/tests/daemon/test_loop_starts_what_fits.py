@@ -198,11 +198,11 @@ async def test_a_nudge_and_a_deferred_moment_wake_the_loop_long_before_its_heart
 async def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(scope: Scope, dispatch: Dispatch) -> None:
     async with await Database.open(scope.workflow_db) as database:
         world = World(scope, database, DaemonSettings())
-        asked, mended = asyncio.Event(), asyncio.Event()
+        asked, fixed = asyncio.Event(), asyncio.Event()
 
         def settings() -> DaemonSettings:
             asked.set()
-            if not mended.is_set():
+            if not fixed.is_set():
                 raise InvalidInput("pm-config.json: pool_size is 'x'")
             return DaemonSettings()
 
@@ -211,7 +211,7 @@ async def test_settings_that_cannot_be_read_cost_a_tick_and_not_the_loop(scope: 
         await world.queue.enqueue(dispatch("A"))
         task = asyncio.ensure_future(loop.run())
         await asked.wait()
-        mended.set()
+        fixed.set()
         world.commit_signal.nudge()
         assert await world.runs.until(1) == ["A"]
         loop.stop()

@@ -57,7 +57,7 @@ async def test_a_crash_loop_ends_in_a_block_that_shows_the_log(using: Using, dis
         row = await daemon.until_left("blocked")
         assert len(daemon.launches) == MAX_CRASHES
         assert row["reason"].startswith(f"{MAX_CRASHES} runners in a row died without progress; the last: ouch")
-        assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
+        assert row["hint"] == "Fix that, then run: animus workflow resume run-1"
         assert await daemon.facts() == ["started", *["runner-crashed"] * (MAX_CRASHES - 1), "blocked"]
 
 
@@ -78,7 +78,7 @@ async def test_what_another_runner_would_find_too_blocks_at_once_with_the_tail_o
         await daemon.begin(dispatch("A"))
         row = await daemon.until_left("blocked")
         assert (row["reason"], len(daemon.launches)) == ("no-room-left", 1)
-        assert row["hint"] == "Mend that, then run: animus workflow resume run-1"
+        assert row["hint"] == "Fix that, then run: animus workflow resume run-1"
         assert await daemon.facts() == ["started", "blocked"]
 
 

@@ -1,4 +1,4 @@
-"""A mistake in a workflow file is told where it is, stops nothing else, and is mended without losing anything."""
+"""A mistake in a workflow file is told where it is, stops nothing else, and is fixed without losing anything."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_after_a_killed_daemon_commands_say_that_none_runs_and_the_next_one_does
 def test_a_broken_registry_of_plugins_is_refused_with_its_path(animus: Animus, config_dir: Path) -> None:
     cases = [
         ("plugins:\n  tool: {binary: [a\n", "plugins.yaml:3: not valid YAML: ", ["daemon", "start"]),
-        ("plugins: [tool]\n", "plugins.yaml:1: plugins: is no mapping", ["plugin", "list"]),
+        ("plugins: [tool]\n", "plugins.yaml:1: plugins: is not a mapping", ["plugin", "list"]),
         ("plugins:\n  tool: {binary: 7}\n", "plugins.yaml:2: plugins.tool.binary: is not text", ["queue", "list"]),
     ]
     for text, message, command in cases:

@@ -139,7 +139,7 @@ def test_a_subject_backend_that_fails_is_named_and_those_that_only_print_work(
     )
     for failed in (dead, silent, garbled):
         assert (failed.code, failed.error["code"]) == (5, "unavailable")
-        assert "Mend the plugin" in failed.printed
+        assert "Fix the plugin" in failed.printed
     assert "plugin dead: it ended (exit code 3) during initialize\n" in dead.printed
     assert "  | no licence found" in dead.printed
     assert "plugin silent: did not answer initialize within 5 s\n" in silent.printed
@@ -161,7 +161,7 @@ def test_a_plugin_that_has_no_manifest_is_listed_with_the_reason(animus: Animus,
     assert listed.code == 0
     for line in (
         "not usable: plugin exits: --manifest ended with exit code 3",
-        "not usable: plugin babbles: its manifest is no manifest",
+        "not usable: plugin babbles: its manifest is not valid",
         "not usable: plugin missing: cannot be started: /nowhere/plugin: No such file or directory",
         "  fix: See why: ",
         "animus-subject-files",

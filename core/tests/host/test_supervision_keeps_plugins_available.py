@@ -102,7 +102,7 @@ async def test_a_plugin_that_never_comes_up_is_tried_five_times_disabled_and_let
 ) -> None:
     broken = f"""
 starts = open({str(tmp_path / "starts")!r}, "a"); starts.write("x"); starts.close()
-if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
+if not os.path.exists({str(tmp_path / "fixed")!r}): sys.exit("no tracker here")
 """
 
     moves = Moves()
@@ -119,7 +119,7 @@ if not os.path.exists({str(tmp_path / "mended")!r}): sys.exit("no tracker here")
     assert "animus plugin restart broken" in (raised.value.hint or "")
     why = "it ended (exit code 1) during initialize; its last line on stderr: no tracker here"
     assert supervised.status().last_error == last.reason == why
-    (tmp_path / "mended").touch()
+    (tmp_path / "fixed").touch()
     await supervised.restart()
     assert (supervised.state, supervised.status().failures) == (PluginState.READY, 0)
     await supervised.close()

@@ -108,7 +108,7 @@ def perform(tmp_path: Path) -> Perform:
 
 def effect_of(agents: FakeAgentRunner, root: Path) -> AgentEffect:
     dispatch = SubjectDispatch(
-        subject=SubjectRef(kind="task", id="TASK-1", title="Mend it"),
+        subject=SubjectRef(kind="task", id="TASK-1", title="Fix it"),
         workflow_ref="w",
         trigger_source="test",
         requested_at=datetime(2026, 1, 1, tzinfo=UTC),

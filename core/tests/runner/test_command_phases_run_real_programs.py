@@ -55,7 +55,7 @@ def python(code: str, **more: Any) -> PlannedPhase:
     return phase_of(sys.executable, "-c", code, **more)
 
 
-def effect_of(phase: PlannedPhase, files: RunPaths, title: str = "Mend it") -> CommandEffect:
+def effect_of(phase: PlannedPhase, files: RunPaths, title: str = "Fix it") -> CommandEffect:
     subject = SubjectRef(kind="task", id="TASK-1", title=title)
     dispatch = SubjectDispatch(
         subject=subject, workflow_ref="w", trigger_source="test", requested_at=datetime(2026, 1, 1, tzinfo=UTC)

@@ -110,9 +110,9 @@ def blocked(plan: Plan, order: kinds.OperatorOrder) -> RunState:
 
 def test_an_order_to_resume_repeats_the_phase_and_tells_it_the_feedback() -> None:
     plan = plan_of(command("a"))
-    order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="the disk is mended")
+    order = kinds.OperatorOrder(order=kinds.Order.RESUME, feedback="the disk is fixed")
     begun = started_by(step_of(plan, blocked(plan, order)))
-    assert (begun.cause, begun.attempt, begun.context) == ("resumed", 2, "the disk is mended")
+    assert (begun.cause, begun.attempt, begun.context) == ("resumed", 2, "the disk is fixed")
 
 
 def test_feedback_stands_behind_the_context_that_was_there() -> None:

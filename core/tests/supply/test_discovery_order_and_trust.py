@@ -114,8 +114,8 @@ def test_folders_that_the_operator_names_must_be_folders_with_absolute_paths(
     assert [one.name for one in found.first] == ["animus-plugin-y"]
     assert [one.message.split("'")[2] for one in found.failures] == [
         " is not absolute and means another place in each folder",
-        " is no folder",
-        " is no folder",
+        " is not a folder",
+        " is not a folder",
     ]
     monkeypatch.setenv("ANIMUS_PLUGIN_DIR", "own")
     assert places.find().first == ()

@@ -272,8 +272,8 @@ def test_an_interpreter_that_does_not_answer_has_no_version(code: str, venv: Pat
     [
         (["/no/such/program"], "cannot be started: /no/such/program: No such file"),
         (["no-such-program-anywhere"], "cannot be started: no-such-program-anywhere: there is no such program in PATH"),
-        (["/tmp"], "cannot be started: /tmp: it is no regular file"),
-        (["/dev/null"], "cannot be started: /dev/null: it is no regular file"),
+        (["/tmp"], "cannot be started: /tmp: it is not a regular file"),
+        (["/dev/null"], "cannot be started: /dev/null: it is not a regular file"),
         (["/etc/passwd"], "cannot be started: /etc/passwd: it may not be executed"),
         (["/nul\0byte"], r"cannot be started: /nul\x00byte: a path cannot have a NUL byte in it"),
     ],

@@ -159,7 +159,7 @@ def test_an_older_pip_tells_the_hash_in_its_own_way(tmp_path: Path) -> None:
     ],
 )
 def test_what_could_not_be_had_again_by_name_and_hash_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="which is no file of an index"):
+    with pytest.raises(InvalidInput, match="which is not a file of an index"):
         assert reported(tmp_path, **changes).pinned
 
 

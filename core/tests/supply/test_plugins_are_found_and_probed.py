@@ -65,11 +65,11 @@ async def test_a_probe_sees_no_secret_and_no_input(program: Program, monkeypatch
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("print('hello')", "its manifest is no manifest: output: Invalid JSON"),
-        ("", "its manifest is no manifest"),
-        ("print('[]')", "its manifest is no manifest: output:"),
-        ("print(json.dumps({'name': 'p'}))", "its manifest is no manifest: version: Field required"),
-        ("sys.stdout.buffer.write(b'\\xff\\xfe{')", "its manifest is no manifest"),
+        ("print('hello')", "its manifest is not valid: output: Invalid JSON"),
+        ("", "its manifest is not valid"),
+        ("print('[]')", "its manifest is not valid: output:"),
+        ("print(json.dumps({'name': 'p'}))", "its manifest is not valid: version: Field required"),
+        ("sys.stdout.buffer.write(b'\\xff\\xfe{')", "its manifest is not valid"),
         (printing(protocol_version="2.0.0"), "it speaks protocol 2.0.0, this host speaks 1."),
         (printing(protocol_version="one"), "it speaks protocol one"),
         (printing() + "\nsys.exit(3)", "--manifest ended with exit code 3"),

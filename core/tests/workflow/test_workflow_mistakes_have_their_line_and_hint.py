@@ -100,12 +100,12 @@ GOLDEN = {
     "on_verdict target": (
         WORKING + "workflows:\n  - id: ship\n    phases:\n      - build\n      - check:\n          on_verdict:\n"
         "            rework:\n              target: biuld\n",
-        [f"{AT}:13: `on_verdict.rework` leads to `biuld`, which is no phase of `ship` — did you mean `build`?"],
+        [f"{AT}:13: `on_verdict.rework` leads to `biuld`, which is not a phase of `ship` — did you mean `build`?"],
     ),
     "allowed_targets": (
         WORKING + "workflows:\n  - id: ship\n    phases:\n      - check:\n          on_verdict:\n"
         "            rework: { target: check, allowed_targets: [check, build] }\n",
-        [f"{AT}:11: `on_verdict.rework` leads to `build`, which is no phase of `ship` — name one of check"],
+        [f"{AT}:11: `on_verdict.rework` leads to `build`, which is not a phase of `ship` — name one of check"],
     ),
     "unknown verdict": (
         WORKING + "workflows:\n  - id: ship\n    phases:\n      - check:\n          on_verdict:\n"
@@ -172,7 +172,7 @@ GOLDEN = {
     ),
     "name of an environment variable": (
         "phases:\n  c:\n    mode: command\n    command: { program: make, env: { 'A=B': x } }\n",
-        [f"{AT}:4: `c`: `A=B` is no name of a variable — write NAME: value"],
+        [f"{AT}:4: `c`: `A=B` is not a name of a variable — write NAME: value"],
     ),
     "number where text belongs": (
         "phases:\n  c:\n    mode: command\n    command:\n      program: make\n      args:\n        - -j\n        - 4\n",

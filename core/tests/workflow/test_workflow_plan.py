@@ -263,7 +263,7 @@ def test_an_inner_workflow_cannot_lead_to_a_phase_of_the_outer_one(mistakes):
         "  - id: w\n    phases: [build, { workflow_ref: inner }]\n"
     )
     assert mistakes(text) == [
-        "workflows.yaml:9: `on_verdict.rework` leads to `build`, which is no phase of `inner` — name one of check"
+        "workflows.yaml:9: `on_verdict.rework` leads to `build`, which is not a phase of `inner` — name one of check"
     ]
 
 

@@ -17,8 +17,8 @@ from animus_sdk import InvalidParams
 MISTAKES = [
     ("", 1, "the file is empty", 'write "scripts:"'),
     ("[]", 1, "the file needs a mapping and is a list", "key: value"),
-    ("scripts: [\n", 2, "not YAML", "mend the line"),
-    ("scripts: []\n---\nscripts: []", 2, "not YAML", "mend the line"),
+    ("scripts: [\n", 2, "not YAML", "fix the line"),
+    ("scripts: []\n---\nscripts: []", 2, "not YAML", "fix the line"),
     ("script: []", 1, 'no key "script"', 'did you mean "scripts"?'),
     ("scripts: []\nscripts: []", 2, 'the key "scripts" is given twice', "the first is at"),
     ("scripts:", 1, "scripts needs a list and is empty", '"- "'),
@@ -27,7 +27,7 @@ MISTAKES = [
     ("scripts:\n- when: {fase: x}\n  steps: []", 2, 'when has no key "fase"', 'did you mean "phase"?'),
     ("scripts:\n- when: {attempt: soon}\n  steps: []", 2, 'attempt is "soon"', '">1"'),
     ("scripts:\n- when: {attempt: 1.5}\n  steps: []", 2, "attempt needs a whole number", "such as 1"),
-    ("scripts:\n- when: {prompt: '('}\n  steps: []", 2, "not a regular expression", "mend the pattern"),
+    ("scripts:\n- when: {prompt: '('}\n  steps: []", 2, "not a regular expression", "fix the pattern"),
     ("scripts:\n- when: {subject: [1]}\n  steps: []", 2, "needs a text and is a number", "quotes"),
 ]
 STEP_MISTAKES = [

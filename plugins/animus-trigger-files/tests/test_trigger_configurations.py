@@ -118,7 +118,7 @@ def test_an_end_in_the_middle_of_a_look_at_many_files_is_quick(host: Start, root
     ("env", "scope", "message"),
     [
         ({"ANIMUS_CONFIG_DIR": "relative"}, "demo-1", "ANIMUS_CONFIG_DIR is 'relative'"),
-        ({}, "../../etc", "repo_scope '../../etc' is no folder name"),
+        ({}, "../../etc", "repo_scope '../../etc' is not a folder name"),
     ],
 )
 def test_a_place_that_cannot_hold_state_is_refused_at_the_start(

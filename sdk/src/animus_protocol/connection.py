@@ -134,12 +134,12 @@ class Connection(Generic[Waiter]):
     def error(self, request_id: RequestId, error: RpcError) -> bytes | None:
         """The frame that refuses a request; None when it is no longer open.
 
-        Never raises: `data` that is no JSON is left out, and what makes the frame too large is cut.
+        Never raises: `data` that is not valid JSON is left out, and what makes the frame too large is cut.
         """
         if request_id not in self._open:
             return None
         self._open.discard(request_id)
-        text = error.message.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
+        text = error.message.encode(errors="replace").decode()  # half a surrogate pair is not UTF-8
         plain: dict[str, Any] = {"code": int(error.code), "message": text}
         if error.data is not None:
             with contextlib.suppress(ValueError):

@@ -1,8 +1,9 @@
 """Bytes to JSON values and back: newline-delimited, tolerant in reading, without any I/O.
 
 Below it lies pydantic-core's JSON parser. Follows protocol §1: blank lines, CRLF, a BOM and pretty-printed values over
-several lines are read; a line that is no JSON is given back as a `BadFrame`, and the next line is read as if nothing
-had happened. Escapes of half a surrogate pair, which some peers write where they cut a text, are read as U+FFFD.
+several lines are read; a line that is not valid JSON is given back as a `BadFrame`, and the next line is read as if
+nothing had happened. Escapes of half a surrogate pair, which some peers write where they cut a text, are read as
+U+FFFD.
 """
 
 from __future__ import annotations

@@ -138,11 +138,11 @@ async def test_leaving_the_block_cancels_the_stream_and_closes_its_connection(da
 
 async def test_a_stream_that_the_daemon_refuses_is_not_opened(daemon: Any) -> None:
     async def refuse(connection: Any, request: Any) -> None:
-        await connection.refuse(request, -32602, "'x' is no id of an event", category="invalid_request")
+        await connection.refuse(request, -32602, "'x' is not the id of an event", category="invalid_request")
 
     daemon.answers[EVENTS] = refuse
     async with daemon, connect_control(daemon.path) as control:
-        with pytest.raises(RpcError, match="no id of an event"):
+        with pytest.raises(RpcError, match="not the id of an event"):
             async with control.stream(EVENTS, {"since": "x"}):
                 pytest.fail("the stream was opened")
         [connection] = daemon.connections

@@ -357,7 +357,7 @@ async def test_an_id_may_be_used_again_at_once_after_its_answer_and_is_cancelled
 
 async def test_garbage_costs_nothing_and_its_log_stays_short(wire: Any, caplog: pytest.LogCaptureFixture) -> None:
     one, raw = wire.peer(0, echo=echo), wire.raw()
-    await raw.write(b"this is no JSON\n" * 5000)
+    await raw.write(b"this is not valid JSON\n" * 5000)
     await raw.send(id=1, method="echo", params={"text": "x"})
     assert (await raw.line())["result"] == {"text": "x"}
     assert one.dropped_frames == 5000

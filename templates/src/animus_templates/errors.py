@@ -31,4 +31,4 @@ class ProjectExists(TemplatesError):
 
 
 class BadRecord(TemplatesError):
-    """A folder that no template made, or whose record of that cannot be read: name another one, or mend it."""
+    """A folder that no template made, or whose record of that cannot be read: name another one, or fix it."""

@@ -34,7 +34,7 @@ def render(kind: str, name: str, destination: Path, answers: Mapping[str, str] |
     try:
         destination.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ProjectExists(f"{destination} is no folder", "Name a folder for the project.") from error
+        raise ProjectExists(f"{destination} is not a folder", "Name a folder for the project.") from error
     # Made beside its place and renamed there: an error in the middle leaves no half of a project.
     with tempfile.TemporaryDirectory(prefix=".animus-", dir=destination) as workshop:
         made = render_into(Path(workshop), kind, {"name": name, **(answers or {})})

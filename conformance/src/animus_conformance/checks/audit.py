@@ -15,7 +15,7 @@ from animus_conformance.wire.messages import REFUSALS
 
 @check("audit.advertised-methods-answer")
 async def advertised_methods_answer(processes: Processes, claims: Claims, kind: Kind) -> None:
-    """Asks each advertised method of the kind with params that do no harm; says how to mend the manifest."""
+    """Asks each advertised method of the kind with params that do no harm; says how to fix the manifest."""
     served = await _served(processes, claims, kind)
     broken = [name for name in kind.methods if name in claims.advertised and not served[name]]
     if broken:
@@ -25,7 +25,7 @@ async def advertised_methods_answer(processes: Processes, claims: Claims, kind: 
 
 @check("audit.served-methods-are-advertised")
 async def served_methods_are_advertised(processes: Processes, claims: Claims, kind: Kind) -> None:
-    """Asks each method of the kind that is not advertised; says how to mend the manifest."""
+    """Asks each method of the kind that is not advertised; says how to fix the manifest."""
     served = await _served(processes, claims, kind)
     hidden = [name for name in kind.methods if name not in claims.advertised and served[name]]
     if hidden:

@@ -119,7 +119,7 @@ async def store_is_all_or_none(processes: Processes, claims: Claims, settings: S
 
 @check("log-storage.store.bad-params", method=STORE)
 async def store_refuses_bad_params(processes: Processes, settings: SuiteSettings) -> None:
-    """Stores what is no list, and entries that lack a member or have one of a wrong type, each alone."""
+    """Stores what is not a list, and entries that lack a member or have one of a wrong type, each alone."""
     host = await processes.shared()
     journal = Journal()
     await keep(settings, host, journal.entries(1))

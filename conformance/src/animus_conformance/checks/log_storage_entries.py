@@ -87,7 +87,7 @@ def difference(stored: Mapping[str, Any], given_back: Mapping[str, Any]) -> str 
 
 
 def _same(was: Any, now: Any) -> bool:
-    """Equal as JSON: true is no number, whole or not, and an object's order is free."""
+    """Equal as JSON: true is not a number, whole or not, and an object's order is free."""
     if isinstance(was, bool) or isinstance(now, bool):
         return was is now
     if isinstance(was, dict) and isinstance(now, dict):

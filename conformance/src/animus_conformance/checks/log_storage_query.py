@@ -132,7 +132,7 @@ async def unknown_cursor(processes: Processes, settings: SuiteSettings) -> None:
 
 @check("log-storage.query.bad-params", method=QUERY)
 async def query_refuses_bad_params(processes: Processes, claims: Claims) -> None:
-    """Queries with a limit that is no number, a negative one, and wrong values for each filter that is claimed."""
+    """Queries with a limit that is not a number, a negative one, and wrong values for each filter that is claimed."""
     host = await processes.shared()
     claimed = await claimed_flags(claims, host)
     bad: list[dict[str, Any]] = [{"limit": "many"}, {"limit": -1}]

@@ -23,7 +23,7 @@ class Claims:
 
     def __init__(self, probe: ManifestProbe) -> None:
         self.manifest: Mapping[str, Any] = probe.manifest
-        """What `--manifest` printed; empty when that is no JSON object."""
+        """What `--manifest` printed; empty when that is not a JSON object."""
         self._initialized: Mapping[str, Any] = {}
 
     def learn(self, initialized: Mapping[str, Any]) -> None:

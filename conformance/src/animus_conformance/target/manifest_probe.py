@@ -39,7 +39,7 @@ class ManifestProbe(NamedTuple):
         return value if isinstance(value, dict) else {}
 
     def value(self) -> Any:
-        """The JSON value that was printed. Raises ValueError for what is no JSON in UTF-8 without a byte order mark."""
+        """The printed JSON value. Raises ValueError for what is not JSON in UTF-8 without a byte order mark."""
         try:
             return json.loads(self.output.decode(), parse_constant=_refuse)
         except RecursionError:

@@ -70,7 +70,7 @@ def envelope_violations(message: Mapping[str, Any], text: str) -> list[tuple[str
         found.append(("wire.says-jsonrpc-2.0", f'"jsonrpc" is {message.get("jsonrpc")!r}: {text:.200}'))
     if "method" in message:
         if not isinstance(message["method"], str):
-            found.append(("wire.result-or-error", f"a method that is no text: {text:.200}"))
+            found.append(("wire.result-or-error", f"a method that is not a text: {text:.200}"))
         return found
     error = message.get("error")
     # Some libraries write `"result": null` beside an error, and every host reads that as the error.

@@ -104,7 +104,7 @@ class _Ready:
 
 async def _serve(root: Path, ready: _Ready, *, skip_preflight: bool) -> None:
     scope = Scope.of(root, os.environ)
-    # Before anything is made or held: a path that is too long can only be mended by the operator.
+    # Before anything is made or held: a path that is too long can only be fixed by the operator.
     check_socket_path(scope.control_socket)
     check_socket_path(scope.agent_runner_socket)
     scope.create()

@@ -94,7 +94,9 @@ class Streams:
         elif since.isdecimal() and len(since) < _ID_DIGITS:
             cursor = int(since)
         else:
-            raise InvalidInput(f"{since!r} is no id of an event", hint="Give the id of the last event that you saw.")
+            raise InvalidInput(
+                f"{since!r} is not the id of an event", hint="Give the id of the last event that you saw."
+            )
         peer = asker.peer
         self._keep(peer, asker.request_id, self._stream(asker, cursor, send))
 

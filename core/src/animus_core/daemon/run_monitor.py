@@ -71,7 +71,7 @@ AFTER_EXIT: Final[Mapping[int, AfterExit]] = {
 
 def resume_hint(run_id: str) -> str:
     """What a person does about a run that the daemon itself has blocked."""
-    return f"Mend that, then run: animus workflow resume {run_id}"
+    return f"Fix that, then run: animus workflow resume {run_id}"
 
 
 class RunMonitor:

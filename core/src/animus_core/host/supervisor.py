@@ -164,7 +164,7 @@ class Supervisor(Generic[AnyPlugin]):
 
     def _disabled(self) -> PluginFailed:
         why = f"disabled after {self._restarts.failures} failures: {self._restarts.last_error}"
-        remedy = f"Mend the plugin, then: animus plugin restart {self.plugin.name}"
+        remedy = f"Fix the plugin, then: animus plugin restart {self.plugin.name}"
         return PluginFailed(self.plugin.name, why, self._last_stderr, remedy=remedy)
 
     def _pid(self) -> int | None:

@@ -53,7 +53,7 @@ class Position(NamedTuple):
 
 
 class JournalFull(RetryLater):
-    """The file took no (more) records: no room, a quota, a size limit or an I/O error. Append again once mended.
+    """The file took no (more) records: no room, a quota, a size limit or an I/O error. Append again once fixed.
 
     `appended` are the positions of the first records of an `append_many` that did reach the file; they stay there and
     must not be appended again. Nothing else of the call is in the file.

@@ -38,7 +38,7 @@ class Fleet:
             return self.of(plugin)
         failure = next((failure for failure in self.discovery.warnings if failure.name == name), None)
         if failure is not None:
-            raise UnknownName(f"plugin {name} cannot be used: {failure.why}", hint=failure.fix or "Mend it.")
+            raise UnknownName(f"plugin {name} cannot be used: {failure.why}", hint=failure.fix or "Fix it.")
         raise UnknownName(f"no plugin {name!r}", hint="Look at what there is: animus plugin list")
 
     def of(self, plugin: Plugin) -> SupervisedPlugin[Plugin]:

@@ -64,7 +64,7 @@ async def examine(locations: PluginLocations) -> list[Problem]:
     try:
         discovery = await locations.discover(refresh=True)
     except InvalidInput as error:
-        return [Problem("registry", None, error.message, error.hint or "Mend the file."), *problems]
+        return [Problem("registry", None, error.message, error.hint or "Fix the file."), *problems]
     for failure in discovery.warnings:
         if failure.name not in known:
             fix = failure.fix or f"animus plugin info {shlex.quote(failure.name)}"
@@ -86,7 +86,7 @@ def _installed(config_dir: Path) -> Iterator[Problem]:
     try:
         lock = Lockfile.read(config_dir)
     except RetryLater as error:
-        yield Problem("lock", None, error.message, error.hint or "Mend the file.")
+        yield Problem("lock", None, error.message, error.hint or "Fix the file.")
         return
     for entry in lock.entries.values():
         again = how_to_install_again(entry.source, development=entry.development)

@@ -28,7 +28,7 @@ _BACKENDS: Final = {DEFAULT_SUBJECT_KIND: "animus-subject-files"}
 
 
 class Shortfall(NamedTuple):
-    """One thing that is missing, and the command that mends it."""
+    """One thing that is missing, and the command that fixes it."""
 
     role: str
     message: str
@@ -58,7 +58,7 @@ def require(project_root: Path, discovery: Discovery) -> None:
     details: list[dict[str, Any]] = [shortfall._asdict() for shortfall in found]
     raise InvalidInput(
         "preflight failed: " + "\n".join(lines),
-        hint="Mend that and start again, or start without this check: --skip-preflight",
+        hint="Fix that and start again, or start without this check: --skip-preflight",
         details={"schema": "animus.daemon.preflight.v1", "ok": False, "missing": details},
     )
 

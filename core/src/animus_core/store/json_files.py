@@ -83,7 +83,7 @@ def _text(path: Path, value: object, *, indent: int | None) -> bytes:
         text = json.dumps(
             value,
             ensure_ascii=False,
-            # NaN and Infinity are no JSON: other readers of these files refuse them.
+            # NaN and Infinity are not JSON: other readers of these files refuse them.
             allow_nan=False,
             indent=indent,
             separators=(",", ":") if indent is None else None,

@@ -57,7 +57,7 @@ def end_by_cookie(name: str, value: str, *, grace_s: float) -> list[ProcessIdent
             pids = ", ".join(str(identity.pid) for identity in alive)
             raise RetryLater(
                 f"processes with {name}={value} in their environment survive SIGKILL: {pids}",
-                hint="They wait inside the kernel, often for a disk or a network mount; mend that, then retry.",
+                hint="They wait inside the kernel, often for a disk or a network mount; fix that, then retry.",
                 details={"pids": [identity.pid for identity in alive]},
             )
         for identity in alive:

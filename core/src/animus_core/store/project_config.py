@@ -25,8 +25,8 @@ def default_subject_kind(project_root: Path) -> str:
     except FileNotFoundError:
         return DEFAULT_SUBJECT_KIND
     except (ValueError, OSError) as error:
-        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file, or remove it.") from error
+        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Fix the file, or remove it.") from error
     kind = config.get("default_subject_kind", DEFAULT_SUBJECT_KIND) if isinstance(config, dict) else None
     if not isinstance(kind, str) or not kind:
-        raise InvalidInput(f"{path}: default_subject_kind is no text", hint='Write "default_subject_kind": "task".')
+        raise InvalidInput(f"{path}: default_subject_kind is not a text", hint='Write "default_subject_kind": "task".')
     return kind

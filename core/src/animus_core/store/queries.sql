@@ -172,7 +172,7 @@ SELECT fact_seq FROM projector_cursor WHERE projector = :projector;
 INSERT INTO projector_cursor (projector, fact_seq) VALUES (:projector, :fact_seq)
 ON CONFLICT (projector) DO UPDATE SET fact_seq = excluded.fact_seq WHERE fact_seq < excluded.fact_seq;
 
--- The first failure stays: the facts behind it are passed over because of it, and it is what has to be mended.
+-- The first failure stays: the facts behind it are passed over because of it, and it is what has to be fixed.
 -- name: parked_insert
 INSERT INTO parked (projector, subject_kind, subject_id, fact_seq, error, parked_at)
 VALUES (:projector, :subject_kind, :subject_id, :fact_seq, :error, :parked_at)

@@ -20,7 +20,7 @@ def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> Buffer
     try:
         # Asked of the descriptor and not of the path, which may lead elsewhere by now.
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(0, "it is no regular file", os.fspath(path))
+            raise OSError(0, "it is not a regular file", os.fspath(path))
         return os.fdopen(fd, "rb")
     except BaseException:
         os.close(fd)

@@ -117,7 +117,7 @@ def _transition(
         # Only where all phases are known: what a broken sub-workflow has, nobody can say.
         if target and reach.complete and target.lower() not in reach.ids:
             hint = did_you_mean(target, sorted(reach.ids), f"name one of {', '.join(sorted(reach.ids)[:10])}")
-            message = f"`on_verdict.{verdict}` leads to {shown(target)}, which is no phase of {shown(workflow.id)}"
+            message = f"`on_verdict.{verdict}` leads to {shown(target)}, which is not a phase of {shown(workflow.id)}"
             yield Issue.at(workflow.place_of(*target_path), message, hint)
 
 
@@ -161,7 +161,7 @@ def _command(phase: Defined[PhaseDefinition], command: CommandSpec) -> Iterator[
         # The kernel's environment is `NAME=value`: such a name would set another variable.
         if "=" in variable:
             place = phase.place_of("command", "env", variable)
-            yield Issue.at(place, f"{name}: {shown(variable)} is no name of a variable", "write NAME: value")
+            yield Issue.at(place, f"{name}: {shown(variable)} is not a name of a variable", "write NAME: value")
 
 
 def _agent_phase(workflows: WorkflowSet, phase: Defined[PhaseDefinition], broken: Broken) -> Iterator[Issue]:

@@ -1,4 +1,4 @@
-"""Answers with what is no JSON, or JSON that no machine likes; then with a good frame again."""
+"""Answers with what is not valid JSON, or JSON that no machine likes; then with a good frame again."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The file that is written: opened, appended to, cut back, and mended where a crash cut off its last batch.
+"""The file that is written: opened, appended to, cut back, and fixed where a crash cut off its last batch.
 
 Below lies `lines.py`. It lives on the writer's thread and knows bytes only.
 """

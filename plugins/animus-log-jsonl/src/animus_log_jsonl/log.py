@@ -28,7 +28,7 @@ from animus_sdk import InvalidParams, LogEntry, LogQuery, LogQueryResult, Unavai
 
 __all__ = ["JsonlLog"]
 
-# Errors that pass, or that an operator mends: the host asks again later. Any other is about the path itself.
+# Errors that pass, or that an operator fixes: the host asks again later. Any other is about the path itself.
 _MAY_PASS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
@@ -98,7 +98,7 @@ class JsonlLog:
         except (OSError, sqlite3.Error) as error:
             problem = f"{path}: no log can be kept there: {error}"
             if isinstance(error, sqlite3.Error) or error.errno in _MAY_PASS:
-                raise Unavailable(f"{problem} - make room or mend the folder, then retry") from error
+                raise Unavailable(f"{problem} - make room or fix the folder, then retry") from error
             raise InvalidParams(f"{problem} - correct the folder, or set ANIMUS_LOG_FILE_PATH") from error
 
     def _write_waiting(self) -> None:

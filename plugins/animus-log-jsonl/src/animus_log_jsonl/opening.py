@@ -1,4 +1,4 @@
-"""The file that is written, opened: mended, known to the index, and with the old files deleted that had their time.
+"""The file that is written, opened: fixed, known to the index, and with the old files deleted that had their time.
 
 That is at start, after each rotation, and when somebody has interfered with the file. Below lie
 `current_file.py`, `index.py`, `read.py` and `retention.py`.
@@ -71,7 +71,7 @@ class Opener:
                 self._files.delete(number)
         # The log goes on: old files that stay cost room, and refusing entries for that would lose them.
         except OSError as error:
-            problem = f"{self._files.path}: an old file cannot be deleted: {error.strerror} - mend the folder"
+            problem = f"{self._files.path}: an old file cannot be deleted: {error.strerror} - fix the folder"
             self._damage.failed("retention", problem)
         else:
             self._damage.succeeded("retention")

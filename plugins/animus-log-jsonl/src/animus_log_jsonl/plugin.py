@@ -62,7 +62,7 @@ class JsonlLogPlugin(LogStorageBackend):
     _settings: LogSettings
 
     async def start(self, project: ProjectBinding) -> None:
-        """Read the settings, take the log over, mend what a crash has left."""
+        """Read the settings, take the log over, fix what a crash has left."""
         from animus_log_jsonl.log import JsonlLog
         from animus_log_jsonl.settings import read_settings
 

@@ -42,7 +42,7 @@ class Batch:
 class LogWriter:
     """Owns the file that is written. `on_commit` is called after entries have become visible.
 
-    Opening it mends the file, brings the index up to date and applies retention. Raises OSError and sqlite3.Error.
+    Opening it fixes the file, brings the index up to date and applies retention. Raises OSError and sqlite3.Error.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class LogWriter:
                 file.sync()
             self._files.rotate()
         except OSError as error:
-            problem = f"{self._files.path}: it cannot be renamed: {error.strerror} - it grows until that is mended"
+            problem = f"{self._files.path}: it cannot be renamed: {error.strerror} - it grows until that is fixed"
             self._damage.failed("rotation", problem)
             return
         reach(_RENAMED)
@@ -193,6 +193,6 @@ class LogWriter:
 
     def _failure(self, error: Exception) -> Unavailable:
         reason = error.strerror if isinstance(error, OSError) else f"its index of ids: {error}"
-        problem = f"{self._files.path}: it cannot be written: {reason} - make room or mend the folder, then retry"
+        problem = f"{self._files.path}: it cannot be written: {reason} - make room or fix the folder, then retry"
         self._damage.failed("write", problem)
         return Unavailable(problem)

@@ -186,7 +186,7 @@ def compose(path: str, source: str) -> Field:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ScriptError(f"{path}:{line}", f"not YAML: {error.problem}", "mend the line, or the one before") from error
+        raise ScriptError(f"{path}:{line}", f"not YAML: {error.problem}", "fix the line, or the one before") from error
     except yaml.YAMLError as error:
         raise ScriptError(f"{path}:1", f"not YAML: {error}", "save the file as UTF-8 text") from error
     if node is None:

@@ -99,4 +99,4 @@ def _read_pattern(field: Field) -> re.Pattern[str]:
     try:
         return re.compile(field.text())
     except re.error as error:
-        raise field.problem(f"prompt is not a regular expression: {error}", "mend the pattern") from None
+        raise field.problem(f"prompt is not a regular expression: {error}", "fix the pattern") from None

@@ -273,7 +273,7 @@ def _shown(name: str) -> str:
 
 
 def _unwritable(path: Path, error: OSError) -> Unavailable:
-    return Unavailable(f"{path}: it cannot be written: {error.strerror} - make room or mend the folder, then retry")
+    return Unavailable(f"{path}: it cannot be written: {error.strerror} - make room or fix the folder, then retry")
 
 
 def _kind_problem(times: os.stat_result) -> str | None:

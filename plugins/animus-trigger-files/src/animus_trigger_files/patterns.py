@@ -163,7 +163,7 @@ def _ignored(root: Path, text: str, where: str) -> str:
 def _names(root: Path, text: str, where: str) -> list[str]:
     """The names between the slashes, from the project's root on."""
     if not text.strip() or "\0" in text:
-        raise InvalidParams(f"{where}: {text!r} is no path - write one relative to the project's root, or `.` for all")
+        raise InvalidParams(f"{where}: {text!r} is not a path - write it relative to the project's root, `.` for all")
     relative = _below(str(root), os.path.normpath(text)) if text.startswith("/") else text
     names = [name for name in (relative or "").split("/") if name not in ("", ".")]
     if relative is None or ".." in text.split("/") or names[:1] == ["~"]:

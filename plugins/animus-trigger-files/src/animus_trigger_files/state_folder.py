@@ -39,7 +39,9 @@ def state_folder(project: ProjectBinding, env: Mapping[str, str]) -> Path:
         root = os.path.realpath(project.project_root)
         return base / "triggers" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16] / _OURS
     if not _SCOPE.fullmatch(project.repo_scope):
-        raise InvalidParams(f"repo_scope {project.repo_scope!r} is no folder name - use letters, digits, `.`, `_`, `-`")
+        raise InvalidParams(
+            f"repo_scope {project.repo_scope!r} is not a folder name - use letters, digits, `.`, `_`, `-`"
+        )
     return base / project.repo_scope / "triggers" / _OURS
 
 

@@ -101,7 +101,7 @@ class Empty(WireModel):
 
 def encode(value: object) -> bytes:
     """Compact UTF-8 JSON of a model, or of a dict or list that holds models; NaN and infinities become null."""
-    # `to_json` would write the word NaN, which is no JSON, and some peers die of it (protocol §1).
+    # `to_json` would write the word NaN, which is not valid JSON, and some peers die of it (protocol §1).
     return to_json(value, exclude_none=True, by_alias=True, inf_nan_mode="null")
 
 

@@ -92,7 +92,7 @@ async def _read_body(request: Request) -> dict[str, Any]:
     try:
         given: Any = from_json(bytes(body), allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidParams(f"the body is no JSON: {error}") from error
+        raise InvalidParams(f"the body is not valid JSON: {error}") from error
     if not isinstance(given, dict):
-        raise InvalidParams("the body is no JSON object")
+        raise InvalidParams("the body is not a JSON object")
     return given

@@ -110,7 +110,7 @@ def read_texts(node: Schema, key: str, texts: Sequence[str]) -> Any:
     if texts == [_NULL] and len(options) < len(node.get("anyOf", [node])):
         return None
     if len(texts) > 1 and options[0].get("type") != "array":
-        raise InvalidInput(f"{key} is given {len(texts)} times, and is no list", hint=f"Give {key} once.")
+        raise InvalidInput(f"{key} is given {len(texts)} times, but is not a list", hint=f"Give {key} once.")
     for option in options[:-1]:
         try:
             return _checked(option, key, _value(option, texts))
@@ -229,11 +229,11 @@ def _finite(digits: str) -> float:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def is_unicode(text: str) -> bool:
-    """Whether `text` can be sent: no half of a surrogate pair, which stands for a byte that is no UTF-8."""
+    """Whether `text` can be sent: no half of a surrogate pair, which stands for a byte that is not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -39,9 +39,9 @@ def json_object(text: str, what: str) -> dict[str, Any]:
     try:
         found = parse_json(text)
     except ValueError as error:
-        raise InvalidInput(f"{what} is no JSON: {error}", hint=_OBJECT_EXAMPLE) from error
+        raise InvalidInput(f"{what} is not valid JSON: {error}", hint=_OBJECT_EXAMPLE) from error
     if not isinstance(found, dict):
-        raise InvalidInput(f"{what} is no JSON object", hint=_OBJECT_EXAMPLE)
+        raise InvalidInput(f"{what} is not a JSON object", hint=_OBJECT_EXAMPLE)
     return found
 
 
@@ -57,7 +57,7 @@ def params_from(method: str, pairs: Sequence[str], base: Mapping[str, Any] = _NO
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key or not is_unicode(pair):
-            raise InvalidInput(f"{pair!r} is no key=value", hint=_EXAMPLE)
+            raise InvalidInput(f"{pair!r} is not of the form key=value", hint=_EXAMPLE)
         given.setdefault(key, []).append(text)
     schema = schema_of(method)
     # Nobody here knows the types: the last value of a key counts, as in most command lines.

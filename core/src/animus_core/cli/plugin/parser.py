@@ -27,7 +27,7 @@ def _register(group: Group) -> None:
     _register_live(group)
     group.command("info", _info, "all that is known of one plugin").add_argument("name")
     _register_installation(group)
-    group.command("doctor", _doctor, "every fault with plugins, and what mends it")
+    group.command("doctor", _doctor, "every problem with plugins, and what fixes it")
     _register_development(group)
 
 

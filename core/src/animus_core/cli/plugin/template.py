@@ -74,4 +74,4 @@ def _templates() -> Iterator[None]:
         raise InvalidInput(error.message, hint=error.hint) from error
     except OSError as error:
         where = "the project" if error.filename is None else error.filename
-        raise RetryLater(f"{where}: {error.strerror}", hint="Mend that, or name another folder.") from error
+        raise RetryLater(f"{where}: {error.strerror}", hint="Fix that, or name another folder.") from error

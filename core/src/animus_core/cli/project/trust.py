@@ -18,7 +18,7 @@ from animus_core.errors import AnimusError, InvalidInput, NotTrusted
 from animus_core.host.environment import COOKIE
 from animus_core.services.trust import TrustReview, grant, review, revoke
 from animus_core.store.paths import Scope
-from animus_core.supply.trust.trust import FOLDER, MEND_HINT, TRUST_HINT, Mode
+from animus_core.supply.trust.trust import FIX_HINT, FOLDER, TRUST_HINT, Mode
 from animus_protocol.models.base import Empty
 from animus_protocol.models.control.daemon import DAEMON_NUDGE
 
@@ -46,7 +46,7 @@ def trust(args: argparse.Namespace, output: Output) -> int:
     if args.show:
         raise NotTrusted(f"{now.root}: {now.reason}", hint=TRUST_HINT, details=_to_json(reviewed))
     if not now.grantable:
-        raise InvalidInput(f"{now.root}: {now.reason}", hint=MEND_HINT, details=_to_json(reviewed))
+        raise InvalidInput(f"{now.root}: {now.reason}", hint=FIX_HINT, details=_to_json(reviewed))
     # Behind the ways that only show: an agent may look at what waits for trust.
     _refuse_agents()
     if not args.yes and (now.changes or mode == "auto"):

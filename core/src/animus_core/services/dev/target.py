@@ -92,7 +92,7 @@ def _script(folder: Path) -> tuple[str, str]:
     except FileNotFoundError as error:
         raise InvalidInput(f"{folder} is a folder without pyproject.toml", hint=_WAYS) from error
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file.") from error
+        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Fix the file.") from error
     scripts = _table(project, "scripts")
     points = _table(_table(project, "entry-points"), _GROUP)
     # What says to be a plugin goes before what is only called like one.

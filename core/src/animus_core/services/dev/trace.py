@@ -16,7 +16,7 @@ from animus_protocol.framing import MAX_FRAME_BYTES, parse
 __all__ = ["NOISE", "Frame", "FrameLines", "Remark", "StderrLine", "TraceEvent", "now"]
 
 NOISE: Final = object()
-"""The value of a line that is no JSON by itself."""
+"""The value of a line that is not valid JSON by itself."""
 
 
 class Frame(NamedTuple):

@@ -90,11 +90,11 @@ class Workbench:
                 self._show_failure(error)
 
     async def follow_edits(self) -> None:
-        """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is no plugin.
+        """Restart it after every edit, until cancelled. Raises InvalidInput for a path that is not a plugin.
 
-        An edit does not wait for a start that may hang because of what it mends.
+        An edit does not wait for a start that may hang because of what it fixes.
         """
-        # Outside of the loop: a path that is no plugin at the beginning is the operator's mistake.
+        # Outside of the loop: a path that is not a plugin at the beginning is the operator's mistake.
         sources = read_target(self._dev_target.path).sources
         edited: set[Path] = set()
         noticed = asyncio.Event()
@@ -241,7 +241,7 @@ class Workbench:
 
     def _show_failure(self, error: AnimusError) -> None:
         hint = None if isinstance(error, PluginFailed) else error.hint  # that one repeats the stderr that was shown
-        text = "\n".join(filter(None, [error.message, hint, "Mend it: the next edit, or restart, starts it again."]))
+        text = "\n".join(filter(None, [error.message, hint, "Fix it: the next edit, or restart, starts it again."]))
         self._remark("failed", text, {"code": error.code}, failed=True)
 
     def _show_unwatched(self, watching: asyncio.Task[None]) -> None:

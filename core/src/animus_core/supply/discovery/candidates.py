@@ -2,7 +2,7 @@
 
 Below lie the registry, the lock, the folders and trust. Nothing is executed here, and nothing of a repository that is
 not trusted is handed on. A broken entry still reserves its name, so that nobody else is used under it until it is
-mended; what an untrusted repository brings reserves nothing.
+fixed; what an untrusted repository brings reserves nothing.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class _Search:
     def _named_folder(self, variable: str, named: str, source: str) -> None:
         path = Path(named)
         if not path.is_absolute() or not path.is_dir():
-            why = "is no folder" if path.is_absolute() else "is not absolute and means another place in each folder"
+            why = "is not a folder" if path.is_absolute() else "is not absolute and means another place in each folder"
             fix = f"Set {variable} to folders that exist, by absolute paths."
             self._failures.append(ProbeFailure(variable, f"{variable}: {named!r} {why}", fix, is_plugin=False))
             return

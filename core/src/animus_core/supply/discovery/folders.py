@@ -20,7 +20,7 @@ __all__ = ["NotUsable", "programs_in"]
 # Every kind's own word: published hosts match two of them only, and authors wonder why others are not found.
 _KINDS: Final = "plugin|provider|subject|trigger|transport|web-ui|log|notifier|queue|workflow|custom"
 _NAME: Final = re.compile(rf"animus-(?:{_KINDS})-[A-Za-z0-9._-]{{1,100}}")
-_MOST_ENTRIES: Final = 50_000  # folders of PATH have thousands; beyond that it is no folder of programs
+_MOST_ENTRIES: Final = 50_000  # folders of PATH have thousands; beyond that it is not a folder of programs
 
 
 class NotUsable(NamedTuple):
@@ -59,8 +59,8 @@ def _program(path: Path) -> str | NotUsable | None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        # Told and not passed over: the name stays reserved until somebody mends it.
-        return NotUsable(f"leads nowhere: {error.strerror}", f"Remove it, or mend what it leads to: rm {quoted}")
+        # Told and not passed over: the name stays reserved until somebody fixes it.
+        return NotUsable(f"leads nowhere: {error.strerror}", f"Remove it, or fix what it leads to: rm {quoted}")
     if stat.S_ISDIR(mode):
         return None
     if not stat.S_ISREG(mode):

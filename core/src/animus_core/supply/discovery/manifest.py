@@ -101,7 +101,7 @@ def read_manifest(output: bytes) -> PluginManifest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "output"
-        raise NotAPlugin(f"its manifest is no manifest: {where}: {first['msg']}") from error
+        raise NotAPlugin(f"its manifest is not valid: {where}: {first['msg']}") from error
     if not is_compatible(manifest.protocol_version):
         version = escape_unprintable(manifest.protocol_version[:_MAX_LINE_CHARS])
         raise NotAPlugin(f"it speaks protocol {version}, this host speaks {PROTOCOL_VERSION}")
@@ -127,7 +127,7 @@ async def _run(spec: ChildSpec, timeout_s: float) -> bytes:
         raise NotAPlugin(
             f"cannot be started: {escape_unprintable(spec.command[0])}: {escape_unprintable(error.why)}"
         ) from error
-    # End of input at once: a program that is no plugin and reads its input must not wait for us (protocol §2).
+    # End of input at once: a program that is not a plugin and reads its input must not wait for us (protocol §2).
     os.close(child.write_fd)
     try:
         output, code = await _printed(child, timeout_s)

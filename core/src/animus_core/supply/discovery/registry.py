@@ -30,12 +30,12 @@ _MAX_SHOWN_CHARS: Final = 300
 _MAX_LIMIT: Final = 10**9  # 10^9 MiB still fit the kernel's 64 bits in bytes
 _TAG: Final = "tag:yaml.org,2002:"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# NUL ends a text for the kernel, and half a surrogate pair is no UTF-8: no process could be given either.
+# NUL ends a text for the kernel, and half a surrogate pair is not UTF-8: no process could be given either.
 _UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
 _TABLES: Final = ("plugins", "providers")
 _TOP_KEYS: Final = (*_TABLES, "include_system_path")
 _ROW_KEYS: Final = ("binary", "env", "pass_env", "limits")
-_MEND: Final = "Mend the file or move it away."
+_FIX: Final = "Fix the file or move it away."
 
 
 class Row(NamedTuple):
@@ -65,7 +65,7 @@ def read_registry(path: Path, *, project_root: Path | None = None) -> Registry:
     except FileNotFoundError:
         return Registry((), False)
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror}", hint=_MEND) from error
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}", hint=_FIX) from error
     root = _compose(path, text)
     if root is None or root.tag == _TAG + "null":
         return Registry((), False)
@@ -90,7 +90,7 @@ class _Source(NamedTuple):
     folder: Path
     is_project: bool
 
-    def fail(self, node: yaml.Node, where: str, what: str, hint: str = _MEND) -> NoReturn:
+    def fail(self, node: yaml.Node, where: str, what: str, hint: str = _FIX) -> NoReturn:
         """Raise InvalidInput with the line of `node`."""
         place = f"{self.path}:{node.start_mark.line + 1}"
         mistake = f"{where[:_MAX_SHOWN_CHARS]}: {what[:_MAX_SHOWN_CHARS]}"
@@ -99,7 +99,7 @@ class _Source(NamedTuple):
     def mapping(self, node: yaml.Node, where: str, hint: str) -> dict[str, _Field]:
         """The fields of a mapping with text for keys, each once."""
         if not isinstance(node, yaml.MappingNode) or node.tag != _TAG + "map":
-            self.fail(node, where, "is no mapping", hint)
+            self.fail(node, where, "is not a mapping", hint)
         fields: dict[str, _Field] = {}
         for key, value in node.value:
             if key.tag != _TAG + "str" or _UNTOLD.search(key.value):
@@ -131,7 +131,7 @@ class _Source(NamedTuple):
     def items(self, node: yaml.Node, where: str, hint: str) -> list[yaml.Node]:
         """The items of a list."""
         if not isinstance(node, yaml.SequenceNode) or node.tag != _TAG + "seq":
-            self.fail(node, where, "is no list", hint)
+            self.fail(node, where, "is not a list", hint)
         return list(node.value)
 
     def variable(self, node: yaml.Node, where: str) -> str:
@@ -263,4 +263,4 @@ def _compose(path: Path, text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = f"the character U+{ord(text[error.position]):04X} is not allowed"
-    raise InvalidInput(f"{path}:{line}: not valid YAML: {escape_unprintable(what[:_MAX_SHOWN_CHARS])}", hint=_MEND)
+    raise InvalidInput(f"{path}:{line}: not valid YAML: {escape_unprintable(what[:_MAX_SHOWN_CHARS])}", hint=_FIX)

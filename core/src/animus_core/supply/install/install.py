@@ -100,7 +100,7 @@ async def _register(
             try:
                 manifest = await probes.ask(name, command)
             except PluginFailed as error:
-                remedy = "Nothing was changed. Mend the plugin, then install it again."
+                remedy = "Nothing was changed. Fix the plugin, then install it again."
                 raise PluginFailed(name, error.why, error.stderr_tail, remedy=remedy) from error
             made.append((name, command, manifest))
     rows = []

@@ -103,7 +103,7 @@ def _project_name(folder: Path) -> str:
     except FileNotFoundError as error:
         raise InvalidInput(f"{folder} is a folder without pyproject.toml", hint=_WAYS) from error
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Mend the file.") from error
+        raise InvalidInput(f"{path}: cannot be read: {error}", hint="Fix the file.") from error
     name = project.get("name") if isinstance(project, dict) else None
     return name if isinstance(name, str) else folder.name
 

@@ -89,7 +89,7 @@ class ResolvedDistribution(NamedTuple):
         # Name and version are a stranger's words: as a line of their own they could be an option of pip.
         if self.direct or self.sha256 is None or not is_requirement(requirement):
             raise InvalidInput(
-                f"{escape_unprintable(requirement)} would come from {self.url}, which is no file of an index",
+                f"{escape_unprintable(requirement)} would come from {self.url}, which is not a file of an index",
                 hint="Nothing was changed. Download the plugin, look at it, and install its file or folder.",
             )
         return f"{requirement} --hash=sha256:{self.sha256}"

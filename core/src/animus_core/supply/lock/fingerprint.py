@@ -206,7 +206,7 @@ def _program(program: str, cwd: str) -> str:
         try:
             mode = os.stat(path).st_mode
             if not stat.S_ISREG(mode):
-                why = "it is no regular file"
+                why = "it is not a regular file"
             elif not os.access(path, os.X_OK):
                 why = "it may not be executed"
         except OSError as error:
@@ -215,7 +215,7 @@ def _program(program: str, cwd: str) -> str:
             why = "a path cannot have a NUL byte in it"
     if path is None or why:
         raise RetryLater(
-            f"cannot be started: {escape_unprintable(program)}: {why}", hint="Mend its path, or install it again."
+            f"cannot be started: {escape_unprintable(program)}: {why}", hint="Fix its path, or install it again."
         )
     return os.path.abspath(path)
 

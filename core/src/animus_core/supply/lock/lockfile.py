@@ -110,7 +110,7 @@ class Lockfile:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             raise _unreadable(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         except (ValueError, RecursionError) as error:
-            raise _unreadable(path, f"it is no JSON: {error}") from error
+            raise _unreadable(path, f"it is not valid JSON: {error}") from error
         for name, entry in entries.items():
             # Edited by hand, or mixed up: nobody can say which of the two names was locked.
             if entry.name != name:

@@ -156,7 +156,7 @@ class TrustStore:
         fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError("it is no regular file")
+                raise OSError("it is not a regular file")
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise OSError("it is too big")

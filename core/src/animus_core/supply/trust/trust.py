@@ -18,8 +18,8 @@ from animus_core.supply.trust.diff import Change, changes_between, unified_diff
 from animus_core.supply.trust.store import Mode, Stored, TrustStore
 
 __all__ = [
+    "FIX_HINT",
     "FOLDER",
-    "MEND_HINT",
     "TRUST_HINT",
     "Change",
     "Mode",
@@ -39,7 +39,7 @@ _TURNS: Final = 5  # an editor that saves is done by then; what changes without 
 _NAMED: Final = 3
 _NAME_CHARS: Final = 100
 TRUST_HINT: Final = "Look at it and decide: animus trust"
-MEND_HINT: Final = "Mend or remove that, then: animus trust"
+FIX_HINT: Final = "Fix or remove that, then: animus trust"
 _BY_ITSELF: Final = "every change is trusted (mode auto)"
 
 
@@ -107,7 +107,7 @@ def grant(
         view = _view(config_dir, root, bounds or Bounds())
         _expect(view.trust, expected_digest)
         if not view.trust.grantable:
-            raise InvalidInput(f"{root}: {view.trust.reason}", hint=MEND_HINT)
+            raise InvalidInput(f"{root}: {view.trust.reason}", hint=FIX_HINT)
         store.write(view.now, mode or view.trust.mode)
     # Looked at once more: a file that changed while the record was written is not trusted.
     return inspect(config_dir, root, bounds=bounds)

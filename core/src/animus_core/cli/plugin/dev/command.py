@@ -70,7 +70,7 @@ async def _develop(dev_target: DevTarget, screen: Terminal | Plain, view: View) 
         await workbench.restart()
         await prompt.run()
         if prompt.scripted and workbench.session is None:
-            raise RetryLater("the plugin does not run", hint="Mend what is said above.")
+            raise RetryLater("the plugin does not run", hint="Fix what is said above.")
 
     working = [asyncio.create_task(workbench.follow_edits()), asyncio.create_task(work())]
     try:

@@ -200,7 +200,7 @@ class Prompt:
     def _manifest(self) -> None:
         session = self._workbench.session
         if session is None:
-            raise InvalidInput("the plugin does not run", hint="Mend it: the next edit, or restart, starts it.")
+            raise InvalidInput("the plugin does not run", hint="Fix it: the next edit, or restart, starts it.")
         manifest = session.plugin.manifest.model_dump(mode="json", exclude_none=True)
         self._say("manifest", json.dumps(manifest, ensure_ascii=False, indent=2), {"manifest": manifest})
 

@@ -47,7 +47,7 @@ class _Lines:
             request = self._requests.get()
             try:
                 line = self._read()
-            # A byte that is no UTF-8 is a bad line, which is refused, and not the end of the input.
+            # A byte that is not UTF-8 is a bad line, which is refused, and not the end of the input.
             except UnicodeDecodeError:
                 line = "\ufffd"
             except OSError:

@@ -48,7 +48,7 @@ class Store:
         except FileNotFoundError:
             return Contents()
         except (OSError, ValidationError) as error:
-            raise Unavailable(f"{self._path}: {error}; mend the file, or take it away") from error
+            raise Unavailable(f"{self._path}: {error}; fix the file, or take it away") from error
 
     def change(self, edit: Callable[[Contents], Contents]) -> Contents:
         """Replace the file by what `edit` makes of it, and return that. What `edit` raises leaves all as it was.
