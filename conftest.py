@@ -11,6 +11,8 @@ import functools
 import gc
 import inspect
 import os
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any
 
@@ -23,6 +25,9 @@ hypothesis.settings.load_profile("workspace")  # how long one example takes says
 
 CLEAN_UP_S = 10.0
 """How long before pytest-timeout the loop's own deadline is, so that what the test opened can still be closed."""
+
+CLOSE_S = 2.0
+"""How long after a test its descriptors may still be open."""
 
 Test = Callable[..., Coroutine[Any, Any, None]]
 
@@ -94,7 +99,10 @@ def _nothing_is_left(request: pytest.FixtureRequest) -> None:
 def _descriptors_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
     failed, before = request.session.testsfailed, _open_descriptors()
     yield
-    left = _open_descriptors() - before
+    deadline = time.monotonic() + CLOSE_S
+    # A library may close on a thread of its own (watchfiles does), and no event tells when.
+    while (left := _open_descriptors() - before) and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
     assert not left or request.session.testsfailed > failed, f"the test leaves descriptors open: {sorted(left)}"
 
 

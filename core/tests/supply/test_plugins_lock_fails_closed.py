@@ -228,7 +228,7 @@ def test_what_is_as_it_was_installed_has_not_drifted(lock: Lockfile, program: Pa
     assert lock.verify(made) is None
 
 
-def test_a_drift_names_what_changed_and_the_command_that_mends_it(lock: Lockfile, program: Path) -> None:
+def test_a_drift_names_what_changed_and_the_command_that_fixes_it(lock: Lockfile, program: Path) -> None:
     made = installed(lock, program, source="./a b.whl")
     program.write_text("#!/bin/sh\n# other\n")
     drift = lock.verify(made)

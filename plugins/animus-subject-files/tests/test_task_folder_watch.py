@@ -76,7 +76,7 @@ def test_a_save_without_a_change_is_not_told(folder: TaskFolder) -> None:
     assert changes_of(snapshot) == []
 
 
-def test_a_file_that_breaks_is_told_again_only_when_it_is_mended_or_gone(folder: TaskFolder) -> None:
+def test_a_file_that_breaks_is_told_again_only_when_it_is_fixed_or_gone(folder: TaskFolder) -> None:
     path = put(folder, "T", "status: ready")
     put(folder, "U", "status: ready")
     snapshot = Snapshot(folder, SubjectFilter())

@@ -225,6 +225,32 @@ def test_a_folder_that_came_back_as_the_same_inode_is_subscribed_to_anew(root: P
         assert "src/deep/a" in (subscription.wait(DEADLINE_S, never) or set())
 
 
+def test_a_folder_that_was_away_while_it_was_subscribed_to_is_subscribed_to_when_it_is_back(root: Path) -> None:
+    folders = dict.fromkeys(("", "src", "src/deep"), (0, 0))
+    with closing(notifications.Notifications(root, DEADLINE_S)) as subscription:
+        assert subscription.cover(folders)
+        (root / "src/deep").mkdir()
+        assert subscription.cover(folders)
+        assert not subscription.cover(folders)
+        (root / "src/deep/a").touch()
+        assert "src/deep/a" in (subscription.wait(DEADLINE_S, threading.Event()) or set())
+
+
+def test_an_interrupted_wait_may_have_lost_that_a_folder_came_back(root: Path) -> None:
+    interrupt = threading.Event()
+    (root / "src/deep").mkdir()
+    folders = dict.fromkeys(("", "src", "src/deep"), (0, 0))
+    with closing(notifications.Notifications(root, DEADLINE_S)) as subscription:
+        assert subscription.cover(folders)
+        (root / "src/deep").rmdir()
+        (root / "src/deep").mkdir()
+        interrupt.set()
+        assert subscription.wait(DEADLINE_S, interrupt) is None
+        assert subscription.cover(folders)
+        (root / "src/deep/a").touch()
+        assert "src/deep/a" in (subscription.wait(DEADLINE_S, threading.Event()) or set())
+
+
 def test_what_happens_in_a_new_folder_counts_before_the_next_look(root: Path, store: Store, waits: Waits) -> None:
     with watching(root, store, Limits(debounce_s=600)):
         waits.begun.get(timeout=DEADLINE_S)

@@ -140,7 +140,7 @@ class JournalWriter:
         If only the first of them fit, those are kept, since a reader may have seen them: `JournalFull.appended`.
         """
         with self._turn:
-            self._mend()
+            self._repair()
             lines, positions = self._encode(records)
             if lines:
                 self._write(lines, positions, sync)
@@ -151,7 +151,7 @@ class JournalWriter:
     def sync(self) -> None:
         """Return once everything that was appended is on the disk; raises JournalBroken."""
         with self._turn:
-            self._mend()
+            self._repair()
             self._sync()
 
     def close(self) -> None:
@@ -191,13 +191,13 @@ class JournalWriter:
             self._last = kept[-1]
         self._torn = True
         try:
-            self._mend()
+            self._repair()
         finally:
             if kept and sync:
                 self._sync()
         raise JournalFull(self._path, reason, kept)
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         """Make sure that the file ends with a complete line before anything is appended to it."""
         if self._fd < 0:
             raise Conflict(f"{self._path}: this journal writer is closed")

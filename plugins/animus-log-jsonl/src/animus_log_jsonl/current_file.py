@@ -47,7 +47,7 @@ class CurrentFile:
             facts = os.fstat(self._fd)
             if not stat.S_ISREG(facts.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
-            self._mend(facts.st_size)
+            self._repair(facts.st_size)
         except BaseException:
             self.close()
             raise
@@ -95,7 +95,7 @@ class CurrentFile:
         """Give the file back."""
         os.close(self._fd)
 
-    def _mend(self, found_bytes: int) -> None:
+    def _repair(self, found_bytes: int) -> None:
         self.size_bytes = whole_end(self._fd, found_bytes)
         if self.size_bytes < found_bytes:
             torn = self._path.with_name(self._path.name + ".torn")

@@ -59,16 +59,18 @@ class Notifications:
     def wait(self, timeout_s: float, interrupt: threading.Event) -> set[str] | None:
         """The paths that changed, or None when any may have; empty after `timeout_s` seconds.
 
-        It returns at once when `interrupt` is set, and what the library had gathered is lost then.
+        It returns None at once when `interrupt` is set, as what the library had gathered is lost then.
         """
         if self._notify is None:
-            interrupt.wait(timeout_s)
-            return set()
+            return None if interrupt.wait(timeout_s) else set()
         try:
             found = self._notify.watch(_GROUPED_MS, _STEP_MS, max(1, int(timeout_s * 1000)), interrupt)
         except WatchfilesRustInternalError as error:  # a name that is not UTF-8: it is told nothing more
             _log.debug("subscribing again: %s", error)
             self._is_stale = True
+            return None
+        if interrupt.is_set():
+            self._is_stale = True  # what is lost may have been that a folder came or went
             return None
         moved = set() if isinstance(found, str) else {self._relative(path) for _, path in found}
         if not moved.isdisjoint(self._covered):
@@ -85,7 +87,9 @@ class Notifications:
         """Replace the subscription; what is wrong with the new one, or None."""
         earlier = self._notify
         try:
-            self._notify = _notify_of(paths) if paths else None
+            # A folder that is away just now was left out. It may come back as the same inode, so that nothing but this
+            # tells the next call that nobody is subscribed to it.
+            self._notify, self._is_stale = _notify_of(paths) if paths else (None, False)
         except (OSError, WatchfilesRustInternalError) as error:
             self._notify = None
             return str(error).partition("\n")[0]
@@ -101,23 +105,28 @@ class Notifications:
         return path[len(str(self._root)) :].lstrip("/")
 
 
-def _notify_of(paths: list[str]) -> RustNotify:
-    """Raises FileNotFoundError when folders come and go faster than they can be subscribed to."""
+def _notify_of(paths: list[str]) -> tuple[RustNotify, bool]:
+    """A subscription, and whether a folder was left out because it was not there.
+
+    Raises FileNotFoundError when folders come and go faster than they can be subscribed to.
+    """
     for _ in range(_ATTEMPTS - 1):
         with contextlib.suppress(FileNotFoundError):
             return _notify_of_existing(paths)
     return _notify_of_existing(paths)
 
 
-def _notify_of_existing(paths: list[str]) -> RustNotify:
-    return RustNotify(
-        [path for path in paths if _is_text(path) and os.path.isdir(path) and os.access(path, os.R_OK)],
+def _notify_of_existing(paths: list[str]) -> tuple[RustNotify, bool]:
+    existing = [path for path in paths if os.path.isdir(path)]
+    notify = RustNotify(
+        [path for path in existing if _is_text(path) and os.access(path, os.R_OK)],
         debug=False,
         force_polling=False,
         poll_delay_ms=0,
         recursive=False,
         ignore_permission_denied=False,  # it would ignore the system's limit of watches, too
     )
+    return notify, len(existing) < len(paths)
 
 
 def _is_text(path: str) -> bool:

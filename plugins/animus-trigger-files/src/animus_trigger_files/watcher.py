@@ -161,9 +161,8 @@ class Watcher:
         due_at = min((trigger.pace.due_at(self._idle_s(trigger)) for trigger in self._triggers), default=None)
         timeout_s = self._timings.idle_s if due_at is None else max(0.0, due_at - time.monotonic())
         moved = self._notifications.wait(timeout_s, self._interrupt)
-        if self._interrupt.is_set():
+        if moved is None:
             self._interrupt.clear()
-            moved = None  # what was notified at that moment is lost
         if moved is None or moved:
             self._moved(moved)
 
