@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 
 from animus_core.supply.discovery.discover import Discovery, discover
+from plugin_places import MANIFEST
 
-MANIFEST = {
-    "name": "p",
-    "version": "1",
-    "plugin_kind": "subject_backend",
-    "description": "d",
-    "protocol_version": "1.0.0",
-    "env_required": [{"name": "KEY"}],
-}
+WITH_KEY = {**MANIFEST, "env_required": [{"name": "KEY"}]}
 
 
 class Config:
@@ -31,7 +25,7 @@ class Config:
 
     def plugin(self, code: str = "", **manifest: Any) -> None:
         """Write it anew."""
-        printed = json.dumps({**MANIFEST, **manifest})
+        printed = json.dumps({**WITH_KEY, **manifest})
         self.program.write_text(f"#!/bin/sh\necho x >>{self._ran}\n{code}\necho '{printed}'\n")
         self.program.chmod(0o755)
 

@@ -18,15 +18,9 @@ from animus_core.errors import PluginFailed, RetryLater
 from animus_core.host.environment import COOKIE, child_environment
 from animus_core.supply.discovery.discover import discover
 from animus_core.supply.discovery.manifest import probe
+from plugin_places import MANIFEST
 
 Program = Callable[..., Path]
-MANIFEST = {
-    "name": "p",
-    "version": "1",
-    "plugin_kind": "subject_backend",
-    "description": "d",
-    "protocol_version": "1.0.0",
-}
 
 
 def printing(**changes: Any) -> str:

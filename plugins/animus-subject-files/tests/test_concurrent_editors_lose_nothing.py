@@ -218,11 +218,11 @@ def opening_just_before_the_swap(
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Asks every millisecond, for ten seconds at most: of a lease that breaks the kernel notifies only its holder."""
+    """Ask every millisecond, for ten seconds at most."""
     deadline = time.monotonic() + 10
     while not happened():
         assert time.monotonic() < deadline
-        time.sleep(0.001)
+        time.sleep(0.001)  # no event: of a lease that breaks the kernel notifies only its holder
 
 
 def test_a_writer_who_began_to_open_the_file_before_the_swap_is_waited_for(
