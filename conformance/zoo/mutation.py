@@ -1,15 +1,20 @@
 """The base of every mutant: a well-behaved plugin's frames, passed on as they are unless one is broken on purpose.
 
-`proxy.py` drives it, between the suite and a good plugin. Standard library only: a mutant starts for nearly every
-check.
+`relay.py` drives it, between the suite and a good plugin. A mutant starts for nearly every check, so that nothing here
+and in the mutants imports what a start does not need, `typing` least of all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
 
-__all__ = ["MUTANTS", "Message", "Mutant", "Mutation", "Sent", "mutant"]
+TYPE_CHECKING = False  # as in typing, whose import would cost more than half as much as the start of Python
+if TYPE_CHECKING:
+    from typing import Any, Final
+else:
+    Any = object
+
+__all__ = ["MUTANTS", "TYPE_CHECKING", "Any", "Message", "Mutant", "Mutation", "Sent", "mutant"]
 
 Message = dict[str, Any]
 Sent = Message | bytes | list[Message | bytes] | None
@@ -90,14 +95,15 @@ class Mutation:
         return {"jsonrpc": "2.0", "id": request["id"], "error": error}
 
 
-class Mutant(NamedTuple):
+class Mutant:
     """A mutation of one good plugin, made to fail exactly the check of `requirement_id`. `about` says what it does."""
 
-    name: str
-    requirement_id: str
-    base: str
-    about: str
-    mutation: type[Mutation]
+    def __init__(self, name: str, requirement_id: str, base: str, mutation: type[Mutation]) -> None:
+        self.name = name
+        self.requirement_id = requirement_id
+        self.base = base
+        self.about = " ".join((mutation.__doc__ or "").split())
+        self.mutation = mutation
 
 
 MUTANTS: Final[dict[str, Mutant]] = {}
@@ -110,8 +116,7 @@ def mutant(requirement_id: str, *, base: str) -> Callable[[type[Mutation]], type
         # Numbered by what is there already, so that its name says which requirement it is for, and nothing else.
         number = 1 + sum(one.requirement_id == requirement_id for one in MUTANTS.values())
         name = requirement_id if number == 1 else f"{requirement_id}#{number}"
-        about = " ".join((mutation.__doc__ or "").split())
-        MUTANTS[name] = Mutant(name, requirement_id, base, about, mutation)
+        MUTANTS[name] = Mutant(name, requirement_id, base, mutation)
         return mutation
 
     return enter

@@ -5,9 +5,7 @@ Below it lies `mutation.py`. Standard library only, as there.
 
 from __future__ import annotations
 
-from typing import Any
-
-from mutation import Message, Mutation, Sent
+from mutation import Any, Message, Mutation, Sent
 
 __all__ = [
     "AnsweredOtherwise",

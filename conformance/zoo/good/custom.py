@@ -24,7 +24,12 @@ PLUGIN = Plugin(
     slow=frozenset(),
 )
 
-if __name__ == "__main__":
+
+def main() -> None:
     if "stays" in sys.argv:
         PLUGIN.at_end_of_input = threading.Event().wait
     PLUGIN.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,8 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from lines import Json, Refused
+from lines import Any, Json, Refused
 
 STATUSES = ["ready", "in-progress", "blocked", "done", "cancelled"]
 NATIVE = dict(zip(STATUSES, ["Open", "Doing", "Stuck", "Closed", "Dropped"], strict=True))

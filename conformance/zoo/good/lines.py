@@ -11,7 +11,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import would cost more than half as much as the start of Python
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object
 
 Json = Any
 

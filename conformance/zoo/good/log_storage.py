@@ -263,5 +263,9 @@ def unknown(params: Json, call: Call) -> Json:
     raise Refused(-32601, "this storage has no queries", "not_supported")
 
 
-if __name__ == "__main__":
+def main() -> None:
     LogStorage().serve()
+
+
+if __name__ == "__main__":
+    main()

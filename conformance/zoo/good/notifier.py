@@ -117,5 +117,9 @@ class Notifier(Plugin):
         return {"connector_kinds": ["file"], "supports_flush": "notifier/flush" in METHODS}
 
 
-if __name__ == "__main__":
+def main() -> None:
     Notifier().serve()
+
+
+if __name__ == "__main__":
+    main()

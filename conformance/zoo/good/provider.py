@@ -11,9 +11,8 @@ import os
 import sys
 import threading
 import time
-from typing import Any
 
-from lines import Call, Json, Plugin, Refused
+from lines import Any, Call, Json, Plugin, Refused
 
 VARIANT = sys.argv[sys.argv.index("--variant") + 1] if "--variant" in sys.argv else ""
 METHODS = ["agent/run"] if VARIANT == "plain" else ["agent/run", "agent/resume", "agent/cancel"]
@@ -202,5 +201,9 @@ def text_of(params: Json, name: str) -> str:
     return value
 
 
-if __name__ == "__main__":
+def main() -> None:
     Provider().serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,10 +10,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from desk import NATIVE, STATUSES, Store, Subject, new, now, passes, place
-from lines import Call, Json, Plugin, Refused
+from lines import Any, Call, Json, Plugin, Refused
 
 VARIANT = sys.argv[sys.argv.index("--variant") + 1] if "--variant" in sys.argv else ""
 KINDS = ["issue.*"] if VARIANT == "patterns" else ["ticket", "visit"]
@@ -264,5 +263,9 @@ def _place_in(cursor: Any) -> tuple[int, int]:
         raise Refused(-32602, f"cursor: {cursor!r} was not given out here", "invalid_request") from None
 
 
-if __name__ == "__main__":
+def main() -> None:
     SubjectBackend().serve()
+
+
+if __name__ == "__main__":
+    main()

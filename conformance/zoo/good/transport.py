@@ -204,5 +204,9 @@ def free_port() -> int:
     raise Refused(-32603, "no port is free", "unavailable")
 
 
-if __name__ == "__main__":
+def main() -> None:
     Transport().serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,14 +8,12 @@ acknowledged and lets a new watch replace the last one, `cursor` knows no acknow
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 import threading
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from lines import Call, Json, Plugin, Refused
 
@@ -26,17 +24,18 @@ POLL_S = 0.01
 REPEAT_S = 0.1
 
 
-class Letter(NamedTuple):
-    """A file in a watched folder; `letter-9` comes before `letter-10`."""
+class Letter:
+    """A file in a watched folder."""
 
-    length: int
-    name: str
-    trigger_id: str
-    written_s: float
+    def __init__(self, trigger_id: str, name: str, written_s: float) -> None:
+        self.trigger_id = trigger_id
+        self.name = name
+        self.written_s = written_s
+        self.event_id = f"{trigger_id}/{name}"
 
-    @property
-    def event_id(self) -> str:
-        return hashlib.sha256(f"{self.trigger_id}/{self.name}".encode()).hexdigest()[:20]
+    def place(self) -> tuple[int, str, str]:
+        """In the order of numbers: `letter-9` comes before `letter-10`."""
+        return len(self.name), self.name, self.trigger_id
 
 
 def folders_of(config: Json) -> dict[str, str]:
@@ -61,8 +60,8 @@ def letters(folders: dict[str, str]) -> list[Letter]:
     found = []
     for trigger_id, folder in folders.items():
         if os.path.isdir(folder):
-            found += [Letter(len(one.name), one.name, trigger_id, one.stat().st_mtime) for one in os.scandir(folder)]
-    return sorted(found)
+            found += [Letter(trigger_id, one.name, one.stat().st_mtime) for one in os.scandir(folder)]
+    return sorted(found, key=Letter.place)
 
 
 class Watch:
@@ -212,5 +211,9 @@ class Letters(Plugin):
         return goes_on
 
 
-if __name__ == "__main__":
+def main() -> None:
     Letters().serve()
+
+
+if __name__ == "__main__":
+    main()

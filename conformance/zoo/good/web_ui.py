@@ -7,10 +7,13 @@ is a transport with the flag `$ui/web`.
 from __future__ import annotations
 
 import json
-from typing import ClassVar
 
 from http_server import Answer
+from lines import TYPE_CHECKING
 from transport import VARIANT, Transport
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -51,5 +54,9 @@ class WebUi(Transport):
         return super().route(path)
 
 
-if __name__ == "__main__":
+def main() -> None:
     WebUi().serve()
+
+
+if __name__ == "__main__":
+    main()

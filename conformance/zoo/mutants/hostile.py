@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 
 from mutation import Message, Mutation, Sent, mutant
 from one_method import Refusing
@@ -276,18 +275,18 @@ class GoesQuietBesideAnother(Mutation):
     """Does not answer $/ping any more when a younger process of its own has been started."""
 
     def at_start(self) -> None:
-        self.folder = Path(os.environ["HOME"]).parent / "instances"
-        self.folder.mkdir(exist_ok=True)
-        self.number = len(list(self.folder.iterdir()))
-        (self.folder / f"{self.number}-{os.getpid()}").touch()
+        self.folder = os.path.join(os.path.dirname(os.environ["HOME"]), "instances")
+        os.makedirs(self.folder, exist_ok=True)
+        self.number = len(os.listdir(self.folder))
+        os.mkdir(os.path.join(self.folder, f"{self.number}-{os.getpid()}"))
 
     def asked(self, request: Message) -> Message | None:
         living = self.living()  # the suite keeps two processes of its own
         return None if request["method"] == "$/ping" and len(living) > 2 and self.number < max(living) else request
 
     def living(self) -> list[int]:
-        names = [one.name.split("-") for one in self.folder.iterdir()]
-        return [int(number) for number, pid in names if Path(f"/proc/{pid}").exists()]
+        names = [name.split("-") for name in os.listdir(self.folder)]
+        return [int(number) for number, pid in names if os.path.exists(f"/proc/{pid}")]
 
 
 @mutant("fuzz.any-params", base="custom")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, AskedOtherwise, Refusing
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, ExcusedOtherwise, Refusing, Unserved
 
 STORE, QUERY, TAIL = "log_storage/store", "log_storage/query", "log_storage/tail"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, AskedOtherwise, CancelledOtherwise, ExcusedOtherwise, NotifiedOtherwise
 
 from mutants.log_storage import LEVELS, STORE, TAIL

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, Refusing
 
 from mutants.provider import RUN, UNAVAILABLE, session_of

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 
 from mutants.subject_reading import Asks, Replies, params_of, verb_of
 

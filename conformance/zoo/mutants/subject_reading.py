@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import TYPE_CHECKING, Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, AskedOtherwise, OneMethod
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 CALLED = ("ticket", "visit", "subject")
 

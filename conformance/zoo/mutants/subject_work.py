@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import Refusing
 
 from mutants.subject_reading import Asks, Replies, page_of, params_of, verb_of

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AnsweredOtherwise, Unserved
 
 from mutants.transport_relay import SCHEMA, SHUTDOWN, START, Watching, dead_address, die, is_free

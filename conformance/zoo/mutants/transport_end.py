@@ -6,9 +6,8 @@ import contextlib
 import socket
 import subprocess
 import sys
-from typing import Any
 
-from mutation import Message, Sent, mutant
+from mutation import Any, Message, Sent, mutant
 
 from mutants.transport_relay import Relaying, Watching, die
 

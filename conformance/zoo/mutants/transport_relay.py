@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from typing import Any
 
-from mutation import Message, Mutation, Sent
+from mutation import Any, Message, Mutation, Sent
 
 START, SHUTDOWN, SCHEMA = "transport/start", "transport/shutdown", "transport/schema"
 PIECE_BYTES = 65536

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from mutation import Message, Mutation, Sent, mutant
+from mutation import Any, Message, Mutation, Sent, mutant
 from one_method import AskedOtherwise, CancelledOtherwise, Refusing
 
 from mutants.trigger import EVENT, WATCH
