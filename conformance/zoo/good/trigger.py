@@ -31,7 +31,12 @@ class Letter:
         self.trigger_id = trigger_id
         self.name = name
         self.written_s = written_s
-        self.event_id = f"{trigger_id}/{name}"
+
+    @property
+    def event_id(self) -> str:
+        from hashlib import sha256  # it loads OpenSSL, and in most starts nobody has written a letter
+
+        return sha256(f"{self.trigger_id}/{self.name}".encode()).hexdigest()[:20]
 
     def place(self) -> tuple[int, str, str]:
         """In the order of numbers: `letter-9` comes before `letter-10`."""
