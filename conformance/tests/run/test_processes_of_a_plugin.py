@@ -13,14 +13,17 @@ from typing import NoReturn
 
 import pytest
 
+from animus_conformance.checks.registry import checks_for
+from animus_conformance.kinds import Kind
 from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
+from animus_conformance.run import run_check
 from animus_conformance.settings import SuiteSettings
 from animus_conformance.target.claims import Claims
 from animus_conformance.target.conversations import Conversations
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
-from animus_conformance.verdict import Unproven
+from animus_conformance.verdict import Level, Unproven, Verdict
 from animus_conformance.wire.host import Host
 
 
@@ -122,3 +125,18 @@ async def test_a_command_of_the_settings_is_over_when_it_has_ended(
                     await projects.new()
         finally:
             await projects.close()
+
+
+async def test_three_checks_judge_one_regular_end_each_with_its_conversation(good: Sequence[str]) -> None:
+    ids = ("lifecycle.shutdown-is-answered", "lifecycle.exit-ends-it", "lifecycle.exit-code-0")
+    async with parts_of(good) as parts:
+        checks = {one.requirement.id: one for one in checks_for(parts.part(Kind), Level.L0)}
+        outcomes, pids, conversations = [], [], parts.part(Conversations)
+        for one in ids:
+            outcomes.append(await run_check(parts, checks[one]))
+            pids.append([host.process.pid for host in conversations.hosts])
+            assert '"method":"exit"' in conversations.evidence().replace(" ", "")
+
+    assert [one.verdict for one in outcomes] == [Verdict.PASS] * 3
+    assert pids == [pids[0]] * 3
+    assert len(pids[0]) == 1

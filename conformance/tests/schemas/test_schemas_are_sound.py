@@ -50,6 +50,17 @@ def test_every_ref_leads_to_a_type(
         assert isinstance(registry.resolver(bundles[name]["$id"]).lookup(ref).contents, dict)
 
 
+def test_what_a_ref_means_can_stand_in_its_place(
+    definitions: dict[str, Any], subschemas: list[tuple[str, Any]]
+) -> None:
+    for place, part in subschemas:
+        assert "$ref" not in part or part.keys() <= {"$ref", "description"}, place
+    left = {name: set(refs_of(part, name.split("#")[0])) for name, part in definitions.items()}
+    while ends := {name for name, refs in left.items() if not refs & left.keys()}:
+        left = {name: refs for name, refs in left.items() if name not in ends}
+    assert left == {}  # whoever is left refers to itself, by way of others perhaps
+
+
 def test_every_type_and_every_property_is_described(
     definitions: dict[str, Any], subschemas: list[tuple[str, Any]]
 ) -> None:

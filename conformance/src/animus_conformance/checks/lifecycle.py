@@ -5,6 +5,7 @@ from __future__ import annotations
 from animus_conformance.checks.kind_probe import KindProbe
 from animus_conformance.checks.manifest import require_current_protocol
 from animus_conformance.checks.registry import check
+from animus_conformance.checks.regular_end import RegularEnd
 from animus_conformance.checks.replies import require_type
 from animus_conformance.patience import Patience
 from animus_conformance.profiles import PROFILES, Profile
@@ -147,27 +148,26 @@ async def unknown_notifications(processes: Processes, probe: KindProbe) -> None:
 
 
 @check("lifecycle.shutdown-is-answered")
-async def shutdown_is_answered(processes: Processes, patience: Patience) -> None:
+async def shutdown_is_answered(end: RegularEnd) -> None:
     """Asks shutdown of an idle process."""
-    async with processes.started() as host:
-        reply = await host.ask("shutdown", within_s=patience.shutdown_s)
-        if reply.error is not None:
-            raise Failed(f"shutdown was refused: {reply}")
+    reply = await end.shutdown()
+    if reply.error is not None:
+        raise Failed(f"shutdown was refused: {reply}")
 
 
 @check("lifecycle.exit-ends-it")
-async def exit_ends_it(processes: Processes, patience: Patience) -> None:
+async def exit_ends_it(end: RegularEnd) -> None:
     """Sends shutdown and exit and waits for the end of the process, with standard input still open."""
-    code = await _regular_end(processes, patience)
+    code = await end.exit_code()
     if code < 0:
         raise Failed(f"after exit the process was ended by signal {-code}")
 
 
 @check("lifecycle.exit-code-0")
-async def exit_code_0(processes: Processes, patience: Patience) -> None:
+async def exit_code_0(end: RegularEnd) -> None:
     """Sends shutdown and exit, and looks at the exit code."""
     try:
-        code = await _regular_end(processes, patience)
+        code = await end.exit_code()
     except Failed as failed:
         raise Unproven(str(failed)) from None
     if code > 0:
@@ -182,23 +182,6 @@ async def helps_on_a_terminal(launcher: Launcher, patience: Patience) -> None:
         raise Failed("on a terminal it waits for input instead of saying what it is")
     if code != 2 or not stderr.strip():
         raise Failed(f"on a terminal it ended with {code} and said on stderr: {stderr[-200:]!r}")
-
-
-async def _regular_end(processes: Processes, patience: Patience) -> int:
-    async with processes.started() as host:
-        try:
-            await host.ask("shutdown", within_s=patience.shutdown_s)
-        except Failed as failed:
-            if host.ended:  # it left at shutdown already, which a host survives
-                pass
-            else:
-                raise Unproven(str(failed)) from None
-        host.tell("exit")
-        await host.process.exited(patience.exit_s)
-        exit_code = host.process.exit_code
-        if exit_code is None:
-            raise Failed(f"{patience.exit_s:g} s after exit the process still runs")
-        return exit_code
 
 
 async def _still_answers(processes: Processes, probe: KindProbe, when: str) -> None:

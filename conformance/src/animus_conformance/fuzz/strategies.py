@@ -48,8 +48,7 @@ def valid_value(type_name: str) -> st.SearchStrategy[Any]:
 
 def _of(schema: Mapping[str, Any], bundle: str, depth: int) -> st.SearchStrategy[Any]:
     if "$ref" in schema:
-        name = schema["$ref"].removeprefix("animus:")
-        name = f"{bundle}{name}" if name.startswith("#") else name
+        name = oracle.referred_type(schema["$ref"], bundle)
         return _of(oracle.definition(name), name.partition("#")[0], depth + 1)
     if "const" in schema:
         return st.just(schema["const"])

@@ -25,10 +25,13 @@ class Claims:
         self.manifest: Mapping[str, Any] = probe.manifest
         """What `--manifest` printed; empty when that is not a JSON object."""
         self._initialized: Mapping[str, Any] = {}
+        self.spelled = self._spelled()
+        """The methods that it advertises, in manifest or `initialize`, as it spells them (protocol §2)."""
 
     def learn(self, initialized: Mapping[str, Any]) -> None:
         """Take what `initialize` of a process said in place of what the last one said."""
         self._initialized = initialized
+        self.spelled = self._spelled()
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
@@ -36,9 +39,7 @@ class Claims:
         capabilities = self._initialized.get("capabilities")
         return capabilities if isinstance(capabilities, Mapping) else {}
 
-    @property
-    def spelled(self) -> frozenset[str]:
-        """The methods that it advertises, in manifest or `initialize`, as it spells them (protocol §2)."""
+    def _spelled(self) -> frozenset[str]:
         words = [*_texts(self.manifest.get("capabilities")), *_texts(self.capabilities.get("methods"))]
         return frozenset(word for word in words if "/" in word and not word.startswith(_FLAGS))
 
