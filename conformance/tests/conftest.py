@@ -14,7 +14,7 @@ import pytest
 
 from animus_conformance.cli import main
 from animus_conformance.judgement import Report, levels_of
-from animus_conformance.verdict import Level, Outcome, Strength, Verdict
+from animus_conformance.verdict import CheckOutcome, CheckVerdict, Level, Strength
 
 ZOO: Final = Path(__file__).parents[1] / "zoo"
 COMMAND_S: Final = 50.0
@@ -110,9 +110,9 @@ def report() -> Report:
     """A report with every verdict, and with texts that no format likes."""
     nasty = 'a "quote" & <b>tag</b> ]]> \x00\x1b[31m\ud800\uffff\u202e ü\nsecond line'
 
-    def outcome(name: str, level: Level, strength: Strength, verdict: Verdict) -> Outcome:
-        passed = verdict is Verdict.PASS
-        return Outcome(
+    def outcome(name: str, level: Level, strength: Strength, verdict: CheckVerdict) -> CheckOutcome:
+        passed = verdict is CheckVerdict.PASS
+        return CheckOutcome(
             name,
             level,
             strength,
@@ -124,12 +124,12 @@ def report() -> Report:
         )
 
     outcomes = [
-        outcome("manifest.prints-one-object", Level.L0, Strength.MUST, Verdict.PASS),
-        outcome("lifecycle.exit-code-0", Level.L0, Strength.MUST, Verdict.EXPECTED_FAILURE),
-        outcome("audit.served-methods-are-advertised", Level.L2, Strength.SHOULD, Verdict.FAIL),
-        outcome("audit.advertised-methods-answer", Level.L2, Strength.MUST, Verdict.NOT_ADVERTISED),
-        outcome("hostile.big-frames", Level.L3, Strength.MUST, Verdict.FAIL),
-        outcome("hostile.deep-nesting", Level.L3, Strength.MUST, Verdict.UNPROVEN),
+        outcome("manifest.prints-one-object", Level.L0, Strength.MUST, CheckVerdict.PASS),
+        outcome("lifecycle.exit-code-0", Level.L0, Strength.MUST, CheckVerdict.EXPECTED_FAILURE),
+        outcome("audit.served-methods-are-advertised", Level.L2, Strength.SHOULD, CheckVerdict.FAIL),
+        outcome("audit.advertised-methods-answer", Level.L2, Strength.MUST, CheckVerdict.NOT_ADVERTISED),
+        outcome("hostile.big-frames", Level.L3, Strength.MUST, CheckVerdict.FAIL),
+        outcome("hostile.deep-nesting", Level.L3, Strength.MUST, CheckVerdict.UNPROVEN),
     ]
     return Report(
         plugin={"name": "animus-<nasty>", "version": None},

@@ -32,7 +32,7 @@ from animus_conformance.patience import Patience
 from animus_conformance.requirements.manifest import requirements
 from animus_conformance.run import run
 from animus_conformance.settings import SuiteSettings, read_settings
-from animus_conformance.verdict import Level, Unproven, Verdict
+from animus_conformance.verdict import CheckVerdict, Level, Unproven
 
 HERE: Final = Path(__file__).parent
 AT_ONCE: Final = 6
@@ -40,7 +40,7 @@ AT_ONCE: Final = 6
 SEED: Final = 1
 """Always the same, so that a mutant that is caught stays caught."""
 EXAMPLES: Final = 50
-FINE: Final = (Verdict.PASS, Verdict.NOT_ADVERTISED)
+FINE: Final = (CheckVerdict.PASS, CheckVerdict.NOT_ADVERTISED)
 BUDGET: Final = Budget(start_up=8.0, latency=12.0, throughput=0.05, memory=15.0)
 PATIENCE: Final = Patience(
     manifest_s=5.0, start_s=5.0, answer_s=2.0, event_s=2.0, silence_s=0.3, shutdown_s=2.0, exit_s=2.0, check_s=60.0
@@ -105,8 +105,8 @@ async def judge(name: str, good: Good, command: Sequence[str], wanted: str | Non
             report = await run(parts, _checks(kind, wanted, whole=whole))
     except Unproven as trouble:
         return Judged(name, False, [], [str(trouble)], time.monotonic() - began)
-    failed = [one.id for one in report.outcomes if one.verdict is Verdict.FAIL]
-    unproven = [one.id for one in report.outcomes if one.verdict is Verdict.UNPROVEN]
+    failed = [one.id for one in report.outcomes if one.verdict is CheckVerdict.FAIL]
+    unproven = [one.id for one in report.outcomes if one.verdict is CheckVerdict.UNPROVEN]
     # A mutant that fails something else as well shows a check that looks at more than its own requirement.
     fine = failed == [wanted] if wanted else all(one.verdict in FINE for one in report.outcomes)
     if not fine:

@@ -39,7 +39,7 @@ from animus_conformance.settings import settings_for
 from animus_conformance.startable import require_startable
 from animus_conformance.target.claims import Claims
 from animus_conformance.target.manifest_probe import ManifestProbe
-from animus_conformance.verdict import Level, Unproven, Verdict
+from animus_conformance.verdict import CheckVerdict, Level, Unproven
 
 __all__ = ["main"]
 
@@ -189,5 +189,5 @@ def _chosen(kind: Kind, level: Level, named: Sequence[Check]) -> list[Check]:
 def _passed(report: Report, level: Level, named: Sequence[Check]) -> bool:
     """What was named has to pass, whatever its strength; else the level decides."""
     if named:
-        return all(outcome.verdict not in (Verdict.FAIL, Verdict.UNPROVEN) for outcome in report.outcomes)
+        return all(outcome.verdict not in (CheckVerdict.FAIL, CheckVerdict.UNPROVEN) for outcome in report.outcomes)
     return report.reached(level)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from animus_conformance.kinds import restriction
-from animus_conformance.verdict import Level, Outcome, Strength, Verdict
+from animus_conformance.verdict import CheckOutcome, CheckVerdict, Level, Strength
 
 __all__ = ["Report", "deciding", "levels_of"]
 
@@ -27,8 +27,8 @@ class Report:
     command: Sequence[str]
     profile: str
     seed: int
-    levels: Mapping[Level, Verdict]
-    outcomes: Sequence[Outcome]
+    levels: Mapping[Level, CheckVerdict]
+    outcomes: Sequence[CheckOutcome]
     strict: bool = False
     complete: bool = True
 
@@ -44,24 +44,24 @@ class Report:
         """To what the judgement is restricted, where the suite does not know the plugin's kind; else empty."""
         return restriction(self.kind, self.plugin.get("plugin_kind"))
 
-    def decides(self, outcome: Outcome) -> bool:
+    def decides(self, outcome: CheckOutcome) -> bool:
         """Whether this outcome counts for its level, or is advice."""
         return outcome.strength in deciding(self.strict)
 
     def reached(self, level: Level) -> bool:
         """Whether this level and all before it passed."""
-        return all(verdict is Verdict.PASS for name, verdict in self.levels.items() if name <= level)
+        return all(verdict is CheckVerdict.PASS for name, verdict in self.levels.items() if name <= level)
 
 
-def levels_of(outcomes: Iterable[Outcome], *, strict: bool = False) -> dict[Level, Verdict]:
+def levels_of(outcomes: Iterable[CheckOutcome], *, strict: bool = False) -> dict[Level, CheckVerdict]:
     """What the outcomes make of each level: only a MUST decides, and a fail weighs more than something unproven."""
-    levels: dict[Level, Verdict] = {}
+    levels: dict[Level, CheckVerdict] = {}
     for outcome in outcomes:
-        levels.setdefault(outcome.level, Verdict.PASS)
+        levels.setdefault(outcome.level, CheckVerdict.PASS)
         # Whoever reads "fail" knows what to fix; "unproven" beside it would only hide that.
-        if outcome.strength not in deciding(strict) or levels[outcome.level] is Verdict.FAIL:
+        if outcome.strength not in deciding(strict) or levels[outcome.level] is CheckVerdict.FAIL:
             continue
-        if outcome.verdict in (Verdict.FAIL, Verdict.UNPROVEN):
+        if outcome.verdict in (CheckVerdict.FAIL, CheckVerdict.UNPROVEN):
             levels[outcome.level] = outcome.verdict
     return dict(sorted(levels.items()))
 

@@ -31,7 +31,7 @@ from animus_conformance.report.text import printable
 from animus_conformance.run import run_check
 from animus_conformance.settings import SuiteSettings, settings_for
 from animus_conformance.startable import require_startable
-from animus_conformance.verdict import Level, Outcome, Unproven, Verdict
+from animus_conformance.verdict import CheckOutcome, CheckVerdict, Level, Unproven
 
 __all__ = ["ConformanceAdvice", "Door", "kind_in"]
 
@@ -49,7 +49,7 @@ class ConformanceAdvice(UserWarning):
 class _CheckDidNotPass(Exception):
     """The check behind an item failed or stayed unproven: pytest wants an exception, and `repr_failure` shows it."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: CheckOutcome) -> None:
         super().__init__(outcome.reason)
         self.outcome = outcome
 
@@ -142,7 +142,7 @@ class JudgedPlugin:
         self._parts: Parts | None = None
         self._opened = contextlib.AsyncExitStack()
 
-    def judge(self, check: Check) -> Outcome:
+    def judge(self, check: Check) -> CheckOutcome:
         """Carry out one check. Raises Unproven when the plugin cannot be started at all."""
         if self._runner is None:
             # With a factory of its own it does not become the current loop of anybody else.
@@ -161,7 +161,7 @@ class JudgedPlugin:
         with runner:
             runner.run(self._opened.aclose())
 
-    async def _judged(self, check: Check) -> Outcome:
+    async def _judged(self, check: Check) -> CheckOutcome:
         if self._parts is None:
             self._parts = await self._opened.enter_async_context(Parts.opened(self._options))
         return await run_check(self._parts, check)
@@ -195,11 +195,11 @@ class CheckItem(pytest.Item):
     def runtest(self) -> None:
         """Carry the check out, and say its end as pytest says it."""
         outcome = self._plugin.judge(self._check)
-        if outcome.verdict is Verdict.EXPECTED_FAILURE:
+        if outcome.verdict is CheckVerdict.EXPECTED_FAILURE:
             pytest.xfail(outcome.reason)  # the settings expect this failure, with a reason and an expiry
-        if outcome.verdict is Verdict.NOT_ADVERTISED:
+        if outcome.verdict is CheckVerdict.NOT_ADVERTISED:
             pytest.skip(f"{outcome.id}: {printable(outcome.reason)}")  # with the proof of its refusal
-        if outcome.verdict is Verdict.PASS:
+        if outcome.verdict is CheckVerdict.PASS:
             return
         if outcome.strength in deciding(strict=False):
             raise _CheckDidNotPass(outcome)
@@ -218,7 +218,7 @@ class CheckItem(pytest.Item):
         """Where it stands in reports: under its id and level."""
         return self.path, 0, f"{self.name} ({self._check.requirement.level})"
 
-    def _described(self, outcome: Outcome) -> str:
+    def _described(self, outcome: CheckOutcome) -> str:
         wanted = self._check.requirement
         parts = [
             f"{outcome.verdict}: {outcome.reason}",

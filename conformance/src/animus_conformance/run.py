@@ -30,13 +30,13 @@ from animus_conformance.target.conversations import Conversations
 from animus_conformance.target.launcher import Launcher
 from animus_conformance.target.processes import Processes
 from animus_conformance.verdict import (
+    CheckEnded,
+    CheckOutcome,
+    CheckVerdict,
     Failed,
     Level,
     NotAdvertised,
-    Outcome,
     Unproven,
-    Verdict,
-    VerdictReached,
 )
 from animus_conformance.wire.messages import REFUSALS
 from animus_conformance.wire.observer import Observed
@@ -47,7 +47,7 @@ __all__ = ["run", "run_check"]
 async def run(
     parts: Parts,
     chosen: Sequence[Check],
-    on_outcome: Callable[[Outcome], None] = lambda _: None,
+    on_outcome: Callable[[CheckOutcome], None] = lambda _: None,
     *,
     on_begin: Callable[[Check], None] = lambda _: None,
     strict: bool = False,
@@ -56,7 +56,7 @@ async def run(
 
     With `strict` a SHOULD decides about its level like a MUST.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[CheckOutcome] = []
     for check in chosen:
         on_begin(check)
         outcomes.append(await run_check(parts, check))
@@ -81,18 +81,18 @@ def _is_complete(kind: Kind, chosen: Sequence[Check]) -> bool:
     return all(check.requirement.id in names for check in checks_for(kind, deepest))
 
 
-async def run_check(parts: Parts, check: Check, today: date | None = None) -> Outcome:
+async def run_check(parts: Parts, check: Check, today: date | None = None) -> CheckOutcome:
     """Carry out one check; nothing that it raises gets further than its outcome."""
     conversations, requirement = parts.part(Conversations), check.requirement
     conversations.begin()
     parts.part(Observed).violations.begin(requirement.id)
     began = time.monotonic()
     verdict, reason, trouble = await _verdict(parts, check)
-    evidence = "" if verdict is Verdict.PASS else "\n".join(filter(None, (conversations.evidence(), trouble)))
+    evidence = "" if verdict is CheckVerdict.PASS else "\n".join(filter(None, (conversations.evidence(), trouble)))
     # Also after a check that stayed unproven: what it has done to the process before that is not known.
-    if verdict not in (Verdict.PASS, Verdict.NOT_ADVERTISED):
+    if verdict not in (CheckVerdict.PASS, CheckVerdict.NOT_ADVERTISED):
         parts.part(Processes).give_up_rough()
-    outcome = Outcome(
+    outcome = CheckOutcome(
         id=requirement.id,
         level=requirement.level,
         strength=requirement.strength,
@@ -108,7 +108,7 @@ async def run_check(parts: Parts, check: Check, today: date | None = None) -> Ou
 class _Ended(NamedTuple):
     """How a check ended. `trouble` is a traceback where the suite itself failed."""
 
-    verdict: Verdict
+    verdict: CheckVerdict
     reason: str = ""
     trouble: str = ""
 
@@ -120,16 +120,17 @@ async def _verdict(parts: Parts, check: Check) -> _Ended:
             if check.method is not None:
                 await _require_advertised(parts, check.method)
             await check.function(**parts.arguments_of(check.function))
-    except VerdictReached as reached:
+    except CheckEnded as reached:
         return _Ended(reached.verdict, str(reached))
     except TimeoutError:
         # No failure: every wait for the plugin has a shorter deadline of its own, which would have said what failed.
         return _Ended(
-            Verdict.UNPROVEN, f"the check did not come to an end within {limit_s:g} s; --patience 3 gives it more time"
+            CheckVerdict.UNPROVEN,
+            f"the check did not come to an end within {limit_s:g} s; --patience 3 gives it more time",
         )
     except Exception as error:  # noqa: BLE001 - the boundary: a bug in one check must not end the run
-        return _Ended(Verdict.UNPROVEN, f"the suite failed: {error!r}", traceback.format_exc())
-    return _Ended(Verdict.PASS)
+        return _Ended(CheckVerdict.UNPROVEN, f"the suite failed: {error!r}", traceback.format_exc())
+    return _Ended(CheckVerdict.PASS)
 
 
 async def _require_advertised(parts: Parts, method: str) -> None:
@@ -169,16 +170,18 @@ def _reproduction(parts: Parts, requirement_id: str) -> str:
     return shlex.join(["animus-conformance", "run", *options, "--", *parts.part(Launcher).command])
 
 
-def _as_expected(outcome: Outcome, settings: SuiteSettings, today: date) -> Outcome:
+def _as_expected(outcome: CheckOutcome, settings: SuiteSettings, today: date) -> CheckOutcome:
     """A failure that `conformance.toml` expects is one of its own kind; an expectation that is stale fails."""
     expected = settings.expected_failures.get(outcome.id)
     if expected is None:
         return outcome
-    if outcome.verdict is Verdict.PASS:
+    if outcome.verdict is CheckVerdict.PASS:
         # A list of known failures that is never shortened would hide the same failure when it comes back.
-        return replace(outcome, verdict=Verdict.FAIL, reason="it passes: take it out of expected_failures")
-    if outcome.verdict is not Verdict.FAIL:
+        return replace(outcome, verdict=CheckVerdict.FAIL, reason="it passes: take it out of expected_failures")
+    if outcome.verdict is not CheckVerdict.FAIL:
         return outcome  # an unproven check has not failed as expected: the reason that was written down is another one
     if today > expected.expires:
         return replace(outcome, reason=f"{outcome.reason} (was expected until {expected.expires}: {expected.reason})")
-    return replace(outcome, verdict=Verdict.EXPECTED_FAILURE, reason=f"{expected.reason} (until {expected.expires})")
+    return replace(
+        outcome, verdict=CheckVerdict.EXPECTED_FAILURE, reason=f"{expected.reason} (until {expected.expires})"
+    )

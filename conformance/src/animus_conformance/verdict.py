@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Failed", "Level", "NotAdvertised", "Outcome", "Strength", "Unproven", "Verdict", "VerdictReached"]
+__all__ = ["CheckEnded", "CheckOutcome", "CheckVerdict", "Failed", "Level", "NotAdvertised", "Strength", "Unproven"]
 
 
 class Level(StrEnum):
@@ -29,7 +29,7 @@ class Strength(StrEnum):
     MAY = "MAY"
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """What became of a check."""
 
     PASS = "pass"  # noqa: S105 - a verdict and no password
@@ -39,41 +39,41 @@ class Verdict(StrEnum):
     UNPROVEN = "unproven"
 
 
-class VerdictReached(Exception):
+class CheckEnded(Exception):
     """Base of what a check raises when it does not simply return, which means `pass`.
 
     Verdicts are about the plugin, so they stand beside the tree of the suite's own errors, in `errors.py`.
     """
 
-    verdict: Verdict
+    verdict: CheckVerdict
 
 
-class Failed(VerdictReached):
+class Failed(CheckEnded):
     """The plugin does not do what the requirement says: what was expected, and what came."""
 
-    verdict = Verdict.FAIL
+    verdict = CheckVerdict.FAIL
 
 
-class NotAdvertised(VerdictReached):
+class NotAdvertised(CheckEnded):
     """The plugin does not claim this, and was asked and refused as it should."""
 
-    verdict = Verdict.NOT_ADVERTISED
+    verdict = CheckVerdict.NOT_ADVERTISED
 
 
-class Unproven(VerdictReached):
+class Unproven(CheckEnded):
     """Something before the point in question went wrong or is missing: what, and what would help."""
 
-    verdict = Verdict.UNPROVEN
+    verdict = CheckVerdict.UNPROVEN
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """The end of one check. `evidence` is the transcript of its conversations and the tail of the plugin's stderr."""
 
     id: str
     level: Level
     strength: Strength
-    verdict: Verdict
+    verdict: CheckVerdict
     reason: str
     seconds: float
     evidence: str = ""

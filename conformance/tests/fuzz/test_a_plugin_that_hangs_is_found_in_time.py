@@ -11,7 +11,7 @@ from animus_conformance.fuzz.options import FuzzOptions
 from animus_conformance.parts import Parts, RunOptions
 from animus_conformance.patience import Patience
 from animus_conformance.run import run_check
-from animus_conformance.verdict import Verdict
+from animus_conformance.verdict import CheckVerdict
 
 GOOD: Final = Path(__file__).parents[2] / "zoo" / "good"
 HANGS: Final = """\
@@ -39,7 +39,7 @@ async def test_a_find_that_takes_long_is_made_small_for_some_time_and_told(tmp_p
     options = RunOptions([str(program)], patience=Patience(answer_s=0.5), fuzzing=FuzzOptions(seed=3))
     async with Parts.opened(options) as parts:
         outcome = await run_check(parts, checks()["fuzz.any-params"])
-    assert outcome.verdict is Verdict.FAIL
+    assert outcome.verdict is CheckVerdict.FAIL
     assert "health/check with " in outcome.reason
     assert "got no answer within 0.5 s" in outcome.reason
     assert len(hung.read_text()) <= 5  # the first, those of three times the patience, and one that had begun by then

@@ -23,7 +23,7 @@ from animus_conformance.report.html import as_html
 from animus_conformance.report.junit import as_junit
 from animus_conformance.report.terminal import Terminal
 from animus_conformance.report.text import printable
-from animus_conformance.verdict import Level, Verdict
+from animus_conformance.verdict import CheckVerdict, Level
 
 
 class Page(HTMLParser):
@@ -121,8 +121,8 @@ def test_the_page_shows_everything_and_needs_nothing(report: Report) -> None:
 def test_the_page_filters_by_every_verdict_that_there_is(report: Report) -> None:
     text = as_html(report)
     boxes = {str(attributes["id"]) for tag, attributes in Page(text).elements if tag == "input"}
-    assert boxes == {f"show-{verdict}" for verdict in Verdict}
-    for verdict in Verdict:
+    assert boxes == {f"show-{verdict}" for verdict in CheckVerdict}
+    for verdict in CheckVerdict:
         assert f"#show-{verdict}:not(:checked)) article.is-{verdict} " in text
 
 
@@ -132,7 +132,7 @@ def test_the_page_opens_with_what_needs_attention_and_with_everything_where_noth
         return {str(attributes["id"]).removeprefix("show-") for attributes in boxes if "checked" in attributes}
 
     assert shown(report) == {"fail", "unproven", "expected-failure"}
-    passed = [one for one in report.outcomes if one.verdict not in (Verdict.FAIL, Verdict.UNPROVEN)]
+    passed = [one for one in report.outcomes if one.verdict not in (CheckVerdict.FAIL, CheckVerdict.UNPROVEN)]
     assert shown(replace(report, outcomes=passed)) >= {"pass", "not-advertised"}
 
 
@@ -143,7 +143,7 @@ def test_only_what_did_not_pass_has_a_transcript_on_the_page(report: Report) -> 
 
 @pytest.mark.parametrize("level", [None, *Level])
 def test_a_badge_names_the_level_in_a_colour_of_its_own(report: Report, level: Level | None) -> None:
-    levels = {one: Verdict.PASS if level is not None and one <= level else Verdict.FAIL for one in Level}
+    levels = {one: CheckVerdict.PASS if level is not None and one <= level else CheckVerdict.FAIL for one in Level}
     svg = as_badge(replace(report, levels=levels))
     root = parsed(svg)
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
@@ -156,7 +156,7 @@ def test_a_badge_names_the_level_in_a_colour_of_its_own(report: Report, level: L
 
 
 def test_badges_of_different_levels_differ(report: Report) -> None:
-    badges = [as_badge(replace(report, levels={level: Verdict.PASS})) for level in Level]
+    badges = [as_badge(replace(report, levels={level: CheckVerdict.PASS})) for level in Level]
     fills = {tuple(re.findall(r'fill="(#\w+)"', badge)) for badge in badges}
     assert len(fills) == len(Level)
 

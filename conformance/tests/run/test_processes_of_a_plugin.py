@@ -23,7 +23,7 @@ from animus_conformance.target.claims import Claims
 from animus_conformance.target.conversations import Conversations
 from animus_conformance.target.processes import Processes
 from animus_conformance.target.projects import Projects
-from animus_conformance.verdict import Level, Unproven, Verdict
+from animus_conformance.verdict import CheckVerdict, Level, Unproven
 from animus_conformance.wire.host import Host
 
 
@@ -137,6 +137,6 @@ async def test_three_checks_judge_one_regular_end_each_with_its_conversation(goo
             pids.append([host.process.pid for host in conversations.hosts])
             assert '"method":"exit"' in conversations.evidence().replace(" ", "")
 
-    assert [one.verdict for one in outcomes] == [Verdict.PASS] * 3
+    assert [one.verdict for one in outcomes] == [CheckVerdict.PASS] * 3
     assert pids == [pids[0]] * 3
     assert len(pids[0]) == 1

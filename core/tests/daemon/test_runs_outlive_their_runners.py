@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from animus_core.daemon.launch import Launch
+from animus_core.daemon.launch import RunnerLaunch
 from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.run_monitor import AFTER_EXIT, MAX_CRASHES, AfterExit
 from animus_core.errors import Conflict, RetryLater
@@ -117,7 +117,7 @@ async def test_a_runner_that_cannot_be_started_blocks_its_run_and_frees_the_slot
 ) -> None:
     async with using(["begin complete"]) as daemon:
 
-        async def refuse(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+        async def refuse(launch: RunnerLaunch, held: HeldLock) -> asyncio.subprocess.Process:
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
         runs = RunRegistry(daemon.scope, daemon.database, daemon.commit_signal, refuse, daemon.commit_signal.publish)

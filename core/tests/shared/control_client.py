@@ -12,7 +12,7 @@ from typing import Any
 
 from animus_core.control.sockets import Listener, connect, listen
 from animus_core.control.table import control_table
-from animus_core.daemon.launch import Launch
+from animus_core.daemon.launch import RunnerLaunch
 from animus_core.daemon.registry import RunRegistry
 from animus_core.kinds.subjects.router import SubjectRouter
 from animus_core.services.daemon_status import DaemonVitals
@@ -128,7 +128,7 @@ class Served:
             self.project.commit_signal.publish()
 
 
-async def never_start(launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+async def never_start(launch: RunnerLaunch, held: HeldLock) -> asyncio.subprocess.Process:
     raise BlockingIOError(11, "no runner here")
 
 

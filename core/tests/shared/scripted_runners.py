@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from animus_core.daemon.commit_signal import CommitSignal
-from animus_core.daemon.launch import Launch
+from animus_core.daemon.launch import RunnerLaunch
 from animus_core.daemon.queue import Queue
 from animus_core.daemon.registry import RunRegistry
 from animus_core.daemon.run_monitor import MAX_CRASHES
@@ -84,12 +84,12 @@ class Daemon:
     def __init__(self, scope: Scope, database: Database, script: list[str], *, max_crashes: int = MAX_CRASHES) -> None:
         self.scope, self.database, self.script = scope, database, script
         self.commit_signal, self.queue = CommitSignal(), Queue(database)
-        self.launches: list[Launch] = []
+        self.launches: list[RunnerLaunch] = []
         self.children: list[asyncio.subprocess.Process] = []
         changed = self.commit_signal.publish
         self.runs = RunRegistry(scope, database, self.commit_signal, self._start, changed, max_crashes=max_crashes)
 
-    async def _start(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+    async def _start(self, launch: RunnerLaunch, held: HeldLock) -> asyncio.subprocess.Process:
         self.launches.append(launch)
         words = self.script[min(launch.epoch, len(self.script)) - 1].split()
         fd = held.inheritable_fd()

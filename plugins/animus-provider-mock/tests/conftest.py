@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from animus_provider_mock.match import facts_of
-from animus_provider_mock.record import SessionRecord
+from animus_provider_mock.record import GatheredResult
 from animus_provider_mock.runner import Errand, Runner
 from raw_host import RawHost
 
@@ -65,10 +65,10 @@ class Project:
     def errand(self, session: str, prompt: str, model: str, contract: object) -> Errand:
         return Errand(session, facts_of(prompt, model, contract), self.root, {"FROM_REQUEST": "yes"})
 
-    async def run(self, **how: Any) -> tuple[SessionRecord, Recorder]:
+    async def run(self, **how: Any) -> tuple[GatheredResult, Recorder]:
         return await self._follow("run", **how)
 
-    async def resume(self, **how: Any) -> tuple[SessionRecord, Recorder]:
+    async def resume(self, **how: Any) -> tuple[GatheredResult, Recorder]:
         return await self._follow("resume", **how)
 
     async def _follow(
@@ -80,7 +80,7 @@ class Project:
         prompt: str = "Make it so.",
         contract: object = CONTRACT,
         model: str = "mock-1",
-    ) -> tuple[SessionRecord, Recorder]:
+    ) -> tuple[GatheredResult, Recorder]:
         async def garbage(text: str) -> None:
             self.garbage.append(text)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animus_provider_mock.record import Progress, SessionRecord, Store, default_state_dir
+from animus_provider_mock.record import GatheredResult, Progress, Store, default_state_dir
 from animus_sdk import InvalidParams, NotFound, RpcError, Unavailable
 
 BREAK = {"once": {"steps": [{"fail": "error"}]}}
@@ -158,7 +158,7 @@ def test_what_is_saved_of_a_session_is_what_is_loaded(
 ) -> None:
     directory = tmp_path_factory.mktemp("state")
     progress = Progress(
-        session, {"prompt": "p"}, 3, once=["0.steps[1]"], record=SessionRecord(output, metadata=metadata)
+        session, {"prompt": "p"}, 3, once=["0.steps[1]"], record=GatheredResult(output, metadata=metadata)
     )
     Store(directory / "new").save(progress)
     assert Store(directory / "new").load(session) == progress

@@ -16,8 +16,8 @@ from animus_conformance.checks.trigger_stream import (
     SCHEMA,
     WATCH,
     Caused,
+    ReceivedEvent,
     Stream,
-    TriggerEvent,
     ack_params,
     answer,
     caused,
@@ -53,16 +53,16 @@ class Lives:
     cut_short: str = ""
     flags: Mapping[str, Any] | None = None
     opening: Reply | None = None
-    uncaused: list[TriggerEvent] | None = None
+    uncaused: list[ReceivedEvent] | None = None
     caused: list[Caused] = field(default_factory=list)
-    first_events: list[TriggerEvent] | None = None
+    first_events: list[ReceivedEvent] | None = None
     ack_reply: Reply | None = None
     ack_again_reply: Reply | None = None
     ping_reply: Reply | None = None
     reopening: Reply | None = None
-    second_events: list[TriggerEvent] | None = None
+    second_events: list[ReceivedEvent] | None = None
     caused_again: Caused | None = None
-    third_events: list[TriggerEvent] | None = None
+    third_events: list[ReceivedEvent] | None = None
 
     def given(self, fact: _Fact | None) -> _Fact:
         """A fact that was noted. Raises Unproven when it was not."""
@@ -81,17 +81,17 @@ class Lives:
         if not self.claims(flag):
             raise NotAdvertised(f"{SCHEMA} does not say {flag}: true")
 
-    def event(self, number: int) -> TriggerEvent:
+    def event(self, number: int) -> ReceivedEvent:
         """Of the events that were caused in the first life, this one, from 0 on. Raises Unproven."""
         return self.given(self.caused[number].event if number < len(self.caused) else None)
 
     @property
-    def known(self) -> dict[str, TriggerEvent]:
+    def known(self) -> dict[str, ReceivedEvent]:
         """Every event of the first two lives by its id."""
         return {event.event_id: event for event in [*(self.second_events or []), *(self.first_events or [])]}
 
     @property
-    def strangers(self) -> list[TriggerEvent]:
+    def strangers(self) -> list[ReceivedEvent]:
         """Events that came in the second life, though nothing had happened, under ids that are new."""
         before = {event.event_id for event in self.given(self.first_events)}
         return [event for event in self.given(self.second_events) if event.event_id not in before]
@@ -209,7 +209,7 @@ class _Living(Lives):
             again = self.given(self.caused_again).event
             self.third_events = await self._backlog(stream, again)
 
-    async def _backlog(self, stream: Stream, awaited: TriggerEvent | None) -> list[TriggerEvent]:
+    async def _backlog(self, stream: Stream, awaited: ReceivedEvent | None) -> list[ReceivedEvent]:
         """What a new watch tells, up to the event that is to come back, and what comes soon after it."""
         resumes = self.flags is None or self.claims("supports_resume")
         if resumes and awaited is not None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from animus_conformance.checks.registry import check
 from animus_conformance.checks.replies import require_served, require_type
 from animus_conformance.checks.trigger_lives import Lives, TriggerLives
-from animus_conformance.checks.trigger_stream import ACK, WATCH, TriggerEvent, ack_params, answer, require_answer
+from animus_conformance.checks.trigger_stream import ACK, WATCH, ReceivedEvent, ack_params, answer, require_answer
 from animus_conformance.patience import Patience
 from animus_conformance.settings import SuiteSettings
 from animus_conformance.target.processes import Processes
@@ -142,7 +142,7 @@ async def ack_of_an_unknown_event(processes: Processes, settings: SuiteSettings)
         await host.ask("$/ping")
 
 
-def _ids(events: Collection[TriggerEvent]) -> set[str]:
+def _ids(events: Collection[ReceivedEvent]) -> set[str]:
     return {event.event_id for event in events}
 
 

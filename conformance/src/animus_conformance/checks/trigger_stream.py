@@ -23,8 +23,8 @@ __all__ = [
     "SCHEMA",
     "WATCH",
     "Caused",
+    "ReceivedEvent",
     "Stream",
-    "TriggerEvent",
     "ack_params",
     "answer",
     "caused",
@@ -44,14 +44,14 @@ _NO_ANSWER: Final = "no_answer"
 _STATUS: Final = "accepted"
 
 
-class TriggerEvent(NamedTuple):
+class ReceivedEvent(NamedTuple):
     """An event, read from any of its forms; its id tells it from others, what else it says may be told again."""
 
     event_id: str
     trigger_id: str | None
     payload: Any
 
-    def says_the_same_as(self, other: TriggerEvent) -> bool:
+    def says_the_same_as(self, other: ReceivedEvent) -> bool:
         """Whether trigger and payload are equal, whatever the ids."""
         return (self.trigger_id, self.payload) == (other.trigger_id, other.payload)
 
@@ -63,8 +63,8 @@ class Caused(NamedTuple):
     ended the stream.
     """
 
-    event: TriggerEvent | None
-    clash: TriggerEvent | None
+    event: ReceivedEvent | None
+    clash: ReceivedEvent | None
     failure: Any
     seconds: float
 
@@ -97,7 +97,7 @@ class Stream:
         if self.reply.error is not None:
             raise Unproven(f"first {WATCH} was refused: {self.reply}")
 
-    def events(self) -> list[TriggerEvent]:
+    def events(self) -> list[ReceivedEvent]:
         """What was told so far. Raises Unproven when some of it has not the protocol's type."""
         return [event for event in map(_read, self._params()) if event is not None]
 
@@ -110,7 +110,7 @@ class Stream:
         """Whether the stream ends with an error, in time."""
         return await self.host.notifications.next(EVENT, _is_failure, after=self._after) is not None
 
-    async def tells(self, wanted: TriggerEvent, within_s: float) -> bool:
+    async def tells(self, wanted: ReceivedEvent, within_s: float) -> bool:
         """Whether `wanted` is told within so many seconds, under its own id or another."""
 
         def is_it(params: Any) -> bool:
@@ -131,7 +131,7 @@ class Stream:
         ]
 
 
-async def caused(projects: Projects, stream: Stream, known: Mapping[str, TriggerEvent]) -> Caused:
+async def caused(projects: Projects, stream: Stream, known: Mapping[str, ReceivedEvent]) -> Caused:
     """Make something happen and wait for an event that is not among the `known` ones.
 
     Raises Unproven when nothing can be made to happen, or when events have not the protocol's type.
@@ -180,7 +180,7 @@ def event_mismatch(params: Any) -> str | None:
     if wrong is None or not isinstance(params, Mapping):
         return wrong
     # Of the forms that an event may have, the one that it resembles says best what is wrong with it.
-    resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("TriggerEvent", "event_id")
+    resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("ReceivedEvent", "event_id")
     form = next((form for form, member in resembled if params.get(member) is not None), "LegacyTriggerEvent")
     return oracle.mismatch(_TYPES + form, params) or wrong
 
@@ -201,7 +201,7 @@ def _is_failure(params: Any) -> bool:
     return isinstance(params, Mapping) and params.get("error") is not None
 
 
-def _read(params: Any) -> TriggerEvent | None:
+def _read(params: Any) -> ReceivedEvent | None:
     """An event out of any of its forms; None for a failure. Raises Unproven for another type."""
     if oracle.mismatch(_EVENT_TYPE, params) is not None:
         raise Unproven(f"there are events of another type: {json.dumps(params):.300}")
@@ -209,4 +209,4 @@ def _read(params: Any) -> TriggerEvent | None:
         return None
     event = params if params.get("event") is None else params["event"]
     event_id = event["event_id"] if "event_id" in event else event["id"]
-    return TriggerEvent(event_id, event.get("trigger_id"), event.get("payload"))
+    return ReceivedEvent(event_id, event.get("trigger_id"), event.get("payload"))

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from animus_conformance.judgement import Report
-from animus_conformance.verdict import Outcome
+from animus_conformance.verdict import CheckOutcome
 
 __all__ = ["as_document", "as_json"]
 
@@ -39,7 +39,7 @@ def as_document(report: Report) -> dict[str, Any]:
     }
 
 
-def _check(outcome: Outcome) -> dict[str, Any]:
+def _check(outcome: CheckOutcome) -> dict[str, Any]:
     return {
         "id": outcome.id,
         "level": outcome.level.value,

@@ -17,16 +17,16 @@ from jinja2 import Environment, StrictUndefined, Template
 from animus_conformance.judgement import Report
 from animus_conformance.report.text import printable
 from animus_conformance.requirements.manifest import requirements
-from animus_conformance.verdict import Verdict
+from animus_conformance.verdict import CheckVerdict
 
 __all__ = ["as_html"]
 
-_WORDS: Final[Mapping[Verdict, str]] = {
-    Verdict.FAIL: "failed",
-    Verdict.UNPROVEN: "unproven",
-    Verdict.EXPECTED_FAILURE: "expected to fail",
-    Verdict.NOT_ADVERTISED: "not advertised",
-    Verdict.PASS: "passed",
+_WORDS: Final[Mapping[CheckVerdict, str]] = {
+    CheckVerdict.FAIL: "failed",
+    CheckVerdict.UNPROVEN: "unproven",
+    CheckVerdict.EXPECTED_FAILURE: "expected to fail",
+    CheckVerdict.NOT_ADVERTISED: "not advertised",
+    CheckVerdict.PASS: "passed",
 }
 """What a verdict is called, what wants attention first."""
 

@@ -12,11 +12,11 @@ from xml.etree import ElementTree as Xml
 
 from animus_conformance.judgement import Report
 from animus_conformance.report.text import printable
-from animus_conformance.verdict import Outcome, Verdict
+from animus_conformance.verdict import CheckOutcome, CheckVerdict
 
 __all__ = ["as_junit"]
 
-_DECIDING: Final = {Verdict.FAIL: "failure", Verdict.UNPROVEN: "error"}
+_DECIDING: Final = {CheckVerdict.FAIL: "failure", CheckVerdict.UNPROVEN: "error"}
 _SKIPPED: Final = "skipped"
 
 
@@ -54,7 +54,7 @@ def _properties(report: Report) -> dict[str, str]:
     }
 
 
-def _case(suite: Xml.Element, report: Report, outcome: Outcome) -> str:
+def _case(suite: Xml.Element, report: Report, outcome: CheckOutcome) -> str:
     """Add the test case; the name of the element that tells its end, empty for a pass."""
     case = Xml.SubElement(
         suite,
@@ -63,7 +63,7 @@ def _case(suite: Xml.Element, report: Report, outcome: Outcome) -> str:
         name=outcome.id,
         time=f"{outcome.seconds:.3f}",
     )
-    if outcome.verdict is Verdict.PASS:
+    if outcome.verdict is CheckVerdict.PASS:
         return ""
     tag = _DECIDING.get(outcome.verdict, _SKIPPED) if report.decides(outcome) else _SKIPPED
     advice = "" if report.decides(outcome) else f" ({outcome.strength}, advice)"

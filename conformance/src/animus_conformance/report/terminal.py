@@ -13,18 +13,23 @@ from typing import Final, TextIO
 from animus_conformance.judgement import Report, deciding
 from animus_conformance.report.text import printable
 from animus_conformance.requirements.manifest import Requirement
-from animus_conformance.verdict import Outcome, Verdict
+from animus_conformance.verdict import CheckOutcome, CheckVerdict
 
 __all__ = ["Terminal"]
 
 _MARKS: Final = {
-    Verdict.PASS: "pass",
-    Verdict.FAIL: "FAIL",
-    Verdict.EXPECTED_FAILURE: "expected",
-    Verdict.NOT_ADVERTISED: "n/a",
-    Verdict.UNPROVEN: "UNPROVEN",
+    CheckVerdict.PASS: "pass",
+    CheckVerdict.FAIL: "FAIL",
+    CheckVerdict.EXPECTED_FAILURE: "expected",
+    CheckVerdict.NOT_ADVERTISED: "n/a",
+    CheckVerdict.UNPROVEN: "UNPROVEN",
 }
-_COLOURS: Final = {Verdict.PASS: "32", Verdict.FAIL: "31", Verdict.UNPROVEN: "33", Verdict.EXPECTED_FAILURE: "36"}
+_COLOURS: Final = {
+    CheckVerdict.PASS: "32",
+    CheckVerdict.FAIL: "31",
+    CheckVerdict.UNPROVEN: "33",
+    CheckVerdict.EXPECTED_FAILURE: "36",
+}
 _ADVICE_COLOUR: Final = "33"
 _CLEAR_LINE: Final = "\r\x1b[K"
 _MAX_EVIDENCE_LINES: Final = 40
@@ -56,19 +61,19 @@ class Terminal:
             self._out.write(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
             self._out.flush()
 
-    def outcome(self, outcome: Outcome) -> None:
+    def outcome(self, outcome: CheckOutcome) -> None:
         """One check has ended."""
         self._done += 1
-        if self._quiet and outcome.verdict in (Verdict.PASS, Verdict.NOT_ADVERTISED):
+        if self._quiet and outcome.verdict in (CheckVerdict.PASS, CheckVerdict.NOT_ADVERTISED):
             return
-        troubled = outcome.verdict in (Verdict.FAIL, Verdict.UNPROVEN)
+        troubled = outcome.verdict in (CheckVerdict.FAIL, CheckVerdict.UNPROVEN)
         is_advice = troubled and outcome.strength not in self._deciding
         colour = _ADVICE_COLOUR if is_advice else _COLOURS.get(outcome.verdict)
         mark = self._painted(f"{_MARKS[outcome.verdict]:8}", colour)
         name = f"{outcome.id}  (advice)" if is_advice else outcome.id
         self._say(f"{self._place(self._done)} {outcome.level} {mark} {name}  {outcome.seconds:.2f} s")
         # Also what is not advertised gives its reason: it is the proof that it was refused.
-        if outcome.verdict is not Verdict.PASS:
+        if outcome.verdict is not CheckVerdict.PASS:
             self._quote(outcome.reason)
         if troubled:
             self._quote(_last_lines(outcome.evidence), "| ")

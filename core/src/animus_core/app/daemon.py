@@ -27,7 +27,7 @@ from animus_core.control.sockets import listen
 from animus_core.control.table import control_table
 from animus_core.daemon.admission import Admission
 from animus_core.daemon.capacity import DaemonSettings
-from animus_core.daemon.launch import Launch
+from animus_core.daemon.launch import RunnerLaunch
 from animus_core.daemon.loop import Loop
 from animus_core.daemon.plugin_events import PluginEvents
 from animus_core.daemon.registry import RunRegistry
@@ -250,7 +250,7 @@ class _Daemon:
         except TimeoutError:
             _log.warning("facts are left to project; the next daemon does it")
 
-    async def _start_runner(self, launch: Launch, held: HeldLock) -> asyncio.subprocess.Process:
+    async def _start_runner(self, launch: RunnerLaunch, held: HeldLock) -> asyncio.subprocess.Process:
         arguments = ["--project-root", str(self._scope.project_root), "--run", launch.run_id]
         arguments += ["--epoch", str(launch.epoch)]
         if launch.order is not None:

@@ -18,7 +18,7 @@ from animus_core.journal.kinds import OperatorOrder
 from animus_core.store.locks import HeldLock, acquire_within
 from animus_protocol.crash_points import declare, reach
 
-__all__ = ["Launch", "StartRunner", "launch_runner"]
+__all__ = ["RunnerLaunch", "StartRunner", "launch_runner"]
 
 _LOCK_S: Final = 10.0
 """Longer than a runner needs to leave when it is asked to: then the next runner rarely finds the lock still held."""
@@ -27,7 +27,7 @@ _LOCKED: Final = declare("daemon.locked", "the daemon holds the run's lock, no c
 _SPAWNED: Final = declare("daemon.spawned", "the runner was started and the daemon has not noted it")
 
 
-class Launch(NamedTuple):
+class RunnerLaunch(NamedTuple):
     """What a runner is started with."""
 
     run_id: str
@@ -36,7 +36,7 @@ class Launch(NamedTuple):
     order: OperatorOrder | None = None
 
 
-StartRunner = Callable[[Launch, HeldLock], Awaitable[asyncio.subprocess.Process]]
+StartRunner = Callable[[RunnerLaunch, HeldLock], Awaitable[asyncio.subprocess.Process]]
 """Starts a runner that inherits the lock; `app` provides it."""
 
 
@@ -49,7 +49,7 @@ async def launch_runner(run: LiveRun, start: StartRunner) -> OwnRunner:
     try:
         reach(_LOCKED)
         run.disconnect(asyncio.get_running_loop().time())  # before the start: its hello may come at once
-        process = await start(Launch(run.run_id, run.epoch, run.paths.log, run.order), held)
+        process = await start(RunnerLaunch(run.run_id, run.epoch, run.paths.log, run.order), held)
         reach(_SPAWNED)
     except OSError as error:
         reason = f"run {run.run_id}: its runner cannot be started: {error}"

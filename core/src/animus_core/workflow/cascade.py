@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from animus_core.workflow.definitions import AgentProfile, Defined, ModelProfile, PhaseDefinition, WorkflowSet
 
-__all__ = ["Provider", "agent_of", "resolve_provider"]
+__all__ = ["ResolvedProvider", "agent_of", "resolve_provider"]
 
 
 @dataclass(frozen=True)
-class Provider:
+class ResolvedProvider:
     """The answer for one phase; `tool` None means that nothing names a provider."""
 
     agent: Defined[AgentProfile] | None
@@ -26,7 +26,7 @@ def agent_of(workflows: WorkflowSet, phase: PhaseDefinition) -> Defined[AgentPro
     return workflows.agents.get((phase.agent or "default").lower())
 
 
-def resolve_provider(workflows: WorkflowSet, phase: PhaseDefinition) -> Provider:
+def resolve_provider(workflows: WorkflowSet, phase: PhaseDefinition) -> ResolvedProvider:
     """Tool and model of an agent phase.
 
     A model that is a name of the top-level `models` stands for that entry; the entry's tool counts unless the same
@@ -46,7 +46,7 @@ def resolve_provider(workflows: WorkflowSet, phase: PhaseDefinition) -> Provider
             model = level_model if entry is None else entry.model
         tool = tool or level_tool or (None if entry is None else entry.tool)
     # Last of all: it is what the phase falls back on, and not what it asks for.
-    return Provider(agent, tool or phase.default_tool, model)
+    return ResolvedProvider(agent, tool or phase.default_tool, model)
 
 
 def _entry(workflows: WorkflowSet, name: str | None) -> ModelProfile | None:

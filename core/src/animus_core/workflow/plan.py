@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from animus_core.errors import Internal, InvalidInput, UnknownName
-from animus_core.workflow.cascade import Provider, resolve_provider
+from animus_core.workflow.cascade import ResolvedProvider, resolve_provider
 from animus_core.workflow.definitions import (
     AgentProfile,
     Backoff,
@@ -175,7 +175,7 @@ def _phase(workflows: WorkflowSet, steps: list[Step], position: int) -> PlannedP
         raise Internal(f"the phase {shown(step.entry_id)} is not defined", hint="load the workflows again")
     phase = found.value
     is_agent = phase.mode is PhaseMode.AGENT
-    provider = resolve_provider(workflows, phase) if is_agent else Provider(None, None, None)
+    provider = resolve_provider(workflows, phase) if is_agent else ResolvedProvider(None, None, None)
     agent = None if provider.agent is None else provider.agent.value
     system_prompt = phase.system_prompt
     if provider.agent is not None and agent is not None and system_prompt is None:

@@ -15,6 +15,7 @@ __all__ = [
     "Edit",
     "ErrorNote",
     "Fail",
+    "GiveVerdict",
     "IgnoreCancel",
     "Metadata",
     "Once",
@@ -25,7 +26,6 @@ __all__ = [
     "Think",
     "Tool",
     "Usage",
-    "Verdict",
     "WaitFor",
     "When",
 ]
@@ -100,7 +100,7 @@ class WaitFor:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GiveVerdict:
     """The result's `decision_verdict`."""
 
     at: str
@@ -166,7 +166,7 @@ Step = (
     | Run
     | Delay
     | WaitFor
-    | Verdict
+    | GiveVerdict
     | Usage
     | Metadata
     | ErrorNote

@@ -23,7 +23,7 @@ from animus_sdk import (
 )
 
 if TYPE_CHECKING:
-    from animus_provider_mock.record import SessionRecord
+    from animus_provider_mock.record import GatheredResult
     from animus_provider_mock.runner import Errand, Runner
     from animus_sdk import ProjectBinding
 
@@ -101,7 +101,7 @@ def _errand(request: AgentRunRequest, ctx: AgentContext, model: str) -> Errand:
     return Errand(ctx.session_id, facts, Path(request.cwd), request.env)
 
 
-def _response(record: SessionRecord, session_id: str, begun: float) -> AgentRunResponse:
+def _response(record: GatheredResult, session_id: str, begun: float) -> AgentRunResponse:
     tokens = {"input": 0, "output": 0, **record.tokens} if record.tokens else None
     return AgentRunResponse(
         session_id=session_id,

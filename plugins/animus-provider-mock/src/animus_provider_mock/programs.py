@@ -16,20 +16,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["Outcome", "run_program"]
+__all__ = ["ProgramResult", "run_program"]
 
 _LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 _KEPT_BYTES: Final = 64 * 1024
 
 
-class Outcome(NamedTuple):
+class ProgramResult(NamedTuple):
     """Standard output and standard error as one text; `exit_code` is None when the time was over."""
 
     output: str
     exit_code: int | None
 
 
-async def run_program(command: tuple[str, ...], cwd: Path, env: Mapping[str, str], timeout_s: float) -> Outcome:
+async def run_program(command: tuple[str, ...], cwd: Path, env: Mapping[str, str], timeout_s: float) -> ProgramResult:
     """Run `command` in `cwd` with `env` for at most `timeout_s` seconds; its first 64 KiB of output are kept.
 
     `python` means the interpreter of this process. However this ends, also by cancellation, the program is dead
@@ -49,7 +49,7 @@ async def run_program(command: tuple[str, ...], cwd: Path, env: Mapping[str, str
         )
         exit_code = await _exit_code(process, timeout_s)
         output.seek(0)
-        return Outcome(output.read(_KEPT_BYTES).decode(errors="replace"), exit_code)
+        return ProgramResult(output.read(_KEPT_BYTES).decode(errors="replace"), exit_code)
 
 
 async def _exit_code(process: Process, timeout_s: float) -> int | None:

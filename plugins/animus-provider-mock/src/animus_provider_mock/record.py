@@ -19,14 +19,14 @@ from typing import Any, Final
 
 from animus_sdk import InvalidParams, Unavailable
 
-__all__ = ["Progress", "SessionRecord", "Store", "default_state_dir"]
+__all__ = ["GatheredResult", "Progress", "Store", "default_state_dir"]
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FORMAT: Final = 1
 
 
 @dataclass
-class SessionRecord:
+class GatheredResult:
     """What the result will say, gathered step by step."""
 
     output: str = ""
@@ -66,7 +66,7 @@ class Progress:
     completed: int = 0
     finished: bool = False
     once: list[str] = field(default_factory=list)
-    record: SessionRecord = field(default_factory=SessionRecord)
+    record: GatheredResult = field(default_factory=GatheredResult)
 
     def complete(self, count: int) -> None:
         """The first `count` steps are done."""
@@ -86,7 +86,7 @@ class Progress:
     def resume(self, *, from_the_start: bool) -> None:
         """Go on behind the completed steps, or take the list from its start; a finished session gets a new record."""
         if self.finished:
-            self.record = SessionRecord()
+            self.record = GatheredResult()
         if self.finished or from_the_start:
             self.completed = 0
         self.finished = False
@@ -109,7 +109,7 @@ class Store:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data.pop("format") != _FORMAT:
                 raise ValueError("another format")
-            return Progress(**(data | {"record": SessionRecord(**data["record"])}))
+            return Progress(**(data | {"record": GatheredResult(**data["record"])}))
         except FileNotFoundError:
             return None
         except OSError as error:

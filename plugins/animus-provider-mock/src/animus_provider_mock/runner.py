@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from animus_provider_mock.match import Facts, choose
 from animus_provider_mock.model import Case, Step
-from animus_provider_mock.record import Progress, SessionRecord, Store, default_state_dir
+from animus_provider_mock.record import GatheredResult, Progress, Store, default_state_dir
 from animus_provider_mock.script import SCRIPT_VARIABLE, load_script
 from animus_provider_mock.steps import Performer, Stage, Stream
 from animus_sdk import InvalidParams, NotFound
@@ -50,7 +50,7 @@ class Runner:
         self._store = Store(project_root / state if state else default_state_dir(project_root))
         self._garbage = garbage
 
-    async def run(self, errand: Errand, stream: Stream) -> SessionRecord:
+    async def run(self, errand: Errand, stream: Stream) -> GatheredResult:
         """A new run. A session id that was used before keeps its `once` blocks, and nothing else.
 
         Raises InvalidParams (script), Unavailable, RpcError; cancellation passes through.
@@ -61,7 +61,7 @@ class Runner:
         self._store.save(progress)
         return await self._perform(_first_part(case), errand, stream, progress)
 
-    async def resume(self, errand: Errand, stream: Stream) -> SessionRecord:
+    async def resume(self, errand: Errand, stream: Stream) -> GatheredResult:
         """Go on with a session, in whatever process. Raises NotFound, and what `run` raises."""
         progress = self._store.load(errand.session_id)
         if progress is None:
@@ -75,7 +75,7 @@ class Runner:
         errand = replace(errand, facts=replace(first, **given))
         return await self._perform(part, errand, stream, progress)
 
-    async def _perform(self, part: Part, errand: Errand, stream: Stream, progress: Progress) -> SessionRecord:
+    async def _perform(self, part: Part, errand: Errand, stream: Stream, progress: Progress) -> GatheredResult:
         facts = errand.facts
         values = {
             "subject": facts.subject or "",

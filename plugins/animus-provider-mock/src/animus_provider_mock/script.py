@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from animus_provider_mock.model import Case, Say, Script, Verdict, When
+from animus_provider_mock.model import Case, GiveVerdict, Say, Script, When
 from animus_provider_mock.nodes import Field, compose
 from animus_provider_mock.step_reader import read_steps
 from animus_sdk import InvalidParams
@@ -29,7 +29,7 @@ _DEFAULT: Final = Script(
             When(),
             (
                 Say(_BUILT_IN, "Nothing is scripted, so there is nothing to do."),
-                Verdict(_BUILT_IN, {"verdict": "advance", "reason": "no script"}),
+                GiveVerdict(_BUILT_IN, {"verdict": "advance", "reason": "no script"}),
             ),
         ),
     ),

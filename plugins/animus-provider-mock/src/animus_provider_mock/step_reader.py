@@ -121,13 +121,13 @@ def _wait_for(field: Field) -> model.Step:
 
 def _verdict(field: Field) -> model.Step:
     if not field.is_mapping:
-        return model.Verdict(field.at, {"verdict": field.choice(_VERDICTS)})
+        return model.GiveVerdict(field.at, {"verdict": field.choice(_VERDICTS)})
     keys = ["verdict", "reason", "confidence", "risk", "evidence", "target_phase", "commit_message", "raw"]
     found = field.fields(keys)
     if "raw" in found:
         if len(found) > 1:
             raise field.problem("raw stands beside other keys", "raw is the whole verdict: remove the others")
-        return model.Verdict(field.at, found["raw"].json())
+        return model.GiveVerdict(field.at, found["raw"].json())
     found = field.fields(keys, required=["verdict"])
     value = {key: item.json() for key, item in found.items()}
     value["verdict"] = found["verdict"].choice(_VERDICTS)
@@ -139,7 +139,7 @@ def _verdict(field: Field) -> model.Step:
         found["evidence"].items()
     for key in found.keys() & {"reason", "target_phase", "commit_message"}:
         value[key] = found[key].text()
-    return model.Verdict(field.at, value)
+    return model.GiveVerdict(field.at, value)
 
 
 def _usage(field: Field) -> model.Step:

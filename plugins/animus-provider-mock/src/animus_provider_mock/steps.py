@@ -141,7 +141,7 @@ class Performer:
     def _note(self, step: model.Step) -> None:
         """The steps that only change the result."""
         match step:
-            case model.Verdict(value=value):
+            case model.GiveVerdict(value=value):
                 self._record.decide(self._fill(value))
             case model.Usage(counts=counts):
                 self._record.count_tokens(counts)
