@@ -6,7 +6,9 @@ nothing lies below. A message says what is wrong and where; `hint` says what to 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+TYPE_CHECKING = False  # typing itself costs a short command more than all that it does
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Final
 
 __all__ = [
     "AnimusError",

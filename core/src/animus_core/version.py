@@ -1,10 +1,11 @@
-"""The version of this distribution, and the stamp of what is installed."""
+"""The version of this distribution.
+
+Written down here, since the metadata of what is installed takes longer to read than everything else that a short
+command does; a test holds it against them.
+"""
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Final
-
 __all__ = ["VERSION"]
 
-VERSION: Final = version("animus-runtime")
+VERSION = "0.1.0"

@@ -6,10 +6,12 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 
 from animus_core.cli.main import build_parser
+from animus_core.version import VERSION
 
 
 def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
@@ -24,7 +26,7 @@ def leaves(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[tuple
 
 def imported_by(code: str) -> set[str]:
     """Every module that an interpreter has loaded after `code`."""
-    show = f"{code}; import sys; print(*sys.modules, sep='\\n')"
+    show = f"{code}\nimport sys; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True, timeout=30)
     return set(done.stdout.split())
 
@@ -35,6 +37,24 @@ def test_help_imports_nothing_but_parsers() -> None:
     ours = {name for name in imported if name.startswith("animus_core.") and not name.startswith("animus_core.cli")}
     assert not ours
     assert not {"asyncio", "json", "logging", "pydantic", "rich"} & imported
+
+
+@pytest.mark.bare
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_an_option_that_only_prints_imports_next_to_nothing(option: str) -> None:
+    imported = imported_by(
+        f"import sys; from animus_core.cli.main import main\n"
+        f"sys.stdout = sys.stderr\n"
+        f"try: main([{option!r}])\n"
+        f"except SystemExit: pass\n"
+        f"sys.stdout = sys.__stdout__"
+    )
+    # Each of them takes longer than all that these options do.
+    assert not {"importlib.metadata", "pathlib", "pydantic", "shutil", "typing"} & imported
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert version("animus-runtime") == VERSION
 
 
 @pytest.mark.bare

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -52,7 +51,7 @@ def test_a_process_is_alive_until_it_has_ended_also_while_nobody_has_collected_i
 def test_a_process_with_the_same_pid_from_another_time_or_boot_is_left_alone(child: subprocess.Popen[bytes]) -> None:
     identity = identify(child.pid)
     assert identity is not None
-    for stranger in (replace(identity, starttime="1"), replace(identity, boot_id="another")):
+    for stranger in (identity._replace(starttime="1"), identity._replace(boot_id="another")):
         assert not is_alive(stranger)
         assert not signal_process(stranger, signal.SIGKILL)
         assert open_pidfd(stranger) is None

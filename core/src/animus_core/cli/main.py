@@ -1,34 +1,28 @@
 """The entry point of `animus`: the tree of commands, and errors to exit codes.
 
-Only the parsers of the commands lie below at the start; what a command needs is imported when it runs.
+Nothing lies below at the start: the parsers of a group are imported where a line names it, and what a command needs
+when it runs.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
-from animus_core.cli.daemon.parser import register_daemon
-from animus_core.cli.parsing import Group, Misused, Parser
-from animus_core.cli.plugin.parser import register_plugin
-from animus_core.cli.project.parser import register_project
-from animus_core.cli.queue.parser import register_queue
-from animus_core.cli.subject.parser import register_subject
-from animus_core.cli.watch.parser import register_watch
-from animus_core.cli.workflow.parser import register_workflow
-
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
     from animus_core.cli.output import Output
+    from animus_core.cli.parsing import Group
     from animus_core.errors import AnimusError
 
 __all__ = ["build_parser", "main"]
 
-_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
-_TRACEBACK_VARIABLE: Final = "ANIMUS_TRACEBACK"
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_TRACEBACK_VARIABLE = "ANIMUS_TRACEBACK"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,26 +44,68 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParser:
     """Every command and its options; with the words of a command line, those that it may mean."""
+    from argparse import SUPPRESS
+
+    from animus_core.cli.parsing import Group, Parser
+    from animus_core.cli.project.parser import register_project
+    from animus_core.cli.watch.parser import register_watch
+
     common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON envelope")
+    common.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON envelope")
     common.add_argument(
-        "--project-root", type=Path, default=argparse.SUPPRESS, help="the project (default: Git's root, else here)"
+        "--project-root", type=_path, default=SUPPRESS, help="the project (default: Git's root, else here)"
     )
     description = "Autonomous work: subjects through workflows, worked by providers."
     parser = Parser(prog="animus", description=description, parents=[common])
     commands = Group(parser, common, words)
     register_project(commands)
-    register_daemon(commands)
-    register_queue(commands)
-    register_workflow(commands)
-    register_subject(commands)
-    register_plugin(commands)
+    commands.group("daemon", "the process that works the queue off", _daemon)
+    commands.group("queue", "accepted work in its order", _queue)
+    commands.group("workflow", "runs, and the files that define them", _workflow)
+    commands.group("subject", "work items, wherever they live", _subject)
+    commands.group("plugin", "plugins: install them, look at them", _plugin)
     register_watch(commands)
     commands.command("version", _version, "the installed version")
     return parser
 
 
-def _version(args: argparse.Namespace, output: Output) -> int:
+def _daemon(group: Group) -> None:
+    from animus_core.cli.daemon.parser import register_daemon
+
+    register_daemon(group)
+
+
+def _queue(group: Group) -> None:
+    from animus_core.cli.queue.parser import register_queue
+
+    register_queue(group)
+
+
+def _workflow(group: Group) -> None:
+    from animus_core.cli.workflow.parser import register_workflow
+
+    register_workflow(group)
+
+
+def _subject(group: Group) -> None:
+    from animus_core.cli.subject.parser import register_subject
+
+    register_subject(group)
+
+
+def _plugin(group: Group) -> None:
+    from animus_core.cli.plugin.parser import register_plugin
+
+    register_plugin(group)
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
+
+
+def _version(args: argparse.Namespace | None, output: Output) -> int:
     from animus_core.version import VERSION
 
     output.result({"version": VERSION}, f"animus {VERSION}")
@@ -79,7 +115,11 @@ def _version(args: argparse.Namespace, output: Output) -> int:
 def _run(words: Sequence[str]) -> int:
     # Only alone, so that a command may have an option of this name.
     if list(words) in (["--version"], ["-V"]):
-        words = ["version"]
+        from animus_core.cli.output import Output
+
+        return _version(None, Output(json_mode=False))
+    from animus_core.cli.parsing import Misused
+
     try:
         args = build_parser(words).parse_args(words)
         if not hasattr(args, "handler"):

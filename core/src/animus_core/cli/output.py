@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, Final
 
-from animus_core.errors import AnimusError
 from animus_core.terminal import escape_controls
+
+TYPE_CHECKING = False  # as in parsing.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Final
+
+    from animus_core.errors import AnimusError
 
 __all__ = ["SCHEMA", "Output", "table"]
 

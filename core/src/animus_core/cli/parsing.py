@@ -7,16 +7,23 @@ handler in a `parser.py` is a function that imports the command and calls it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, NoReturn
+import os
+import sys
 
+TYPE_CHECKING = False  # typing's own name for it would be a third of what `--help` imports
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Any, NoReturn
+
     from animus_core.cli.output import Output
 
     Handler = Callable[[argparse.Namespace, Output], int]
     """Does what a command line asks for; the exit code."""
 
 __all__ = ["Group", "Misused", "Parser", "count", "seconds"]
+
+
+_COLUMNS = 80  # where nobody knows, as shutil says
 
 
 class Misused(Exception):
@@ -38,11 +45,18 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": _HelpFormatter, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise `Misused`."""
         raise Misused(message, self.format_usage().rstrip())
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """argparse makes one for each option, and would import shutil to learn how wide the terminal is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_terminal_columns() - 2)  # argparse leaves two free, too
 
 
 class Group:
@@ -76,6 +90,20 @@ class Group:
 
     def _add(self, name: str, text: str) -> Parser:
         return self._parsers.add_parser(name, help=text, description=text, parents=[self._common])
+
+
+def _terminal_columns() -> int:
+    """As `shutil.get_terminal_size` finds them."""
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    if columns <= 0:
+        try:
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]  # caught
+        except (AttributeError, ValueError, OSError):
+            columns = 0
+    return columns or _COLUMNS
 
 
 def seconds(text: str) -> int:

@@ -17,7 +17,6 @@ import json
 import os
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -53,7 +52,7 @@ class Holder(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """The line of the file."""
         epoch = {} if self.epoch is None else {"epoch": self.epoch}
-        return {**asdict(self.identity), **epoch, "at": self.at}
+        return {**self.identity._asdict(), **epoch, "at": self.at}
 
 
 class HeldLock:

@@ -12,9 +12,8 @@ import re
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from animus_core.errors import InvalidInput, RetryLater
@@ -97,8 +96,7 @@ def check_socket_path(path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class RunPaths:
+class RunPaths(NamedTuple):
     """The files of one run, all in `root`."""
 
     root: Path
@@ -145,8 +143,7 @@ class RunPaths:
         _make_folder(self.root)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """A project and its state: `project_root`, and the folder `root` in the configuration directory."""
 
     project_root: Path

@@ -13,8 +13,8 @@ import os
 import select
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 if sys.platform != "linux":
     import psutil
@@ -22,8 +22,7 @@ if sys.platform != "linux":
 __all__ = ["ProcessIdentity", "identify", "is_alive", "open_pidfd", "own_identity", "resident_bytes", "signal_process"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A pid that cannot be mistaken: with the boot it belongs to and the start time the kernel gives (a text)."""
 
     pid: int

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group, seconds
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 
 __all__ = ["register_daemon"]
 
 
-def register_daemon(commands: Group) -> None:
-    """Add the group."""
-    commands.group("daemon", "the process that works the queue off", _register)
-
-
-def _register(group: Group) -> None:
+def register_daemon(group: Group) -> None:
+    """Add the commands of the group."""
     start = group.command("start", _start, "start it in the background")
     run = group.command("run", _run, "run it in the foreground")
     for parser in (start, run):

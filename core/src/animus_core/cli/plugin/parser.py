@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group, seconds
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 
 __all__ = ["register_plugin"]
 
 
-def register_plugin(commands: Group) -> None:
-    """Add the group."""
-    commands.group("plugin", "plugins: install them, look at them", _register)
-
-
-def _register(group: Group) -> None:
+def register_plugin(group: Group) -> None:
+    """Add the commands of the group."""
     listing = group.command("list", _list, "plugins, and why some cannot be used")
     listing.add_argument("--kind", help="only this kind, for example subject")
     listing.add_argument("--include-system-path", action="store_true", help="look in PATH as well")

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group, count
 from animus_protocol.models.priority import PriorityName
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 
 __all__ = ["register_queue"]
 
 
-def register_queue(commands: Group) -> None:
-    """Add the group."""
-    commands.group("queue", "accepted work in its order", _register)
-
-
-def _register(group: Group) -> None:
+def register_queue(group: Group) -> None:
+    """Add the commands of the group."""
     enqueue = group.command("enqueue", _enqueue, "work on a subject")
     enqueue.add_argument("subject", nargs="+", help="ids of subjects, for example TASK-001")
     enqueue.add_argument("--kind", help="the subjects' kind (the project's default_subject_kind, else task)")

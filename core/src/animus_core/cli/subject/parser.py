@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group
 from animus_protocol.models.priority import PriorityName
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 
 __all__ = ["register_subject"]
 
 
-def register_subject(commands: Group) -> None:
-    """Add the group."""
-    commands.group("subject", "work items, wherever they live", _register)
-
-
-def _register(group: Group) -> None:
+def register_subject(group: Group) -> None:
+    """Add the commands of the group."""
     listing = group.command("list", _list, "subjects and their status")
     watch = group.command("watch", _watch, "changes as JSON lines, until interrupted")
     for parser in (listing, watch):

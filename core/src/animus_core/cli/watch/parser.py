@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 

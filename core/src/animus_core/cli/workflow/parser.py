@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from animus_core.cli.parsing import Group, count
 
+TYPE_CHECKING = False  # as in parsing.py
 if TYPE_CHECKING:
     from animus_core.cli.output import Output
 
 __all__ = ["register_workflow"]
 
 
-def register_workflow(commands: Group) -> None:
-    """Add the group."""
-    commands.group("workflow", "runs, and the files that define them", _register)
-
-
-def _register(group: Group) -> None:
+def register_workflow(group: Group) -> None:
+    """Add the commands of the group."""
     group.command("validate", _validate, "check .animus/workflows.yaml and workflows/")
     listing = group.command("list", _list, "runs, the newest first")
     listing.add_argument("--status", choices=["pending", "running", "paused", "completed", "failed", "cancelled"])
