@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from animus_core.workflow.definitions import WorkflowSet
 from animus_core.workflow.issues import InvalidWorkflow
 from animus_core.workflow.load import load_workflows
 from animus_core.workflow.plan import build_plan
+from written_values import Writer
 
 LIMIT_S = 20.0
 
@@ -160,11 +163,62 @@ SOUP = st.lists(
     max_size=60,
 ).map("".join)
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(KEYWORDS),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=6),
-    max_leaves=40,
-)
+SECTIONS = ("phases", "agents", "models", "daemon", "default_workflow_ref", "workflows")
+SCALARS = (None, True, False, 0, 1, -1, 2**31, 2**63, -(2**64), 10**30, 0.5, -0.0, 1e308, 5e-324, float("inf"))
+GOOD = {
+    "phases": {
+        "a": {
+            "mode": "agent",
+            "agent": "a",
+            "runtime": {"model": "b"},
+            "retry": {"max_attempts": 2, "backoff": {"initial_secs": 1}},
+        },
+        "b": {"mode": "command", "command": {"program": "true", "args": ["b"], "env": {}}},
+    },
+    "agents": {"a": {"tool": "mock", "model": "b"}},
+    "models": {"b": {"model": "b", "tool": "mock"}},
+    "daemon": {},
+    "default_workflow_ref": "a",
+    "workflows": [
+        {"id": "a", "phases": ["a", {"b": {"on_verdict": {"rework": {"target": "a"}}, "max_rework_attempts": 2}}]},
+        {"id": "b", "phases": [{"workflow_ref": "a"}], "variables": [{"name": "name", "default": "1"}]},
+    ],
+}
+
+
+class FileWriter(Writer):
+    """Writes what may stand in a workflow file."""
+
+    def value(self, deep: int = 5) -> Any:
+        match self.pick("ttttsslmm" if deep else "ts"):
+            case "t":
+                return self.pick(KEYWORDS)
+            case "s":
+                return self.pick(SCALARS)
+            case "l":
+                return self.many(lambda: self.value(deep - 1), 4)
+        return dict(self.many(lambda: (self.pick(KEYWORDS), self.value(deep - 1)), 6))
+
+    def anything(self) -> dict[str, Any]:
+        """Any values under the known keys."""
+        workflows = self.many(self.value, 3)
+        chosen = {key: self.value() for key in SECTIONS if self.pick((True, True, False))}
+        return chosen | ({"workflows": workflows} if self.flag() else {})
+
+    def nearly_good(self) -> dict[str, Any]:
+        """What is good, with other values in some places."""
+        document = copy.deepcopy(GOOD)
+        for _ in range(self.below(4)):
+            here: Any = document
+            while True:
+                keys = list(here) if isinstance(here, dict) else range(len(here))
+                key = self.pick([*keys, self.pick(KEYWORDS)] if isinstance(here, dict) else keys)
+                inside = here.get(key) if isinstance(here, dict) else here[key]
+                if not isinstance(inside, dict | list) or not inside or self.pick((True, False, False)):
+                    here[key] = self.value(2)
+                    break
+                here = inside
+        return document
 
 
 @settings(deadline=None)
@@ -191,21 +245,17 @@ def test_any_soup_of_keywords_loads_or_is_refused(text):
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "workflows": VALUES | st.lists(VALUES, max_size=3),
-            "phases": VALUES,
-            "agents": VALUES,
-            "models": VALUES,
-            "daemon": VALUES,
-            "default_workflow_ref": VALUES,
-        },
-    )
-)
-def test_any_values_under_the_known_keys_load_and_plan_or_are_refused(document):
+@given(st.binary(min_size=150, max_size=150), st.booleans())
+def test_any_values_under_the_known_keys_load_and_plan_or_are_refused(raw, nearly_good):
+    writer = FileWriter(raw)
+    document = writer.nearly_good() if nearly_good else writer.anything()
     outcome = load_bytes(yaml.dump(document, Dumper=yaml.CSafeDumper).encode())
     if isinstance(outcome, WorkflowSet):
         for ref in outcome.workflows:
             build_plan(outcome, ref, {"id": "x", "name": "y", "a": "z", "b": "z"} | dict.fromkeys(KEYWORDS, "v"))
+
+
+def test_a_good_file_is_loaded_and_planned():
+    outcome = load_bytes(yaml.dump(GOOD, Dumper=yaml.CSafeDumper).encode())
+    assert isinstance(outcome, WorkflowSet), outcome
+    assert [len(build_plan(outcome, ref, dict.fromkeys(KEYWORDS, "v")).phases) for ref in outcome.workflows] == [2, 2]

@@ -2,7 +2,7 @@
 
 The reader is PyYAML's composer alone (its constructors never see a collection), so nothing in a file can name a Python
 object. A hostile file costs little: size, depth and number of nodes are bounded, aliases counted each time they are
-used. Below lie `issues` and `located`.
+used. Below lie `issues`, `located` and `yaml_readers`.
 """
 
 from __future__ import annotations
@@ -12,59 +12,19 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from animus_core.workflow.issues import Issue, Mistake, SourceLocation, printable, shown
-from animus_core.workflow.located import Located, Scalar
+from animus_core.workflow.located import Located
+from animus_core.workflow.yaml_readers import MAX_DEPTH, MAX_NODES, SCALAR_TAGS, TAG, Loader, quickly_read, scalar
 
 __all__ = ["A_BOOLEAN", "MAX_BYTES", "parse", "read_text"]
 
 MAX_BYTES: Final = 1 << 20
-MAX_NODES: Final = 50_000
-MAX_DEPTH: Final = 50
-TAG: Final = "tag:yaml.org,2002:"
-SCALAR_TAGS: Final = {TAG + name: name for name in ("str", "int", "float", "bool", "null")}
 UNTOLD: Final = re.compile("[\x00\ud800-\udfff]")
 A_BOOLEAN: Final = "YAML reads unquoted yes, no, on, off, true and false as a boolean: put it in quotes"
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader without dates and other surprises, and with bounds on what it composes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.depth = 0
-        self.count = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        self.count += 1
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=self.get_mark())
-        if self.count > MAX_NODES:
-            raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES} values", problem_mark=self.get_mark())
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self.depth -= 1
-
-    def scalar(self, node: yaml.ScalarNode, kind: str) -> Scalar:
-        if kind == "str":
-            return str(node.value)
-        if kind == "null":
-            return None
-        build = {"int": self.construct_yaml_int, "float": self.construct_yaml_float, "bool": self.construct_yaml_bool}
-        value: Scalar = build[kind](node)
-        return value
-
-
-# Dates and the like stay text: `2024-01-01` as an id would come back as an object that nobody expects.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rows if tag in SCALAR_TAGS or tag == TAG + "merge"]
-    for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def read_text(path: Path, file: str) -> tuple[str, str]:
@@ -112,17 +72,21 @@ def parse(text: str, file: str) -> tuple[Located, list[Issue]]:
     An empty document is a null. Raises Mistake when the YAML itself is broken or beyond the bounds.
     """
     try:
-        loader = _Loader(text)
+        return _Converter(file).document(quickly_read(text) or _carefully_read(text, file))
+    except yaml.MarkedYAMLError as error:
+        raise Mistake(_syntax_issue(error, file)) from error
+
+
+def _carefully_read(text: str, file: str) -> yaml.Node | None:
+    try:
+        loader = Loader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = SourceLocation(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
         raise Mistake(Issue.at(place, message, "remove it")) from error
     try:
-        node = loader.get_single_node()
-        return _Converter(loader, file).document(node)
-    except yaml.MarkedYAMLError as error:
-        raise Mistake(_syntax_issue(error, file)) from error
+        return loader.get_single_node()
     except (ValueError, OverflowError) as error:
         # The scanner hands numbers of escapes and directives to int() and chr() unchecked.
         mark = loader.get_mark()
@@ -149,8 +113,7 @@ def _syntax_issue(error: yaml.MarkedYAMLError, file: str) -> Issue:
 class _Converter:
     """Nodes → `Located`, collecting mistakes; counts every node again, since an alias repeats its nodes."""
 
-    def __init__(self, loader: _Loader, file: str) -> None:
-        self.loader = loader
+    def __init__(self, file: str) -> None:
         self.file = file
         self.issues: list[Issue] = []
         self.count = 0
@@ -215,7 +178,7 @@ class _Converter:
     def scalar(self, node: yaml.ScalarNode, place: SourceLocation) -> Located:
         kind = SCALAR_TAGS.get(node.tag, "str")
         try:
-            value = self.loader.scalar(node, kind)
+            value = scalar(node, kind)
         except (ValueError, KeyError, OverflowError, IndexError):
             what = "true or false" if kind == "bool" else "a number"
             self.refuse(node, f"{shown(node.value)} cannot be read as {what}", "correct it, or put it in quotes")
