@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from animus_protocol.framing import BadFrame, Framer, parse
+from written_values import Writer, written
 
 relaxed = settings(deadline=None, max_examples=70)
 
@@ -18,46 +19,48 @@ BOM = b"\xef\xbb\xbf"
 GOOD = {"jsonrpc": "2.0", "id": 1, "result": {"ok": True}}
 GOOD_LINE = json.dumps(GOOD).encode() + b"\n"
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ['"', "\\", '{"', "[", "\n", "é"]
-)
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=8
-)
-messages = st.fixed_dictionaries(
-    {"jsonrpc": st.just("2.0"), "id": st.integers(1, 99)},
-    optional={"params": values, "result": values, "error": values},
-)
-newlines = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \r\n", b"\r\n\t\n"])
+NEWLINES = (b"\n", b"\r\n", b"\n\n", b"\n \r\n", b"\r\n\t\n")
 
 
-@st.composite
-def spelled(draw: st.DrawFn, message: dict[str, Any], *, complete: bool = True) -> bytes:
+def message(writer: Writer) -> dict[str, Any]:
+    parts = {key: writer.value() for key in ("params", "result", "error") if writer.flag()}
+    return {"jsonrpc": "2.0", "id": 1 + writer.below(99), **parts}
+
+
+def spelled(writer: Writer, message: dict[str, Any], *, complete: bool = True) -> bytes:
     """A message as some peer would write it: compact or pretty, CRLF or not, escaped or UTF-8, with a BOM or not."""
-    indent = draw(st.sampled_from([None, None, 1, 2, "\t"]))
-    text = json.dumps(message, indent=indent, ensure_ascii=draw(st.booleans())).encode()
+    indent = writer.pick((None, None, 1, 2, "\t"))
+    text = json.dumps(message, indent=indent, ensure_ascii=writer.flag()).encode()
     if not complete:
-        text = text[: draw(st.integers(1, len(text) - 1))]
-    newline = draw(newlines)
+        text = text[: 1 + writer.below(1 << 24) % (len(text) - 1)]
+    newline = writer.pick(NEWLINES)
     lines = text.split(b"\n")
-    return draw(st.sampled_from([b"", b"", BOM])) + newline[-2:].lstrip(b"\t \n").join(lines) + newline
+    return writer.pick((b"", b"", BOM)) + newline[-2:].lstrip(b"\t \n").join(lines) + newline
 
 
-@st.composite
-def frames(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
+def well_spelled(writer: Writer) -> tuple[list[dict[str, Any]], bytes]:
+    good = writer.many(lambda: message(writer), 4)
+    return good, b"".join(spelled(writer, one) for one in good)
+
+
+def among_garbage(writer: Writer) -> tuple[list[dict[str, Any]], bytes]:
     """Good messages, and the bytes of a peer that sends them among garbage and frames that were cut off."""
     good: list[dict[str, Any]] = []
     parts: list[bytes] = []
-    for _ in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from(["good", "good", "garbage", "cut"]))
+    for _ in range(1 + writer.below(5)):
+        kind = writer.pick(("good", "good", "garbage", "cut"))
         if kind == "garbage":
-            parts.append(draw(st.binary(max_size=30)).replace(b"\n", b"") + b"\n")
+            parts.append(bytes(writer.many(lambda: writer.below(256), 30)).replace(b"\n", b"") + b"\n")
         else:
-            message = draw(messages)
-            parts.append(draw(spelled(message, complete=kind == "good")))
-            good += [message] if kind == "good" else []
+            sent = message(writer)
+            parts.append(spelled(writer, sent, complete=kind == "good"))
+            good += [sent] if kind == "good" else []
     return good, b"".join(parts)
+
+
+MESSAGES = written(message)
+FRAMES = written(among_garbage, 250)
+CUTS = written(lambda writer: writer.many(lambda: writer.below(10_000), 8), 25)
 
 
 def chunked(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -75,16 +78,16 @@ def good_ones(values: list[object]) -> list[object]:
 
 
 @relaxed
-@given(st.lists(messages, max_size=4).flatmap(lambda sent: st.tuples(st.just(sent), st.tuples(*map(spelled, sent)))))
+@given(written(well_spelled, 250))
 def test_every_spelling_of_a_message_gives_the_message_and_nothing_else(
-    sent: tuple[list[dict[str, Any]], tuple[bytes, ...]],
+    sent: tuple[list[dict[str, Any]], bytes],
 ) -> None:
     good, spellings = sent
-    assert read([b"".join(spellings)]) == good
+    assert read([spellings]) == good
 
 
 @relaxed
-@given(frames())
+@given(FRAMES)
 def test_garbage_and_cut_frames_never_cost_a_good_frame(sent: tuple[list[dict[str, Any]], bytes]) -> None:
     good, data = sent
     found = [value for value in good_ones(read([data])) if isinstance(value, dict) and "jsonrpc" in value]
@@ -92,7 +95,7 @@ def test_garbage_and_cut_frames_never_cost_a_good_frame(sent: tuple[list[dict[st
 
 
 @relaxed
-@given(frames(), st.lists(st.integers(0, 10_000), max_size=8), st.sampled_from([40, 90, 1 << 20]))
+@given(FRAMES, CUTS, st.sampled_from([40, 90, 1 << 20]))
 def test_any_split_of_the_bytes_gives_the_same_values(
     sent: tuple[list[dict[str, Any]], bytes], cuts: list[int], max_frame_bytes: int
 ) -> None:
@@ -100,7 +103,7 @@ def test_any_split_of_the_bytes_gives_the_same_values(
 
 
 @relaxed
-@given(frames(), st.sampled_from([30, 60, 1 << 20]))
+@given(FRAMES, st.sampled_from([30, 60, 1 << 20]))
 def test_one_byte_at_a_time_gives_the_same_values(
     sent: tuple[list[dict[str, Any]], bytes], max_frame_bytes: int
 ) -> None:
@@ -149,7 +152,7 @@ def test_a_good_frame_right_after_a_cut_value_is_found_at_once(cut: bytes, good:
 
 
 @relaxed
-@given(messages, st.sampled_from([0, 1, 2, "\t"]))
+@given(MESSAGES, st.sampled_from([0, 1, 2, "\t"]))
 def test_a_pretty_printed_value_is_read_whatever_its_indent(message: dict[str, Any], indent: int | str) -> None:
     text = json.dumps(message, indent=indent).encode()
     assert read([text + b"\n" + GOOD_LINE]) == [message, GOOD]

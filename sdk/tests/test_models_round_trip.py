@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,57 +16,84 @@ from animus_protocol.models.provider import AgentRunResponse, AgentToolResultPar
 from animus_protocol.models.queue import QueueEntry
 from animus_protocol.models.subject import Subject, SubjectAttachment, SubjectPatch, SubjectStatus
 from animus_protocol.models.trigger import TriggerEvent, TriggerEventParams
+from written_values import Writer, json_values, written
 
-text = st.text(max_size=12)
-maybe_text = st.none() | text
-texts = st.lists(text, max_size=3)
-moments = st.datetimes(timezones=st.just(UTC))
+T = TypeVar("T")
+
+EPOCH = datetime(1, 1, 1, tzinfo=UTC)
+JSON = json_values()
+
+
+class Author(Writer):
+    """Writes what the models hold."""
+
+    def maybe(self, write: Callable[[], T]) -> T | None:
+        return write() if self.flag() else None
+
+    def texts(self) -> list[str]:
+        return self.many(self.text, 3)
+
+    def moment(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.integer(0, 9998 * 365 * 86_400), microseconds=self.integer(0, 999_999))
+
+    def uint64(self) -> int:
+        return self.integer(0, 2**64 - 1)
+
+    def attachment(self) -> SubjectAttachment:
+        title, metadata = self.maybe(self.text), self.value()
+        return SubjectAttachment(id=self.text(), kind=self.text(), uri=self.text(), title=title, metadata=metadata)
+
+    def subject(self) -> Subject:
+        return Subject(
+            id=self.text(),
+            kind=self.text(),
+            title=self.text(),
+            status=self.pick(list(SubjectStatus)),
+            created_at=self.moment(),
+            updated_at=self.moment(),
+            priority=self.maybe(lambda: self.below(256)),
+            assignee=self.maybe(self.text),
+            labels=self.texts(),
+            attachments=self.many(self.attachment, 2),
+            custom=self.mapping(),
+            status_metadata=self.value(),
+        )
+
+    def dispatch(self) -> SubjectDispatch:
+        title, labels = self.maybe(self.text), self.texts()
+        return SubjectDispatch(
+            subject=SubjectRef(kind=self.text(), id=self.text(), title=title, labels=labels, metadata=self.value()),
+            workflow_ref=self.text(),
+            trigger_source=self.text(),
+            requested_at=self.moment(),
+            priority=self.maybe(self.text),
+            vars=dict(self.many(lambda: (self.text(), self.text()), 3)),
+            input=self.value(),
+        )
+
+    def usage(self) -> TokenUsage:
+        return TokenUsage(input=self.uint64(), output=self.uint64(), cached=self.maybe(self.uint64))
+
+    def response(self) -> AgentRunResponse:
+        return AgentRunResponse(
+            session_id=self.text(),
+            exit_code=self.integer(-(2**31), 2**31 - 1),
+            output=self.text(),
+            duration_ms=self.uint64(),
+            backend=self.text(),
+            metadata=self.many(self.value, 2),
+            errors=self.texts(),
+            tokens_used=self.maybe(self.usage),
+            decision_verdict=self.value(),
+        )
+
+
+maybe_text = st.none() | st.text(max_size=12)
+texts = st.lists(st.text(max_size=12), max_size=3)
 uint64 = st.integers(0, 2**64 - 1)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=6,
-)
-json_objects = st.dictionaries(text, json_values, max_size=3)
-
-attachments = st.builds(SubjectAttachment, id=text, kind=text, uri=text, title=maybe_text, metadata=json_values)
-subjects = st.builds(
-    Subject,
-    id=text,
-    kind=text,
-    title=text,
-    status=st.sampled_from(SubjectStatus),
-    created_at=moments,
-    updated_at=moments,
-    priority=st.none() | st.integers(0, 255),
-    assignee=maybe_text,
-    labels=texts,
-    attachments=st.lists(attachments, max_size=2),
-    custom=json_objects,
-    status_metadata=json_values,
-)
-dispatches = st.builds(
-    SubjectDispatch,
-    subject=st.builds(SubjectRef, kind=text, id=text, title=maybe_text, labels=texts, metadata=json_values),
-    workflow_ref=text,
-    trigger_source=text,
-    requested_at=moments,
-    priority=maybe_text,
-    vars=st.dictionaries(text, text, max_size=3),
-    input=json_values,
-)
-responses = st.builds(
-    AgentRunResponse,
-    session_id=text,
-    exit_code=st.integers(-(2**31), 2**31 - 1),
-    output=text,
-    duration_ms=uint64,
-    backend=text,
-    metadata=st.lists(json_values, max_size=2),
-    errors=texts,
-    tokens_used=st.none() | st.builds(TokenUsage, input=uint64, output=uint64, cached=st.none() | uint64),
-    decision_verdict=json_values,
-)
+subjects = written(Author.subject, 250, by=Author)
+dispatches = written(Author.dispatch, 200, by=Author)
+responses = written(Author.response, 200, by=Author)
 
 
 @given(subjects)
@@ -90,13 +119,13 @@ def test_a_run_response_survives_the_wire(response: AgentRunResponse) -> None:
     assert AgentRunResponse.model_validate_json(encode(response)) == response
 
 
-@given(json_values, st.booleans())
+@given(JSON, st.booleans())
 def test_a_tool_result_survives_the_wire(output: object, success: bool) -> None:
     result = AgentToolResultParams(session_id="s", name="n", output=output, success=success)
     assert AgentToolResultParams.model_validate_json(encode(result)) == result
 
 
-@given(json_values, maybe_text, maybe_text)
+@given(JSON, maybe_text, maybe_text)
 def test_a_trigger_event_survives_the_wire(payload: object, subject_id: str | None, hint: str | None) -> None:
     event = TriggerEvent(event_id="e", subject_id=subject_id, action_hint=hint, payload=payload)
     params = TriggerEventParams(event=event)

@@ -10,18 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_conformance.wire.frames import MAX_FRAME_BYTES, Frame, FrameReader, Noise
+from written_values import Writer, written
 
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
-VALUES = st.dictionaries(
-    TEXTS,
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | TEXTS,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-        max_leaves=5,
-    ),
-    max_size=3,
-)
-NOISE = st.sampled_from([b"Listening on port 80", b"\xff\xfe", b"{nonsense}", b"[1, NaN]", b'"half', b"{} {}"])
+SENT = written(lambda writer: writer.many(writer.mapping, 8), 200)
+SOME = written(lambda writer: writer.many(writer.mapping, 8, 1), 200)
+CUTS = written(lambda writer: writer.many(lambda: writer.below(400), 8), 25)
+NOISE = (b"Listening on port 80", b"\xff\xfe", b"{nonsense}", b"[1, NaN]", b'"half', b"{} {}")
+
+
+def among_noise(writer: Writer) -> tuple[bool, Any, bytes]:
+    return writer.flag(), writer.mapping(), writer.pick(NOISE)
 
 
 def read(data: bytes, cuts: list[int] | None = None) -> list[Frame | Noise]:
@@ -37,7 +35,7 @@ def values(found: list[Frame | Noise]) -> list[Any]:
     return [one.value for one in found if isinstance(one, Frame)]
 
 
-@given(st.lists(VALUES), st.lists(st.integers(0, 400)), st.sampled_from([b"\n", b"\r\n", b"\n\n \n"]))
+@given(SENT, CUTS, st.sampled_from([b"\n", b"\r\n", b"\n\n \n"]))
 def test_any_chunks_give_the_same_values(sent: list[Any], cuts: list[int], end: bytes) -> None:
     data = b"".join(json.dumps(one, ensure_ascii=False).encode() + end for one in sent)
     found = read(data, cuts)
@@ -46,7 +44,7 @@ def test_any_chunks_give_the_same_values(sent: list[Any], cuts: list[int], end: 
     assert all(isinstance(one, Frame) and bool(one.tolerated) is (end == b"\r\n") for one in found)
 
 
-@given(st.lists(VALUES), st.integers(1, 4), st.lists(st.integers(0, 400)))
+@given(SENT, st.integers(1, 4), CUTS)
 def test_pretty_printed_values_are_read_and_told_apart(sent: list[Any], indent: int, cuts: list[int]) -> None:
     data = b"".join(json.dumps(one, indent=indent).encode() + b"\n" for one in sent)
     found = read(data, cuts)
@@ -56,7 +54,7 @@ def test_pretty_printed_values_are_read_and_told_apart(sent: list[Any], indent: 
         assert frame.tolerated == ("a value on several lines" if value else "")
 
 
-@given(st.lists(st.tuples(st.booleans(), VALUES, NOISE)), st.lists(st.integers(0, 400)))
+@given(written(lambda writer: writer.many(lambda: among_noise(writer), 8), 200), CUTS)
 def test_noise_is_passed_over_and_counted(sent: list[tuple[bool, Any, bytes]], cuts: list[int]) -> None:
     data = b"".join((json.dumps(value).encode() if sound else noise) + b"\n" for sound, value, noise in sent)
     found = read(data, cuts)
@@ -78,7 +76,7 @@ def test_a_value_that_never_ends_is_noise() -> None:
     assert [one.reason for one in read(b'{\n"a": 1,\n') if isinstance(one, Noise)] == ["a value that never ends"]
 
 
-@given(st.sampled_from([b"{", b'{"config": {', b"[", b'["a",', b'{\n  "a": 1,']), st.lists(VALUES, min_size=1))
+@given(st.sampled_from([b"{", b'{"config": {', b"[", b'["a",', b'{\n  "a": 1,']), SOME)
 def test_a_value_that_never_ends_hides_no_message_behind_it(stray: bytes, sent: list[Any]) -> None:
     messages = [{"jsonrpc": "2.0", "id": number, "result": one} for number, one in enumerate(sent)]
     found = read(stray + b"\n" + b"".join(json.dumps(one).encode() + b"\n" for one in messages))

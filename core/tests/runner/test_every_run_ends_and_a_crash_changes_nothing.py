@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,81 +16,89 @@ from animus_core.workflow.plan import Plan, PlannedCommand, PlannedPhase, Planne
 from animus_core.workflow.run_stages import Intended, RunStatus, Stage
 from animus_core.workflow.run_state import RunState, apply
 from animus_protocol.models.verdict import Verdict
+from written_values import Writer, written
 
 IDS = ["p0", "p1", "p2", "p3"]
 MAX_STEPS = 12 * MAX_ATTEMPTS * len(IDS)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-VERDICTS = st.one_of(
-    JSON,
-    st.sampled_from(["advance", "rework", "skip", "fail"]),
-    st.fixed_dictionaries(
-        {"verdict": st.sampled_from(["advance", "rework", "skip", "fail"]) | JSON},
-        optional={
-            "confidence": JSON,
-            "risk": st.sampled_from(["low", "high"]) | JSON,
-            "evidence": JSON,
-            "target_phase": st.sampled_from([*IDS, "nowhere"]) | JSON,
-            "reason": JSON,
-        },
-    ),
-)
+VERDICTS = ("advance", "rework", "skip", "fail")
+RESULTS = (*["finished"] * 6, "error", "timed-out", "lost", "lost")
 
 
-@st.composite
-def outcomes(draw: st.DrawFn) -> dict[str, Any]:
-    result = draw(st.sampled_from(["finished"] * 6 + ["error", "timed-out", "lost", "lost"]))
+def or_json(writer: Writer, choices: Sequence[str]) -> Any:
+    """What is expected there, or any JSON."""
+    return writer.pick(choices) if writer.flag() else writer.value()
+
+
+def verdict(writer: Writer) -> Any:
+    match writer.pick("vdj"):
+        case "v":
+            return writer.pick(VERDICTS)
+        case "j":
+            return writer.value()
+    parts = {
+        "confidence": writer.value,
+        "risk": lambda: or_json(writer, ("low", "high")),
+        "evidence": writer.value,
+        "target_phase": lambda: or_json(writer, [*IDS, "nowhere"]),
+        "reason": writer.value,
+    }
+    return {"verdict": or_json(writer, VERDICTS)} | {key: write() for key, write in parts.items() if writer.flag()}
+
+
+def outcome(writer: Writer) -> dict[str, Any]:
     return {
-        "result": OutcomeKind(result),
-        "exit_code": draw(st.none() | st.integers(min_value=0, max_value=2)),
-        "verdict": draw(VERDICTS),
-        "text": draw(st.text(max_size=5)),
-        "written": draw(st.booleans()),
-        "resumable": draw(st.booleans()),
-        "session_id": draw(st.none() | st.just("s-1")),
+        "result": OutcomeKind(writer.pick(RESULTS)),
+        "exit_code": writer.pick((None, 0, 1, 2)),
+        "verdict": verdict(writer),
+        "text": writer.text(5),
+        "written": writer.flag(),
+        "resumable": writer.flag(),
+        "session_id": writer.pick((None, "s-1")),
     }
 
 
-@st.composite
-def plans(draw: st.DrawFn) -> Plan:
-    ids = IDS[: draw(st.integers(min_value=1, max_value=len(IDS)))]
-    targets = st.sampled_from([*ids, ""])
-    verdicts = st.sampled_from(list(Verdict))
-    phases = []
-    for name in ids:
-        is_agent = draw(st.booleans())
-        transitions = st.builds(
-            Transition,
-            target=targets,
-            allow_agent_target=st.booleans(),
-            allowed_targets=st.lists(st.sampled_from(ids), max_size=2).map(tuple),
+def phase(writer: Writer, name: str, ids: list[str]) -> PlannedPhase:
+    verdicts = list(Verdict)
+    is_agent = writer.flag()
+    command = (
+        None
+        if is_agent
+        else PlannedCommand(
+            program="x", on_success_verdict=writer.pick(verdicts), on_failure_verdict=writer.pick(verdicts)
         )
-        phases.append(
-            PlannedPhase(
-                id=name,
-                mode=PhaseMode.AGENT if is_agent else PhaseMode.COMMAND,
-                tool="mock" if is_agent else None,
-                idempotency=draw(st.sampled_from(list(Idempotency))),
-                max_rework_attempts=draw(st.integers(min_value=0, max_value=5)),
-                on_verdict=draw(st.dictionaries(verdicts, transitions, max_size=4)),
-                retry=PlannedRetry(max_attempts=draw(st.integers(min_value=1, max_value=4))),
-                decision_contract=draw(
-                    st.builds(
-                        DecisionContract,
-                        min_confidence=st.floats(min_value=0, max_value=1),
-                        max_risk=st.sampled_from(list(Risk)),
-                        allow_missing_decision=st.booleans(),
-                    )
-                ),
-                command=None
-                if is_agent
-                else PlannedCommand(program="x", on_success_verdict=draw(verdicts), on_failure_verdict=draw(verdicts)),
-            )
-        )
-    return Plan(workflow_ref="w", name="w", phases=tuple(phases))
+    )
+    return PlannedPhase(
+        id=name,
+        mode=PhaseMode.AGENT if is_agent else PhaseMode.COMMAND,
+        tool="mock" if is_agent else None,
+        idempotency=writer.pick(list(Idempotency)),
+        max_rework_attempts=writer.below(6),
+        on_verdict=dict(writer.many(lambda: (writer.pick(verdicts), transition(writer, ids)), 4)),
+        retry=PlannedRetry(max_attempts=1 + writer.below(4)),
+        decision_contract=DecisionContract(
+            min_confidence=writer.below(5) / 4,
+            max_risk=writer.pick(list(Risk)),
+            allow_missing_decision=writer.flag(),
+        ),
+        command=command,
+    )
+
+
+def transition(writer: Writer, ids: list[str]) -> Transition:
+    return Transition(
+        target=writer.pick([*ids, ""]),
+        allow_agent_target=writer.flag(),
+        allowed_targets=tuple(writer.many(lambda: writer.pick(ids), 2)),
+    )
+
+
+def plan(writer: Writer) -> Plan:
+    ids = IDS[: 1 + writer.below(len(IDS))]
+    return Plan(workflow_ref="w", name="w", phases=tuple(phase(writer, name, ids) for name in ids))
+
+
+PLANS = written(plan, 100)
+STREAMS = written(lambda writer: writer.many(lambda: outcome(writer), 8, 1), 160)
 
 
 class Reported:
@@ -135,7 +144,7 @@ def work_off(plan: Plan, journal: Journal, world: Reported, epoch: int) -> RunSt
     raise AssertionError(f"the run did not end within {MAX_STEPS} steps")
 
 
-@given(plans(), st.lists(outcomes(), min_size=1, max_size=8))
+@given(PLANS, STREAMS)
 @settings(max_examples=100, deadline=None)
 def test_every_run_ends_or_waits_for_a_person_after_a_bounded_number_of_steps(
     plan: Plan, stream: list[dict[str, Any]]
@@ -145,7 +154,7 @@ def test_every_run_ends_or_waits_for_a_person_after_a_bounded_number_of_steps(
     assert all(count <= MAX_ATTEMPTS for count in state.attempts.values())
 
 
-@given(plans(), st.lists(outcomes(), min_size=1, max_size=8), st.data())
+@given(PLANS, STREAMS, st.data())
 @settings(max_examples=50, deadline=None)
 def test_going_on_from_any_prefix_of_the_journal_ends_in_the_same_state(
     plan: Plan, stream: list[dict[str, Any]], data: st.DataObject
@@ -162,7 +171,7 @@ def test_going_on_from_any_prefix_of_the_journal_ends_in_the_same_state(
         assert work_off(plan, survivor, world, 2) == uncrashed
 
 
-@given(plans(), st.lists(outcomes(), min_size=1, max_size=8), st.sampled_from(["resume", "cancel"]))
+@given(PLANS, STREAMS, st.sampled_from(["resume", "cancel"]))
 @settings(max_examples=60, deadline=None)
 def test_a_blocked_run_obeys_its_operator(plan: Plan, stream: list[dict[str, Any]], order: str) -> None:
     journal = Journal()

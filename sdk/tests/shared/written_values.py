@@ -7,12 +7,13 @@ and gets the first choice where the bytes are at an end or zero, so that what is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
-__all__ = ["NUMBERS", "Writer", "json_values", "written"]
+__all__ = ["NUMBERS", "Writer", "hold_for_any_bytes", "json_values", "written"]
 
 T = TypeVar("T")
 NUMBERS: Final = (0, 1, -1, 7, 255, 2**31, -(2**31) - 1, 2**53 + 1, 2**63, -(2**64), 10**30)
@@ -95,11 +96,41 @@ class Writer:
         return dict(self.many(lambda: (self.text(), self.value(deep - 1)), 3))
 
 
-def written(write: Callable[[Writer], T], size: int = 100) -> st.SearchStrategy[T]:
+def written(
+    write: Callable[[Any], T], size: int = 100, *, by: Callable[[bytes], Writer] = Writer
+) -> st.SearchStrategy[T]:
     """What `write` writes; about so many choices are made by the bytes, and all others are the plainest."""
-    return st.binary(min_size=size, max_size=size).map(lambda raw: write(Writer(raw)))
+    return st.binary(min_size=size, max_size=size).map(lambda raw: write(by(raw)))
 
 
 def json_values(size: int = 60) -> st.SearchStrategy[Any]:
     """Any JSON value."""
     return written(Writer.value, size)
+
+
+def hold_for_any_bytes(check: Callable[[bytes], None], *, times: int, size: int) -> None:
+    """What hypothesis does, for hundreds of small properties: to start it takes longer than a dozen of examples.
+
+    The bytes of a failure are made few and plain; the error has a note that names them.
+    """
+    for _ in range(times):
+        raw = os.urandom(size)
+        if _fails(check, raw):
+            raw = next(raw[:kept] for kept in range(size + 1) if _fails(check, raw[:kept]))
+            for place in range(len(raw)):
+                plainer = raw[:place] + b"\0" + raw[place + 1 :]
+                raw = plainer if _fails(check, plainer) else raw
+            try:
+                check(raw)
+            except Exception as error:
+                error.add_note(f"for the bytes {raw!r}")
+                raise
+            raise AssertionError(f"it fails now and then for the bytes {raw!r}")
+
+
+def _fails(check: Callable[[bytes], None], raw: bytes) -> bool:
+    try:
+        check(raw)
+    except Exception:  # noqa: BLE001  # whatever it is, it is shown in the end
+        return True
+    return False
