@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from animus_core.errors import AnimusError, Conflict, InvalidInput, PluginFailed, RetryLater, UnknownName
+from animus_core.supply.install import pip
 from animus_core.supply.install.environments import leftover_folders
 from animus_core.supply.install.install import Installed, install, uninstall
-from animus_core.supply.install.pip import PluginScript, pip_environment, pip_is_here, plugin_scripts
+from animus_core.supply.install.pip import PluginScript, pip_environment, pip_is_here, pip_runner, plugin_scripts
 from animus_core.supply.install.request import InstallRequest
 from animus_core.supply.lock.lockfile import LockEntry, Lockfile
 from process_ends import wait_gone
@@ -165,6 +166,25 @@ def test_a_pip_that_cannot_install_elsewhere_is_none(version: str, usable: bool,
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: pip\nVersion: {version}\n")
     assert pip_is_here([str(tmp_path)]) is usable
+
+
+def test_a_pip_is_started_by_its_own_runner_where_it_has_one(tmp_path: Path) -> None:
+    info = tmp_path / "pip-25.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pip\nVersion: 25.0\n")
+    assert pip_runner([str(tmp_path)]) is None
+    runner = tmp_path / "pip" / "__pip-runner__.py"
+    runner.parent.mkdir()
+    runner.touch()
+    assert pip_runner([str(tmp_path)]) == runner
+
+
+async def test_a_pip_without_a_runner_starts_itself_once_more(
+    home: Home, wheels: Wheels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pip, "pip_runner", lambda places: None)
+    [installed] = await home.install(wheels.build("animus-notifier-x"))
+    assert installed.entry.name == "animus-notifier-x"
 
 
 async def test_all_plugins_of_a_distribution_are_installed_and_share_its_environment(

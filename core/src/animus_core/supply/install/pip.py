@@ -14,7 +14,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,9 +28,12 @@ from animus_core.supply.install.plugin_source import InstallSource, SourceKind
 from animus_core.supply.install.resolution import ResolvedDistribution, read_report
 from animus_core.terminal import escape_unprintable
 
-__all__ = ["EnvironmentBuilder", "PluginScript", "pip_environment", "pip_is_here", "plugin_scripts"]
+__all__ = ["EnvironmentBuilder", "PluginScript", "pip_environment", "pip_is_here", "pip_runner", "plugin_scripts"]
 
 _OLDEST_PIP: Final = (22, 3)  # the first one with --python
+# What `pip --python` starts, once it has imported all of pip and read its arguments: half of what it takes.
+_RUNNER: Final = "pip/__pip-runner__.py"
+_IN_RUNNER: Final = "_PIP_RUNNING_IN_SUBPROCESS"
 _SHOWN_LINES: Final = 15
 _LINE_CHARS: Final = 500
 _GRACE_S: Final = 3.0  # after SIGTERM pip removes its temporary folders
@@ -64,7 +67,7 @@ def pip_environment(parent: Mapping[str, str], cookie: str, temporary: Path) -> 
     Temporary files go to `temporary`; the cookie marks all that is started, so that it can be ended later.
     """
     # pip sets the first for its own `--python` child; inherited, it would make ours believe that it is one.
-    ours = {"_PIP_RUNNING_IN_SUBPROCESS", *(f"PIP_{name}" for name in _ELSEWHERE)}
+    ours = {_IN_RUNNER, *(f"PIP_{name}" for name in _ELSEWHERE)}
     kept = {name: value for name, value in parent.items() if not name.startswith("PYTHON") and name not in ours}
     return {**kept, COOKIE: cookie, "TMPDIR": str(temporary)}
 
@@ -93,11 +96,22 @@ def plugin_scripts(folder: Path) -> list[PluginScript]:
 
 def pip_is_here(places: Sequence[str]) -> bool:
     """Whether one of these folders of packages has a pip that can install into another environment."""
+    return _usable_pip(places) is not None
+
+
+def pip_runner(places: Sequence[str]) -> Path | None:
+    """The file of that pip which makes another Python run it, or None where it has none."""
+    found = _usable_pip(places)
+    runner = Path(str(found.locate_file(_RUNNER))) if found is not None else None
+    return runner if runner is not None and runner.is_file() else None
+
+
+def _usable_pip(places: Sequence[str]) -> Distribution | None:
     for distribution in distributions(name="pip", path=list(places)):
         version = re.match(r"(\d+)\.(\d+)", distribution.version)
         if version is not None and (int(version[1]), int(version[2])) >= _OLDEST_PIP:
-            return True
-    return False
+            return distribution
+    return None
 
 
 class EnvironmentBuilder:
@@ -152,25 +166,35 @@ class EnvironmentBuilder:
 
     async def _pip_install(self, source: InstallSource, arguments: Sequence[str]) -> list[ResolvedDistribution]:
         python = str(self._folder / "bin" / "python")
-        pip = [python, "-I", "-m", "pip"] if self._with_pip else [sys.executable, "-I", "-m", "pip", "--python", python]
+        pip, env = self._pip(python)
         report = self._temporary / "report.json"
         # --compile: what is compiled later would be a change of what was installed (docs/adr/0007).
         options = ["--no-input", "--disable-pip-version-check", "--no-user", "--compile", "--report", str(report)]
         # To learn what an sdist needs, pip runs code of it, and does so before anybody is asked. Names of ours that we
         # have not published are a stranger's in an index, which is searched beside every folder of wheels.
         options += ["--only-binary", ",".join(sorted(UNPUBLISHED))] if UNPUBLISHED else []
-        code, output = await self._run([*pip, "install", *options, *arguments])
+        code, output = await self._run([*pip, "install", *options, *arguments], env)
         if code != 0:
             raise RetryLater(
                 _format_failure(f"pip could not install {source.text}", output), hint=_hint_after_pip(source)
             )
         return await asyncio.to_thread(read_report, report)
 
-    async def _run(self, command: Sequence[str]) -> tuple[int, str]:
+    def _pip(self, python: str) -> tuple[list[str], Mapping[str, str]]:
+        """How pip is started for that Python, and with which variables."""
+        if self._with_pip:
+            return [python, "-I", "-m", "pip"], self._env
+        runner = pip_runner(site.getsitepackages())
+        if runner is None:
+            return [sys.executable, "-I", "-m", "pip", "--python", python], self._env
+        # With --python: a pip that no longer knows the variable starts itself once more, and is right again.
+        return [python, "-I", str(runner), "--python", python], {**self._env, _IN_RUNNER: "1"}
+
+    async def _run(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[int, str]:
         """The exit code and the end of the output. Raises RetryLater at the deadline; nothing is left running then."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        child = spawn(ChildSpec("pip", command, self._env, str(self._folder.parent)))
+        child = spawn(ChildSpec("pip", command, self._env if env is None else env, str(self._folder.parent)))
         os.close(child.write_fd)
         printed = OutputTail(child.read_fd, child.name, logged=False)
         try:
