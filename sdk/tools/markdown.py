@@ -12,7 +12,7 @@ from typing import Any, Final
 __all__ = ["cell", "fenced", "flat", "said_of_variables", "signature", "simple", "text", "wrapped"]
 
 _ALIASES: Final = (
-    (re.compile(r"\bwire\."), ""),
+    (re.compile(r"\b(?:base|lifecycle|manifest|wire)\."), ""),
     (re.compile(r"\b(?:OrDefault|ClassVar)\[(.*)\]"), r"\1"),
     (re.compile(r"\bAnnotated\[(\w+), \w+\(\w+\)\]"), r"\1"),
     (re.compile(r"\bSparseList\["), "list["),

@@ -277,7 +277,7 @@ def _variables(cls: type, names: Iterable[str]) -> str:
     for name in names:
         if name in ("served_by", "streamed"):
             continue
-        default = f" = {vars(cls)[name]!r}" if name in vars(cls) else ""
+        default = f" = {getattr(cls, name)!r}" if name in vars(cls) else ""
         rows.append(f"- `{name}: {simple(hints[name])}{default}`" + (f": {said[name]}" if name in said else ""))
     return "\n".join(wrapped(row, "  ") for row in rows)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from animus_protocol.encoding import encode
 from animus_protocol.errors import Code, FrameTooLarge, RpcError
 from animus_protocol.framing import MAX_FRAME_BYTES, BadFrame, Framer
-from animus_protocol.models.base import encode
 
 __all__ = ["Cancel", "Connection", "Dropped", "Incoming", "Notification", "Reply", "Request"]
 

@@ -11,11 +11,12 @@ import logging
 import math
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from animus_protocol.connection import Cancel, Connection, Dropped, Notification, Reply, Request
+from animus_protocol.encoding import encode
 from animus_protocol.errors import (
     BadReply,
     CallTimeout,
@@ -27,10 +28,12 @@ from animus_protocol.errors import (
     RpcError,
 )
 from animus_protocol.framing import MAX_FRAME_BYTES
-from animus_protocol.models.base import Method, Params, Result, encode
 from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
 from animus_protocol.reading import first_issue, read_value
+
+if TYPE_CHECKING:
+    from animus_protocol.models.base import Method, Params, Result
 
 __all__ = ["Peer", "PeerHandler"]
 

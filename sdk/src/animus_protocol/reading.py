@@ -6,12 +6,14 @@ Below it lie the wire models. Validators are built once a type and kept.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ValidationError
 
 from animus_protocol.errors import InvalidParams
-from animus_protocol.models.base import Method, Params
+
+if TYPE_CHECKING:
+    from animus_protocol.models.base import Method, Params
 
 __all__ = ["first_issue", "read_params", "read_value"]
 
@@ -24,6 +26,8 @@ def read_value(kind: type[_T], raw: Any) -> _T:
     """`raw` JSON as a value of `kind`. Raises pydantic.ValidationError."""
     validate = _validators.get(kind)
     if validate is None:
+        from pydantic import TypeAdapter  # a process that has read no model yet has not imported pydantic either
+
         validate = _validators[kind] = TypeAdapter(kind).validator.validate_python
     value: _T = validate(raw)
     return value

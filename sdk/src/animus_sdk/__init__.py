@@ -80,9 +80,9 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_sdk.control import connect_control as connect_control
     from animus_sdk.file_lock import FileLock as FileLock
     from animus_sdk.file_lock import FileLocked as FileLocked
-    from animus_sdk.handlers import Answer as Answer
-    from animus_sdk.handlers import Stream as Stream
-    from animus_sdk.handlers import inline as inline
+    from animus_sdk.functions import Answer as Answer
+    from animus_sdk.functions import Stream as Stream
+    from animus_sdk.functions import inline as inline
     from animus_sdk.plugin import Plugin as Plugin
     from animus_sdk.process import serve as serve
     from animus_sdk.roles.bundle import Bundle as Bundle
@@ -170,7 +170,7 @@ NAMES: Final = {
     "animus_sdk.context": ("Context",),
     "animus_sdk.control": ("Control", "NoDaemon", "connect_control"),
     "animus_sdk.file_lock": ("FileLock", "FileLocked"),
-    "animus_sdk.handlers": ("Answer", "Stream", "inline"),
+    "animus_sdk.functions": ("Answer", "Stream", "inline"),
     "animus_sdk.plugin": ("Plugin",),
     "animus_sdk.process": ("serve",),
     "animus_sdk.roles.bundle": ("Bundle",),

@@ -6,13 +6,18 @@ Below it lies the context of every call.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from animus_protocol.models import provider as wire
 from animus_protocol.models.verdict import Verdict, VerdictWord
-from animus_sdk.call import Call
 from animus_sdk.context import Context
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.must_await import must_await
+
+if TYPE_CHECKING:
+    from animus_protocol.models import provider as wire
+    from animus_sdk.call import Call
+else:
+    wire = LazyModule("animus_protocol.models.provider")
 
 __all__ = ["AgentContext"]
 

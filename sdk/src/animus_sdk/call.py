@@ -12,13 +12,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from animus_protocol.errors import Code, PeerGone, RpcError
-from animus_protocol.models.base import Method, WireModel
-from animus_protocol.peer import Peer
 from animus_sdk.errors import authors_code
-from animus_sdk.handlers import Stream, Threads, stream_of
+from animus_sdk.handlers import Threads, stream_of
 
 if TYPE_CHECKING:
+    from animus_protocol.models.base import Method, WireModel
     from animus_protocol.models.envelope import RpcErrorObject
+    from animus_protocol.peer import Peer
+    from animus_sdk.functions import Stream
 
 __all__ = ["CURRENT", "Call", "Streams"]
 

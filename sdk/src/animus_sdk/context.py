@@ -5,15 +5,22 @@ Reached as `self.ctx` in every handler of a plugin; the provider's role adds wha
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from animus_protocol.models.base import Method, WireModel
-from animus_protocol.models.lifecycle import LOG_ENTRY, PROGRESS, LogEntryParams, ProgressParams
-from animus_sdk.call import Call
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.must_await import must_await
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from animus_protocol.models import base, lifecycle
+    from animus_sdk.call import Call
+else:
+    asyncio = LazyModule("asyncio")
+    base = LazyModule("animus_protocol.models.base")
+    lifecycle = LazyModule("animus_protocol.models.lifecycle")
 
 __all__ = ["Context"]
 
@@ -46,19 +53,20 @@ class Context:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     @must_await
-    async def notify(self, method: Method[Any, None], params: WireModel) -> None:
+    async def notify(self, method: base.Method[Any, None], params: base.WireModel) -> None:
         """Send a notification of the protocol, or of your own."""
         await self._call.notify(method, params)
 
     @must_await
     async def progress(self, value: Any) -> None:
         """How far this request is, in the method's own words: `$/progress` (protocol §2)."""
-        await self.notify(PROGRESS, ProgressParams(id=self._call.request_id, value=value))
+        await self.notify(lifecycle.PROGRESS, lifecycle.ProgressParams(id=self._call.request_id, value=value))
 
     @must_await
     async def log(self, level: str, message: str, **fields: Any) -> None:
         """A line for the daemon's log; `level` is one of trace, debug, info, warn, error."""
-        await self.notify(LOG_ENTRY, LogEntryParams(level=level, message=message, fields=fields or None))
+        params = lifecycle.LogEntryParams(level=level, message=message, fields=fields or None)
+        await self.notify(lifecycle.LOG_ENTRY, params)
 
     def wait(self, doing: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine of this context from a handler that is on a thread, and wait for it.

@@ -10,50 +10,23 @@ import contextvars
 import inspect
 import logging
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from weakref import WeakSet
 
+from animus_sdk.functions import is_inline
 from animus_sdk.results import is_pending
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["Answer", "AuthorFunction", "Stream", "Threads", "adapt", "inline", "is_inline", "stream_of"]
+__all__ = ["AuthorFunction", "Threads", "adapt", "stream_of"]
 
 _log = logging.getLogger("animus.plugin")
 _T = TypeVar("_T")
-_F = TypeVar("_F", bound=Callable[..., Any])
 
-Answer: TypeAlias = Union[Awaitable[_T], _T]  # noqa: UP007 - mypy takes no bare type variable beside a bar
-"""What an author's method may return: the value (`def`), or something to await (`async def`)."""
-
-Stream: TypeAlias = AsyncIterator[_T] | Iterator[_T]
-"""What a method that streams returns: an async generator, or a generator, which gets a thread of its own.
-
-A method that hands on a generator of somebody else's is called on the event loop, so it has to return at once.
-"""
-
-_INLINE: Final = "__animus_inline__"
 _END: Final = object()
-
-
-def inline(function: _F) -> _F:
-    """Run this plain `def` on the event loop itself: for what takes microseconds and never waits.
-
-    Nothing else happens in the plugin meanwhile, and the task and the thread of other handlers are saved. Raises
-    TypeError for an async function.
-    """
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"@inline is for plain functions, and {function.__qualname__} is async: take @inline off")
-    setattr(function, _INLINE, True)
-    return function
-
-
-def is_inline(function: Callable[..., Any]) -> bool:
-    """Whether `function` was marked with `inline`."""
-    return getattr(function, _INLINE, False) is True
 
 
 class Threads:

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used, so that importing the package itself stays cheap.
+"""Names of a package, and whole modules, that are imported when they are first used, so that a start stays cheap.
 
 Each public package of the SDK has one table of its names (`NAMES`), and all that a module tells of itself is made of
 it: `__all__`, `dir()`, and the access to a name. Nothing lies below.
@@ -7,10 +7,45 @@ it: `__all__`, `dir()`, and the access to a name. Nothing lies below.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from types import ModuleType
+from typing import Generic, TypeVar
 
-__all__ = ["lazy_names"]
+__all__ = ["LazyModule", "lazy_default", "lazy_names"]
+
+_T = TypeVar("_T")
+
+
+class LazyModule:
+    """Stands for a module until something in it is asked for; so annotations may name what lies in it.
+
+    if TYPE_CHECKING:
+        from animus_protocol.models import subject as wire
+    else:
+        wire = LazyModule("animus_protocol.models.subject")
+    """
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(import_module(self.__name__), name)
+        setattr(self, name, value)  # found without a call from now on
+        return value
+
+
+class _LazyDefault(Generic[_T]):
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._value = cache(make)
+
+    def __get__(self, instance: object, owner: type | None = None) -> _T:
+        return self._value()
+
+
+def lazy_default(make: Callable[[], _T]) -> _T:
+    """The value of a class variable that is made when it is first read."""
+    return _LazyDefault(make)  # type: ignore[return-value]  # what is read is never the descriptor
 
 
 def lazy_names(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from types import CodeType, FunctionType
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ _CLOSE: Final = 0.82
 # Two letters in the wrong order cost a short word more: `opne` and `open` have 0.75 in common.
 _CLOSE_WITH_THE_SAME_LETTERS: Final = 0.7
 _ANSWER: Final = re.compile(r"(?:Answer|Stream)\[(.*)\]")
+_MODULE: Final = re.compile(r"\b(?:wire|lifecycle)\.")
 
 
 def misspelled(
@@ -58,6 +58,8 @@ def wrong_parameters(cls: type, role: type, words: Sequence[str]) -> list[str]:
 
 
 def _closest(name: str, words: Sequence[str]) -> str | None:
+    from difflib import get_close_matches  # for classes with a function that no host calls
+
     same_letters = [word for word in words if sorted(word) == sorted(name)]
     close = get_close_matches(name, words, 1, _CLOSE) or get_close_matches(
         name, same_letters, 1, _CLOSE_WITH_THE_SAME_LETTERS
@@ -86,7 +88,7 @@ def _fault(cls: type, word: str, promised: Any) -> str | None:
 
 def _signature(promised: Any) -> str:
     """The signature as an author writes it: without the module of the models, and with the plain answer."""
-    text = str(inspect.signature(promised)).replace("wire.", "").replace("'", "")
+    text = _MODULE.sub("", str(inspect.signature(promised))).replace("'", "")
     return f"def {promised.__name__}{_ANSWER.sub(lambda found: found[1], text)}"
 
 

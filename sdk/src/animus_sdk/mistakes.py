@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-from animus_sdk.handlers import is_inline
+from animus_sdk.functions import is_inline
 
 __all__ = ["missing", "not_a_tuple", "wrong_forms", "wrong_kinds", "wrong_threads"]
 

@@ -8,28 +8,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from animus_protocol.models.base import Method
-from animus_protocol.models.lifecycle import (
-    HealthCheckResult,
-    HealthStatus,
-    PluginCapabilities,
-    PluginInfo,
-    ProjectBinding,
-)
-from animus_protocol.models.manifest import EnvRequirement, PluginManifest
-from animus_protocol.version import PROTOCOL_VERSION
-from animus_sdk.call import CURRENT, Call
 from animus_sdk.context import Context
-from animus_sdk.handlers import Answer, Threads, adapt, inline
+from animus_sdk.functions import Answer, inline
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.misspelled import misspelled, wrong_parameters
 from animus_sdk.mistakes import missing, not_a_tuple, wrong_forms, wrong_threads
-from animus_sdk.result_hints import returns_as_hinted
-from animus_sdk.results import place_of, returns
+from animus_sdk.profile import Offer, Profile
 from animus_sdk.typed_methods import TypedMethod, arguments_of, method_of, methods_in, mistakes_in, tool_of
 
-__all__ = ["Plugin", "Route", "overrides"]
+if TYPE_CHECKING:
+    from animus_protocol.models import base, lifecycle, manifest
+    from animus_sdk.call import Call
+    from animus_sdk.handlers import Threads
+else:  # what serves a plugin is imported when it is served: `--manifest` needs neither models nor an event loop
+    base = LazyModule("animus_protocol.models.base")
+    lifecycle = LazyModule("animus_protocol.models.lifecycle")
+    manifest = LazyModule("animus_protocol.models.manifest")
+
+__all__ = ["Plugin", "Route", "is_inherited", "overrides"]
 
 
 class Route(NamedTuple):
@@ -40,7 +38,7 @@ class Route(NamedTuple):
     is a notification that the plugin takes.
     """
 
-    method: Method[Any, Any]
+    method: base.Method[Any, Any]
     handler: Callable[[Any, Call], Awaitable[object] | object]
     inline: bool = False
 
@@ -64,14 +62,14 @@ class Plugin:
     version: ClassVar[str]
     description: ClassVar[str] = ""
     """One sentence, for people who choose plugins."""
-    env: ClassVar[tuple[EnvRequirement, ...]] = ()
+    env: ClassVar[tuple[manifest.EnvRequirement, ...]] = ()
     """The environment variables that it needs; only these reach it."""
     # One: a plugin that reads a file, changes it and writes it back loses nothing without a lock (ADR 0010).
     threads: ClassVar[int] = 1
     """How many plain functions may run at once."""
     notification_buffer_size: ClassVar[int | None] = None
     """How many notifications a host is to keep for a listener that is slow; None leaves it to the host."""
-    project: ProjectBinding
+    project: lifecycle.ProjectBinding
     """The project that the host works for; known from `start` on."""
 
     @property
@@ -83,10 +81,12 @@ class Plugin:
     def ctx(self) -> Context:
         """The request that the running handler answers. Raises LookupError outside a handler."""
         # From a context variable: as a parameter it would stand in every signature of every role (ADR 0010).
+        from animus_sdk.call import CURRENT
+
         return Context(CURRENT.get())
 
     @inline
-    def start(self, project: ProjectBinding) -> Answer[None]:
+    def start(self, project: lifecycle.ProjectBinding) -> Answer[None]:
         """Get ready to serve `project`. Raise PluginError, or what fits better, to refuse."""
 
     @inline
@@ -94,29 +94,36 @@ class Plugin:
         """Give back what `start` took. Runs at most once."""
 
     @inline
-    def health(self) -> Answer[HealthCheckResult]:
+    def health(self) -> Answer[lifecycle.HealthCheckResult]:
         """How this plugin is; `last_error` is shown to operators. A plain one waits for its turn on the threads."""
-        return HealthCheckResult(status=HealthStatus.HEALTHY)
+        return lifecycle.HealthCheckResult(status=lifecycle.HealthStatus.HEALTHY)
 
     async def end_role(self, threads: Threads) -> None:
         """End what the role itself holds, before `stop`. Role classes implement it."""
 
-    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
+    async def run_start(self, threads: Threads, project: lifecycle.ProjectBinding) -> None:
         """`start`, as the session runs it."""
+        from animus_sdk.handlers import adapt
+
         self.project = project
         await adapt(self.start).wait(threads, project)
 
     async def run_stop(self, threads: Threads) -> None:
         """`end_role` and `stop`, as the session runs them: both, whatever the first one raises."""
+        from animus_sdk.handlers import adapt
+
         try:
             await self.end_role(threads)
         finally:
             await adapt(self.stop).wait(threads)
 
-    async def run_health(self, threads: Threads) -> HealthCheckResult:
+    async def run_health(self, threads: Threads) -> lifecycle.HealthCheckResult:
         """`health`, as the session runs it."""
-        check = returns(place_of(type(self), "health"), HealthCheckResult)
-        health: HealthCheckResult = check(await adapt(self.health).wait(threads))
+        from animus_sdk.handlers import adapt
+        from animus_sdk.results import place_of, returns
+
+        check = returns(place_of(type(self), "health"), lifecycle.HealthCheckResult)
+        health: lifecycle.HealthCheckResult = check(await adapt(self.health).wait(threads))
         return health
 
     def routes(self) -> Sequence[Route]:
@@ -137,7 +144,7 @@ class Plugin:
         return [
             *missing(cls, "name", "version"),
             *wrong_threads(cls),
-            *not_a_tuple(cls, "env", EnvRequirement, 'EnvRequirement(name="API_KEY")'),
+            *_wrong_env(cls),
             *wrong_forms(cls, answering=("start", "stop", "health")),
             *mistakes_in(cls, cls.known_methods()),
             *_overriding(cls),
@@ -154,51 +161,43 @@ class Plugin:
         return frozenset()
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
-        """What the kind tells the host; role classes derive it from what is overridden."""
-        # The SDK itself answers `$/cancelRequest`, whatever the author writes.
-        return PluginCapabilities(cancellation=True)
+    def offer(cls) -> Offer:
+        """What the kind serves; role classes derive it from what is overridden."""
+        return Offer()
 
     @classmethod
-    def capabilities(cls) -> PluginCapabilities:
-        """What `initialize` tells the host: the kind's part, and the author's own methods and tools."""
-        of_kind, own = cls.kind_capabilities(), cls.own_methods()
-        if not own:
-            return of_kind
-        tools = [tool_of(typed) for typed in own if typed.is_tool]
-        return of_kind.model_copy(
-            update={
-                "methods": [*of_kind.methods, *(typed.name for typed in own)],
-                "mcp_tools": [*of_kind.mcp_tools, *tools],
-            }
-        )
-
-    @classmethod
-    def info(cls) -> PluginInfo:
-        """`initialize.plugin_info`."""
-        return PluginInfo(
-            name=cls.name, version=cls.version, plugin_kind=cls.plugin_kind, description=cls.description or None
-        )
-
-    @classmethod
-    def manifest(cls) -> PluginManifest:
-        """What `--manifest` prints (protocol §2). No tool is described here, because that takes its time."""
-        of_kind, own = cls.kind_capabilities(), cls.own_methods()
-        return PluginManifest(
+    def profile(cls) -> Profile:
+        """All that `--manifest` and `initialize` tell of the class, but for the descriptions of its tools."""
+        own = cls.own_methods()
+        return Profile(
             name=cls.name,
             version=cls.version,
             plugin_kind=cls.plugin_kind,
             description=cls.description,
-            protocol_version=PROTOCOL_VERSION,
-            capabilities=[
-                *of_kind.methods,
-                *(typed.name for typed in own),
-                *(f"subject_kind:{kind}" for kind in of_kind.subject_kinds),
-            ],
-            env_required=list(cls.env),
+            offer=cls.offer(),
+            own=[typed.name for typed in own],
+            has_tools=any(typed.is_tool for typed in own),
+            env=cls.env,
             notification_buffer_size=cls.notification_buffer_size,
-            supports_mcp=True if any(typed.is_tool for typed in own) else None,
         )
+
+    @classmethod
+    def capabilities(cls) -> lifecycle.PluginCapabilities:
+        """What `initialize` tells the host: the kind's part, and the author's own methods and tools."""
+        own = cls.own_methods()
+        fields = cls.offer().capabilities([typed.name for typed in own])
+        tools = [tool_of(typed) for typed in own if typed.is_tool]
+        return lifecycle.PluginCapabilities.model_validate({**fields, "mcp_tools": tools})
+
+    @classmethod
+    def info(cls) -> lifecycle.PluginInfo:
+        """`initialize.plugin_info`."""
+        return cls.profile().info()
+
+    @classmethod
+    def manifest(cls) -> manifest.PluginManifest:
+        """What `--manifest` prints (protocol §2). No tool is described here, because that takes its time."""
+        return cls.profile().manifest()
 
 
 def _overriding(cls: type[Plugin]) -> Sequence[str]:
@@ -216,7 +215,22 @@ def overrides(cls: type[Plugin], base: type[Plugin], name: str) -> bool:
     return getattr(cls, name) is not getattr(base, name)
 
 
+def is_inherited(cls: type[Plugin], name: str) -> bool:
+    """Whether `cls` has its class method `name` from Plugin itself."""
+    return getattr(cls, name).__func__ is getattr(Plugin, name).__func__
+
+
+def _wrong_env(cls: type[Plugin]) -> Sequence[str]:
+    if cls.env == ():
+        return []
+    return not_a_tuple(cls, "env", manifest.EnvRequirement, 'EnvRequirement(name="API_KEY")')
+
+
 def _own_route(plugin: Plugin, typed: TypedMethod) -> Route:
+    from animus_sdk.handlers import adapt
+    from animus_sdk.result_hints import returns_as_hinted
+    from animus_sdk.results import place_of
+
     handler, method = adapt(getattr(plugin, typed.attribute)), method_of(typed)
     # The check draws a generator, too: where the function runs, and not where its answer is written.
     check = returns_as_hinted(place_of(type(plugin), typed.attribute), typed.function)

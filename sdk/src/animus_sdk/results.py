@@ -14,14 +14,15 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from types import CoroutineType
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, ValidationError, to_json
 
 from animus_protocol.errors import PluginError
-from animus_protocol.models.base import WireModel
 from animus_protocol.reading import first_issue
+
+if TYPE_CHECKING:
+    from animus_protocol.models.base import WireModel
 
 __all__ = ["Check", "FieldCheck", "Mismatch", "check_json", "is_pending", "place_of", "returns", "wrong_result"]
 
@@ -65,6 +66,8 @@ def wrong_result(place: str, value: object, expected: str, detail: object = None
 
 def returns(place: str, *kinds: type | None) -> Check:
     """A check that a value is one of `kinds` (None stands for itself), with right fields where it is a wire model."""
+    from animus_protocol.models.base import WireModel  # asked for with the first route, which may be never
+
     fields = {kind: FieldCheck(kind) for kind in kinds if kind is not None and issubclass(kind, WireModel)}
     plain = tuple(type(None) if kind is None else kind for kind in kinds if kind not in fields)
     expected = " or ".join("None" if kind is None else _with_article(kind.__name__) for kind in kinds)

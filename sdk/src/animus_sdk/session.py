@@ -12,23 +12,27 @@ import time
 import traceback
 from collections.abc import Awaitable
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from animus_protocol.connection import Notification, Request
 from animus_protocol.crash_points import declare, reach
 from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
-from animus_protocol.models import lifecycle
-from animus_protocol.models.base import Empty
 from animus_protocol.peer import Peer
 from animus_protocol.reading import read_params
 from animus_protocol.version import PROTOCOL_VERSION, is_compatible
 from animus_sdk.call import CURRENT, Call, Streams
 from animus_sdk.errors import authors_code
 from animus_sdk.handlers import Threads
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.notifications import NotificationQueue
-from animus_sdk.plugin import Plugin, Route
+from animus_sdk.plugin import Plugin, Route, is_inherited
+
+if TYPE_CHECKING:
+    from animus_protocol.models import lifecycle
+else:
+    lifecycle = LazyModule("animus_protocol.models.lifecycle")
 
 __all__ = ["Session", "State"]
 
@@ -51,6 +55,8 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+_LIFE_CYCLE: Final = frozenset({"initialize", "$/ping", "health/check", "shutdown"})
+_OF_THE_LIFE_CYCLE: Final = ("initialized", "$/")
 # Every request compares with it, and looking a member up in its enum takes several times as long as reading a name.
 _READY: Final = State.READY
 _NEXT: Final[dict[tuple[State, str], State]] = {
@@ -74,13 +80,11 @@ class Session:
         self.plugin = plugin
         self.state = State.CREATED
         self.ended = asyncio.Event()
-        routes = [*plugin.routes(), *plugin.own_routes()]
-        self._routes: dict[str, Route] = {
-            route.method.name: route for route in routes if route.method.result is not None
-        }
-        self._listeners: dict[str, Route] = {
-            route.method.name: route for route in routes if route.method.result is None
-        }
+        self._routes: dict[str, Route] = {}
+        self._listeners: dict[str, Route] = {}
+        self._has_routes = False
+        if plugin.own_methods():  # a hint in them that means nothing is a mistake that ends the start
+            self._add_routes()
         self.threads = Threads(plugin.threads)
         self._streams = Streams()
         self._notifications = NotificationQueue(self._on_notification)
@@ -91,18 +95,28 @@ class Session:
         """The answer to one request, or a coroutine that makes it. Raises RpcError."""
         route = self._routes.get(request.method)
         if route is None:
-            return self._request(peer, request)
+            if self._has_routes or request.method in _LIFE_CYCLE:
+                return self._request(peer, request)
+            self._add_routes()
+            return self.request(peer, request)
         if route.inline:
             return self._inline(route, peer, request)
         return self._domain(route, peer, request)
+
+    def _add_routes(self) -> None:
+        """Fill the tables. The models of the kind are imported for it: a plugin that is only greeted needs none."""
+        self._has_routes = True
+        for route in (*self.plugin.routes(), *self.plugin.own_routes()):
+            table = self._listeners if route.method.result is None else self._routes
+            table[route.method.name] = route
 
     async def _request(self, peer: Peer, request: Request) -> object:
         """The life cycle, and methods that are in no table."""
         match request.method:
             case "initialize":
-                return await self._initialize(read_params(lifecycle.INITIALIZE, request.params))
+                return await self._initialize(request.params)
             case "$/ping":
-                return Empty()
+                return {}
             case "health/check":
                 return await self._health()
             case "shutdown":
@@ -121,12 +135,15 @@ class Session:
             if self.state is not State.ENDED:
                 self._transition("exit")
             self.ended.set()
-        elif notification.method in self._listeners:
+            return
+        if not self._has_routes and not notification.method.startswith(_OF_THE_LIFE_CYCLE):
+            self._add_routes()
+        if notification.method in self._listeners:
             if self.state is State.READY:
                 self._notifications.take(peer, notification)
             else:
                 _log.warning("ignored notification %s in state %s", notification.method, self.state)
-        elif not notification.method.startswith(("initialized", "$/")):
+        elif not notification.method.startswith(_OF_THE_LIFE_CYCLE):
             _log.debug("ignored notification %s", notification.method)
 
     def cancelled(self, peer: Peer, request_id: int | str) -> None:
@@ -156,7 +173,8 @@ class Session:
             _log.error("stop() failed\n%s", traceback.format_exc())
         self.threads.close()
 
-    async def _initialize(self, params: lifecycle.InitializeParams) -> lifecycle.InitializeResult:
+    async def _initialize(self, raw: object) -> object:
+        params = read_params(lifecycle.INITIALIZE, raw)
         if not is_compatible(params.protocol_version):
             raise RpcError(
                 Code.INVALID_REQUEST,
@@ -178,10 +196,15 @@ class Session:
             # `shutdown` or `exit` may have come during `start`: then the state is theirs.
             if self.state is State.STARTING:
                 self._transition(event)
+        cls = type(self.plugin)
+        if is_inherited(cls, "info") and is_inherited(cls, "capabilities"):
+            plain = cls.profile().initialized()
+            if plain is not None:
+                return plain
         return lifecycle.InitializeResult(
             protocol_version=PROTOCOL_VERSION,
-            plugin_info=self.plugin.info(),
-            capabilities=self.plugin.capabilities(),
+            plugin_info=cls.info(),
+            capabilities=cls.capabilities(),
         )
 
     def _inline(self, route: Route, peer: Peer, request: Request) -> object:
@@ -241,13 +264,13 @@ class Session:
             health = health.model_copy(update={"uptime_ms": uptime_ms})
         return health
 
-    async def _shutdown(self, peer: Peer) -> Empty:
+    async def _shutdown(self, peer: Peer) -> dict[str, str]:
         self._transition("shutdown")
         deadline = asyncio.get_running_loop().time() + _DRAIN_S
         if not await peer.idle(deadline):
             await peer.cancel_requests(deadline + _CANCEL_S)
         await asyncio.shield(self._end())  # `exit` cancels what is being answered, and `stop` may still need its time
-        return Empty()
+        return {}
 
     def _transition(self, event: str) -> None:
         following = _NEXT.get((self.state, event))

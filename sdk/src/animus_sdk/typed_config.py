@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import ValidationError
-
 from animus_protocol.errors import InvalidParams
-from animus_protocol.reading import first_issue, read_value
 
 __all__ = ["config_type", "read_config"]
 
@@ -32,6 +29,10 @@ def config_type(cls: type, role: type) -> Any:
 
 def read_config(kind: type[_T], raw: Any, where: str) -> _T:
     """`raw` as a value of `kind`; None reads as `{}`. Raises InvalidParams that names `where` and the field."""
+    from pydantic_core import ValidationError
+
+    from animus_protocol.reading import first_issue, read_value  # with pydantic: no host has asked for it before
+
     try:
         return read_value(kind, {} if raw is None else raw)
     except ValidationError as error:

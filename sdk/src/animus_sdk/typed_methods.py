@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar, get_type_hints
+from functools import cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_type_hints
 
-from animus_protocol.models.base import Method, WireModel
-from animus_protocol.models.lifecycle import McpTool
+from animus_sdk.lazy_names import LazyModule
+
+if TYPE_CHECKING:
+    from animus_protocol.models import base, lifecycle
+else:
+    base = LazyModule("animus_protocol.models.base")
+    lifecycle = LazyModule("animus_protocol.models.lifecycle")
 
 __all__ = ["TypedMethod", "arguments_of", "method", "method_of", "methods_in", "mistakes_in", "tool", "tool_of"]
 
@@ -34,11 +41,17 @@ class TypedMethod(NamedTuple):
     function: Callable[..., Any]
 
 
-class _Params(WireModel):
-    """Base of what is made of a signature: field `arg_0` is the first parameter, under its own name on the wire.
+@cache
+def _params_base() -> type[base.WireModel]:
+    """The base of what is made of a signature: field `arg_0` is the first parameter, under its own name on the wire.
 
     So a parameter may have any name, also one that a model has for itself.
     """
+
+    class Params(base.WireModel):
+        pass
+
+    return Params
 
 
 def method(name: str) -> Callable[[_F], _F]:
@@ -67,11 +80,16 @@ def tool(function: _F) -> _F:
 
 def methods_in(cls: type) -> Sequence[TypedMethod]:
     """The marked functions of `cls`, those of its bases included, in the order of their attributes' names."""
-    return [
-        TypedMethod(mark.name, mark.is_tool, attribute, function)
-        for attribute, function in inspect.getmembers(cls, inspect.isfunction)
-        if (mark := getattr(function, _MARK, None)) is not None
-    ]
+    # Statically: to read each attribute would make the defaults that are only made when they are read.
+    attributes: dict[str, object] = {}
+    for base_class in reversed(cls.__mro__):
+        attributes.update(vars(base_class))
+    found = []
+    for attribute, value in sorted(attributes.items()):
+        function = value.__func__ if isinstance(value, staticmethod) else value
+        if isinstance(function, FunctionType) and (mark := getattr(function, _MARK, None)) is not None:
+            found.append(TypedMethod(mark.name, mark.is_tool, attribute, function))
+    return found
 
 
 def mistakes_in(cls: type, taken: Collection[str]) -> Sequence[str]:
@@ -102,41 +120,40 @@ def _without_self(cls: type) -> list[str]:
     ]
 
 
-def method_of(typed: TypedMethod) -> Method[Any, Any]:
+def method_of(typed: TypedMethod) -> base.Method[Any, Any]:
     """The row of the method table."""
-    return Method(typed.name, _params_model(typed.function), object, "the plugin's own")
+    return base.Method(typed.name, _params_model(typed.function), object, "the plugin's own")
 
 
-def tool_of(typed: TypedMethod) -> McpTool:
+def tool_of(typed: TypedMethod) -> lifecycle.McpTool:
     """The tool as `initialize` describes it."""
     schema = _params_model(typed.function).model_json_schema()
     for word in ("title", "description"):
         schema.pop(word, None)
-    return McpTool(name=typed.name, description=inspect.getdoc(typed.function), input_schema=schema)
+    return lifecycle.McpTool(name=typed.name, description=inspect.getdoc(typed.function), input_schema=schema)
 
 
-def arguments_of(method: Method[Any, Any]) -> Callable[[WireModel], Sequence[Any]]:
+def arguments_of(method: base.Method[Any, Any]) -> Callable[[base.WireModel], Sequence[Any]]:
     """What the function behind `method` is called with, out of params that were read."""
-    if not issubclass(method.params, _Params):
+    if not issubclass(method.params, _params_base()):
         return lambda params: (params,)
     names = tuple(method.params.model_fields)
     return lambda params: [getattr(params, name) for name in names]
 
 
-def _params_model(function: Callable[..., Any]) -> type[WireModel]:
+def _params_model(function: Callable[..., Any]) -> type[base.WireModel]:
     from pydantic import Field, create_model  # --manifest asks for no model
 
     hints = get_type_hints(function, include_extras=True)
     parameters = _parameters(function)
     whole = hints.get(next(iter(parameters), ""))
-    if len(parameters) == 1 and isinstance(whole, type) and issubclass(whole, WireModel):
+    if len(parameters) == 1 and isinstance(whole, type) and issubclass(whole, base.WireModel):
         return whole
     fields: dict[str, Any] = {}
     for number, (name, parameter) in enumerate(parameters.items()):
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         fields[f"arg_{number}"] = (hints[name], Field(default, alias=name))
-    model: type[WireModel] = create_model(function.__name__, __base__=_Params, **fields)
-    return model
+    return create_model(function.__name__, __base__=_params_base(), **fields)
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -1,8 +1,8 @@
 """What every wire model shares: tolerant reading, strict and sparse writing.
 
-Below it lies pydantic alone. Reading ignores unknown fields and takes an explicit null for a list or a flag as its
-default (protocol §2); writing leaves out every optional field without a value, so that no peer ever has to read a null
-that means nothing.
+Below it lie pydantic and `encoding.py`. Reading ignores unknown fields and takes an explicit null for a list or a flag
+as its default (protocol §2); writing leaves out every optional field without a value, so that no peer ever has to read
+a null that means nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     model_serializer,
 )
-from pydantic_core import PydanticUseDefault, to_json
+from pydantic_core import PydanticUseDefault
+
+from animus_protocol.encoding import encode
 
 __all__ = [
     "Empty",
@@ -97,12 +99,6 @@ class KeepsNull(WireModel):
 
 class Empty(WireModel):
     """`{}`: params or result that carry nothing."""
-
-
-def encode(value: object) -> bytes:
-    """Compact UTF-8 JSON of a model, or of a dict or list that holds models; NaN and infinities become null."""
-    # `to_json` would write the word NaN, which is not valid JSON, and some peers die of it (protocol §1).
-    return to_json(value, exclude_none=True, by_alias=True, inf_nan_mode="null")
 
 
 Params = TypeVar("Params", bound=WireModel)

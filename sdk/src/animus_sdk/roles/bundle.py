@@ -5,31 +5,24 @@ Below it lie the roles of the parts.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from animus_protocol.models.lifecycle import (
-    HealthCheckResult,
-    HealthStatus,
-    PluginCapabilities,
-    PluginInfo,
-    ProjectBinding,
-)
-from animus_protocol.models.manifest import PluginManifest
-from animus_sdk.errors import authors_code
-from animus_sdk.handlers import Threads
 from animus_sdk.mistakes import missing
 from animus_sdk.plugin import Plugin, Route
+from animus_sdk.profile import Offer, Profile
 from animus_sdk.typed_methods import TypedMethod
+
+if TYPE_CHECKING:
+    from animus_protocol.models import lifecycle
+    from animus_sdk.handlers import Threads
 
 __all__ = ["Bundle"]
 
-_log = logging.getLogger("animus.plugin")
 _Part = TypeVar("_Part", bound=Plugin)
 _UNWATCH: Final = "subject/unwatch"
-_BAD: Final = (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)
+_BAD: Final = ("healthy", "degraded", "unhealthy")
 
 
 class Bundle(Plugin):
@@ -59,7 +52,7 @@ class Bundle(Plugin):
                 return part
         raise LookupError(f"{type(self).__name__} has no part {kind.__name__}")
 
-    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
+    async def run_start(self, threads: Threads, project: lifecycle.ProjectBinding) -> None:
         """Start the parts, one after the other, and then the bundle itself; all of them are stopped if one fails."""
         self.project = project  # also for the bundle's `stop`, which runs where a part has failed to start
         try:
@@ -69,8 +62,12 @@ class Bundle(Plugin):
                 await part.run_start(threads, project)
             await super().run_start(threads, project)
         except BaseException:
+            import logging
+
             for error in await self.__stop_parts(threads):
-                _log.error("a part did not stop well after a failed start", exc_info=error)
+                logging.getLogger("animus.plugin").error(
+                    "a part did not stop well after a failed start", exc_info=error
+                )
             raise
 
     async def run_stop(self, threads: Threads) -> None:
@@ -81,7 +78,7 @@ class Bundle(Plugin):
             if errors := await self.__stop_parts(threads):
                 raise ExceptionGroup(f"{len(errors)} parts did not stop well", errors)
 
-    async def run_health(self, threads: Threads) -> HealthCheckResult:
+    async def run_health(self, threads: Threads) -> lifecycle.HealthCheckResult:
         """The worst of the bundle's own health and the parts', with the first error of those."""
         found = [await super().run_health(threads)]
         for part in self.__parts:
@@ -89,6 +86,8 @@ class Bundle(Plugin):
         return max(found, key=lambda health: _BAD.index(health.status))
 
     async def __stop_parts(self, threads: Threads) -> list[Exception]:
+        from animus_sdk.errors import authors_code
+
         errors: list[Exception] = []
         while self.__started:
             try:
@@ -146,37 +145,30 @@ class Bundle(Plugin):
         return [*super().own_methods(), *(typed for part in cls.parts for typed in part.own_methods())]
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
-        """The parts' capabilities, together."""
-        capabilities = [part.kind_capabilities() for part in cls.parts]
-        return PluginCapabilities(
-            methods=[*dict.fromkeys(method for part in capabilities for method in part.methods)],
-            streaming=any(part.streaming for part in capabilities),
-            progress=any(part.progress for part in capabilities),
-            cancellation=True,
-            subject_kinds=[kind for part in capabilities for kind in part.subject_kinds],
+    def offer(cls) -> Offer:
+        """What the parts serve, together."""
+        offers = [part.offer() for part in cls.parts]
+        return Offer(
+            methods=[*dict.fromkeys(method for part in offers for method in part.methods)],
+            streaming=any(part.streaming for part in offers),
+            progress=any(part.progress for part in offers),
+            subject_kinds=[kind for part in offers for kind in part.subject_kinds],
         )
 
     @classmethod
-    def info(cls) -> PluginInfo:
-        """`initialize.plugin_info`, with the kinds of all parts."""
-        return super().info().model_copy(update={"plugin_kinds": cls.__kinds()})
-
-    @classmethod
-    def manifest(cls) -> PluginManifest:
-        """What `--manifest` prints: the kinds and variables of all parts, and the largest of their buffers."""
+    def profile(cls) -> Profile:
+        """What a plugin tells of itself: the kinds and variables of all parts, and the largest of their buffers."""
         holders = (*cls.parts, cls)
         sizes = [size for holder in holders if (size := holder.notification_buffer_size) is not None]
-        together = {
-            "plugin_kinds": cls.__kinds(),
-            "env_required": [*{variable.name: variable for holder in holders for variable in holder.env}.values()],
-            "notification_buffer_size": max(sizes, default=None),
-        }
-        return super().manifest().model_copy(update=together)
-
-    @classmethod
-    def __kinds(cls) -> list[str]:
-        return [*dict.fromkeys(part.plugin_kind for part in cls.parts)]
+        return (
+            super()
+            .profile()
+            ._replace(
+                plugin_kinds=[*dict.fromkeys(part.plugin_kind for part in cls.parts)],
+                env=[*{variable.name: variable for holder in holders for variable in holder.env}.values()],
+                notification_buffer_size=max(sizes, default=None),
+            )
+        )
 
 
 def _are_plugins(parts: object) -> bool:
@@ -194,4 +186,4 @@ def _named(part: type[Plugin], bundle: type[Bundle]) -> type[Plugin]:
 def _methods(part: type[Plugin]) -> set[str]:
     """What a part serves under names that no other part may have."""
     own = (typed.name for typed in part.own_methods())
-    return {*part.kind_capabilities().methods, *own} - {"health/check"}
+    return {*part.offer().methods, *own} - {"health/check"}

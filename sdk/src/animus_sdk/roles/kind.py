@@ -6,13 +6,14 @@ Below it lies the plugin.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from animus_protocol.models.base import Method
-from animus_protocol.models.lifecycle import PluginCapabilities
-from animus_sdk.handlers import adapt
 from animus_sdk.plugin import Plugin, Route, overrides
-from animus_sdk.results import Check, place_of, returns
+from animus_sdk.profile import Offer
+
+if TYPE_CHECKING:
+    from animus_protocol.models.base import Method
+    from animus_sdk.results import Check
 
 __all__ = ["KindRole"]
 
@@ -30,12 +31,16 @@ class KindRole(Plugin):
 
     def checked(self, word: str, *kinds: type | None) -> Check:
         """What holds the results of the author's function `word` to `kinds`."""
+        from animus_sdk.results import place_of, returns
+
         return returns(place_of(type(self), word), *kinds)
 
     def answered(
         self, method: Method[Any, Any], word: str, kind: type, *, arguments: Callable[[Any], Iterable[Any]]
     ) -> Route:
         """The route of a method whose answer is what the author's function `word` gives: a `kind`, as it is."""
+        from animus_sdk.handlers import adapt
+
         run, check = adapt(getattr(self, word)), self.checked(word, kind)
         return Route(method, run.answer(arguments, lambda value, _: check(value)), inline=run.inline)
 
@@ -59,9 +64,7 @@ class KindRole(Plugin):
         return frozenset(cls.served_by)
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
+    def offer(cls) -> Offer:
         """The served methods; streaming where the method that streams is among them."""
         served = cls.served()
-        return PluginCapabilities(
-            methods=[*served, "health/check"], streaming=cls.streamed in served, cancellation=True
-        )
+        return Offer([*served, "health/check"], streaming=cls.streamed in served)

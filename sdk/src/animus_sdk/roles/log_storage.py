@@ -7,18 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from animus_protocol.errors import NotSupported
-from animus_protocol.models import log_storage as wire
-from animus_protocol.models.envelope import RpcErrorObject
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.functions import Answer, Stream, inline
+from animus_sdk.lazy_names import LazyModule, lazy_default
 from animus_sdk.mistakes import wrong_forms
 from animus_sdk.plugin import Route, overrides
 from animus_sdk.roles.kind import KindRole
 
+if TYPE_CHECKING:
+    from animus_protocol.models import log_storage as wire
+    from animus_protocol.models.envelope import RpcErrorObject
+    from animus_sdk.call import Call
+else:
+    wire = LazyModule("animus_protocol.models.log_storage")
+
 __all__ = ["LogStorageBackend"]
+
+
+def _no_filters() -> wire.SupportsFiltering:
+    return wire.SupportsFiltering()
 
 
 class LogStorageBackend(KindRole):
@@ -35,7 +44,7 @@ class LogStorageBackend(KindRole):
         }
     )
     streamed = "log_storage/tail"
-    filters: ClassVar[wire.SupportsFiltering] = wire.SupportsFiltering()
+    filters: ClassVar[wire.SupportsFiltering] = lazy_default(_no_filters)
     """Which fields of a query this storage applies itself."""
     dedups: ClassVar[bool] = False
     """Whether an entry whose id is stored already is stored only once."""
@@ -76,6 +85,8 @@ class LogStorageBackend(KindRole):
 
     def kind_routes(self) -> Sequence[Route]:
         """The routes of all methods of the kind."""
+        from animus_sdk.handlers import adapt
+
         # Two underscores: such a name cannot meet an attribute of the author's class.
         self.__run_store = adapt(self.store)
         self.__stored = self.checked("store", int, None)

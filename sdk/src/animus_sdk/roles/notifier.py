@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from animus_protocol.errors import NotSupported
-from animus_protocol.models import notifier as wire
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, adapt, inline
+from animus_sdk.functions import Answer, inline
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route, overrides
 from animus_sdk.roles.kind import KindRole
+
+if TYPE_CHECKING:
+    from animus_protocol.models import notifier as wire
+    from animus_sdk.call import Call
+else:
+    wire = LazyModule("animus_protocol.models.notifier")
 
 __all__ = ["Notifier"]
 
@@ -50,6 +55,8 @@ class Notifier(KindRole):
 
     def kind_routes(self) -> Sequence[Route]:
         """The routes of all methods of the kind."""
+        from animus_sdk.handlers import adapt
+
         self.__run_notify, self.__run_flush = adapt(self.notify), adapt(self.flush)
         self.__notified = self.checked("notify", wire.NotifierNotifyResult, int)
         self.__flushed = self.checked("flush", wire.NotifierFlushResult, None)

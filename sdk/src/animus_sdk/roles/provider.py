@@ -5,28 +5,36 @@ Below it lie `agent_context.py` and the wire models.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from animus_protocol.errors import Code, NotSupported, RpcError
-from animus_protocol.models import provider as wire
-from animus_protocol.models.lifecycle import PluginCapabilities
 from animus_protocol.plugin_names import PROVIDER_PREFIX
 from animus_sdk.agent_context import AgentContext
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, Stream, adapt, stream_of
+from animus_sdk.functions import Answer, Stream
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.plugin import Route
-from animus_sdk.results import place_of, returns, wrong_result
+from animus_sdk.profile import Offer
 from animus_sdk.roles.kind import KindRole
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from animus_protocol.models import provider as wire
+    from animus_sdk import handlers, results
+    from animus_sdk.call import Call
+else:
+    asyncio = LazyModule("asyncio")
+    wire = LazyModule("animus_protocol.models.provider")
+    handlers = LazyModule("animus_sdk.handlers")
+    results = LazyModule("animus_sdk.results")
 
 __all__ = ["Outcome", "Provider"]
 
-Outcome: TypeAlias = Answer[wire.AgentRunResponse | str | None] | Stream[str]
+Outcome: TypeAlias = Answer["wire.AgentRunResponse | str | None"] | Stream[str]
 """What `run` may be: a function that returns the whole response, or the agent's answer as text, or nothing when all was
 said through the context; or a generator that yields the answer piece by piece, each sent as `agent/output` at once."""
 
@@ -74,18 +82,20 @@ class Provider(KindRole):
         ]
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
+    def offer(cls) -> Offer:
         """The served methods; every agent streams and may report progress."""
-        return super().kind_capabilities().model_copy(update={"streaming": True, "progress": True})
+        return super().offer()._replace(streaming=True, progress=True)
 
     def __session(self, word: str) -> Callable[[wire.AgentRunRequest, Call], Awaitable[object]]:
         work: Callable[[wire.AgentRunRequest, AgentContext], Outcome] = getattr(self, word)
-        place = place_of(type(self), word)
+        place = results.place_of(type(self), word)
 
         async def handle(request: wire.AgentRunRequest, call: Call) -> object:
             if request.session_id is None:
                 # `agent/cancel` finds the run by this id and the stream names it (protocol §4), so a run always has
                 # one.
+                import uuid
+
                 request = request.model_copy(update={"session_id": uuid.uuid4().hex})
             session_id = str(request.session_id)
             if session_id in self.__live:
@@ -124,22 +134,22 @@ async def _outcome(
     if inspect.isasyncgenfunction(work) or inspect.isgeneratorfunction(work):
         answer: Any = work(request, ctx)
     else:
-        answer = await adapt(work).wait(call.threads, request, ctx)
+        answer = await handlers.adapt(work).wait(call.threads, request, ctx)
     match answer:
         case wire.AgentRunResponse():
-            response: wire.AgentRunResponse = returns(place, wire.AgentRunResponse)(answer)
+            response: wire.AgentRunResponse = results.returns(place, wire.AgentRunResponse)(answer)
             return response
         case str():
             await ctx.output(answer, final=True)
         case AsyncIterator() | Iterator():
-            async with aclosing(stream_of(answer, call.threads)) as pieces:
+            async with aclosing(handlers.stream_of(answer, call.threads)) as pieces:
                 async for piece in pieces:
                     if not isinstance(piece, str):
-                        raise wrong_result(place, piece, "a str as each piece of the answer")
+                        raise results.wrong_result(place, piece, "a str as each piece of the answer")
                     await ctx.output(piece)
         case None:
             pass
         case _:
-            raise wrong_result(place, answer, "an AgentRunResponse, a str, None, or a generator of str")
+            raise results.wrong_result(place, answer, "an AgentRunResponse, a str, None, or a generator of str")
     await ctx.end_output()
     return None

@@ -7,42 +7,48 @@ Below it lie the wire models of `animus_protocol.models.subject`. Every verb is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from animus_protocol.errors import NotSupported
-from animus_protocol.models import subject as wire
-from animus_protocol.models.base import Method, WireModel
-from animus_protocol.models.common import Acknowledged, RequestId, Watching
-from animus_protocol.models.lifecycle import PluginCapabilities
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.functions import Answer, Stream, inline
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.mistakes import missing, wrong_forms, wrong_kinds
 from animus_sdk.plugin import Plugin, Route, overrides
-from animus_sdk.results import place_of, returns
-from animus_sdk.subject_results import SubjectResults
+from animus_sdk.profile import Offer
+
+if TYPE_CHECKING:
+    from animus_protocol.models import base, common
+    from animus_protocol.models import subject as wire
+    from animus_sdk.call import Call
+else:
+    base = LazyModule("animus_protocol.models.base")
+    common = LazyModule("animus_protocol.models.common")
+    wire = LazyModule("animus_protocol.models.subject")
 
 __all__ = ["SubjectBackend"]
 
-_METHODS: Final[dict[str, Method[Any, Any]]] = {
-    "list": wire.SUBJECT_LIST,
-    "get": wire.SUBJECT_GET,
-    "create": wire.SUBJECT_CREATE,
-    "update": wire.SUBJECT_UPDATE,
-    "next": wire.SUBJECT_NEXT,
-    "status": wire.SUBJECT_STATUS,
-    "delete": wire.SUBJECT_DELETE,
-    "watch": wire.SUBJECT_WATCH,
-    "schema": wire.SUBJECT_SCHEMA,
-}
+_VERBS: Final = ("list", "get", "create", "update", "next", "status", "delete", "watch", "schema")
+_UNWATCH: Final = "subject/unwatch"
 
 
-class _Unwatch(WireModel):
-    """Like `SubjectUnwatchRequest`, but a host may send the id as a number, too."""
+@cache
+def _method(verb: str) -> base.Method[Any, Any]:
+    """The row of `subject/<verb>`."""
+    row: base.Method[Any, Any] = getattr(wire, f"SUBJECT_{verb.upper()}")
+    return row
 
-    watch_id: RequestId
 
+@cache
+def _unwatch() -> base.Method[Any, Any]:
+    """The row of `subject/unwatch`."""
 
-_UNWATCH: Final = Method(wire.SUBJECT_UNWATCH.name, _Unwatch, Acknowledged, wire.SUBJECT_UNWATCH.doc)
+    class Unwatch(base.WireModel):
+        """Like `SubjectUnwatchRequest`, but a host may send the id as a number, too."""
+
+        watch_id: common.RequestId
+
+    return base.Method(_UNWATCH, Unwatch, common.Acknowledged, wire.SUBJECT_UNWATCH.doc)
 
 
 class SubjectBackend(Plugin):
@@ -53,7 +59,7 @@ class SubjectBackend(Plugin):
     """
 
     plugin_kind = "subject_backend"
-    overridable = tuple(_METHODS)
+    overridable = _VERBS
     subject_kinds: ClassVar[tuple[str, ...]]
     """The kinds of subjects that are here: `("ticket",)`; `"issue.*"` claims all kinds that begin so."""
     makes_pages: ClassVar[bool | None] = None
@@ -104,7 +110,7 @@ class SubjectBackend(Plugin):
     @inline
     def schema(self) -> Answer[wire.SubjectSchema]:
         """What this backend can do; the default says what is overridden."""
-        has = {verb for verb in _METHODS if overrides(type(self), SubjectBackend, verb)}
+        has = {verb for verb in _VERBS if overrides(type(self), SubjectBackend, verb)}
         return wire.SubjectSchema(
             kinds=[*self.subject_kinds],
             status_values=[*wire.SubjectStatus],
@@ -118,14 +124,14 @@ class SubjectBackend(Plugin):
         """Every overridden verb, under `subject/` and under each kind's own name."""
         routes = [self.__route(prefix, verb) for verb in self.__served() for prefix in self.__prefixes()]
         if "watch" in self.__served():
-            routes.append(Route(_UNWATCH, self.__unwatch))
+            routes.append(Route(_unwatch(), self.__unwatch))
         return routes
 
     def find(self, method: str) -> Route | None:
         """The verbs of kinds that are claimed as `issue.*`."""
         kind, _, verb = method.rpartition("/")
         claimed = any(kind.startswith(claim[:-1]) for claim in self.subject_kinds if claim.endswith("*"))
-        if not claimed or verb not in _METHODS:
+        if not claimed or verb not in _VERBS:
             return None
         if verb not in self.__served():
             raise NotSupported(method)
@@ -134,8 +140,8 @@ class SubjectBackend(Plugin):
     @classmethod
     def known_methods(cls) -> frozenset[str]:
         """All verbs under every name of this backend (protocol §4)."""
-        verbs = {f"{prefix}/{verb}" for prefix in cls.__prefixes() for verb in _METHODS}
-        return frozenset({*verbs, _UNWATCH.name})
+        verbs = {f"{prefix}/{verb}" for prefix in cls.__prefixes() for verb in _VERBS}
+        return frozenset({*verbs, _UNWATCH})
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
@@ -144,24 +150,23 @@ class SubjectBackend(Plugin):
         """
         if wrong := wrong_kinds(cls, "subject_kinds", "ticket"):
             return [*missing(cls, "name", "version"), *wrong]  # all else is looked up by the kinds
-        answering = [verb for verb in _METHODS if verb not in ("list", "watch")]
+        answering = [verb for verb in _VERBS if verb not in ("list", "watch")]
         return [*super().mistakes(), *wrong_forms(cls, answering=answering, streaming=["watch"])]
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
+    def offer(cls) -> Offer:
         """The kinds, and the overridden verbs under each kind's own name, or `subject/` for claims like `issue.*`."""
         kinds = cls.__plain_kinds()
         prefixes = kinds if len(kinds) == len(cls.subject_kinds) > 0 else [*kinds, "subject"]
-        return PluginCapabilities(
+        return Offer(
             methods=[*(f"{prefix}/{verb}" for prefix in prefixes for verb in cls.__served()), "health/check"],
             streaming="watch" in cls.__served(),
-            cancellation=True,
             subject_kinds=[*cls.subject_kinds],
         )
 
     @classmethod
     def __served(cls) -> Sequence[str]:
-        return [verb for verb in _METHODS if verb == "schema" or overrides(cls, SubjectBackend, verb)]
+        return [verb for verb in _VERBS if verb == "schema" or overrides(cls, SubjectBackend, verb)]
 
     @classmethod
     def __plain_kinds(cls) -> Sequence[str]:
@@ -189,7 +194,9 @@ class SubjectBackend(Plugin):
             "delete": lambda params: (params.id,),
             "schema": lambda params: (),
         }
-        method = _METHODS[verb].named(f"{prefix}/{verb}")
+        from animus_sdk.handlers import adapt
+
+        method = _method(verb).named(f"{prefix}/{verb}")
         if verb == "watch":
             return Route(method, lambda params, call: self.__watch(narrowed(params), call))
         run, check = adapt(getattr(self, verb)), self.__check(verb)
@@ -207,6 +214,9 @@ class SubjectBackend(Plugin):
 
     def __check(self, verb: str) -> Callable[..., Any]:
         """What holds the verb's result to its type; made once a route, so that a call only asks it."""
+        from animus_sdk.results import place_of, returns
+        from animus_sdk.subject_results import SubjectResults
+
         results = SubjectResults(type(self), self.subject_kinds)
         match verb:
             case "list":
@@ -227,16 +237,16 @@ class SubjectBackend(Plugin):
             return cls.makes_pages
         return "SubjectList" not in str(cls.list.__annotations__.get("return", ""))
 
-    async def __watch(self, filter: wire.SubjectFilter, call: Call) -> Watching:  # noqa: A002 - the protocol's word
+    async def __watch(self, filter: wire.SubjectFilter, call: Call) -> common.Watching:  # noqa: A002 - the protocol's word
         check = self.__check("watch")
 
         def numbered(event: wire.SubjectChangedEvent) -> wire.SubjectChangedParams:
             return wire.SubjectChangedParams.of(call.request_id, check(event))
 
         await call.stream(self.watch(filter), numbered, wire.SUBJECT_CHANGED)
-        return Watching()
+        return common.Watching()
 
-    async def __unwatch(self, params: _Unwatch, call: Call) -> dict[str, bool]:
+    async def __unwatch(self, params: Any, call: Call) -> dict[str, bool]:
         """`{"ok": whether there was such a stream}`; the id is the watch request's, which may have been a number."""
         watch_id = params.watch_id
         ended = call.end_stream(watch_id)

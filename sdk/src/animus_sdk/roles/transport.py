@@ -5,24 +5,32 @@ Below them lie the wire models of `animus_protocol.models.transport`.
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
 from animus_protocol.errors import Code, NotSupported, RpcError
-from animus_protocol.models import transport as wire
-from animus_protocol.models.base import Empty
-from animus_protocol.models.lifecycle import PluginCapabilities
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, Threads, adapt, inline
+from animus_sdk.functions import Answer, inline
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route
+from animus_sdk.profile import Offer
 from animus_sdk.roles.kind import KindRole
 from animus_sdk.typed_config import config_type, read_config
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from animus_protocol.models import base
+    from animus_protocol.models import transport as wire
+    from animus_sdk.call import Call
+    from animus_sdk.handlers import Threads
+else:
+    asyncio = LazyModule("asyncio")
+    base = LazyModule("animus_protocol.models.base")
+    wire = LazyModule("animus_protocol.models.transport")
 
 __all__ = ["Opening", "TransportBackend", "WebUi"]
 
@@ -87,12 +95,15 @@ class TransportBackend(KindRole, Generic[_Config]):
             default_port=self.default_port,
         )
 
+    __is_asked = False
+
     def kind_routes(self) -> Sequence[Route]:
         """The routes of all methods of the kind."""
         self.__open: wire.TransportInfo | None = None
         self.__half_open = False
         # A start and a shutdown that cross would leave the address bound, with nobody who knows of it.
         self.__turn = asyncio.Lock()
+        self.__is_asked = True
         self.__bound = self.checked("open", str)
         return [
             self.answered(wire.TRANSPORT_SCHEMA, "schema", wire.TransportSchema, arguments=lambda _: ()),
@@ -110,14 +121,15 @@ class TransportBackend(KindRole, Generic[_Config]):
         ]
 
     @classmethod
-    def kind_capabilities(cls) -> PluginCapabilities:
+    def offer(cls) -> Offer:
         """The served methods; `streaming` is the class variable `supports_streaming`."""
-        return super().kind_capabilities().model_copy(update={"streaming": cls.supports_streaming})
+        return super().offer()._replace(streaming=cls.supports_streaming)
 
     async def end_role(self, threads: Threads) -> None:
         """Release the address when the host ends the plugin without `transport/shutdown`."""
-        async with self.__turn:
-            await self.__end(threads)
+        if self.__is_asked:  # else there was no request, and nothing is open
+            async with self.__turn:
+                await self.__end(threads)
 
     async def __start(self, params: wire.TransportConfig, call: Call) -> wire.TransportInfo:
         async with self.__turn:
@@ -129,6 +141,8 @@ class TransportBackend(KindRole, Generic[_Config]):
             # Before `open`: a cancellation in the middle of it cannot tell whether the address is bound by then.
             self.__half_open = True
             try:
+                from animus_sdk.handlers import adapt
+
                 given = await adapt(self.open).wait(call.threads, Opening(params, config))
             except Exception as error:  # nothing is open then; raised again
                 self.__half_open = False
@@ -139,19 +153,23 @@ class TransportBackend(KindRole, Generic[_Config]):
             self.__open = wire.TransportInfo(bound_addr=bound, started_at=datetime.now(UTC))
             return self.__open
 
-    async def __shutdown(self, params: Empty, call: Call) -> Empty:
+    async def __shutdown(self, params: base.Empty, call: Call) -> base.Empty:
         await self.end_role(call.threads)
-        return Empty()
+        return base.Empty()
 
     async def __end(self, threads: Threads) -> None:
         """Close what is open, or what a cancelled start may have left open."""
         if self.__half_open:
+            from animus_sdk.handlers import adapt
+
             self.__open, self.__half_open = None, False
             await adapt(self.close).wait(threads)
 
 
 def _refused(error: OSError, bind_addr: str | None) -> RpcError:
     """The error reply for an `open` that failed, with the category that fits."""
+    import socket  # with asyncio, whose code is running already
+
     match error:
         case PermissionError():
             category = "permission_denied"

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from animus_protocol.errors import Code, InvalidParams, NotSupported, RpcError
-from animus_protocol.models import trigger as wire
-from animus_protocol.models.common import Watching
-from animus_protocol.models.envelope import RpcErrorObject
-from animus_sdk.call import Call
-from animus_sdk.handlers import Answer, Stream, adapt, inline
+from animus_sdk.functions import Answer, Stream, inline
+from animus_sdk.lazy_names import LazyModule
 from animus_sdk.mistakes import wrong_forms, wrong_kinds
 from animus_sdk.plugin import Route, overrides
 from animus_sdk.roles.kind import KindRole
 from animus_sdk.typed_config import config_type, read_config
+
+if TYPE_CHECKING:
+    from animus_protocol.models import common
+    from animus_protocol.models import trigger as wire
+    from animus_protocol.models.envelope import RpcErrorObject
+    from animus_sdk.call import Call
+else:
+    common = LazyModule("animus_protocol.models.common")
+    wire = LazyModule("animus_protocol.models.trigger")
 
 __all__ = ["Trigger", "TriggerBackend"]
 
@@ -77,6 +83,8 @@ class TriggerBackend(KindRole, Generic[_Config]):
 
     def kind_routes(self) -> Sequence[Route]:
         """The routes of all methods of the kind; `trigger/ack` is a request and a notification (protocol §4)."""
+        from animus_sdk.handlers import adapt
+
         self.__watched_by: int | str | None = None
         self.__opening = False
         self.__run_ack = adapt(self.ack)
@@ -97,7 +105,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
             *wrong_forms(cls, answering=["ack", "schema"], streaming=["watch"]),
         ]
 
-    async def __watch(self, params: wire.TriggerWatchParams, call: Call) -> Watching:
+    async def __watch(self, params: wire.TriggerWatchParams, call: Call) -> common.Watching:
         triggers = _triggers(params.config, config_type(type(self), TriggerBackend))
         before = self.__watched_by
         if self.__opening:
@@ -111,7 +119,7 @@ class TriggerBackend(KindRole, Generic[_Config]):
             await call.stream(self.watch(triggers, params.cursor), self.__to_wire, wire.TRIGGER_EVENT, failed=_failed)
         finally:
             self.__opening = False
-        return Watching()
+        return common.Watching()
 
     def __to_wire(self, event: wire.TriggerEvent) -> wire.TriggerEventParams:
         return wire.TriggerEventParams(event=self.__event(event))
