@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Final
 
 __all__ = [
+    "TRUST_HINT",
     "AnimusError",
     "Conflict",
     "Internal",
@@ -23,6 +24,9 @@ __all__ = [
     "no_daemon",
 ]
 
+
+TRUST_HINT: Final = "Look at it and decide: animus trust"
+"""What to do where something is not trusted."""
 
 _FIX_PLUGIN: Final = "Fix the plugin, or take it out (animus plugin info NAME says where it is from), then try again."
 

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from animus_core.cli.follow import follow
+from animus_core.control import methods
 from animus_core.control.sockets import listen
 from animus_core.errors import RetryLater
 from animus_core.store.paths import Scope
@@ -42,8 +43,8 @@ async def test_a_stream_that_the_daemon_ends_is_an_error_after_the_lines_that_ca
         listener = listen(scope.control_socket, table, "client")
         try:
             async with asyncio.timeout(20):
-                params, item = SubjectWatchParams(), SUBJECT_CHANGED.name
-                await asyncio.to_thread(lambda: follow(scope, SUBJECT_WATCH, params, item))
+                stream = methods.SUBJECT_WATCH({})
+                await asyncio.to_thread(lambda: follow(scope, stream, methods.SUBJECT_CHANGED))
         finally:
             await listener.close()
 

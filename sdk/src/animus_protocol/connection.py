@@ -11,8 +11,9 @@ import contextlib
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from animus_protocol.encoding import encode
-from animus_protocol.errors import Code, FrameTooLarge, RpcError
-from animus_protocol.framing import MAX_FRAME_BYTES, BadFrame, Framer
+from animus_protocol.errors import FrameTooLarge, RpcError
+from animus_protocol.frame_text import MAX_FRAME_BYTES
+from animus_protocol.framing import BadFrame, Framer
 
 __all__ = ["Cancel", "Connection", "Dropped", "Incoming", "Notification", "Reply", "Request"]
 
@@ -217,7 +218,7 @@ class Connection(Generic[Waiter]):
             return self._drop("a late or repeated reply" if known else "a reply to an unknown id", value)
         if error is None:
             return Reply(waiter, value.get("result"), None)
-        return Reply(waiter, None, _error_of(error))
+        return Reply(waiter, None, RpcError.of_reply(error))
 
     def _drop(self, reason: str, value: Any) -> Dropped:
         self.dropped_frames += 1
@@ -230,18 +231,6 @@ class Connection(Generic[Waiter]):
 
 def _refusal(request_id: RequestId, error: dict[str, Any]) -> bytes:
     return encode({"jsonrpc": "2.0", "id": request_id, "error": error}) + b"\n"
-
-
-def _error_of(error: Any) -> RpcError:
-    # However malformed, it is the answer: its caller must not go on waiting.
-    if not isinstance(error, dict):
-        return RpcError.received(Code.INTERNAL_ERROR, f"malformed error object: {error!r:.200}")
-    code, message = error.get("code"), error.get("message")
-    return RpcError.received(
-        code if isinstance(code, int) and not isinstance(code, bool) else Code.INTERNAL_ERROR,
-        message if isinstance(message, str) else "",
-        error.get("data"),
-    )
 
 
 _method_names: dict[str, bytes] = {}

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from animus_protocol.connection import Notification, Request
+from animus_protocol.encoding import encode
 from animus_protocol.errors import MethodNotFound, NotSupported, RpcError
+from animus_protocol.framing import parse
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer
 from animus_protocol.reading import read_params
@@ -89,6 +91,14 @@ class Dispatcher:
         answer: Any = await found[1](params, Asker(None, 0))
         result: Result = answer
         return result
+
+    async def call_json(self, name: str, params: Any) -> Any:
+        """`call` as a connection sees it: JSON in, the same JSON out. Raises InvalidParams and what `call` does."""
+        found = self._answers.get(name)
+        if found is None:
+            raise MethodNotFound(name)
+        method = found[0]
+        return parse(encode(await self.call(method, read_params(method, params))))
 
     def notification(self, peer: Peer, notification: Notification) -> None:
         """Hand on one notification; one that is unknown or does not fit means nothing: nobody waits for an answer."""

@@ -101,6 +101,19 @@ class RpcError(ProtocolError):
         return value if isinstance(value, str) else None
 
     @staticmethod
+    def of_reply(error: Any) -> RpcError:
+        """The exception for the `error` of a reply, whatever stands there."""
+        # However malformed, it is the answer: its caller must not go on waiting.
+        if not isinstance(error, dict):
+            return RpcError.received(Code.INTERNAL_ERROR, f"malformed error object: {error!r:.200}")
+        code, message = error.get("code"), error.get("message")
+        return RpcError.received(
+            code if isinstance(code, int) and not isinstance(code, bool) else Code.INTERNAL_ERROR,
+            message if isinstance(message, str) else "",
+            error.get("data"),
+        )
+
+    @staticmethod
     def received(code: int, message: str, data: Any = None) -> RpcError:
         """The exception of the class that fits the code, or else the category in `data`."""
         error = RpcError(code, message, data)

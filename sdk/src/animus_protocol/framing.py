@@ -1,9 +1,9 @@
 """Bytes to JSON values and back: newline-delimited, tolerant in reading, without any I/O.
 
-Below it lies pydantic-core's JSON parser. Follows protocol §1: blank lines, CRLF, a BOM and pretty-printed values over
-several lines are read; a line that is not valid JSON is given back as a `BadFrame`, and the next line is read as if
-nothing had happened. Escapes of half a surrogate pair, which some peers write where they cut a text, are read as
-U+FFFD.
+Below it lie `frame_text.py` and pydantic-core's JSON parser. Follows protocol §1: blank lines, CRLF, a BOM and
+pretty-printed values over several lines are read; a line that is not valid JSON is given back as a `BadFrame`, and the
+next line is read as if nothing had happened. Escapes of half a surrogate pair, which some peers write where they cut a
+text, are read as U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,20 +13,14 @@ from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
-__all__ = ["MAX_FRAME_BYTES", "BadFrame", "Framer", "parse"]
+from animus_protocol.frame_text import MAX_FRAME_BYTES, mend_halves
 
-MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
-"""Frames over 16 MiB may be refused (protocol §1)."""
+__all__ = ["BadFrame", "Framer", "parse"]
 
 _EXCERPT_BYTES: Final = 200
 _BOM: Final = b"\xef\xbb\xbf"
 # A string and, at the end of a broken line, the rest of a line after a lone quote; possessive, so the time is linear.
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-# Whole pairs come first in the alternation, so that only halves are left for the group.
-_ESCAPE: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
-)
 
 
 class BadFrame(NamedTuple):
@@ -45,9 +39,9 @@ def parse(line: bytes) -> object:
         # The parser is asked first: half a pair is rare, and the search would cost every line.
         value: object = from_json(line, allow_inf_nan=False)
     except ValueError:
-        if _SURROGATE.search(line) is None:
+        whole = mend_halves(line)
+        if whole is line:
             raise
-        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], line)
         value = from_json(whole, allow_inf_nan=False)
     return value
 

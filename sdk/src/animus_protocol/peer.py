@@ -27,7 +27,7 @@ from animus_protocol.errors import (
     ProtocolError,
     RpcError,
 )
-from animus_protocol.framing import MAX_FRAME_BYTES
+from animus_protocol.frame_text import MAX_FRAME_BYTES
 from animus_protocol.pending_call import PendingCall
 from animus_protocol.pump import Pump
 from animus_protocol.reading import first_issue, read_value

@@ -5,16 +5,16 @@ Below lie the paths and the control client, which only those that ask it have to
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from animus_core.store.paths import Scope, project_root
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable
+
     from animus_core.control.client import Control
 
 __all__ = ["scope_of", "with_control", "with_daemon"]
@@ -30,7 +30,8 @@ def scope_of(args: argparse.Namespace) -> Scope:
 
 def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
     """Run `work` against the daemon, or against the project in this process when none runs."""
-    # Imported here: commands that ask nobody start without it, and `--help` has to be quick.
+    import asyncio
+
     from animus_core.control.client import open_control
 
     async def run() -> _T:
@@ -42,6 +43,8 @@ def with_control(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
 
 def with_daemon(scope: Scope, work: Callable[[Control], Awaitable[_T]]) -> _T:
     """Run `work` against the running daemon. Raises RetryLater when there is none."""
+    import asyncio
+
     from animus_core.control.client import connect_control
 
     async def run() -> _T:

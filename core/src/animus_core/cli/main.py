@@ -65,7 +65,7 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     commands.group("subject", "work items, wherever they live", _subject)
     commands.group("plugin", "plugins: install them, look at them", _plugin)
     register_watch(commands)
-    commands.command("version", _version, "the installed version")
+    commands.command("version", _version, "the installed version", light=True)
     return parser
 
 
@@ -138,8 +138,8 @@ def _run(words: Sequence[str]) -> int:
     from animus_core.errors import AnimusError
 
     output = Output(json_mode=getattr(args, "json", False))
-    # Without a handler, logging prints warnings to stderr by itself, into the envelope of a failure.
-    _keep_the_log_silent()
+    if not args.light:
+        _keep_the_log_silent()
     try:
         code: int = args.handler(args, output)
     except AnimusError as error:
@@ -151,6 +151,7 @@ def _keep_the_log_silent() -> None:
     """What a process writes to its log is for whoever keeps one; a command says all it has to say by itself."""
     import logging
 
+    # Without a handler, logging prints warnings to stderr by itself, into the envelope of a failure.
     logging.getLogger("animus").addHandler(logging.NullHandler())
 
 

@@ -75,10 +75,10 @@ class Group:
         self._common = common
         self._words = words
 
-    def command(self, name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
-        """Add a command; its parser, for its own options."""
+    def command(self, name: str, handler: Handler, text: str, *, light: bool = False) -> argparse.ArgumentParser:
+        """Add a command; its parser, for its own options. `light`: it loads nothing that writes to a log."""
         parser = self._add(name, text)
-        parser.set_defaults(handler=handler)
+        parser.set_defaults(handler=handler, light=light)
         return parser
 
     def group(self, name: str, text: str, register: Callable[[Group], None]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from animus_core.control.errors import from_protocol, to_rpc
+from animus_core.control.presence import CALL_S, COMING_S, TURN_S, daemon_is_running, silent_holder
 from animus_core.control.sockets import connect_while
-from animus_core.errors import AnimusError, Conflict, no_daemon
-from animus_core.store.locks import HeldLock, acquire, is_held, read_holder
+from animus_core.errors import AnimusError, no_daemon
+from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
 from animus_protocol.dispatcher import Dispatcher
@@ -22,11 +23,7 @@ from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer
 
-__all__ = ["CALL_S", "Control", "connect_control", "daemon_is_running", "open_control", "own_or_connect"]
-
-CALL_S: Final = 30.0  # above what the daemon itself gives a plugin (15 s), so that its reason arrives
-_COMING_S: Final = 10.0  # between taking the lock and opening the socket lies the daemon's preflight
-_TURN_S: Final = 30.0  # another command without a daemon may hold the lock for one whole call
+__all__ = ["Control", "connect_control", "open_control", "own_or_connect"]
 
 
 class Control(Protocol):
@@ -74,11 +71,6 @@ class _Local:
         return "this process"
 
 
-def daemon_is_running(scope: Scope) -> bool:
-    """Whether a daemon holds the scope's lock."""
-    return scope.root.is_dir() and is_held(scope.daemon_lock)
-
-
 @contextlib.asynccontextmanager
 async def connect_control(
     scope: Scope, on_notification: Callable[[Notification], None] | None = None
@@ -91,9 +83,9 @@ async def connect_control(
         return True
 
     handler = _NotificationHandler(on_notification)
-    peer = await connect_while(scope.control_socket, handler, is_running, name="daemon", timeout_s=_COMING_S)
+    peer = await connect_while(scope.control_socket, handler, is_running, name="daemon", timeout_s=COMING_S)
     if peer is None:
-        raise _silent_holder(scope)
+        raise silent_holder(scope)
     try:
         yield _Remote(peer)
     finally:
@@ -123,7 +115,7 @@ async def open_control(scope: Scope) -> AsyncIterator[Control]:
             finally:
                 await found.aclose()
         case None:
-            raise _silent_holder(scope)
+            raise silent_holder(scope)
 
 
 async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
@@ -141,17 +133,8 @@ async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:
         return held is None
 
     handler = _NotificationHandler(None)
-    peer = await connect_while(scope.control_socket, handler, is_owned, name="daemon", timeout_s=_TURN_S)
+    peer = await connect_while(scope.control_socket, handler, is_owned, name="daemon", timeout_s=TURN_S)
     return taken[0] if taken else peer
-
-
-def _silent_holder(scope: Scope) -> Conflict:
-    holder = read_holder(scope.daemon_lock)
-    pid = "unknown" if holder is None else holder.pid
-    return Conflict(
-        f"process {pid} holds {scope.daemon_lock} and does not answer at {scope.control_socket}",
-        hint=f"Look at its log: {scope.daemon_log}",
-    )
 
 
 class _NotificationHandler(Dispatcher):

@@ -5,6 +5,7 @@ Below lie the core's and the protocol's errors (protocol §5).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from animus_core.errors import (
@@ -18,7 +19,7 @@ from animus_core.errors import (
 )
 from animus_protocol.errors import CallTimeout, Code, PeerGone, ProtocolError, RpcError
 
-__all__ = ["from_protocol", "to_rpc"]
+__all__ = ["from_protocol", "refusal_of", "to_rpc"]
 
 # The first that fits is taken, so a class stands above its bases; AnimusError catches the rest.
 _OUT: Final[list[tuple[type[AnimusError], Code, str]]] = [
@@ -66,3 +67,31 @@ def from_protocol(error: ProtocolError) -> AnimusError:
     if isinstance(error, PeerGone | CallTimeout):
         return RetryLater(f"the daemon does not answer: {error}", hint="Look at it: animus daemon status")
     return Internal(str(error))
+
+
+def refusal_of(error: ProtocolError, method: str, params: Mapping[str, object]) -> AnimusError:
+    """`from_protocol` for the asker, who is shown the first value of `params` that `method` does not take."""
+    data = error.data if isinstance(error, RpcError) and isinstance(error.data, dict) else {}
+    issues = data.get("issues")
+    first = issues[0] if isinstance(issues, list) and issues else None
+    if not isinstance(first, dict):
+        return from_protocol(error)
+    path, text = str(first.get("path", "")), str(first.get("message", ""))
+    # What stands before the issue is the method that was asked: a plugin's own complaint is about what it was given.
+    if str(error) != f"{method}: {path or 'value'}: {text}":
+        return from_protocol(error)
+    # The daemon does not repeat the values, which may be secret; whoever has typed them may see them.
+    return InvalidInput(f"{path} is {_value_at(params, path)!r}: {text}", hint="Give it another value.")
+
+
+def _value_at(params: object, path: str) -> object:
+    """The value that `path` leads to, as far as it does: behind a union it goes on with the names of types."""
+    found = params
+    for part in path.split("."):
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            break
+    return found

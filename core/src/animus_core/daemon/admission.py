@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from animus_core.daemon.commit_signal import CommitSignal
 from animus_core.daemon.events import record_event, trust_event
 from animus_core.daemon.queue_entry import QueueEntry
+from animus_core.errors import TRUST_HINT
 from animus_core.store.database import Database
-from animus_core.supply.trust.trust import TRUST_HINT, TrustCheck
+from animus_core.supply.trust.trust import TrustCheck
 from animus_core.workflow.plan import Plan
 
 __all__ = ["Admission", "PlanFor"]

@@ -22,6 +22,7 @@ from animus_protocol.models.base import (
     WireModel,
 )
 from animus_protocol.models.common import Acknowledged, RequestId, Uint8, Uint32, Watching
+from animus_protocol.models.subject_status import SubjectStatus
 
 __all__ = [
     "SUBJECT_CHANGED",
@@ -63,21 +64,6 @@ __all__ = [
 
 SubjectId = str
 """A backend's own id of a subject, opaque to everybody else (`linear:ENG-123`)."""
-
-
-class SubjectStatus(StrEnum):
-    """The normalized states; snake_case is read too."""
-
-    READY = "ready"
-    IN_PROGRESS = "in-progress"
-    BLOCKED = "blocked"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
-    @classmethod
-    def _missing_(cls, value: object) -> SubjectStatus | None:
-        spelled = value.replace("_", "-") if isinstance(value, str) else None
-        return next((status for status in cls if status.value == spelled), None)
 
 
 class ChangeKind(StrEnum):

@@ -69,7 +69,7 @@ def uninstall(args: argparse.Namespace, output: Output) -> int:
 
 def daemon_note(scope: Scope) -> str | None:
     """What a running daemon of the project makes of a change, in a sentence; None when none runs."""
-    from animus_core.control.client import daemon_is_running
+    from animus_core.control.presence import daemon_is_running
 
     if not daemon_is_running(scope):
         return None

@@ -14,7 +14,7 @@ from animus_core.cli.connection import scope_of, with_control, with_daemon
 from animus_core.cli.output import Output, table
 from animus_core.cli.plugin.locations import locations_of
 from animus_core.cli.plugin.params import json_object, params_from, params_of, row_name
-from animus_core.control.client import CALL_S
+from animus_core.control.presence import CALL_S
 from animus_core.errors import RetryLater
 from animus_core.services.plugin_inspection import inspect_plugin
 from animus_protocol.models.control import plugin as wire

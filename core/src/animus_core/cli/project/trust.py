@@ -11,16 +11,16 @@ import os
 import sys
 from typing import Any, Final
 
-from animus_core.cli.connection import scope_of, with_daemon
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output
-from animus_core.control.client import daemon_is_running
-from animus_core.errors import AnimusError, InvalidInput, NotTrusted
+from animus_core.control.ask import ask_daemon
+from animus_core.control.methods import DAEMON_NUDGE
+from animus_core.control.presence import daemon_is_running
+from animus_core.errors import TRUST_HINT, AnimusError, InvalidInput, NotTrusted
 from animus_core.host.environment import COOKIE
 from animus_core.services.trust import TrustReview, grant, review, revoke
 from animus_core.store.paths import Scope
-from animus_core.supply.trust.trust import FIX_HINT, FOLDER, TRUST_HINT, Mode
-from animus_protocol.models.base import Empty
-from animus_protocol.models.control.daemon import DAEMON_NUDGE
+from animus_core.supply.trust.trust import FIX_HINT, FOLDER, Mode
 
 __all__ = ["trust"]
 
@@ -97,7 +97,7 @@ def _tell_daemon(scope: Scope) -> None:
     if not daemon_is_running(scope):
         return
     try:
-        with_daemon(scope, lambda control: control.call(DAEMON_NUDGE, Empty()))
+        ask_daemon(scope, DAEMON_NUDGE({}))
     except AnimusError as error:
         sys.stderr.write(f"the daemon was not told and looks by itself in a moment: {error.message}\n")
 

@@ -16,16 +16,16 @@ __all__ = ["register_subject"]
 
 def register_subject(group: Group) -> None:
     """Add the commands of the group."""
-    listing = group.command("list", _list, "subjects and their status")
-    watch = group.command("watch", _watch, "changes as JSON lines, until interrupted")
+    listing = group.command("list", _list, "subjects and their status", light=True)
+    watch = group.command("watch", _watch, "changes as JSON lines, until interrupted", light=True)
     for parser in (listing, watch):
         parser.add_argument("--kind", action="append", help="only this kind (may be repeated)")
         parser.add_argument("--status", action="append", help="only this status (may be repeated)")
-    group.command("get", _get, "one subject").add_argument("subject")
-    status = group.command("status", _status, "set a subject's status")
+    group.command("get", _get, "one subject", light=True).add_argument("subject")
+    status = group.command("status", _status, "set a subject's status", light=True)
     status.add_argument("subject")
     status.add_argument("status", choices=["ready", "in-progress", "blocked", "done", "cancelled"])
-    create = group.command("create", _create, "a new subject")
+    create = group.command("create", _create, "a new subject", light=True)
     create.add_argument("title")
     create.add_argument("--kind", help="its kind (the project's default_subject_kind, else task)")
     create.add_argument("--body")

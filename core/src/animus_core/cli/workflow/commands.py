@@ -5,12 +5,18 @@ Below lie the control client and, for `validate`, the workflow files alone.
 
 from __future__ import annotations
 
-import argparse
 import os
+from typing import TYPE_CHECKING
 
-from animus_core.cli.connection import scope_of, with_control
+from animus_core.cli.connection import scope_of
 from animus_core.cli.output import Output, table
-from animus_protocol.models.control import workflow as wire
+from animus_core.control import methods
+from animus_core.control.ask import ask
+
+if TYPE_CHECKING:
+    import argparse
+
+    from animus_core.control import shapes
 
 __all__ = ["cancel", "get", "list_runs", "resume", "validate"]
 
@@ -32,35 +38,34 @@ def validate(args: argparse.Namespace, output: Output) -> int:
 
 def list_runs(args: argparse.Namespace, output: Output) -> int:
     """Print the runs."""
-    params = wire.WorkflowListParams(status=args.status, limit=args.limit)
-    found = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_LIST, params))
-    rows = [
-        [
-            run.id,
-            run.subject_id or "",
-            run.definition,
-            _format_status(run),
-            run.current_phase or "",
-            (run.blocked_reason or run.failure_reason or "").partition("\n")[0],
+    found = ask(scope_of(args), methods.WORKFLOW_LIST({"status": args.status, "limit": args.limit}))
+    runs, next_cursor = found["runs"], found.get("next_cursor")
+
+    def human() -> str:
+        rows = [
+            [
+                run["id"],
+                run.get("subject_id") or "",
+                run["definition"],
+                _format_status(run),
+                run.get("current_phase") or "",
+                (_reason(run) or "").partition("\n")[0],
+            ]
+            for run in runs
         ]
-        for run in found.runs
-    ]
-    data = {
-        "runs": [run.model_dump(mode="json", exclude_none=True) for run in found.runs],
-        "next_cursor": found.next_cursor,
-    }
-    more = f"\nthere is more: --limit {2 * args.limit}" if found.next_cursor else ""
-    output.result(data, lambda: table(["RUN", "SUBJECT", "WORKFLOW", "STATUS", "PHASE", "REASON"], rows) + more)
+        more = f"\nthere is more: --limit {2 * args.limit}" if next_cursor else ""
+        return table(["RUN", "SUBJECT", "WORKFLOW", "STATUS", "PHASE", "REASON"], rows) + more
+
+    output.result({"runs": runs, "next_cursor": next_cursor}, human)
     return 0
 
 
 def get(args: argparse.Namespace, output: Output) -> int:
     """Print one run with its phases."""
-    params = wire.WorkflowIdParams(id=args.run_id)
-    run = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_GET, params))
+    run = ask(scope_of(args), methods.WORKFLOW_GET({"id": args.run_id}))
 
     def human() -> str:
-        detail = run.detail if isinstance(run.detail, dict) else {}
+        detail = run["detail"] if isinstance(run["detail"], dict) else {}
         phases = [
             [
                 phase["phase_id"],
@@ -71,32 +76,35 @@ def get(args: argparse.Namespace, output: Output) -> int:
             ]
             for phase in detail.get("phases", [])
         ]
-        lines = [f"{run.id}: {_format_status(run)} ({run.subject_id}, workflow {run.definition})"]
-        lines += [line for line in (run.blocked_reason or run.failure_reason, detail.get("hint")) if line]
+        lines = [f"{run['id']}: {_format_status(run)} ({run.get('subject_id')}, workflow {run['definition']})"]
+        lines += [line for line in (_reason(run), detail.get("hint")) if line]
         lines.append(table(["PHASE", "ATTEMPT", "STATUS", "VERDICT", "REASON"], phases))
         return "\n".join([*lines, f"journal: {detail.get('journal')}"])
 
-    output.result(run.model_dump(mode="json", exclude_none=True), human)
+    output.result(run, human)
     return 0
 
 
 def resume(args: argparse.Namespace, output: Output) -> int:
     """Repeat the phase of a blocked run."""
-    params = wire.WorkflowResumeParams(id=args.run_id, feedback=args.feedback, force=True)
-    run = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_RESUME, params))
-    output.result(run.model_dump(mode="json", exclude_none=True), f"{run.id}: resumed")
+    params: shapes.WorkflowResumeParams = {"id": args.run_id, "feedback": args.feedback, "force": True}
+    run = ask(scope_of(args), methods.WORKFLOW_RESUME(params))
+    output.result(run, f"{run['id']}: resumed")
     return 0
 
 
 def cancel(args: argparse.Namespace, output: Output) -> int:
     """End a run."""
-    params = wire.WorkflowCancelParams(id=args.run_id, reason=args.reason)
-    run = with_control(scope_of(args), lambda control: control.call(wire.WORKFLOW_CANCEL, params))
-    output.result(run.model_dump(mode="json", exclude_none=True), f"{run.id}: asked to end")
+    run = ask(scope_of(args), methods.WORKFLOW_CANCEL({"id": args.run_id, "reason": args.reason}))
+    output.result(run, f"{run['id']}: asked to end")
     return 0
 
 
-def _format_status(run: wire.WorkflowSummary) -> str:
+def _reason(run: shapes.WorkflowSummary) -> str | None:
+    return run.get("blocked_reason") or run.get("failure_reason")
+
+
+def _format_status(run: shapes.WorkflowSummary) -> str:
     """The status in a person's words: what the protocol calls `paused` waits for a decision."""
     # `paused` would make people look for what they have paused.
-    return "blocked" if run.blocked_reason is not None else str(run.status)
+    return "blocked" if run.get("blocked_reason") is not None else run["status"]

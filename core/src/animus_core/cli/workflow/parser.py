@@ -16,12 +16,12 @@ __all__ = ["register_workflow"]
 def register_workflow(group: Group) -> None:
     """Add the commands of the group."""
     group.command("validate", _validate, "check .animus/workflows.yaml and workflows/")
-    listing = group.command("list", _list, "runs, the newest first")
+    listing = group.command("list", _list, "runs, the newest first", light=True)
     listing.add_argument("--status", choices=["pending", "running", "paused", "completed", "failed", "cancelled"])
     listing.add_argument("--limit", type=count, default=50, metavar="N", help="at most so many (50)")
-    get = group.command("get", _get, "one run with its phases")
-    resume = group.command("resume", _resume, "repeat the phase of a blocked run")
-    cancel = group.command("cancel", _cancel, "end a run")
+    get = group.command("get", _get, "one run with its phases", light=True)
+    resume = group.command("resume", _resume, "repeat the phase of a blocked run", light=True)
+    cancel = group.command("cancel", _cancel, "end a run", light=True)
     for parser in (get, resume, cancel):
         parser.add_argument("run_id", metavar="RUN")
     resume.add_argument("--feedback", help="what to tell the run")

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from animus_core.host.tap import Direction
-from animus_protocol.framing import MAX_FRAME_BYTES, parse
+from animus_protocol.frame_text import MAX_FRAME_BYTES
+from animus_protocol.framing import parse
 
 __all__ = ["NOISE", "Frame", "FrameLines", "Remark", "StderrLine", "TraceEvent", "now"]
 

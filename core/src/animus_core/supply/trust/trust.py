@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from animus_core.errors import AnimusError, Conflict, InvalidInput, NotTrusted
+from animus_core.errors import TRUST_HINT, AnimusError, Conflict, InvalidInput, NotTrusted
 from animus_core.supply.trust.coverage import FOLDER, Bounds, Entry, Reader, Survey, digest_of, survey
 from animus_core.supply.trust.diff import Change, changes_between, unified_diff
 from animus_core.supply.trust.store import Mode, Stored, TrustStore
@@ -20,7 +20,6 @@ from animus_core.supply.trust.store import Mode, Stored, TrustStore
 __all__ = [
     "FIX_HINT",
     "FOLDER",
-    "TRUST_HINT",
     "Change",
     "Mode",
     "Trust",
@@ -38,7 +37,6 @@ _log: Final = logging.getLogger("animus.trust")
 _TURNS: Final = 5  # an editor that saves is done by then; what changes without pause is not waited for
 _NAMED: Final = 3
 _NAME_CHARS: Final = 100
-TRUST_HINT: Final = "Look at it and decide: animus trust"
 FIX_HINT: Final = "Fix or remove that, then: animus trust"
 _BY_ITSELF: Final = "every change is trusted (mode auto)"
 
