@@ -203,3 +203,44 @@ async def test_a_daemon_and_this_process_answer_alike(scope: Scope) -> None:
         "invalid_input",
         "priority.constrained-int is 300: Input should be less than or equal to 255",
     )
+
+
+class Watched(list[methods.Question[Any]]):
+    """Questions that look, while they are answered, whether the lock is held."""
+
+    lock: Path
+
+    def __iter__(self) -> Iterator[methods.Question[Any]]:
+        for question in super().__iter__():
+            assert acquire(self.lock) is None
+            yield question
+
+
+@pytest.mark.usefixtures("no_plugins")
+def test_without_a_daemon_a_command_works_in_its_own_process_under_the_daemons_lock(scope: Scope) -> None:
+    questions = Watched([methods.QUEUE_ENQUEUE({"task_id": "A", "kind": "custom"}), methods.DAEMON_STATUS({})])
+    questions.lock = scope.daemon_lock
+    entry, status = ask_each(scope, questions)
+    assert entry["workflow_ref"] == "build"
+    assert status["running"] is False
+    for alone in (methods.WORKFLOW_CANCEL({"id": "run-1"}), methods.DAEMON_NUDGE({}), methods.DAEMON_STOP({})):
+        with pytest.raises(errors.RetryLater, match="no daemon is running"):
+            ask(scope, alone)
+    with pytest.raises(errors.UnknownName):
+        ask(scope, methods.SUBJECT_GET({"id": "A"}))
+    with pytest.raises(errors.RetryLater):
+        ask(scope, methods.DAEMON_EVENTS({}))
+    assert ask(scope, methods.QUEUE_STATS({}))["ready"] == 1
+
+
+def test_numbers_that_json_has_no_word_for_are_sent_as_null(scope: Scope) -> None:
+    received = bytearray()
+
+    def answer(sock: socket.socket) -> None:
+        received.extend(sock.recv(4096))
+        sock.sendall(b'{"jsonrpc": "2.0", "id": 1, "result": null}\n')
+
+    given = {"params": {"many": [float("nan"), float("inf"), 1.5], "none": None}}
+    with played(scope.control_socket, answer), connected(scope.control_socket) as connection:
+        assert connection.call("plugin/call", given, timeout_s=DEADLINE_S) is None
+    assert json.loads(received)["params"] == {"params": {"many": [None, None, 1.5], "none": None}}

@@ -9,9 +9,8 @@ import stat
 import pytest
 
 from animus_core import errors
-from animus_core.control.client import connect_control, open_control
+from animus_core.control.client import connect_control
 from animus_core.control.errors import from_protocol, to_rpc
-from animus_core.store.locks import acquire
 from animus_core.store.paths import Scope
 from animus_protocol.errors import CallTimeout, Code, MethodNotFound, NotSupported, PeerGone, RpcError
 from animus_protocol.models.base import Empty
@@ -151,41 +150,6 @@ async def test_the_socket_is_for_its_owner_only_and_gone_afterwards(scope: Scope
         mode = await asyncio.to_thread(scope.control_socket.stat)
         assert stat.S_IMODE(mode.st_mode) == 0o600
     assert not scope.control_socket.exists()
-
-
-@pytest.fixture
-def no_plugins(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
-    monkeypatch.setattr("animus_core.supply.discovery.entry_points.entry_points", lambda group: [])
-
-
-@pytest.mark.usefixtures("no_plugins")
-async def test_without_a_daemon_the_same_methods_work_in_this_process_under_the_daemons_lock(scope: Scope) -> None:
-    async with open_control(scope) as control:
-        entry = await control.call(queue.QUEUE_ENQUEUE, queue.QueueEnqueueParams(task_id="A", kind="custom"))
-        assert entry.workflow_ref == "build"
-        assert acquire(scope.daemon_lock) is None
-        with pytest.raises(errors.RetryLater, match="no daemon is running"):
-            await control.call(workflow.WORKFLOW_CANCEL, workflow.WorkflowCancelParams(id="run-1"))
-        with pytest.raises(errors.RetryLater, match="no daemon is running"):
-            await control.call(daemon.DAEMON_NUDGE, Empty())
-        with pytest.raises(errors.UnknownName):
-            await control.call(subject.SUBJECT_GET, subject.SUBJECT_GET.params(id="A"))
-        with pytest.raises(errors.RetryLater):
-            await control.call(daemon.DAEMON_EVENTS, daemon.DaemonEventsParams())
-        assert (await control.call(daemon.DAEMON_STATUS, Empty())).running is False
-    async with open_control(scope) as control:
-        assert (await control.call(queue.QUEUE_STATS, Empty())).ready == 1
-
-
-async def test_with_a_daemon_calls_go_over_its_socket(scope: Scope) -> None:
-    held = acquire(scope.daemon_lock)
-    assert held is not None
-    with held:
-        async with serving(scope), open_control(scope) as control:
-            assert (await control.call(daemon.DAEMON_STATUS, Empty())).pid == 7
-            with pytest.raises(errors.UnknownName, match="no run 'run-9'"):
-                await control.call(workflow.WORKFLOW_GET, workflow.WorkflowIdParams(id="run-9"))
 
 
 async def test_without_a_daemon_there_is_nobody_to_connect_to(scope: Scope) -> None:

@@ -28,6 +28,8 @@ ASKED = [
     ("subject", "list"),
     ("subject", "get", "TASK-001"),
     ("subject", "create", "a title"),
+    ("plugin", "status"),
+    ("plugin", "ping", "animus-subject-files"),
 ]
 HEAVY = {
     *("asyncio", "dataclasses", "importlib.metadata", "inspect", "logging", "pydantic", "pydantic_core", "rich"),

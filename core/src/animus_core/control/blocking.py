@@ -160,8 +160,17 @@ def _deliver(message: Mapping[str, Any], on_notification: OnNotification) -> Non
 
 
 def _frame(message: Mapping[str, object]) -> bytes:
-    text = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False, separators=(",", ":"))
+    whole = {"jsonrpc": "2.0", **message}
+    try:
+        text = _to_json(whole)
+    except ValueError:
+        # JSON has no word for NaN and infinities: null, as `encode` writes them.
+        text = _to_json(json.loads(json.dumps(whole), parse_constant=lambda _: None))
     frame = text.encode() + b"\n"
     if len(frame) > MAX_FRAME_BYTES:
         raise FrameTooLarge(f"a frame of {len(frame)} bytes is over the limit of {MAX_FRAME_BYTES}")
     return frame
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,7 +1,6 @@
-"""How commands reach the core: over the socket when a daemon runs, else in this process under the daemon's lock.
+"""How whoever has an event loop reaches a running daemon: typed calls, and streams while they go on.
 
-Below lie the sockets and the same table of methods that the daemon serves, so an operation is the same whichever way
-it goes.
+What only asks one thing does so through `ask.py`. Below lie the sockets.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from animus_core.control.errors import from_protocol, to_rpc
 from animus_core.control.presence import CALL_S, COMING_S, TURN_S, daemon_is_running, silent_holder
 from animus_core.control.sockets import connect_while
-from animus_core.errors import AnimusError, no_daemon
+from animus_core.errors import no_daemon
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope
 from animus_protocol.connection import Notification
@@ -23,7 +22,7 @@ from animus_protocol.errors import ProtocolError
 from animus_protocol.models.base import Method, Params, Result
 from animus_protocol.peer import Peer
 
-__all__ = ["Control", "connect_control", "open_control", "own_or_connect"]
+__all__ = ["Control", "connect_control", "own_or_connect"]
 
 
 class Control(Protocol):
@@ -52,25 +51,6 @@ class _Remote:
         return await asyncio.shield(self.peer.ended)
 
 
-class _Local:
-    def __init__(self, table: Dispatcher) -> None:
-        self._table = table
-
-    async def call(self, method: Method[Params, Result], params: Params, *, timeout_s: float = CALL_S) -> Result:
-        try:
-            answer: Any = await self._table.call(method, params)
-        # It is an error of the core already, with its class and its hint: `from_protocol` would lose both.
-        except AnimusError:
-            raise
-        except ProtocolError as error:
-            raise from_protocol(error) from error
-        result: Result = answer
-        return result
-
-    async def ended(self) -> str:
-        return "this process"
-
-
 @contextlib.asynccontextmanager
 async def connect_control(
     scope: Scope, on_notification: Callable[[Notification], None] | None = None
@@ -90,32 +70,6 @@ async def connect_control(
         yield _Remote(peer)
     finally:
         await peer.aclose()
-
-
-@contextlib.asynccontextmanager
-async def open_control(scope: Scope) -> AsyncIterator[Control]:
-    """The daemon if one runs; else the same methods in this process, which holds the daemon's lock meanwhile.
-
-    Commands without a daemon take turns. Raises Conflict when the lock's holder neither answers nor leaves in 30 s.
-    """
-    scope.create()
-    found = await own_or_connect(scope)
-    match found:
-        case HeldLock():
-            # Only where no daemon answers: host, supply and workflow are half of what a command would import.
-            from animus_core.control.local import open_project
-            from animus_core.control.table import control_table
-
-            with found:
-                async with open_project(scope) as project:
-                    yield _Local(control_table(project, None, None))
-        case Peer():
-            try:
-                yield _Remote(found)
-            finally:
-                await found.aclose()
-        case None:
-            raise silent_holder(scope)
 
 
 async def own_or_connect(scope: Scope) -> HeldLock | Peer | None:

@@ -22,6 +22,10 @@ __all__ = [
     "DAEMON_RESUME",
     "DAEMON_STATUS",
     "DAEMON_STOP",
+    "PLUGIN_CALL",
+    "PLUGIN_PING",
+    "PLUGIN_RESTART",
+    "PLUGIN_STATUS",
     "QUEUE_DROP",
     "QUEUE_ENQUEUE",
     "QUEUE_HOLD",
@@ -75,21 +79,13 @@ class ControlMethod(Generic[Params, Answer]):
 
         Raises InvalidInput for a text that is not Unicode, as the shell may give it.
         """
-        given = _without_nulls(params)
+        given = {name: value for name, value in params.items() if value is not None}
         for name, value in given.items():
             try:
                 json.dumps(value, ensure_ascii=False).encode()
             except UnicodeEncodeError as error:
                 raise InvalidInput(f"{name} is {value!r}: it is not UTF-8", hint="Give it another value.") from error
         return Question(self.name, given)
-
-
-def _without_nulls(params: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: _without_nulls(value) if isinstance(value, dict) else value
-        for name, value in params.items()
-        if value is not None
-    }
 
 
 DAEMON_STATUS: Final[ControlMethod[shapes.Empty, shapes.DaemonStatus]] = ControlMethod("daemon/status")
@@ -120,6 +116,11 @@ SUBJECT_GET: Final[ControlMethod[shapes.IdParams, shapes.Subject]] = ControlMeth
 SUBJECT_STATUS: Final[ControlMethod[shapes.SubjectStatusParams, shapes.Subject]] = ControlMethod("subject/status")
 SUBJECT_CREATE: Final[ControlMethod[shapes.SubjectCreateParams, shapes.Subject]] = ControlMethod("subject/create")
 SUBJECT_WATCH: Final[ControlMethod[shapes.SubjectWatchParams, shapes.Watching]] = ControlMethod("subject/watch")
+
+PLUGIN_STATUS: Final[ControlMethod[shapes.PluginStatusParams, shapes.PluginStatuses]] = ControlMethod("plugin/status")
+PLUGIN_PING: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginPing]] = ControlMethod("plugin/ping")
+PLUGIN_CALL: Final[ControlMethod[shapes.PluginCallParams, shapes.Json]] = ControlMethod("plugin/call")
+PLUGIN_RESTART: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginStatus]] = ControlMethod("plugin/restart")
 
 # Notifications of streams, by name: what they carry is printed as it comes.
 DAEMON_EVENT: Final = "daemon/event"

@@ -16,6 +16,12 @@ __all__ = [
     "Empty",
     "IdParams",
     "Json",
+    "PluginCallParams",
+    "PluginNameParams",
+    "PluginPing",
+    "PluginStatus",
+    "PluginStatusParams",
+    "PluginStatuses",
     "QueueEnqueueParams",
     "QueueEntry",
     "QueueHoldParams",
@@ -295,3 +301,55 @@ class SubjectWatchParams(TypedDict):
 
     kind: NotRequired[str | None]
     filter: NotRequired[SubjectFilter | None]
+
+
+class PluginNameParams(TypedDict):
+    """Params of methods about one plugin."""
+
+    name: str
+
+
+class PluginStatusParams(TypedDict):
+    """Params of `plugin/status`."""
+
+    name: NotRequired[str | None]
+
+
+class PluginStatus(TypedDict):
+    """How a supervised plugin is."""
+
+    name: str
+    kind: str
+    state: str
+    hosted_by: str
+    pid: NotRequired[int]
+    uptime_ms: NotRequired[int]
+    in_flight: int
+    failures: int
+    restarts: int
+    retry_in_ms: NotRequired[int]
+    memory_bytes: NotRequired[int]
+    last_error: NotRequired[str]
+
+
+class PluginStatuses(TypedDict):
+    """The answer to `plugin/status`."""
+
+    plugins: list[PluginStatus]
+
+
+class PluginPing(TypedDict):
+    """The answer to `plugin/ping`."""
+
+    ok: bool
+    latency_ms: NotRequired[int]
+    error: NotRequired[str]
+
+
+class PluginCallParams(TypedDict):
+    """Params of `plugin/call`."""
+
+    name: str
+    method: str
+    params: NotRequired[Json]
+    timeout_secs: NotRequired[int | None]

@@ -28,16 +28,16 @@ def register_plugin(group: Group) -> None:
 
 
 def _register_live(group: Group) -> None:
-    status = group.command("status", _status, "which run, and how they are")
+    status = group.command("status", _status, "which run, and how they are", light=True)
     status.add_argument("name", nargs="?", help="one plugin (all)")
-    group.command("ping", _ping, "whether it answers, and how fast").add_argument("name")
+    group.command("ping", _ping, "whether it answers, and how fast", light=True).add_argument("name")
     call = group.command("call", _call, "call any method of a plugin")
     call.add_argument("name")
     call.add_argument("method")
     call.add_argument("values", nargs="*", metavar="key=value", help="params, read by the method's types")
     call.add_argument("--params", metavar="JSON", help="the params as one JSON object")
     call.add_argument("--timeout-secs", type=seconds, metavar="S", help="how long it may take (30)")
-    group.command("restart", _restart, "start it again, also when disabled").add_argument("name")
+    group.command("restart", _restart, "start it again, also when disabled", light=True).add_argument("name")
 
 
 def _register_installation(group: Group) -> None:
@@ -119,7 +119,7 @@ def _ping(args: argparse.Namespace, output: Output) -> int:
 
 
 def _call(args: argparse.Namespace, output: Output) -> int:
-    from animus_core.cli.plugin.live import call
+    from animus_core.cli.plugin.call import call
 
     return call(args, output)
 
