@@ -7,11 +7,12 @@ fails. A traceback in the output of a command, or in a log, fails the test too.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import control_line
 from animus_command import BIN, Animus, Result
 from animus_core.store.locks import is_held, read_holder
 from animus_core.store.paths import Scope
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 
 EVENT_S = 30.0
+DIAL_S = 0.02  # shorter than any step of a daemon that starts
 
 WORKFLOWS = """\
 default_workflow_ref: deliver
@@ -128,6 +131,12 @@ class Daemon:
         stopped = self.animus("daemon", "stop", "--drain-secs", str(drain_secs))
         assert stopped.code == 0, stopped.stderr + self.project.log
 
+    def enqueue(self, *tasks: str) -> None:
+        """What `animus queue enqueue` does, for tests of what comes after it; the daemon must accept them."""
+        for task in tasks:
+            answer = control_line.ask(self.project.scope, "queue/enqueue", {"task_id": task})
+            assert "result" in answer, answer
+
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
         end_process(self.pid, signal.SIGKILL)
@@ -135,12 +144,12 @@ class Daemon:
 
 @dataclass
 class Events:
-    """Follows `animus daemon events --since 0`, again after each restart of the daemon."""
+    """Follows the daemon's events from the first one on, again after each restart of the daemon."""
 
-    animus: Animus
+    scope: Scope
     seen: list[dict[str, Any]] = field(default_factory=list)
-    _lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
-    _follower: subprocess.Popen[str] | None = None
+    _arrived: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    _line: socket.socket | None = None
 
     def wait(self, kind: str, /, *, timeout_s: float = EVENT_S, count: int = 1, **payload: Any) -> dict[str, Any]:
         """The `count`-th event of `kind` whose payload has these values, seen already or to come."""
@@ -161,38 +170,38 @@ class Events:
         return [event for event in self.seen if event["kind"] == kind and payload.items() <= event["payload"].items()]
 
     def close(self) -> None:
-        """End the follower."""
-        if self._follower is not None:
-            self._follower.kill()
-            self._follower.wait()
+        """End the connection."""
+        if self._line is not None:
+            with contextlib.suppress(OSError):  # the daemon has closed it already
+                self._line.shutdown(socket.SHUT_RDWR)
+            self._line = None
 
     def _read(self, deadline: float, missing: str) -> None:
-        if self._follower is None:
+        while self._line is None and time.monotonic() < deadline:
             self._follow()
         try:
-            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            event = self._arrived.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             kinds = [f"{event['kind']}({event['payload'].get('subject_id', '')})" for event in self.seen]
             raise AssertionError(f"{missing} within the deadline; seen: {kinds}") from None
-        if line is None:  # the daemon left
+        if event is None:  # the daemon left
             self.close()
-            self._follower = None
         else:
-            self.seen.append(json.loads(line))
+            self.seen.append(event)
 
     def _follow(self) -> None:
-        since = self.seen[-1]["id"] if self.seen else "0"
-        self._follower = self.animus.spawn(
-            "daemon", "events", "--since", since, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        threading.Thread(target=self._pump, args=[self._follower], daemon=True).start()
+        self._line = control_line.dial(self.scope.control_socket)
+        if self._line is None:
+            threading.Event().wait(DIAL_S)  # no file tells when a daemon listens
+            return
+        threading.Thread(target=self._pump, args=[self._line], daemon=True).start()
 
-    def _pump(self, follower: subprocess.Popen[str]) -> None:
-        assert follower.stdout is not None
-        with follower.stdout as stdout:
-            for line in stdout:
-                self._lines.put(line)
-        self._lines.put(None)
+    def _pump(self, line: socket.socket) -> None:
+        since = {"since": self.seen[-1]["id"] if self.seen else "0"}
+        with line, contextlib.suppress(OSError):  # it was killed, and what it had not read yet makes that an error
+            for event in control_line.items(line, "daemon/events", since, "daemon/event"):
+                self._arrived.put(event)
+        self._arrived.put(None)
 
 
 @dataclass
@@ -265,7 +274,8 @@ def stopped_daemon(project: Project, animus: Animus) -> Iterator[Daemon]:
     """The project's daemon, which the test starts; stopped at the end."""
     daemon = Daemon(project, animus)
     yield daemon
-    if daemon.running:
+    # A test that is about stopping does it by the command; here it would take as long as all the rest of many tests.
+    if daemon.running and not control_line.stop_daemon(project.scope):
         daemon.stop()
 
 
@@ -277,9 +287,9 @@ def daemon(stopped_daemon: Daemon) -> Daemon:
 
 
 @pytest.fixture
-def events(animus: Animus) -> Iterator[Events]:
+def events(project: Project) -> Iterator[Events]:
     """The daemon's events, to wait for instead of sleeping."""
-    following = Events(animus)
+    following = Events(project.scope)
     yield following
     following.close()
 

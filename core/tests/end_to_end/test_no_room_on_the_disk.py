@@ -52,7 +52,7 @@ def test_a_run_waits_for_room_and_one_that_finds_none_is_blocked_and_finished_by
         "phases: { work: { mode: agent, idempotency: sideeffecting } }\n"
         "workflows: [{ id: deliver, phases: [work] }]\n"
     )
-    assert animus("queue", "enqueue", "TASK-001", "TASK-002").code == 0
+    daemon.enqueue("TASK-001", "TASK-002")
     runners = {}
     for task in ("TASK-001", "TASK-002"):
         events.wait("agent_record", subject_id=task, kind="output")
@@ -102,10 +102,10 @@ def test_what_the_database_has_no_room_for_is_refused_and_works_once_there_is(
 
 
 def test_a_status_that_the_task_file_has_no_room_for_is_written_once_there_is(
-    project: Project, animus: Animus, daemon: Daemon, events: Events
+    project: Project, daemon: Daemon, events: Events
 ) -> None:
     barrier = project.gated("gate")
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     task = project.root / ".animus/tasks/TASK-001.md"
     wait_until(lambda: "in-progress" in task.read_text(), task.parent)
     plugin = next(pid for pid, line in project.processes.items() if "animus-subject-files" in line)

@@ -68,9 +68,9 @@ def process_of(project: Project, module: str) -> int:
     return found[0]
 
 
-def start_work(project: Project, animus: Animus, events: Events) -> None:
+def start_work(daemon: Daemon, events: Events) -> None:
     """Enqueue TASK-001 and wait until its effect has begun and it waits at the gate."""
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent", subject_id="TASK-001")
     while not any(event["payload"]["kind"] == "output" for event in events.found("agent_record")):
         events.wait("agent_record", count=len(events.found("agent_record")) + 1, subject_id="TASK-001")
@@ -98,11 +98,11 @@ def finished(events: Events) -> dict[str, object]:
 
 
 def test_a_session_goes_on_when_its_runner_dies_and_is_not_begun_again(
-    project: Project, animus: Animus, daemon: Daemon, events: Events
+    project: Project, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
     barrier = gated_effect(project)
-    start_work(project, animus, events)
+    start_work(daemon, events)
 
     os.kill(process_of(project, "animus_core.app.runner"), signal.SIGKILL)
     events.wait("runner_crashed", subject_id="TASK-001")
@@ -115,11 +115,11 @@ def test_a_session_goes_on_when_its_runner_dies_and_is_not_begun_again(
 
 
 def test_a_run_goes_on_when_the_daemon_dies_and_the_next_one_takes_it_in(
-    project: Project, animus: Animus, daemon: Daemon, events: Events
+    project: Project, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
     barrier = gated_effect(project)
-    start_work(project, animus, events)
+    start_work(daemon, events)
     runner = process_of(project, "animus_core.app.runner")
 
     daemon.kill()
@@ -133,11 +133,11 @@ def test_a_run_goes_on_when_the_daemon_dies_and_the_next_one_takes_it_in(
 
 @pytest.mark.parametrize("victim", ["animus_core.app.agent_runner", "animus-provider-mock"])
 def test_a_session_that_died_is_resumed_where_its_provider_can(
-    victim: str, project: Project, animus: Animus, daemon: Daemon, events: Events
+    victim: str, project: Project, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
     barrier = gated_effect(project)
-    start_work(project, animus, events)
+    start_work(daemon, events)
 
     os.kill(process_of(project, victim), signal.SIGKILL)
     events.wait("phase_intent", subject_id="TASK-001", mode="resume")
@@ -151,7 +151,7 @@ def test_a_command_that_may_have_had_an_effect_waits_for_a_person(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     project.workflows(COMMAND.format(idempotency="sideeffecting"))
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent")
     command = wait_for_effect(project)
 
@@ -168,11 +168,9 @@ def test_a_command_that_may_have_had_an_effect_waits_for_a_person(
     assert effects(project) == ["began", "began"]
 
 
-def test_an_idempotent_command_is_repeated_by_itself(
-    project: Project, animus: Animus, daemon: Daemon, events: Events
-) -> None:
+def test_an_idempotent_command_is_repeated_by_itself(project: Project, daemon: Daemon, events: Events) -> None:
     project.workflows(COMMAND.format(idempotency="idempotent"))
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent")
     wait_for_effect(project)
 
@@ -203,7 +201,7 @@ def test_cancelling_a_run_ends_its_session_and_gives_the_task_back(
 ) -> None:
     project.workflows(AGENT.format(idempotency="sideeffecting"))
     gated_effect(project)
-    start_work(project, animus, events)
+    start_work(daemon, events)
     run_id = events.found("phase_intent")[0]["payload"]["workflow_id"]
     provider = process_of(project, "animus-provider-mock")
 
@@ -233,7 +231,7 @@ def test_a_paused_daemon_starts_nothing_also_after_a_restart(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     assert animus("daemon", "pause").code == 0
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     daemon.stop()
     daemon.start()
     assert animus("daemon", "status").data["paused"] is True

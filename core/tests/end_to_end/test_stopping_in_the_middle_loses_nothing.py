@@ -27,7 +27,7 @@ def test_a_daemon_that_is_told_to_end_lets_its_run_finish_and_keeps_what_waits(
     project.workflows(one_at_a_time)
     daemon.start()
     barrier = project.gated("gate")
-    assert animus("queue", "enqueue", "TASK-001", "TASK-002").code == 0
+    daemon.enqueue("TASK-001", "TASK-002")
     events.wait("phase_intent", subject_id="TASK-001")
 
     os.kill(daemon.pid, signal.SIGTERM)
@@ -46,7 +46,7 @@ def test_a_run_that_a_stop_cuts_short_is_finished_by_the_next_daemon(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     barrier = project.gated("gate")
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent", subject_id="TASK-001")
     stopped = animus("daemon", "stop", "--drain-secs", "0")
     assert (stopped.code, stopped.data["stopped"]) == (0, True)
@@ -62,7 +62,7 @@ def test_a_run_whose_runners_die_again_and_again_is_blocked_with_the_way_on(
     project: Project, animus: Animus, daemon: Daemon, events: Events
 ) -> None:
     barrier = project.gated("gate")
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent", subject_id="TASK-001")
     for epoch in range(1, 6):
         runner = events.wait("runner_started", subject_id="TASK-001", epoch=epoch)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from conftest import Animus, Daemon, Events, Project
+    from conftest import Daemon, Events, Project
 
 
 def test_no_process_of_the_core_listens_on_a_port_and_its_sockets_are_private(
-    project: Project, animus: Animus, daemon: Daemon, events: Events
+    project: Project, daemon: Daemon, events: Events
 ) -> None:
     barrier = project.gated("gate")
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    daemon.enqueue("TASK-001")
     events.wait("phase_intent")
     core = []
     for process in psutil.process_iter(["cmdline"]):

@@ -49,5 +49,5 @@ def test_direct_children_die_with_the_daemon_and_escaped_ones_are_ended_by_the_n
     stopped_daemon.start()
     assert ends(handle, 0), "what had escaped was left running by the next daemon"
     assert animus("subject", "list", "--kind", "runaway").code == 0
-    assert animus("queue", "enqueue", "TASK-001").code == 0
+    stopped_daemon.enqueue("TASK-001")
     events.wait("workflow_completed", subject_id="TASK-001")
