@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animus_core import errors
+from animus_core.cli.main import main
 from animus_core.control import methods
 from animus_core.control.ask import ask, ask_daemon, ask_each, follow_daemon
 from animus_core.control.blocking import BlockingConnection, dial, dial_while
@@ -244,3 +245,18 @@ def test_numbers_that_json_has_no_word_for_are_sent_as_null(scope: Scope) -> Non
     with played(scope.control_socket, answer), connected(scope.control_socket) as connection:
         assert connection.call("plugin/call", given, timeout_s=DEADLINE_S) is None
     assert json.loads(received)["params"] == {"params": {"many": [None, None, 1.5], "none": None}}
+
+
+def test_a_subject_of_another_daemon_may_be_wrapped_and_have_fields_that_nobody_here_knows(
+    scope: Scope, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = {"id": "A", "title": "t", "status": "ready", "newer": 1}
+
+    def answer(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"subject": subject}}).encode() + b"\n")
+
+    monkeypatch.setenv("ANIMUS_CONFIG_DIR", str(scope.root.parent))
+    with played(scope.control_socket, answer):
+        assert main(["--json", "--project-root", str(scope.project_root), "subject", "get", "A"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"] == subject

@@ -65,8 +65,8 @@ class Group:
     A command line that ends at a group has its parser as `usage` in the parsed arguments, one that ends at a command
     has what does it as `handler`.
 
-    A group that is not among `words` gets no commands: no command line of these words leads there, and to make all
-    parsers takes longer than everything else that `--help` does. None: every group is filled.
+    What is not among `words` gets neither commands nor the common options: no command line of these words leads there,
+    and to make all parsers takes longer than everything else that `--help` does. None: everything is made.
     """
 
     def __init__(self, parser: Parser, common: Parser, words: Collection[str] | None) -> None:
@@ -84,12 +84,18 @@ class Group:
     def group(self, name: str, text: str, register: Callable[[Group], None]) -> None:
         """Add a group below this one, whose commands `register` adds."""
         parser = self._add(name, text)
-        # Any word of the line, also the value of an option: a group too many costs time, one too few an error.
-        if self._words is None or name in self._words:
+        if self._is_named(name):
             register(Group(parser, self._common, self._words))
 
     def _add(self, name: str, text: str) -> Parser:
+        if not self._is_named(name):
+            # It stands in the help of its group, and that is all.
+            return self._parsers.add_parser(name, help=text, add_help=False)
         return self._parsers.add_parser(name, help=text, description=text, parents=[self._common])
+
+    def _is_named(self, name: str) -> bool:
+        # Any word of the line, also the value of an option: a parser too many costs time, one too few an error.
+        return self._words is None or name in self._words
 
 
 def _terminal_columns() -> int:

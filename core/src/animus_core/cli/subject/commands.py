@@ -5,7 +5,7 @@ Below lies the control client.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from animus_core.cli.connection import scope_of
 from animus_core.cli.follow import follow
@@ -48,7 +48,7 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
 
 def get(args: argparse.Namespace, output: Output) -> int:
     """Print one subject."""
-    found = ask(scope_of(args), methods.SUBJECT_GET({"id": args.subject}))
+    found = _flat(ask(scope_of(args), methods.SUBJECT_GET({"id": args.subject})))
     text = f"{found['id']}: {found['title']}\nstatus: {found['status']}\n\n{found.get('description') or ''}".rstrip()
     output.result(found, text)
     return 0
@@ -56,7 +56,7 @@ def get(args: argparse.Namespace, output: Output) -> int:
 
 def status(args: argparse.Namespace, output: Output) -> int:
     """Set a subject's status."""
-    found = ask(scope_of(args), methods.SUBJECT_STATUS({"id": args.subject, "status": args.status}))
+    found = _flat(ask(scope_of(args), methods.SUBJECT_STATUS({"id": args.subject, "status": args.status})))
     output.result(found, f"{found['id']}: {found['status']}")
     return 0
 
@@ -70,7 +70,7 @@ def create(args: argparse.Namespace, output: Output) -> int:
         "body": args.body,
         "priority": PriorityName(args.priority).number if args.priority else None,
     }
-    found = ask(scope, methods.SUBJECT_CREATE(params))
+    found = _flat(ask(scope, methods.SUBJECT_CREATE(params)))
     output.result(found, f"{found['id']}: {found['title']}")
     return 0
 
@@ -79,6 +79,13 @@ def watch(args: argparse.Namespace, output: Output) -> int:
     """Print changes as JSON lines until interrupted: a stream, so without the envelope."""
     follow(scope_of(args), methods.SUBJECT_WATCH({"filter": _filter(args)}), methods.SUBJECT_CHANGED)
     return 0
+
+
+def _flat(found: shapes.Subject) -> shapes.Subject:
+    """The subject itself, also from another daemon that answers `{subject: …}` (protocol §4)."""
+    fields = cast("dict[str, Any]", found)
+    # A flat subject always has an `id`: a member `subject` of its own does not make it a wrapper.
+    return cast("shapes.Subject", fields["subject"]) if "subject" in fields and "id" not in fields else found
 
 
 def _filter(args: argparse.Namespace) -> shapes.SubjectFilter:
