@@ -13,6 +13,7 @@ from animus_sdk import SubjectPatch, SubjectStatus
 from animus_subject_files.front_matter import parse
 from animus_subject_files.patch import patching
 from animus_subject_files.task import read_task
+from written_values import Writer, written
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 NO_TIMES = os.stat_result((0o644, 0, 0, 1, 0, 0, 0, 0, 0, 0))
@@ -47,39 +48,55 @@ OTHERS = [
 STATUSES = {"ready": "{}", "'ready'": "'{}'", '"in_progress"': '"{}"', "blocked   # why": "{}   # why"}
 
 
-@st.composite
-def files(draw: st.DrawFn) -> tuple[bytes, str, bytes]:
+BODIES = ["", "\n", "text", "\ntext\n---\nmore\n", "\r\n\rodd\n", "# H\n\n\n\n"]
+File = tuple[bytes, str, bytes]
+
+
+def file(writer: Writer) -> File:
     """What precedes the status, the status as written, and what follows it."""
-    others = draw(st.lists(st.sampled_from(OTHERS), max_size=6, unique_by=lambda entry: entry.split(":")[0] or entry))
-    above = [draw(st.sampled_from(ENTRIES)), *others]
-    at = draw(st.integers(0, len(above)))
-    newline = draw(st.sampled_from(["\n", "\r\n"]))
-    body = draw(
-        st.sampled_from(["", "\n", "text", "\ntext\n---\nmore\n", "\r\n\rodd\n", "# H\n\n\n\n"])
-        | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-    )
-    written = draw(st.sampled_from([*STATUSES]))
-    key = draw(st.sampled_from(["status: ", "status:    ", "status : "]))
-    fence = draw(st.sampled_from(["---", "---  "]))
+    others = {entry.split(":")[0] or entry: entry for entry in writer.many(lambda: writer.pick(OTHERS), 6)}
+    above = [writer.pick(ENTRIES), *others.values()]
+    at = writer.below(len(above) + 1)
+    newline = writer.pick(["\n", "\r\n"])
+    body = writer.text(40) if writer.flag() else writer.pick(BODIES)
+    written = writer.pick([*STATUSES])
+    key = writer.pick(["status: ", "status:    ", "status : "])
+    fence = writer.pick(["---", "---  "])
     before = "\n".join([fence, *above[:at], key]).replace("\n", newline)
     after = "\n".join(["", *above[at:], fence, ""]).replace("\n", newline) + body
-    bom = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    bom = writer.pick([b"", b"\xef\xbb\xbf"])
     return bom + before.encode(), written, after.encode()
 
 
+def value(writer: Writer) -> object:
+    match writer.pick("nbitl"):
+        case "n":
+            return None
+        case "b":
+            return writer.flag()
+        case "i":
+            return writer.integer()
+        case "t":
+            return writer.text(20)
+    return writer.many(lambda: writer.text(5), 3)
+
+
+CUSTOM = ["due", "notes", "nested", "deep", "fresh", "with: colon"]
+FILES = written(file, 180)
+VALUES = written(lambda writer: dict(writer.many(lambda: (writer.pick(CUSTOM), value(writer)), 3)), 80)
+
+
 @settings(deadline=None, max_examples=400)
-@given(files(), st.sampled_from([SubjectStatus.DONE, SubjectStatus.CANCELLED]))
-def test_a_change_of_status_leaves_every_other_byte_the_same(
-    file: tuple[bytes, str, bytes], status: SubjectStatus
-) -> None:
+@given(FILES, st.sampled_from([SubjectStatus.DONE, SubjectStatus.CANCELLED]))
+def test_a_change_of_status_leaves_every_other_byte_the_same(file: File, status: SubjectStatus) -> None:
     before, written, after = file
     changed = patching(SubjectPatch(status=status), NOW)(before + written.encode() + after)
     assert changed == before + STATUSES[written].format(status.value).encode() + after
 
 
 @settings(deadline=None, max_examples=200)
-@given(files())
-def test_the_status_that_a_file_already_has_changes_nothing(file: tuple[bytes, str, bytes]) -> None:
+@given(FILES)
+def test_the_status_that_a_file_already_has_changes_nothing(file: File) -> None:
     content = file[0] + file[1].encode() + file[2]
     status = read_task("T", content, NO_TIMES).subject.status
     assert patching(SubjectPatch(status=status), NOW)(content) == content
@@ -87,17 +104,13 @@ def test_the_status_that_a_file_already_has_changes_nothing(file: tuple[bytes, s
 
 @settings(deadline=None, max_examples=400)
 @given(
-    files(),
+    FILES,
     st.lists(st.sampled_from(["a", "b", "new", "no: t", "5"]), max_size=3),
     st.lists(st.sampled_from(["a", "b", "c", "zz"]), max_size=3),
-    st.dictionaries(
-        st.sampled_from(["due", "notes", "nested", "deep", "fresh", "with: colon"]),
-        st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=3),
-        max_size=3,
-    ),
+    VALUES,
 )
 def test_any_patch_changes_what_it_names_and_nothing_else(
-    file: tuple[bytes, str, bytes], add: list[str], remove: list[str], custom: dict[str, object]
+    file: File, add: list[str], remove: list[str], custom: dict[str, object]
 ) -> None:
     content = file[0] + file[1].encode() + file[2]
     old = read_task("T", content, NO_TIMES).subject
