@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -38,10 +39,11 @@ def ask(scope: Scope, method: str, params: dict[str, Any]) -> dict[str, Any]:
     line = dial(scope.control_socket)
     if line is None:
         return {}
-    with line, line.makefile("rb") as answers:
+    with line, line.makefile("rb") as answers, contextlib.suppress(ConnectionError):  # it may be killed meanwhile
         send(line, method, params)
         answer: dict[str, Any] = json.loads(answers.readline() or b"{}")
-    return answer
+        return answer
+    return {}
 
 
 def stop_daemon(scope: Scope) -> bool:
