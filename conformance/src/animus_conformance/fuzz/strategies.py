@@ -5,6 +5,7 @@ Below it lies the oracle. It covers what our own schemas use of JSON Schema, and
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ _MAX_DEPTH: Final = 4
 _TEXTS: Final = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
+# A strategy that was made anew is checked anew by hypothesis, which takes longer than to draw from it.
+@functools.cache
 def any_json() -> st.SearchStrategy[Any]:
     """Any JSON value, small."""
     leaves = (
@@ -34,6 +37,7 @@ def any_json() -> st.SearchStrategy[Any]:
     )
 
 
+@functools.cache
 def nearly_valid_params(type_name: str) -> st.SearchStrategy[Any]:
     """Params of a type: right, or with one member replaced, left out or added; sometimes no object at all."""
     valid = valid_value(type_name)
@@ -41,6 +45,7 @@ def nearly_valid_params(type_name: str) -> st.SearchStrategy[Any]:
     return st.one_of(valid, valid.flatmap(_one_wrong), any_json())
 
 
+@functools.cache
 def valid_value(type_name: str) -> st.SearchStrategy[Any]:
     """Values that are of the type `bundle#/$defs/Type`."""
     return _of(oracle.definition(type_name), type_name.partition("#")[0], 0)
