@@ -187,7 +187,7 @@ def _types() -> Iterator[str]:
     yield "Fields without a default have to be given. Unknown fields are ignored when a value is read."
     for name in PUBLIC:
         value = getattr(animus_sdk, name)
-        if not isinstance(value, type) or not issubclass(value, (enum.Enum, animus_sdk.Trigger, WireModel)):
+        if not isinstance(value, type) or not issubclass(value, (enum.Enum, tuple, WireModel)):
             continue
         yield f"### {name}"
         yield text(value)
@@ -197,7 +197,10 @@ def _types() -> Iterator[str]:
             yield _fields(value)
         elif issubclass(value, tuple):
             kinds = inspect.get_annotations(value).items()
-            yield "\n".join(f"- `{name}: {simple(kind.__forward_arg__)}`" for name, kind in kinds)
+            defaults = {name: f" = {default!r}" for name, default in getattr(value, "_field_defaults", {}).items()}
+            yield "\n".join(
+                f"- `{name}: {simple(kind.__forward_arg__)}{defaults.get(name, '')}`" for name, kind in kinds
+            )
     for cls in (animus_sdk.Opening, animus_sdk.Method):
         yield f"### {cls.__name__}"
         yield text(cls)
@@ -298,7 +301,7 @@ def _types_in(hint: Any) -> Iterator[type]:
 
 def _has_section(name: str) -> bool:
     value = getattr(animus_sdk, name, None) if name in PUBLIC else None
-    own = (enum.Enum, WireModel, animus_sdk.Trigger, animus_sdk.Opening, animus_sdk.Context)
+    own = (enum.Enum, WireModel, tuple, animus_sdk.Opening, animus_sdk.Context)
     return isinstance(value, type) and issubclass(value, own)
 
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_protocol.models.base import utc_text as utc_text
     from animus_protocol.models.lifecycle import HealthCheckResult as HealthCheckResult
     from animus_protocol.models.lifecycle import HealthStatus as HealthStatus
-    from animus_protocol.models.lifecycle import ProjectBinding as ProjectBinding
     from animus_protocol.models.log_storage import LogEntry as LogEntry
     from animus_protocol.models.log_storage import LogLevel as LogLevel
     from animus_protocol.models.log_storage import LogQuery as LogQuery
@@ -43,7 +42,6 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_protocol.models.log_storage import LogSource as LogSource
     from animus_protocol.models.log_storage import LogStorageSchema as LogStorageSchema
     from animus_protocol.models.log_storage import SupportsFiltering as SupportsFiltering
-    from animus_protocol.models.manifest import EnvRequirement as EnvRequirement
     from animus_protocol.models.manifest import PluginManifest as PluginManifest
     from animus_protocol.models.notifier import DaemonEventRecord as DaemonEventRecord
     from animus_protocol.models.notifier import NotifierFlushResult as NotifierFlushResult
@@ -78,6 +76,8 @@ if TYPE_CHECKING:  # what editors and type checkers read; a test keeps it the sa
     from animus_sdk.control import Control as Control
     from animus_sdk.control import NoDaemon as NoDaemon
     from animus_sdk.control import connect_control as connect_control
+    from animus_sdk.declarations import EnvRequirement as EnvRequirement
+    from animus_sdk.declarations import ProjectBinding as ProjectBinding
     from animus_sdk.file_lock import FileLock as FileLock
     from animus_sdk.file_lock import FileLocked as FileLocked
     from animus_sdk.functions import Answer as Answer
@@ -127,7 +127,7 @@ NAMES: Final = {
         "encode",
         "utc_text",
     ),
-    "animus_protocol.models.lifecycle": ("HealthCheckResult", "HealthStatus", "ProjectBinding"),
+    "animus_protocol.models.lifecycle": ("HealthCheckResult", "HealthStatus"),
     "animus_protocol.models.log_storage": (
         "LogEntry",
         "LogLevel",
@@ -137,7 +137,7 @@ NAMES: Final = {
         "LogStorageSchema",
         "SupportsFiltering",
     ),
-    "animus_protocol.models.manifest": ("EnvRequirement", "PluginManifest"),
+    "animus_protocol.models.manifest": ("PluginManifest",),
     "animus_protocol.models.notifier": (
         "DaemonEventRecord",
         "NotifierFlushResult",
@@ -169,6 +169,7 @@ NAMES: Final = {
     "animus_sdk.agent_context": ("AgentContext",),
     "animus_sdk.context": ("Context",),
     "animus_sdk.control": ("Control", "NoDaemon", "connect_control"),
+    "animus_sdk.declarations": ("EnvRequirement", "ProjectBinding"),
     "animus_sdk.file_lock": ("FileLock", "FileLocked"),
     "animus_sdk.functions": ("Answer", "Stream", "inline"),
     "animus_sdk.plugin": ("Plugin",),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from animus_sdk.context import Context
+from animus_sdk.declarations import EnvRequirement, ProjectBinding
 from animus_sdk.functions import Answer, inline
 from animus_sdk.lazy_names import LazyModule
 from animus_sdk.misspelled import misspelled, wrong_parameters
@@ -62,14 +63,14 @@ class Plugin:
     version: ClassVar[str]
     description: ClassVar[str] = ""
     """One sentence, for people who choose plugins."""
-    env: ClassVar[tuple[manifest.EnvRequirement, ...]] = ()
+    env: ClassVar[tuple[EnvRequirement, ...]] = ()
     """The environment variables that it needs; only these reach it."""
     # One: a plugin that reads a file, changes it and writes it back loses nothing without a lock (ADR 0010).
     threads: ClassVar[int] = 1
     """How many plain functions may run at once."""
     notification_buffer_size: ClassVar[int | None] = None
     """How many notifications a host is to keep for a listener that is slow; None leaves it to the host."""
-    project: lifecycle.ProjectBinding
+    project: ProjectBinding
     """The project that the host works for; known from `start` on."""
 
     @property
@@ -86,7 +87,7 @@ class Plugin:
         return Context(CURRENT.get())
 
     @inline
-    def start(self, project: lifecycle.ProjectBinding) -> Answer[None]:
+    def start(self, project: ProjectBinding) -> Answer[None]:
         """Get ready to serve `project`. Raise PluginError, or what fits better, to refuse."""
 
     @inline
@@ -101,7 +102,7 @@ class Plugin:
     async def end_role(self, threads: Threads) -> None:
         """End what the role itself holds, before `stop`. Role classes implement it."""
 
-    async def run_start(self, threads: Threads, project: lifecycle.ProjectBinding) -> None:
+    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
         """`start`, as the session runs it."""
         from animus_sdk.handlers import adapt
 
@@ -221,9 +222,13 @@ def is_inherited(cls: type[Plugin], name: str) -> bool:
 
 
 def _wrong_env(cls: type[Plugin]) -> Sequence[str]:
-    if cls.env == ():
-        return []
-    return not_a_tuple(cls, "env", manifest.EnvRequirement, 'EnvRequirement(name="API_KEY")')
+    if wrong := not_a_tuple(cls, "env", EnvRequirement, 'EnvRequirement(name="API_KEY")'):
+        return wrong
+    return [
+        f"{cls.__name__}.env has {one!r}: name and description are texts, required and sensitive True or False"
+        for one in cls.env
+        if not one.is_sound
+    ]
 
 
 def _own_route(plugin: Plugin, typed: TypedMethod) -> Route:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from animus_protocol.version import PROTOCOL_VERSION
+from animus_sdk.declarations import EnvRequirement
 from animus_sdk.lazy_names import LazyModule
 
 if TYPE_CHECKING:
@@ -56,19 +57,19 @@ class Profile(NamedTuple):
     offer: Offer
     own: Sequence[str]
     has_tools: bool
-    env: Sequence[manifest.EnvRequirement]
+    env: Sequence[EnvRequirement]
     notification_buffer_size: int | None
     plugin_kinds: Sequence[str] = ()
 
     def manifest(self) -> manifest.PluginManifest:
         """What `--manifest` prints (protocol §2)."""
-        return manifest.PluginManifest.model_validate({**self._manifest(), "env_required": list(self.env)})
+        return manifest.PluginManifest.model_validate(self._manifest())
 
     def manifest_json(self) -> bytes | None:
         """The manifest as JSON without any model; None where one has to look at it."""
         size = self.notification_buffer_size
         sized = size is None or (type(size) is int and size in _UINT64)
-        if self.env or not sized or not self._is_plain(self.description):
+        if not sized or not all(variable.is_sound for variable in self.env) or not self._is_plain(self.description):
             return None
         return json.dumps(self._manifest(), ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -99,6 +100,10 @@ class Profile(NamedTuple):
                 *self.offer.methods,
                 *self.own,
                 *(f"subject_kind:{kind}" for kind in self.offer.subject_kinds),
+            ],
+            "env_required": [
+                {name: value for name, value in variable._asdict().items() if value is not None}
+                for variable in self.env
             ],
             "notification_buffer_size": self.notification_buffer_size,
             "supports_mcp": True if self.has_tools else None,

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 import traceback
 from collections.abc import Awaitable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic_core import ValidationError
-
 from animus_protocol.connection import Notification, Request
 from animus_protocol.crash_points import declare, reach
-from animus_protocol.errors import Code, InvalidParams, MethodNotFound, NotSupported, RpcError
+from animus_protocol.errors import Code, MethodNotFound, NotSupported, RpcError
 from animus_protocol.peer import Peer
 from animus_protocol.reading import read_params
-from animus_protocol.version import PROTOCOL_VERSION, is_compatible
+from animus_protocol.version import PROTOCOL_VERSION
 from animus_sdk.call import CURRENT, Call, Streams
 from animus_sdk.errors import authors_code
+from animus_sdk.greeting import read_greeting
 from animus_sdk.handlers import Threads
 from animus_sdk.lazy_names import LazyModule
 from animus_sdk.notifications import NotificationQueue
@@ -174,17 +172,7 @@ class Session:
         self.threads.close()
 
     async def _initialize(self, raw: object) -> object:
-        params = read_params(lifecycle.INITIALIZE, raw)
-        if not is_compatible(params.protocol_version):
-            raise RpcError(
-                Code.INVALID_REQUEST,
-                f"protocol {params.protocol_version} asked, {PROTOCOL_VERSION} spoken here: the majors differ",
-            )
-        try:
-            # A host that names no project starts its plugins in it (protocol §2).
-            project = params.project_binding() or lifecycle.ProjectBinding(project_root=os.getcwd())
-        except ValidationError as error:
-            raise InvalidParams("init_extensions.project_binding: project_root is missing or no text") from error
+        project = read_greeting(raw)
         # Before anything waits: a second `initialize` meanwhile finds another state and is refused.
         self._transition("initialize")
         event = "failed"
@@ -256,13 +244,14 @@ class Session:
             raise RpcError(Code.NOT_INITIALIZED, f"{method} before initialize")
         raise RpcError(Code.INVALID_REQUEST, f"{method} after shutdown")
 
-    async def _health(self) -> lifecycle.HealthCheckResult:
+    async def _health(self) -> object:
+        uptime_ms = int((time.monotonic() - self._started_at) * 1000)
+        cls = type(self.plugin)
+        if cls.health is Plugin.health and cls.run_health is Plugin.run_health:
+            return {"status": "healthy", "uptime_ms": uptime_ms}  # nothing of the author's to hold to a model
         with authors_code:
             health = await self.plugin.run_health(self.threads)
-        if health.uptime_ms is None:
-            uptime_ms = int((time.monotonic() - self._started_at) * 1000)
-            health = health.model_copy(update={"uptime_ms": uptime_ms})
-        return health
+        return health if health.uptime_ms is not None else health.model_copy(update={"uptime_ms": uptime_ms})
 
     async def _shutdown(self, peer: Peer) -> dict[str, str]:
         self._transition("shutdown")

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from raw_host import RawHost
+
 DEADLINE_S = 20.0
+REFERENCE = sorted(path.name for path in (Path(__file__).parents[3] / "plugins").iterdir())
 ROLES = {
     "Plugin": "",
     "SubjectBackend": 'subject_kinds = ("task",)\n    def get(self, id):\n        return None',
@@ -68,3 +71,33 @@ def test_a_question_on_the_command_line_needs_no_event_loop_and_no_models(role: 
     )
     assert "mine" in done.stdout
     assert imported(done.stderr) & (LOOP | MODELS | {"difflib", "pydantic_core"}) == set()
+
+
+@pytest.mark.parametrize("plugin", REFERENCE)
+def test_the_manifest_of_a_reference_plugin_needs_no_event_loop_and_no_models(plugin: str, tmp_path: Path) -> None:
+    start = f"from {plugin.replace('-', '_')}.plugin import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", start, "--manifest"],
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert plugin in done.stdout
+    assert imported(done.stderr) & (LOOP | MODELS | {"anyio", "yaml", "pydantic_core"}) == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_plugin_that_is_greeted_asked_for_its_health_and_ended_needs_no_models(role: str, tmp_path: Path) -> None:
+    plugin = RawHost(
+        [sys.executable, "-X", "importtime", written(tmp_path, role)], cwd=tmp_path, env=environment(tmp_path)
+    )
+    try:
+        assert plugin.initialize()["plugin_info"]["name"] == "mine"
+        assert plugin.result("health/check")["status"] == "healthy"
+        assert plugin.end() == 0
+        assert imported(plugin.stderr()) & (MODELS | {"difflib", "argparse", "concurrent.futures.thread"}) == set()
+    finally:
+        plugin.close()

@@ -86,6 +86,27 @@ async def test_triggers_come_with_their_typed_configuration(tmp_path: Path) -> N
         }
 
 
+class Quoted(Mail, TriggerBackend["MailConfig"]):
+    """Names the type of its configuration as a name of this module."""
+
+
+class Whole(Mail, TriggerBackend["animus_sdk.http.HttpConfig"]):
+    """Names it by its whole path, which nothing here has imported."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "read"),
+    [(Quoted, {"folder": "in"}, "folder='in' every_s=5.0"), (Whole, {"token_env": "T"}, "token_env='T'")],
+)
+async def test_a_configuration_in_quotes_is_looked_up_when_the_first_one_comes(
+    kind: type[Mail], given: dict[str, str], read: str, tmp_path: Path
+) -> None:
+    mail = kind()
+    async with Harness(mail, project_root=tmp_path) as host:
+        await host.request("trigger/watch", config({"id": "inbox", "config": given}))
+        assert read in str(mail.watched[0].config)
+
+
 @pytest.mark.parametrize("absent", [{}, {"config": None}, {"config": {}}, {"config": {"triggers": None}}])
 async def test_a_project_without_triggers_may_be_watched(tmp_path: Path, absent: Any) -> None:
     async with Harness(Mail, project_root=tmp_path) as host:

@@ -10,24 +10,12 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from animus_sdk import (
-    EnvRequirement,
-    HealthCheckResult,
-    HealthStatus,
-    LogEntry,
-    LogQuery,
-    LogQueryResult,
-    LogStorageBackend,
-    LogStorageSchema,
-    ProjectBinding,
-    SupportsFiltering,
-    inline,
-    serve,
-)
+from animus_sdk import EnvRequirement, LogStorageBackend, inline, serve
 
 if TYPE_CHECKING:
     from animus_log_jsonl.log import JsonlLog
     from animus_log_jsonl.settings import LogSettings
+    from animus_sdk import HealthCheckResult, LogEntry, LogQuery, LogQueryResult, LogStorageSchema, ProjectBinding
 
 __all__ = ["JsonlLogPlugin", "main"]
 
@@ -43,7 +31,6 @@ class JsonlLogPlugin(LogStorageBackend):
     threads = 4
     dedups = True
     notification_buffer_size = 10_000
-    filters = SupportsFiltering(by_level=True, by_source=True, by_target=True, by_glob=True, by_time_range=True)
     env: ClassVar[tuple[EnvRequirement, ...]] = (
         EnvRequirement(name="ANIMUS_LOG_FILE_PATH", description="The file, absolute or relative to the project."),
         EnvRequirement(name="ANIMUS_LOG_ROTATE_BYTES", description="The size at which a file is rotated; 64 MiB."),
@@ -77,6 +64,8 @@ class JsonlLogPlugin(LogStorageBackend):
     # Async: a plain function would wait behind the queries for its turn on the threads.
     async def health(self) -> HealthCheckResult:
         """Degraded while a line cannot be read or the disk refuses; `last_error` says where and what to do."""
+        from animus_sdk import HealthCheckResult, HealthStatus
+
         return HealthCheckResult(status=HealthStatus.HEALTHY) if self._log is None else self._log.damage.report()
 
     async def store(self, entries: Sequence[LogEntry]) -> int:
@@ -95,12 +84,16 @@ class JsonlLogPlugin(LogStorageBackend):
     @inline
     def schema(self) -> LogStorageSchema:
         """What is overridden and set, and how long entries are kept."""
+        from animus_sdk import LogStorageSchema, SupportsFiltering
+
         days = self._settings.retention.days
         return LogStorageSchema(
             supports_query=True,
             supports_tail=True,
             supports_dedup=self.dedups,
-            supports_filtering=self.filters,
+            supports_filtering=SupportsFiltering(
+                by_level=True, by_source=True, by_target=True, by_glob=True, by_time_range=True
+            ),
             retention_hint=None if days is None else days * _DAY_MS,
         )
 

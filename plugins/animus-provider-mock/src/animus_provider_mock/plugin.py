@@ -11,21 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from animus_sdk import (
-    AgentContext,
-    AgentRunRequest,
-    AgentRunResponse,
-    EnvRequirement,
-    Provider,
-    TokenUsage,
-    Unavailable,
-    serve,
-)
+from animus_sdk import EnvRequirement, Provider, Unavailable, serve
 
 if TYPE_CHECKING:
     from animus_provider_mock.record import GatheredResult
     from animus_provider_mock.runner import Errand, Runner
-    from animus_sdk import ProjectBinding
+    from animus_sdk import AgentContext, AgentRunRequest, AgentRunResponse, ProjectBinding
 
 __all__ = ["MockProvider", "main"]
 
@@ -102,6 +93,8 @@ def _errand(request: AgentRunRequest, ctx: AgentContext, model: str) -> Errand:
 
 
 def _response(record: GatheredResult, session_id: str, begun: float) -> AgentRunResponse:
+    from animus_sdk import AgentRunResponse, TokenUsage
+
     tokens = {"input": 0, "output": 0, **record.tokens} if record.tokens else None
     return AgentRunResponse(
         session_id=session_id,

@@ -8,33 +8,30 @@ an editor runs on a thread.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, TypeVarTuple
 
-import anyio.to_thread
-
-from animus_sdk import (
-    HealthCheckResult,
-    HealthStatus,
-    ProjectBinding,
-    Subject,
-    SubjectBackend,
-    SubjectChangedEvent,
-    SubjectCreateParams,
-    SubjectFilter,
-    SubjectList,
-    SubjectPatch,
-    SubjectStatus,
-    first_ready,
-    page_of,
-    serve,
-)
+from animus_sdk import SubjectBackend, serve
 
 if TYPE_CHECKING:
+    from animus_sdk import (
+        HealthCheckResult,
+        ProjectBinding,
+        Subject,
+        SubjectChangedEvent,
+        SubjectCreateParams,
+        SubjectFilter,
+        SubjectList,
+        SubjectPatch,
+        SubjectStatus,
+    )
     from animus_subject_files.folder import Scan, TaskFolder
 
 __all__ = ["FilesPlugin", "main"]
+
+_T = TypeVar("_T")
+_Arguments = TypeVarTuple("_Arguments")
 
 
 class FilesPlugin(SubjectBackend):
@@ -51,10 +48,12 @@ class FilesPlugin(SubjectBackend):
         from animus_subject_files.folder import TaskFolder
 
         self._folder: TaskFolder = TaskFolder(Path(project.project_root))
-        await anyio.to_thread.run_sync(self._folder.open)
+        await _on_thread(self._folder.open)
 
     async def health(self) -> HealthCheckResult:
         """Degraded as long as a file is broken; `last_error` names the first one."""
+        from animus_sdk import HealthCheckResult, HealthStatus
+
         broken = [*(await self._scan()).broken.values()]
         if not broken:
             return HealthCheckResult(status=HealthStatus.HEALTHY)
@@ -63,32 +62,38 @@ class FilesPlugin(SubjectBackend):
 
     async def list(self, filter: SubjectFilter) -> SubjectList:  # noqa: A002 - the protocol's word
         """Tasks by priority, then id; broken files are left out and logged."""
+        from animus_sdk import page_of
+
         # On a thread: to sort thousands of tasks and to measure a page takes longer than the loop may be kept.
-        return await anyio.to_thread.run_sync(page_of, await self._subjects(), filter)
+        return await _on_thread(page_of, await self._subjects(), filter)
 
     async def get(self, id: str) -> Subject:  # noqa: A002 - the protocol's word
         """The task of the file `<id>.md`."""
-        return (await anyio.to_thread.run_sync(self._folder.get, id)).subject
+        return (await _on_thread(self._folder.get, id)).subject
 
     async def create(self, request: SubjectCreateParams) -> Subject:
         """A new file `TASK-<next number>.md`."""
-        return (await anyio.to_thread.run_sync(self._folder.create, request)).subject
+        return (await _on_thread(self._folder.create, request)).subject
 
     async def update(self, id: str, patch: SubjectPatch) -> Subject:  # noqa: A002 - the protocol's word
         """Change the named keys in the file and leave every other byte alone."""
-        return (await anyio.to_thread.run_sync(self._folder.update, id, patch)).subject
+        return (await _on_thread(self._folder.update, id, patch)).subject
 
     async def next(self, kind: str | None) -> Subject | None:
         """The ready task to work on first."""
+        from animus_sdk import first_ready
+
         return first_ready(await self._subjects()) if kind in (None, *self.subject_kinds) else None
 
     async def status(self, id: str, status: SubjectStatus) -> Subject:  # noqa: A002 - the protocol's word
         """Set `status:` in the file."""
+        from animus_sdk import SubjectPatch
+
         return await self.update(id, SubjectPatch(status=status))
 
     async def delete(self, id: str) -> bool:  # noqa: A002 - the protocol's word
         """Delete the file; its number is not given again."""
-        await anyio.to_thread.run_sync(self._folder.delete, id)
+        await _on_thread(self._folder.delete, id)
         return True
 
     async def watch(self, filter: SubjectFilter) -> AsyncGenerator[SubjectChangedEvent, None]:  # noqa: A002 - as above
@@ -103,7 +108,13 @@ class FilesPlugin(SubjectBackend):
         return [task.subject for task in (await self._scan()).tasks.values()]
 
     async def _scan(self) -> Scan:
-        return await anyio.to_thread.run_sync(self._folder.scan)
+        return await _on_thread(self._folder.scan)
+
+
+async def _on_thread(function: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
+    import anyio.to_thread  # with an event loop, which a manifest does not need
+
+    return await anyio.to_thread.run_sync(function, *arguments)
 
 
 def main() -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from animus_sdk import Opening, TransportBackend, serve
-from animus_sdk.http import HttpConfig
+from animus_sdk import TransportBackend, http, serve
 
 if TYPE_CHECKING:
-    from animus_sdk.http import HttpBridge
+    from animus_sdk import Opening
 
 __all__ = ["HttpTransport", "main"]
 
 
-class HttpTransport(TransportBackend[HttpConfig]):
+class HttpTransport(TransportBackend["http.HttpConfig"]):
     """The control protocol as a REST API with server-sent events."""
 
     name = "animus-transport-http"
@@ -25,12 +24,10 @@ class HttpTransport(TransportBackend[HttpConfig]):
     description = "Animus over HTTP: a REST API, server-sent events, and their OpenAPI description."
     supports_streaming = True
 
-    async def open(self, opening: Opening[HttpConfig]) -> str:
+    async def open(self, opening: Opening[http.HttpConfig]) -> str:
         """Listen and bridge."""
-        from animus_sdk.http import HttpBridge
-
         # Kept before it opens: `close` comes also after an `open` that was cancelled in the middle.
-        self._bridge: HttpBridge = HttpBridge(self.version)
+        self._bridge: http.HttpBridge = http.HttpBridge(self.version)
         return await self._bridge.open(opening)
 
     async def close(self) -> None:

@@ -7,32 +7,21 @@ order.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import anyio.to_thread
-
-from animus_sdk import (
-    EnvRequirement,
-    HealthCheckResult,
-    HealthStatus,
-    InvalidParams,
-    ProjectBinding,
-    Trigger,
-    TriggerBackend,
-    TriggerEvent,
-    Unavailable,
-    serve,
-)
-from animus_trigger_files.config import OurConfig
+from animus_sdk import EnvRequirement, InvalidParams, TriggerBackend, Unavailable, serve
 
 if TYPE_CHECKING:
+    import asyncio
+
+    import animus_trigger_files.config  # noqa: F401 - the class header names it in quotes
+    from animus_sdk import HealthCheckResult, ProjectBinding, Trigger, TriggerEvent
+    from animus_trigger_files.config import OurConfig
     from animus_trigger_files.patterns import Selection
     from animus_trigger_files.store import RecordedEvent, Store
     from animus_trigger_files.watcher import WatchedTrigger, Watcher
@@ -44,7 +33,7 @@ _NOT_TAKEN: Final = "shutdown"
 """The status of a host that ends without having made the event durable."""
 
 
-class FilesTrigger(TriggerBackend[OurConfig]):
+class FilesTrigger(TriggerBackend["animus_trigger_files.config.OurConfig"]):
     """Starts workflows when files of the project change."""
 
     name = "animus-trigger-files"
@@ -80,6 +69,8 @@ class FilesTrigger(TriggerBackend[OurConfig]):
 
     def health(self) -> HealthCheckResult:
         """Degraded while something keeps changes from being noticed; `last_error` names the first of it."""
+        from animus_sdk import HealthCheckResult, HealthStatus
+
         problems = self._watcher.problems() if self._watcher is not None else []
         if not problems:
             return HealthCheckResult(status=HealthStatus.HEALTHY)
@@ -91,6 +82,10 @@ class FilesTrigger(TriggerBackend[OurConfig]):
 
         Raises InvalidParams for a path that cannot be watched, Unavailable when another process watches.
         """
+        import asyncio
+
+        import anyio.to_thread
+
         from animus_trigger_files.watcher import Watcher
 
         if self._running is not None and not self._running.done():
@@ -163,6 +158,9 @@ class FilesTrigger(TriggerBackend[OurConfig]):
     @asynccontextmanager
     async def _thread_of(self, watcher: Watcher, news: asyncio.Event) -> AsyncIterator[asyncio.Future[None]]:
         """The watcher on a thread of its own, which has ended when this is left; its end is news, too."""
+        import asyncio
+        from concurrent.futures import ThreadPoolExecutor
+
         threads = ThreadPoolExecutor(1, thread_name_prefix="watcher")
         running = asyncio.get_running_loop().run_in_executor(threads, watcher.run)
         running.add_done_callback(lambda _: news.set())
@@ -179,6 +177,8 @@ class FilesTrigger(TriggerBackend[OurConfig]):
 
 
 def _to_wire(event: RecordedEvent) -> TriggerEvent:
+    from animus_sdk import TriggerEvent
+
     return TriggerEvent(
         event_id=event.event_id, trigger_id=event.trigger_id, action_hint="run_workflow", payload=event.payload
     )

@@ -6,14 +6,12 @@ something to open, so that `--manifest` answers quickly. The page itself is in `
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from animus_sdk import Opening, WebUi, serve
-from animus_sdk.http import HttpConfig, Page
+from animus_sdk import WebUi, http, serve
 
 if TYPE_CHECKING:
-    from animus_sdk.http import HttpBridge
+    from animus_sdk import Opening
 
 __all__ = ["WebPage", "main"]
 
@@ -27,7 +25,7 @@ _PAGES: Final = {
 }
 
 
-class WebPage(WebUi[HttpConfig]):
+class WebPage(WebUi["http.HttpConfig"]):
     """Subjects, queue, runs and live events of a project in the browser."""
 
     name = "animus-web-ui"
@@ -35,14 +33,14 @@ class WebPage(WebUi[HttpConfig]):
     description = "Animus in the browser: one page with subjects, queue, runs and live events."
     supports_streaming = True
 
-    async def open(self, opening: Opening[HttpConfig]) -> str:
+    async def open(self, opening: Opening[http.HttpConfig]) -> str:
         """Listen, serve the page, and bridge what it asks."""
-        from animus_sdk.http import HttpBridge
+        from importlib.resources import files
 
         folder = files("animus_web_ui") / "page"
-        pages = {path: Page((folder / name).read_bytes(), kind) for path, (name, kind) in _PAGES.items()}
+        pages = {path: http.Page((folder / name).read_bytes(), kind) for path, (name, kind) in _PAGES.items()}
         # Kept before it opens: `close` comes also after an `open` that was cancelled in the middle.
-        self._bridge: HttpBridge = HttpBridge(self.version, pages)
+        self._bridge: http.HttpBridge = http.HttpBridge(self.version, pages)
         return await self._bridge.open(opening)
 
     async def close(self) -> None:

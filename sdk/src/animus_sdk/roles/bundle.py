@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
+from animus_sdk.declarations import ProjectBinding
 from animus_sdk.mistakes import missing
 from animus_sdk.plugin import Plugin, Route
 from animus_sdk.profile import Offer, Profile
@@ -52,7 +53,7 @@ class Bundle(Plugin):
                 return part
         raise LookupError(f"{type(self).__name__} has no part {kind.__name__}")
 
-    async def run_start(self, threads: Threads, project: lifecycle.ProjectBinding) -> None:
+    async def run_start(self, threads: Threads, project: ProjectBinding) -> None:
         """Start the parts, one after the other, and then the bundle itself; all of them are stopped if one fails."""
         self.project = project  # also for the bundle's `stop`, which runs where a part has failed to start
         try:
