@@ -180,7 +180,7 @@ def event_mismatch(params: Any) -> str | None:
     if wrong is None or not isinstance(params, Mapping):
         return wrong
     # Of the forms that an event may have, the one that it resembles says best what is wrong with it.
-    resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("ReceivedEvent", "event_id")
+    resembled = ("TriggerFailure", "error"), ("NestedTriggerEvent", "event"), ("TriggerEvent", "event_id")
     form = next((form for form, member in resembled if params.get(member) is not None), "LegacyTriggerEvent")
     return oracle.mismatch(_TYPES + form, params) or wrong
 
