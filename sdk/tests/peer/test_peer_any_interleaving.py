@@ -20,6 +20,7 @@ from animus_protocol.connection import Notification, Request
 from animus_protocol.errors import CallTimeout, Cancelled, Code, PeerGone, RpcError
 from animus_protocol.models.base import Method, WireModel
 from animus_protocol.peer import Peer
+from written_values import Writer, written
 
 DEADLINE_S = 15.0
 REFUSED = -32050
@@ -275,20 +276,24 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         return [*timers, *(future for future in self.futures if not future.done())]
 
 
-STEPS = st.tuples(
-    st.sampled_from(
-        ["echo", "echo", "wait", "wait", "ask_back", "refuse", "late", "big", "tell", "tell", "give up", "open"]
-        + ["carry"] * 10
-    ),
-    st.integers(0, 1),
-    st.integers(0, 600),
+WHAT = (
+    *("echo", "echo", "wait", "wait", "ask_back", "refuse", "late", "big", "tell", "tell", "give up", "open"),
+    *["carry"] * 10,
 )
+
+
+def script(writer: Writer) -> list[Step]:
+    """Many steps, or few."""
+    most, least = (90, 25) if writer.flag() else (8, 0)
+    return writer.many(lambda: (writer.pick(WHAT), writer.below(2), writer.below(601)), most, least)
+
+
 ENDINGS = st.sampled_from(["everything arrives", "one side leaves", "cut"])
 
 
 @pytest.mark.timeout(300)  # a failure takes its time to be made small
 @settings(deadline=None, max_examples=200)
-@given(st.lists(STEPS, min_size=25, max_size=90) | st.lists(STEPS, max_size=8), ENDINGS)
+@given(written(script, 400), ENDINGS)
 def test_any_interleaving_of_two_live_peers_ends_every_call_once_and_leaves_nothing(
     script: list[Step], ending: str
 ) -> None:
