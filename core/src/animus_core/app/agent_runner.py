@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from animus_core.agent_runner.server import AgentRunner
+from animus_core.app import imported
 from animus_core.app.logs import log_to_stderr
 from animus_core.control.sockets import connect, listen
 from animus_core.errors import AnimusError
@@ -39,6 +40,7 @@ _MOST_REPORTS: Final = 64
 
 def main() -> None:
     """Parse the arguments, take over the lock, serve until asked to leave."""
+    imported()
     parser = argparse.ArgumentParser(prog="animus agent-runner")
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--lock-fd", type=int, required=True)

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from animus_core.app import imported
 from animus_core.app.agent_runner_link import AgentRunnerLink
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import core_environment, start_core_process
@@ -59,6 +60,7 @@ _CATCH_UP_S: Final = 10.0
 
 def main() -> None:
     """Parse, run, and turn an error into the exit code and, for `daemon start`, one JSON line on `--ready-fd`."""
+    imported()
     parser = argparse.ArgumentParser(prog="animus daemon run")
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--skip-preflight", action="store_true")

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from animus_core.app import imported
 from animus_core.app.daemon_link import DaemonLink, JournalProgress
 from animus_core.app.logs import log_to_stderr
 from animus_core.app.spawn import link_agent_runner
@@ -46,6 +47,7 @@ _log = logging.getLogger("animus.runner")
 
 def main() -> None:
     """Parse the arguments, take over the lock, execute."""
+    imported()
     parser = argparse.ArgumentParser(prog="animus workflow-runner")
     parser.add_argument("--project-root", type=Path, required=True)
     parser.add_argument("--run", required=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from animus_core.errors import Conflict, InvalidInput, RetryLater
 from animus_core.store.regular_files import read_regular
@@ -27,17 +27,23 @@ _AUTHOR_CHARS: Final = 100
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
-class _Archive(BaseModel):
+class _Part(BaseModel):
+    """A part of pip's report. Built on first use: a daemon imports this module and seldom installs."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class _Archive(_Part):
     hash: str = ""
     hashes: dict[str, str] | None = None  # pip 23.0 and newer; before that, `hash` alone
 
 
-class _Download(BaseModel):
+class _Download(_Part):
     url: str
     archive_info: _Archive | None = None
 
 
-class _Metadata(BaseModel):
+class _Metadata(_Part):
     name: str
     version: str
     author: str = ""
@@ -46,14 +52,14 @@ class _Metadata(BaseModel):
     maintainer_email: str = ""
 
 
-class _Item(BaseModel):
+class _Item(_Part):
     download_info: _Download
     metadata: _Metadata
     is_direct: bool = False
     requested: bool = False
 
 
-class _Report(BaseModel):
+class _Report(_Part):
     install: list[_Item]
 
 
