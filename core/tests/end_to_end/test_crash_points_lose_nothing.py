@@ -25,6 +25,7 @@ from watchfiles import watch
 
 from animus_core.projectors.subject import MOVES
 from animus_core.store.database import open_readonly
+from animus_core.store.locks import wait_free
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
@@ -192,8 +193,12 @@ def enqueue_all(animus: Animus, daemon: Daemon) -> None:
     """Enqueue every task until each was acknowledged; a daemon that dies meanwhile is started again."""
     for task in TASKS:
         for _ in range(4):
-            if "result" in control_line.ask(daemon.project.scope, "queue/enqueue", {"task_id": task}):
+            answer = control_line.ask(daemon.project.scope, "queue/enqueue", {"task_id": task})
+            if "result" in answer:
                 break
+            # Whoever is killed is deaf for a moment before its lock is free, and `running` would still be true.
+            assert not answer, answer
+            assert wait_free(daemon.project.scope.daemon_lock, DEADLINE_S)
             start_armed(daemon, animus)
         else:
             raise AssertionError(f"{task} was never accepted")
