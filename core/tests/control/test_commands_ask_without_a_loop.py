@@ -118,6 +118,7 @@ def test_an_answer_is_found_among_what_else_comes_and_a_null_error_is_none(scope
     lines: list[dict[str, Any]] = [
         {"method": "daemon/event", "params": {"data": 1}},
         {"id": 99, "result": "somebody else's"},
+        {"id": True, "result": "no number, though it is equal to 1"},
         {"id": 5, "method": "a/question"},
         {"id": 1, "result": {"more": "than is known"}, "error": None},
     ]
@@ -137,6 +138,21 @@ def test_an_answer_is_found_among_what_else_comes_and_a_null_error_is_none(scope
         with pytest.raises(RpcError, match="no"):
             connection.call("queue/list", {}, timeout_s=DEADLINE_S)
     assert seen == [("daemon/event", {"data": 1})]
+
+
+@pytest.mark.parametrize("result", [None, {}, [], 7, {"running": None, "capabilities": {}}])
+def test_an_answer_without_what_each_has_is_told_and_never_taken_for_one(scope: Scope, result: object) -> None:
+    scope.create()
+
+    def answer(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode() + b"\n")
+
+    held = acquire(scope.daemon_lock)
+    assert held is not None
+    without = pytest.raises(errors.Internal, match="answered daemon/status without running")
+    with held, played(scope.control_socket, answer), without:
+        ask_daemon(scope, methods.DAEMON_STATUS({}))
 
 
 def test_whoever_is_expected_is_waited_for_and_no_longer(scope: Scope) -> None:
@@ -165,6 +181,7 @@ QUESTIONS: list[Callable[[], methods.Question[Any]]] = [
     lambda: methods.SUBJECT_GET({"id": "A"}),
     lambda: methods.SUBJECT_LIST({"filter": {"status": ["odd"]}}),
     lambda: methods.WORKFLOW_GET({"id": "run-9"}),
+    lambda: methods.PLUGIN_CALL({"name": "kept", "method": "shutdown"}),
 ]
 
 
@@ -200,6 +217,10 @@ async def test_a_daemon_and_this_process_answer_alike(scope: Scope) -> None:
         async with serving(scope):
             assert await asyncio.to_thread(session) == here
             assert (await asyncio.to_thread(lambda: ask(scope, methods.DAEMON_STATUS({})))).get("pid") == 7
+    assert here[1][-1][:2] == (
+        "invalid_input",
+        "shutdown is for the host that runs the plugin: after it nobody else could use the plugin",
+    )
     assert here[1][0][:2] == (
         "invalid_input",
         "priority.constrained-int is 300: Input should be less than or equal to 255",

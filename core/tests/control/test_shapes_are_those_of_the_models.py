@@ -101,3 +101,11 @@ def nullable(fields: object) -> object:
 def test_notifications_have_the_protocols_names(name: str) -> None:
     method = CONTROL_METHODS[getattr(methods, name)]
     assert method.result is None
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_looked_for_in_an_answer_is_what_every_answer_has(name: str) -> None:
+    answer = shape_types(name)[1]
+    fields = {} if answer is shapes.Subject else json_of(answer, writes=True)  # it may be wrapped
+    always = {field for field, (present, _) in fields.items() if present} if isinstance(fields, dict) else set()
+    assert {*ROWS[name].always} == always

@@ -6,11 +6,26 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
+from typing import Final, TypeGuard
 
 from animus_sdk.functions import is_inline
 
-__all__ = ["missing", "not_a_tuple", "wrong_forms", "wrong_kinds", "wrong_threads"]
+__all__ = [
+    "is_text",
+    "missing",
+    "not_a_tuple",
+    "wrong_buffer_size",
+    "wrong_description",
+    "wrong_forms",
+    "wrong_kinds",
+    "wrong_threads",
+]
+
+MOST_DESCRIPTION: Final = 64 * 1024
+"""Far more than anybody reads, and far below a frame."""
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def missing(cls: type, *words: str) -> list[str]:
@@ -41,7 +56,7 @@ def wrong_kinds(cls: type, word: str, example: str) -> list[str]:
     match kinds:
         case str():
             return [f"{cls.__name__}.{word} is one text and has to be a tuple: {advice}"]
-        case tuple() if kinds and all(isinstance(kind, str) and kind for kind in kinds):
+        case tuple() if kinds and all(is_text(kind) and kind for kind in kinds):
             return []
         case None | ():
             return [f"{cls.__name__} has no {word}: {advice}"]
@@ -65,6 +80,29 @@ def wrong_forms(cls: type, *, answering: Sequence[str] = (), streaming: Sequence
     return mistakes
 
 
+def wrong_description(cls: type) -> list[str]:
+    """A `description` that is no text, or does not fit into a frame with all the rest."""
+    value = getattr(cls, "description", None)
+    if not is_text(value):
+        return [f'{cls.__name__}.description is {value!r}: write description = "…" in the class']
+    if len(value) > MOST_DESCRIPTION:
+        return [f"{cls.__name__}.description has {len(value)} characters: write {MOST_DESCRIPTION} at most"]
+    return []
+
+
+def wrong_buffer_size(cls: type) -> list[str]:
+    """A `notification_buffer_size` that no host can read (protocol §2: an unsigned number of 64 bits)."""
+    value = getattr(cls, "notification_buffer_size", None)
+    if value is None or (type(value) is int and value in range(2**64)):
+        return []
+    return [f"{cls.__name__}.notification_buffer_size is {value!r}: write a number from 0 on, or leave it out"]
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a text that can go to a host: half of a surrogate pair has no bytes."""
+    return isinstance(value, str) and not _HALVES.search(value)
+
+
 def _text(cls: type, word: str) -> bool:
     value = getattr(cls, word, None)
-    return isinstance(value, str) and value != ""
+    return is_text(value) and value != ""

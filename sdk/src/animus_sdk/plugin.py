@@ -15,7 +15,15 @@ from animus_sdk.declarations import EnvRequirement, ProjectBinding
 from animus_sdk.functions import Answer, inline
 from animus_sdk.lazy_names import LazyModule
 from animus_sdk.misspelled import misspelled, wrong_parameters
-from animus_sdk.mistakes import missing, not_a_tuple, wrong_forms, wrong_threads
+from animus_sdk.mistakes import (
+    is_text,
+    missing,
+    not_a_tuple,
+    wrong_buffer_size,
+    wrong_description,
+    wrong_forms,
+    wrong_threads,
+)
 from animus_sdk.profile import Offer, Profile
 from animus_sdk.typed_methods import TypedMethod, arguments_of, method_of, methods_in, mistakes_in, tool_of
 
@@ -144,6 +152,8 @@ class Plugin:
         """What an author forgot or misspelled in the class itself, each as a sentence that says what to write."""
         return [
             *missing(cls, "name", "version"),
+            *wrong_description(cls),
+            *wrong_buffer_size(cls),
             *wrong_threads(cls),
             *_wrong_env(cls),
             *wrong_forms(cls, answering=("start", "stop", "health")),
@@ -227,7 +237,7 @@ def _wrong_env(cls: type[Plugin]) -> Sequence[str]:
     return [
         f"{cls.__name__}.env has {one!r}: name and description are texts, required and sensitive True or False"
         for one in cls.env
-        if not one.is_sound
+        if not (one.is_sound and is_text(one.name) and is_text(one.description or ""))
     ]
 
 

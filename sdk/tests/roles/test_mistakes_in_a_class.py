@@ -29,7 +29,24 @@ def test_a_good_class_has_none() -> None:
     [
         ({"name": None}, 'Mine has no name: write name = "…" in the class'),
         ({"version": ""}, 'Mine has no version: write version = "…" in the class'),
+        ({"name": "a\ud83d"}, 'Mine has no name: write name = "…" in the class'),
+        ({"description": None}, 'Mine.description is None: write description = "…" in the class'),
+        ({"description": b"x"}, "Mine.description is b'x': write description = \"…\" in the class"),
+        ({"description": "\ud83d"}, "Mine.description is '\\ud83d': write description = \"…\" in the class"),
+        ({"description": "x" * 70_000}, "Mine.description has 70000 characters: write 65536 at most"),
+        *[
+            (
+                {"notification_buffer_size": size},
+                f"Mine.notification_buffer_size is {size!r}: write a number from 0 on, or leave it out",
+            )
+            for size in (True, "3", -1, 2**64)
+        ],
         ({"threads": 0}, "Mine.threads is 0: write a number from 1 on"),
+        (
+            {"env": (EnvRequirement(name="K\ud83d"),)},
+            "Mine.env has EnvRequirement(name='K\\ud83d', description=None, required=False, sensitive=False): "
+            "name and description are texts, required and sensitive True or False",
+        ),
         (
             {"env": EnvRequirement(name="KEY")},
             'Mine.env is no tuple of EnvRequirement: write env = (EnvRequirement(name="API_KEY"),)',

@@ -38,8 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, people read a sentence
         from animus_core.cli.output import Output
+        from animus_core.errors import AnimusError
 
-        return Output(json_mode="--json" in words).failure(_unexpected(error))
+        failure = error if isinstance(error, AnimusError) else _unexpected(error)
+        return Output(json_mode="--json" in words).failure(failure)
 
 
 def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ Nothing of the core lies below but its errors and `terminal.py`. Success goes to
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from animus_core.terminal import escape_controls
@@ -32,34 +33,55 @@ class Output:
         self.json_mode = json_mode
 
     def result(self, data: Any, human: str | Callable[[], str]) -> None:
-        """A success: `data` in the envelope, or the text for people."""
+        """A success: `data` in the envelope, or the text for people. Raises RetryLater where it cannot be printed."""
         if self.json_mode:
-            self._line(sys.stdout, {"schema": SCHEMA, "ok": True, "data": data})
+            text = _line({"schema": SCHEMA, "ok": True, "data": data})
         else:
             text = human if isinstance(human, str) else human()
-            if text:
-                # Only for people: programs get the text as it is.
-                sys.stdout.write(escape_controls(text) + "\n")
-        sys.stdout.flush()
+            # Only for people: programs get the text as it is.
+            text = escape_controls(text) + "\n" if text else ""
+        _print(text)
 
     def failure(self, error: AnimusError) -> int:
-        """A failure; the exit code to leave with."""
+        """A failure; the exit code to leave with. Where nobody can be told, the code is all that there is."""
         if self.json_mode:
             failure: dict[str, Any] = {"code": error.code, "message": error.message, "exit_code": error.exit_code}
             if error.hint is not None:
                 failure["hint"] = error.hint
             if error.details is not None:
                 failure["details"] = error.details
-            self._line(sys.stderr, {"schema": SCHEMA, "ok": False, "error": failure})
+            text = _line({"schema": SCHEMA, "ok": False, "error": failure})
         else:
-            sys.stderr.write(escape_controls(f"animus: {error.message}\n"))
+            text = escape_controls(f"animus: {error.message}\n")
             if error.hint:
-                sys.stderr.write(escape_controls(f"{error.hint}\n"))
-        sys.stderr.flush()
+                text += escape_controls(f"{error.hint}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
         return error.exit_code
 
-    def _line(self, stream: Any, value: Any) -> None:
-        stream.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _print(text: str) -> None:
+    """To standard output, at once: what cannot be written there is an error, and not a line of Python's at the end."""
+    from animus_core.errors import RetryLater
+
+    if sys.stdout is None:  # it was closed before this program began
+        raise RetryLater("standard output is closed: the result cannot be printed", hint="What was asked for is done.")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try to write what is left once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise RetryLater(
+            f"the result cannot be printed: {error.strerror}", hint="What was asked for is done. Look at it again."
+        ) from error
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "Misused", "Parser", "count", "seconds"]
 
 
+_MOST_SECONDS = 2**32 - 1  # the type of seconds on the wire (protocol §5)
 _COLUMNS = 80  # where nobody knows, as shutil says
 
 
@@ -113,9 +114,10 @@ def _terminal_columns() -> int:
 
 
 def seconds(text: str) -> int:
-    """A whole number of seconds, 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds, 0 or more")
+    """A whole number of seconds that the protocol can carry, 0 or more."""
+    # By its length first: Python refuses to read a number of more than 4,300 digits.
+    if not text.isdecimal() or len(text.lstrip("0")) > len(str(_MOST_SECONDS)) or int(text) > _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of seconds, 0 to {_MOST_SECONDS}")
     return int(text)
 
 

@@ -13,12 +13,12 @@ from animus_core.control.blocking import BlockingConnection, OnNotification, dia
 from animus_core.control.errors import from_protocol, refusal_of
 from animus_core.control.methods import Answer, Question
 from animus_core.control.presence import CALL_S, COMING_S, TURN_S, daemon_is_running, silent_holder
-from animus_core.errors import no_daemon
+from animus_core.errors import Internal, no_daemon
 from animus_core.store.locks import HeldLock, acquire
 from animus_core.store.paths import Scope
 from animus_protocol.errors import ProtocolError
 
-__all__ = ["ask", "ask_daemon", "ask_each", "follow_daemon"]
+__all__ = ["ask", "ask_daemon", "ask_each", "follow_daemon", "require_fields"]
 
 
 def ask(scope: Scope, question: Question[Answer], *, timeout_s: float = CALL_S) -> Answer:
@@ -61,6 +61,20 @@ def follow_daemon(scope: Scope, question: Question[Any], on_notification: OnNoti
             raise from_protocol(error) from error
 
 
+def require_fields(method: str, answer: object, always: Sequence[str]) -> None:
+    """Raise Internal where an answer lacks a field that each has.
+
+    Another program, or another version: what it left out must not be taken for an answer like "nothing runs".
+    """
+    fields = answer if isinstance(answer, dict) else {}
+    missing = [name for name in always if fields.get(name) is None]
+    if missing:
+        raise Internal(
+            f"the daemon answered {method} without {', '.join(missing)}",
+            hint="It may be of another version than this command. Look at it: animus daemon status --json",
+        )
+
+
 def _call(
     connection: BlockingConnection,
     question: Question[Any],
@@ -69,9 +83,11 @@ def _call(
 ) -> Any:
     method, params = question.method, question.params
     try:
-        return connection.call(method, params, timeout_s=timeout_s, on_notification=on_notification)
+        answer = connection.call(method, params, timeout_s=timeout_s, on_notification=on_notification)
     except ProtocolError as error:
         raise refusal_of(error, method, params) from error
+    require_fields(method, answer, question.always)
+    return answer
 
 
 def _own_or_dial(scope: Scope) -> HeldLock | BlockingConnection:

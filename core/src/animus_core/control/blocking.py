@@ -30,6 +30,7 @@ OnNotification = Callable[[str, Any], None]
 _CONNECT_S: Final = 2.0
 _CANCEL_S: Final = 0.2  # whoever has interrupted a command does not wait for the daemon once more
 _POLL_S: Final = 0.02  # shorter than anybody notices
+_LONGEST_S: Final = 2_000_000.0  # 23 days: a socket's timeout has to fit into 2^31 milliseconds
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -64,7 +65,8 @@ class BlockingConnection:
                 message = self._next(deadline)
                 if isinstance(message.get("method"), str):
                     _deliver(message, on_notification)
-                elif message.get("id") == self._number and ("result" in message or "error" in message):
+                # Not by `==` alone: `true` and `1.0` are equal to 1, and no ids of ours.
+                elif type(number := message.get("id")) is int and number == self._number and _is_reply(message):
                     break
         except TimeoutError as error:
             self._cancel()
@@ -122,7 +124,7 @@ class BlockingConnection:
         left_s = None if deadline is None else deadline - time.monotonic()
         if left_s is not None and left_s <= 0:
             raise TimeoutError
-        self._sock.settimeout(left_s)
+        self._sock.settimeout(None if left_s is None else min(left_s, _LONGEST_S))
 
 
 def dial(path: Path) -> BlockingConnection | None:
@@ -151,6 +153,10 @@ def dial_while(path: Path, is_expected: Callable[[], bool], *, timeout_s: float)
         if not is_expected() or time.monotonic() > deadline:
             return None
         time.sleep(_POLL_S)  # no event says that somebody listens there, or that a lock is free
+
+
+def _is_reply(message: Mapping[str, Any]) -> bool:
+    return "result" in message or "error" in message
 
 
 def _deliver(message: Mapping[str, Any], on_notification: OnNotification) -> None:

@@ -6,7 +6,7 @@ The protocol's own table has the same methods with models.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from animus_core.errors import InvalidInput
@@ -56,23 +56,26 @@ Answer = TypeVar("Answer")
 class Question(Generic[Answer]):
     """A method and its params: what is asked; the type checker knows the shape of the answer."""
 
-    __slots__ = ("method", "params")
+    __slots__ = ("always", "method", "params")
 
-    def __init__(self, method: str, params: Mapping[str, object]) -> None:
+    def __init__(self, method: str, params: Mapping[str, object], always: Sequence[str]) -> None:
         self.method: Final = method
         self.params: Final = params
+        self.always: Final = always
 
 
 class ControlMethod(Generic[Params, Answer]):
     """A method's name on the wire; the type checker knows the shapes of its params and of its answer.
 
+    `always` names the fields that every answer has: a command takes them without looking, so whoever asks looks once.
     Called with params it is a question: `QUEUE_LIST({"limit": 3})`.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("always", "name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *always: str) -> None:
         self.name: Final = name
+        self.always: Final = always
 
     def __call__(self, params: Params) -> Question[Answer]:
         """The question. What has no value is left out: no peer has to read a null that means nothing.
@@ -85,42 +88,66 @@ class ControlMethod(Generic[Params, Answer]):
                 json.dumps(value, ensure_ascii=False).encode()
             except UnicodeEncodeError as error:
                 raise InvalidInput(f"{name} is {value!r}: it is not UTF-8", hint="Give it another value.") from error
-        return Question(self.name, given)
+        return Question(self.name, given, self.always)
 
 
-DAEMON_STATUS: Final[ControlMethod[shapes.Empty, shapes.DaemonStatus]] = ControlMethod("daemon/status")
+_ENTRY: Final = ("id", "subject_id", "status", "priority", "enqueued_at")
+_RUN: Final = ("id", "definition", "status", "started_at")
+
+DAEMON_STATUS: Final[ControlMethod[shapes.Empty, shapes.DaemonStatus]] = ControlMethod(
+    "daemon/status", "running", "capabilities"
+)
 DAEMON_STOP: Final[ControlMethod[shapes.DaemonStopParams, shapes.Empty]] = ControlMethod("daemon/stop")
 DAEMON_PAUSE: Final[ControlMethod[shapes.Empty, shapes.Empty]] = ControlMethod("daemon/pause")
 DAEMON_RESUME: Final[ControlMethod[shapes.Empty, shapes.Empty]] = ControlMethod("daemon/resume")
 DAEMON_NUDGE: Final[ControlMethod[shapes.Empty, shapes.Empty]] = ControlMethod("daemon/nudge")
-DAEMON_EVENTS: Final[ControlMethod[shapes.DaemonEventsParams, shapes.Watching]] = ControlMethod("daemon/events")
+DAEMON_EVENTS: Final[ControlMethod[shapes.DaemonEventsParams, shapes.Watching]] = ControlMethod(
+    "daemon/events", "watching"
+)
 
-QUEUE_LIST: Final[ControlMethod[shapes.QueueListParams, shapes.QueueList]] = ControlMethod("queue/list")
-QUEUE_ENQUEUE: Final[ControlMethod[shapes.QueueEnqueueParams, shapes.QueueEntry]] = ControlMethod("queue/enqueue")
-QUEUE_HOLD: Final[ControlMethod[shapes.QueueHoldParams, shapes.QueueEntry]] = ControlMethod("queue/hold")
-QUEUE_RELEASE: Final[ControlMethod[shapes.IdParams, shapes.QueueEntry]] = ControlMethod("queue/release")
-QUEUE_DROP: Final[ControlMethod[shapes.IdParams, shapes.QueueEntry]] = ControlMethod("queue/drop")
-QUEUE_STATS: Final[ControlMethod[shapes.Empty, shapes.QueueStats]] = ControlMethod("queue/stats")
+QUEUE_LIST: Final[ControlMethod[shapes.QueueListParams, shapes.QueueList]] = ControlMethod("queue/list", "entries")
+QUEUE_ENQUEUE: Final[ControlMethod[shapes.QueueEnqueueParams, shapes.QueueEntry]] = ControlMethod(
+    "queue/enqueue", *_ENTRY
+)
+QUEUE_HOLD: Final[ControlMethod[shapes.QueueHoldParams, shapes.QueueEntry]] = ControlMethod("queue/hold", *_ENTRY)
+QUEUE_RELEASE: Final[ControlMethod[shapes.IdParams, shapes.QueueEntry]] = ControlMethod("queue/release", *_ENTRY)
+QUEUE_DROP: Final[ControlMethod[shapes.IdParams, shapes.QueueEntry]] = ControlMethod("queue/drop", *_ENTRY)
+QUEUE_STATS: Final[ControlMethod[shapes.Empty, shapes.QueueStats]] = ControlMethod(
+    "queue/stats", "ready", "held", "in_flight", "done_recent", "dropped_recent"
+)
 
-WORKFLOW_LIST: Final[ControlMethod[shapes.WorkflowListParams, shapes.WorkflowList]] = ControlMethod("workflow/list")
-WORKFLOW_GET: Final[ControlMethod[shapes.IdParams, shapes.WorkflowDetail]] = ControlMethod("workflow/get")
+WORKFLOW_LIST: Final[ControlMethod[shapes.WorkflowListParams, shapes.WorkflowList]] = ControlMethod(
+    "workflow/list", "runs"
+)
+WORKFLOW_GET: Final[ControlMethod[shapes.IdParams, shapes.WorkflowDetail]] = ControlMethod(
+    "workflow/get", *_RUN, "detail"
+)
 WORKFLOW_RESUME: Final[ControlMethod[shapes.WorkflowResumeParams, shapes.WorkflowSummary]] = ControlMethod(
-    "workflow/resume"
+    "workflow/resume", *_RUN
 )
 WORKFLOW_CANCEL: Final[ControlMethod[shapes.WorkflowCancelParams, shapes.WorkflowSummary]] = ControlMethod(
-    "workflow/cancel"
+    "workflow/cancel", *_RUN
 )
 
-SUBJECT_LIST: Final[ControlMethod[shapes.SubjectListParams, shapes.SubjectList]] = ControlMethod("subject/list")
+# A subject may come wrapped from another daemon (protocol §4): whoever has unwrapped it looks for its fields.
+SUBJECT_LIST: Final[ControlMethod[shapes.SubjectListParams, shapes.SubjectList]] = ControlMethod(
+    "subject/list", "subjects", "fetched_at"
+)
 SUBJECT_GET: Final[ControlMethod[shapes.IdParams, shapes.Subject]] = ControlMethod("subject/get")
 SUBJECT_STATUS: Final[ControlMethod[shapes.SubjectStatusParams, shapes.Subject]] = ControlMethod("subject/status")
 SUBJECT_CREATE: Final[ControlMethod[shapes.SubjectCreateParams, shapes.Subject]] = ControlMethod("subject/create")
-SUBJECT_WATCH: Final[ControlMethod[shapes.SubjectWatchParams, shapes.Watching]] = ControlMethod("subject/watch")
+SUBJECT_WATCH: Final[ControlMethod[shapes.SubjectWatchParams, shapes.Watching]] = ControlMethod(
+    "subject/watch", "watching"
+)
 
-PLUGIN_STATUS: Final[ControlMethod[shapes.PluginStatusParams, shapes.PluginStatuses]] = ControlMethod("plugin/status")
-PLUGIN_PING: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginPing]] = ControlMethod("plugin/ping")
+PLUGIN_STATUS: Final[ControlMethod[shapes.PluginStatusParams, shapes.PluginStatuses]] = ControlMethod(
+    "plugin/status", "plugins"
+)
+PLUGIN_PING: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginPing]] = ControlMethod("plugin/ping", "ok")
 PLUGIN_CALL: Final[ControlMethod[shapes.PluginCallParams, shapes.Json]] = ControlMethod("plugin/call")
-PLUGIN_RESTART: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginStatus]] = ControlMethod("plugin/restart")
+PLUGIN_RESTART: Final[ControlMethod[shapes.PluginNameParams, shapes.PluginStatus]] = ControlMethod(
+    "plugin/restart", "name", "kind", "state", "hosted_by", "in_flight", "failures", "restarts"
+)
 
 # Notifications of streams, by name: what they carry is printed as it comes.
 DAEMON_EVENT: Final = "daemon/event"

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
-from animus_core.errors import AnimusError
+from animus_core.errors import AnimusError, InvalidInput
 from animus_core.host.plugin import binding_of
 from animus_core.host.plugin_state import PluginState
 from animus_core.host.session import PluginSession, open_session
@@ -21,7 +21,7 @@ from animus_protocol.errors import MethodNotFound, RpcError
 from animus_protocol.models.base import Empty, encode
 from animus_protocol.models.control import daemon as daemon_wire
 from animus_protocol.models.control import plugin as wire
-from animus_protocol.models.lifecycle import PING
+from animus_protocol.models.lifecycle import EXIT, INITIALIZE, INITIALIZED, PING, SHUTDOWN
 
 __all__ = ["LivePlugins", "ProviderHost"]
 
@@ -30,6 +30,7 @@ _CALL_S: Final = 30  # where nobody says more; as long as a client waits for oth
 _LONGEST_CALL_S: Final = 3600  # every wait for another process has a bound, whatever a client asks for
 # What the daemon itself keeps running. Providers live in the agent-runner, one process for each session.
 _KEPT: Final = frozenset({PluginKind.SUBJECT_BACKEND})
+_OF_THE_HOST: Final = frozenset({INITIALIZE.name, INITIALIZED.name, SHUTDOWN.name, EXIT.name})
 _HEALTH: Final = {
     PluginState.READY: daemon_wire.DaemonHealthStatus.HEALTHY,
     PluginState.STARTING: daemon_wire.DaemonHealthStatus.HEALTHY,
@@ -112,7 +113,15 @@ class LivePlugins:
             return wire.PluginPingResult(ok=False, error=getattr(error, "message", str(error)))
 
     async def call(self, params: wire.PluginCallParams) -> Any:
-        """Any method with any params, passed through as they are. Raises UnknownName, RpcError, PluginFailed."""
+        """Any method with any params, passed through as they are, but those by which a host rules a plugin's life.
+
+        Raises InvalidInput for these, UnknownName, RpcError, PluginFailed.
+        """
+        if params.method in _OF_THE_HOST:
+            raise InvalidInput(
+                f"{params.method} is for the host that runs the plugin: after it nobody else could use the plugin",
+                hint=f"To have it started anew: animus plugin restart {params.name}",
+            )
         timeout_s = float(min(_LONGEST_CALL_S, params.timeout_secs or _CALL_S))
         async with self._asked(params.name) as session:
             return await session.call_raw(params.method, encode(params.params), timeout_s=timeout_s)

@@ -11,7 +11,7 @@ from animus_core.cli.connection import scope_of
 from animus_core.cli.follow import follow
 from animus_core.cli.output import Output, table
 from animus_core.control import methods
-from animus_core.control.ask import ask
+from animus_core.control.ask import ask, require_fields
 from animus_core.errors import InvalidInput
 from animus_core.store.project_config import default_subject_kind
 from animus_protocol.models.priority import PriorityName
@@ -48,7 +48,7 @@ def list_subjects(args: argparse.Namespace, output: Output) -> int:
 
 def get(args: argparse.Namespace, output: Output) -> int:
     """Print one subject."""
-    found = _flat(ask(scope_of(args), methods.SUBJECT_GET({"id": args.subject})))
+    found = _flat(methods.SUBJECT_GET.name, ask(scope_of(args), methods.SUBJECT_GET({"id": args.subject})))
     text = f"{found['id']}: {found['title']}\nstatus: {found['status']}\n\n{found.get('description') or ''}".rstrip()
     output.result(found, text)
     return 0
@@ -56,7 +56,10 @@ def get(args: argparse.Namespace, output: Output) -> int:
 
 def status(args: argparse.Namespace, output: Output) -> int:
     """Set a subject's status."""
-    found = _flat(ask(scope_of(args), methods.SUBJECT_STATUS({"id": args.subject, "status": args.status})))
+    found = _flat(
+        methods.SUBJECT_STATUS.name,
+        ask(scope_of(args), methods.SUBJECT_STATUS({"id": args.subject, "status": args.status})),
+    )
     output.result(found, f"{found['id']}: {found['status']}")
     return 0
 
@@ -70,7 +73,7 @@ def create(args: argparse.Namespace, output: Output) -> int:
         "body": args.body,
         "priority": PriorityName(args.priority).number if args.priority else None,
     }
-    found = _flat(ask(scope, methods.SUBJECT_CREATE(params)))
+    found = _flat(methods.SUBJECT_CREATE.name, ask(scope, methods.SUBJECT_CREATE(params)))
     output.result(found, f"{found['id']}: {found['title']}")
     return 0
 
@@ -81,11 +84,14 @@ def watch(args: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _flat(found: shapes.Subject) -> shapes.Subject:
-    """The subject itself, also from another daemon that answers `{subject: …}` (protocol §4)."""
-    fields = cast("dict[str, Any]", found)
+def _flat(method: str, found: shapes.Subject) -> shapes.Subject:
+    """The subject itself, also from another daemon that answers `{subject: …}` (protocol §4). Raises Internal."""
+    answer: object = found
+    fields = answer if isinstance(answer, dict) else {}
     # A flat subject always has an `id`: a member `subject` of its own does not make it a wrapper.
-    return cast("shapes.Subject", fields["subject"]) if "subject" in fields and "id" not in fields else found
+    flat = cast("shapes.Subject", fields["subject"]) if "subject" in fields and "id" not in fields else found
+    require_fields(method, flat, ("id", "title", "status"))
+    return flat
 
 
 def _filter(args: argparse.Namespace) -> shapes.SubjectFilter:
